@@ -1,0 +1,131 @@
+//! Digests, message authentication, key derivation and sealing, on aws-lc-rs. JOSE lives in `jose`, password hashes in `credential`.
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use aws_lc_rs::{digest, hkdf, hmac};
+use zeroize::Zeroizing;
+
+use crate::random;
+
+/// SHA-256 of `data`.
+pub fn sha256(data: &[u8]) -> [u8; 32] {
+    let mut out = [0u8; 32];
+    out.copy_from_slice(digest::digest(&digest::SHA256, data).as_ref());
+    out
+}
+
+/// HMAC-SHA-256 of the parts, each preceded by its length, so that parts can't run into each other.
+pub fn mac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, key);
+    let mut context = hmac::Context::with_key(&key);
+    for part in parts {
+        context.update(&(part.len() as u64).to_le_bytes());
+        context.update(part);
+    }
+    let mut out = [0u8; 32];
+    out.copy_from_slice(context.sign().as_ref());
+    out
+}
+
+/// Whether two byte strings are equal, in a time that depends on their lengths only.
+pub fn equal(left: &[u8], right: &[u8]) -> bool {
+    bool::from(subtle::ConstantTimeEq::ct_eq(left, right))
+}
+
+/// The master key of an installation: every other symmetric key is derived from it under a label of its purpose.
+#[derive(Clone)]
+pub struct MasterKey(Zeroizing<[u8; 32]>);
+
+/// Why something sealed does not open. One answer for every cause, so that nothing is learnt from it.
+#[derive(Debug, thiserror::Error)]
+#[error("the sealed value does not open with this key")]
+pub struct DoesNotOpen;
+
+const SEAL_VERSION: u8 = 1;
+const NONCE_BYTES: usize = 12;
+
+impl MasterKey {
+    /// A key of 32 bytes.
+    pub fn new(bytes: [u8; 32]) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// A new random key.
+    pub fn generate() -> Self {
+        Self::new(random::bytes())
+    }
+
+    /// The key's bytes: for writing the key file only.
+    pub fn expose(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// A key for one purpose (HKDF-SHA-256, RFC 5869, the purpose as info).
+    pub fn derive(&self, purpose: &'static str) -> [u8; 32] {
+        let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, b"ostiary");
+        let extracted = salt.extract(&self.0[..]);
+        let mut out = [0u8; 32];
+        let info = [purpose.as_bytes()];
+        let filled = extracted
+            .expand(&info, hkdf::HKDF_SHA256)
+            .and_then(|expanded| expanded.fill(&mut out));
+        if filled.is_err() {
+            // 32 bytes are always within HKDF's limit; a key of zeros must never come out of here
+            std::process::abort();
+        }
+        out
+    }
+
+    /// Seals `plain` for one purpose (AES-256-GCM, random nonce): version, nonce, ciphertext with tag.
+    pub fn seal(&self, purpose: &'static str, plain: &[u8]) -> Vec<u8> {
+        let nonce: [u8; NONCE_BYTES] = random::bytes();
+        let mut sealed = plain.to_vec();
+        let done = self
+            .aead(purpose)
+            .and_then(|key| {
+                key.seal_in_place_append_tag(
+                    Nonce::assume_unique_for_key(nonce),
+                    Aad::from(purpose.as_bytes()),
+                    &mut sealed,
+                )
+                .ok()
+            })
+            .is_some();
+        if !done {
+            std::process::abort();
+        }
+        let mut out = Vec::with_capacity(1 + NONCE_BYTES + sealed.len());
+        out.push(SEAL_VERSION);
+        out.extend_from_slice(&nonce);
+        out.extend_from_slice(&sealed);
+        out
+    }
+
+    /// Opens what [`MasterKey::seal`] made for the same purpose.
+    pub fn open(&self, purpose: &'static str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, DoesNotOpen> {
+        let (version, rest) = sealed.split_first().ok_or(DoesNotOpen)?;
+        if *version != SEAL_VERSION {
+            return Err(DoesNotOpen);
+        }
+        let (nonce, ciphertext) = rest.split_at_checked(NONCE_BYTES).ok_or(DoesNotOpen)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| DoesNotOpen)?;
+        let mut buffer = Zeroizing::new(ciphertext.to_vec());
+        let key = self.aead(purpose).ok_or(DoesNotOpen)?;
+        let length = key
+            .open_in_place(nonce, Aad::from(purpose.as_bytes()), &mut buffer)
+            .map_err(|_| DoesNotOpen)?
+            .len();
+        buffer.truncate(length);
+        Ok(buffer)
+    }
+
+    fn aead(&self, purpose: &'static str) -> Option<LessSafeKey> {
+        let key = Zeroizing::new(self.derive(purpose));
+        UnboundKey::new(&AES_256_GCM, &key[..]).ok().map(LessSafeKey::new)
+    }
+}
+
+impl std::fmt::Debug for MasterKey {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("MasterKey(***)")
+    }
+}

@@ -1,0 +1,5 @@
+//! The command `ostiary`.
+
+fn main() -> std::process::ExitCode {
+    ostiary::cli::main()
+}
