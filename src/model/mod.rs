@@ -1,9 +1,38 @@
 //! What exists: nouns, states, typed ids, secrets, settings, facts. No I/O, no wire shapes.
 
+pub mod algorithm;
+pub mod client;
+pub mod consent;
+pub mod event;
+pub mod fact;
+pub mod grant;
+pub mod group;
 pub mod id;
+pub(crate) mod named;
+pub mod resource;
+pub mod scope;
 pub mod secret;
+pub mod session;
+pub mod setting;
+pub mod signing_key;
 pub mod timestamp;
+pub mod user;
 
+pub use algorithm::SigningAlgorithm;
+pub use client::{
+    AccessTokenFormat, ApplicationType, Client, ClientMetadata, ClientOrigin, ClientPolicy, ClientSecret, ConsentMode,
+    GrantType, ResponseMode, SubjectType, TokenEndpointAuthMethod,
+};
+pub use consent::Consent;
+pub use event::{Actor, Event, EventKind, Outcome};
+pub use fact::Fact;
+pub use grant::{AccessToken, ClaimsRequest, Grant, GrantTerms, RefreshToken, RequestedClaim};
+pub use group::Group;
 pub use id::Id;
-pub use secret::Secret;
+pub use resource::Resource;
+pub use scope::Scopes;
+pub use secret::{Digest, Secret};
+pub use session::Session;
+pub use signing_key::{SigningKey, SigningKeyState};
 pub use timestamp::Timestamp;
+pub use user::{Address, PasswordHash, Profile, User, UserStatus};

@@ -1,0 +1,150 @@
+//! Events: who did what, from where, with what outcome and why.
+
+use std::net::IpAddr;
+
+use super::named::named;
+use super::{Client, Fact, Id, Timestamp, User};
+
+/// An entry of the audit log.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// The row.
+    pub id: Id<Event>,
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub kind: EventKind,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why, where it was refused: a rule's name.
+    pub reason: Option<&'static str>,
+    /// Who did it.
+    pub actor: Actor,
+    /// Whom it was done to.
+    pub user: Option<Id<User>>,
+    /// For which client.
+    pub client: Option<Id<Client>>,
+    /// From where.
+    pub address: Option<IpAddr>,
+    /// The request's trace id.
+    pub trace: String,
+    /// What else is worth knowing; never secrets.
+    pub facts: Vec<(&'static str, Fact)>,
+}
+
+/// Who acts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// Nobody known.
+    Anonymous,
+    /// A person.
+    User(Id<User>),
+    /// A client.
+    Client(Id<Client>),
+    /// Somebody at a terminal of the server's machine.
+    Operator,
+    /// The server itself.
+    System,
+}
+
+impl Actor {
+    /// The kind, for storage.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Anonymous => "anonymous",
+            Self::User(_) => "user",
+            Self::Client(_) => "client",
+            Self::Operator => "operator",
+            Self::System => "system",
+        }
+    }
+
+    /// The id, for storage.
+    pub const fn id(&self) -> Option<uuid::Uuid> {
+        match self {
+            Self::User(id) => Some(id.uuid()),
+            Self::Client(id) => Some(id.uuid()),
+            Self::Anonymous | Self::Operator | Self::System => None,
+        }
+    }
+}
+
+named! {
+    /// How an action ended.
+    Outcome {
+        /// Done.
+        Success = "success",
+        /// Not done.
+        Refused = "refused",
+    }
+}
+
+named! {
+    /// The catalogue of events; docs/events.md describes each.
+    EventKind {
+        /// A person proved who they are (or did not).
+        SignIn = "sign_in",
+        /// A session was ended.
+        SignOut = "sign_out",
+        /// A client authenticated wrongly.
+        ClientAuthentication = "client.authentication",
+        /// An authorization request was answered.
+        Authorization = "authorization",
+        /// A person allowed or denied a client.
+        Consent = "consent",
+        /// A code was redeemed.
+        CodeRedeemed = "code.redeemed",
+        /// A code came a second time: its family was ended.
+        CodeReplayed = "code.replayed",
+        /// Tokens were refreshed.
+        TokenRefreshed = "token.refreshed",
+        /// A used refresh token came again: its family was ended.
+        RefreshReplayed = "refresh.replayed",
+        /// A client got a token of its own.
+        TokenIssued = "token.issued",
+        /// A token was revoked.
+        TokenRevoked = "token.revoked",
+        /// A user was made.
+        UserCreated = "user.created",
+        /// A user was changed.
+        UserChanged = "user.changed",
+        /// A user was deactivated.
+        UserDeactivated = "user.deactivated",
+        /// A user was reactivated.
+        UserReactivated = "user.reactivated",
+        /// A user was deleted.
+        UserDeleted = "user.deleted",
+        /// A password was set.
+        PasswordChanged = "password.changed",
+        /// A group was made.
+        GroupCreated = "group.created",
+        /// A group was changed.
+        GroupChanged = "group.changed",
+        /// A group was deleted.
+        GroupDeleted = "group.deleted",
+        /// A client was made.
+        ClientCreated = "client.created",
+        /// A client was changed.
+        ClientChanged = "client.changed",
+        /// A client was deleted.
+        ClientDeleted = "client.deleted",
+        /// A client's secret was made or replaced.
+        ClientSecretRotated = "client.secret_rotated",
+        /// A resource was made, changed or deleted.
+        ResourceChanged = "resource.changed",
+        /// Settings were changed.
+        SettingsChanged = "settings.changed",
+        /// A signing key was made.
+        KeyCreated = "key.created",
+        /// A signing key began to sign.
+        KeyActivated = "key.activated",
+        /// A signing key left.
+        KeyRetired = "key.retired",
+        /// A one-time setup link was made or used.
+        Setup = "setup",
+        /// A token for registering clients was made or revoked.
+        RegistrationToken = "registration_token",
+        /// An administration request was refused.
+        ApiRefused = "api.refused",
+    }
+}

@@ -1,0 +1,38 @@
+//! Facts: what a decision rested on. No run-time string fits in here, so no secret can.
+
+use std::time::Duration;
+
+use super::Timestamp;
+
+/// One input of a decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// An id of a row.
+    Id(uuid::Uuid),
+    /// Yes or no.
+    Bool(bool),
+    /// A count or size.
+    Number(i64),
+    /// A moment.
+    Time(Timestamp),
+    /// A length of time.
+    Duration(Duration),
+    /// The key of a setting.
+    Setting(&'static str),
+    /// A word of our own.
+    Word(&'static str),
+}
+
+impl Fact {
+    /// As JSON, for events.
+    pub fn to_json(&self) -> serde_json::Value {
+        match self {
+            Self::Id(id) => id.to_string().into(),
+            Self::Bool(yes) => (*yes).into(),
+            Self::Number(number) => (*number).into(),
+            Self::Time(moment) => moment.rfc3339().into(),
+            Self::Duration(length) => format!("{}s", length.as_secs()).into(),
+            Self::Setting(word) | Self::Word(word) => (*word).into(),
+        }
+    }
+}

@@ -1,0 +1,421 @@
+//! Settings: what is changed at run time. One declared list; schema, docs, checks and forms all come from it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// What a setting may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A length of time, written `30s`, `10m`, `12h`, `30d`.
+    Duration {
+        /// The shortest allowed.
+        least: Duration,
+        /// The longest allowed.
+        most: Duration,
+    },
+    /// A whole number.
+    Count {
+        /// The smallest allowed.
+        least: u64,
+        /// The largest allowed.
+        most: u64,
+    },
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// Yes or no.
+    Flag,
+}
+
+/// How the values of several layers become one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Law {
+    /// The smallest counts.
+    Least,
+    /// The largest counts.
+    Greatest,
+    /// Yes as soon as one says yes.
+    Any,
+    /// The nearest to the person counts: user, client, primary group, other groups by name, everyone.
+    Nearest,
+}
+
+/// A declared setting.
+#[derive(Debug)]
+pub struct Declaration {
+    /// Its key: section and name.
+    pub key: &'static str,
+    /// What it may hold.
+    pub kind: Kind,
+    /// What counts where nobody says otherwise, in its written form.
+    pub default: &'static str,
+    /// How layers combine.
+    pub law: Law,
+    /// What it does, in a sentence.
+    pub sentence: &'static str,
+}
+
+const MINUTE: u64 = 60;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
+
+const fn duration(least: u64, most: u64) -> Kind {
+    Kind::Duration {
+        least: Duration::from_secs(least),
+        most: Duration::from_secs(most),
+    }
+}
+
+macro_rules! declare {
+    ($($constant:ident: $key:literal, $kind:expr, $default:literal, $law:ident, $sentence:literal;)+) => {
+        $(#[doc = $sentence] pub const $constant: &str = $key;)+
+
+        /// Every setting there is.
+        pub const DECLARED: &[Declaration] = &[
+            $(Declaration { key: $key, kind: $kind, default: $default, law: Law::$law, sentence: $sentence }),+
+        ];
+    };
+}
+
+declare! {
+    SESSION_IDLE_TIMEOUT: "session.idle_timeout", duration(MINUTE, 30 * DAY), "8h", Least,
+        "How long a session lives without being used.";
+    SESSION_LIFETIME: "session.lifetime", duration(5 * MINUTE, 365 * DAY), "24h", Least,
+        "How long a session lives at most when the person did not ask to stay signed in.";
+    SESSION_REMEMBER_LIFETIME: "session.remember_lifetime", duration(HOUR, 365 * DAY), "30d", Least,
+        "How long a session lives, used or not, when the person asked to stay signed in.";
+    CODE_LIFETIME: "token.code_lifetime", duration(10, 10 * MINUTE), "60s", Least,
+        "How long an authorization code may be redeemed.";
+    ACCESS_TOKEN_LIFETIME: "token.access_lifetime", duration(30, DAY), "10m", Least,
+        "How long an access token is valid.";
+    ID_TOKEN_LIFETIME: "token.id_lifetime", duration(30, DAY), "10m", Least,
+        "How long an ID token is valid.";
+    REFRESH_IDLE_LIFETIME: "token.refresh_idle_lifetime", duration(MINUTE, 365 * DAY), "30d", Least,
+        "How long a refresh token lives without being used.";
+    REFRESH_LIFETIME: "token.refresh_lifetime", duration(MINUTE, 1825 * DAY), "180d", Least,
+        "How long a family of refresh tokens lives at most; rotation does not extend it.";
+    REFRESH_RETRY_WINDOW: "token.refresh_retry_window", duration(0, 5 * MINUTE), "30s", Least,
+        "How long a client that lost the answer to a refresh may ask again and gets the same successor.";
+    CLIENT_REGISTRATION_MODE: "client_registration.mode", Kind::Word(&["closed", "token", "open"]), "closed", Nearest,
+        "Who may register clients: nobody, holders of an initial access token, or anyone.";
+    CLIENT_SECRET_OVERLAP: "client.secret_overlap", duration(0, 90 * DAY), "7d", Least,
+        "How long the old secret stays valid beside the new one after a rotation.";
+    KEY_ROTATION_INTERVAL: "key.rotation_interval", duration(HOUR, 730 * DAY), "90d", Least,
+        "How long a signing key signs before the next one takes over.";
+    KEY_PUBLISH_AHEAD: "key.publish_ahead", duration(MINUTE, 30 * DAY), "1d", Greatest,
+        "How long a signing key is published before it signs, so that every verifier knows it.";
+    PASSWORD_MINIMUM_LENGTH: "password.minimum_length", Kind::Count { least: 8, most: 128 }, "10", Greatest,
+        "How many characters a password needs.";
+    GUESS_ACCOUNT_BUDGET: "guess.account_budget", Kind::Count { least: 3, most: 1000 }, "10", Least,
+        "How many wrong guesses an account bears within the guess period before it has to wait.";
+    GUESS_SOURCE_BUDGET: "guess.source_budget", Kind::Count { least: 5, most: 100_000 }, "100", Least,
+        "How many wrong guesses may come from one network address within the guess period.";
+    GUESS_PERIOD: "guess.period", duration(MINUTE, DAY), "15m", Greatest,
+        "The period in which wrong guesses are counted.";
+    LOCALE: "locale", Kind::Word(&["en", "de", "fr"]), "en", Nearest,
+        "The language of pages and mails where neither the request nor the person says another.";
+}
+
+/// A value of a setting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SettingValue {
+    /// A length of time.
+    Duration(Duration),
+    /// A whole number.
+    Count(u64),
+    /// A word of the declared list.
+    Word(&'static str),
+    /// Yes or no.
+    Flag(bool),
+}
+
+/// Where a value comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    /// The declaration.
+    BuiltIn,
+    /// The store, for everyone.
+    Everyone,
+    /// The operator's file: locked, on top of all.
+    OperatorFile,
+}
+
+impl Source {
+    /// A name to show.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::BuiltIn => "built in",
+            Self::Everyone => "everyone",
+            Self::OperatorFile => "operator file",
+        }
+    }
+}
+
+/// Why a value can't be had for a setting.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SettingError {
+    /// There is no such setting.
+    #[error("there is no setting {key}{}", nearest.map(|near| format!("; did you mean {near}?")).unwrap_or_default())]
+    Unknown {
+        /// What was asked for.
+        key: String,
+        /// The nearest known one.
+        nearest: Option<&'static str>,
+    },
+    /// The value is not of its kind or out of bounds.
+    #[error("{key}: {expected}")]
+    Invalid {
+        /// The setting.
+        key: &'static str,
+        /// What it takes.
+        expected: String,
+    },
+}
+
+impl Declaration {
+    /// The declaration of a key.
+    pub fn find(key: &str) -> Option<&'static Self> {
+        DECLARED.iter().find(|declared| declared.key == key)
+    }
+
+    /// Reads a JSON value as one of this setting.
+    pub fn read(&self, value: &serde_json::Value) -> Result<SettingValue, SettingError> {
+        let read = match (self.kind, value) {
+            (Kind::Duration { least, most }, serde_json::Value::String(text)) => parse_duration(text)
+                .filter(|length| (least..=most).contains(length))
+                .map(SettingValue::Duration),
+            (Kind::Count { least, most }, serde_json::Value::Number(number)) => number
+                .as_u64()
+                .filter(|count| (least..=most).contains(count))
+                .map(SettingValue::Count),
+            (Kind::Word(words), serde_json::Value::String(text)) => words
+                .iter()
+                .find(|word| *word == text)
+                .map(|word| SettingValue::Word(word)),
+            (Kind::Flag, serde_json::Value::Bool(flag)) => Some(SettingValue::Flag(*flag)),
+            _ => None,
+        };
+        read.ok_or_else(|| SettingError::Invalid {
+            key: self.key,
+            expected: self.expected(),
+        })
+    }
+
+    /// What the setting takes, in words.
+    pub fn expected(&self) -> String {
+        match self.kind {
+            Kind::Duration { least, most } => {
+                format!(
+                    "expected a duration from {} to {}",
+                    write_duration(least),
+                    write_duration(most)
+                )
+            }
+            Kind::Count { least, most } => format!("expected a whole number from {least} to {most}"),
+            Kind::Word(words) => format!("expected one of: {}", words.join(", ")),
+            Kind::Flag => "expected true or false".to_owned(),
+        }
+    }
+
+    /// The value that counts where nobody says otherwise.
+    fn built_in(&self) -> SettingValue {
+        let written = match self.kind {
+            Kind::Count { .. } => self.default.parse::<u64>().map(serde_json::Value::from).ok(),
+            Kind::Flag => self.default.parse::<bool>().map(serde_json::Value::from).ok(),
+            Kind::Duration { .. } | Kind::Word(_) => Some(serde_json::Value::from(self.default)),
+        };
+        written
+            .and_then(|value| self.read(&value).ok())
+            .unwrap_or(SettingValue::Flag(false))
+    }
+}
+
+impl SettingValue {
+    /// The written form.
+    pub fn to_json(&self) -> serde_json::Value {
+        match self {
+            Self::Duration(length) => write_duration(*length).into(),
+            Self::Count(count) => (*count).into(),
+            Self::Word(word) => (*word).into(),
+            Self::Flag(flag) => (*flag).into(),
+        }
+    }
+}
+
+/// The value of a setting and where it comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Effective {
+    /// What counts.
+    pub value: SettingValue,
+    /// Who said so.
+    pub source: Source,
+    /// What else was said.
+    pub contenders: Vec<(Source, SettingValue)>,
+}
+
+/// The settings in force for everyone: built in, the store's, the operator's file on top.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    effective: BTreeMap<&'static str, Effective>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self::resolve(&BTreeMap::new(), &BTreeMap::new())
+    }
+}
+
+impl Settings {
+    /// Settles every declared setting. The operator's file is locked: it wins over the store whatever the law says.
+    pub fn resolve(store: &BTreeMap<&'static str, SettingValue>, file: &BTreeMap<&'static str, SettingValue>) -> Self {
+        let effective = DECLARED
+            .iter()
+            .map(|declared| {
+                let said = [
+                    Some((Source::BuiltIn, declared.built_in())),
+                    store.get(declared.key).map(|value| (Source::Everyone, value.clone())),
+                    file.get(declared.key)
+                        .map(|value| (Source::OperatorFile, value.clone())),
+                ];
+                let mut contenders: Vec<_> = said.into_iter().flatten().collect();
+                let (source, value) = contenders.pop().unwrap_or((Source::BuiltIn, declared.built_in()));
+                (
+                    declared.key,
+                    Effective {
+                        value,
+                        source,
+                        contenders,
+                    },
+                )
+            })
+            .collect();
+        Self { effective }
+    }
+
+    /// The value of a setting with its source.
+    pub fn effective(&self, key: &str) -> Option<&Effective> {
+        self.effective.get(key)
+    }
+
+    /// Every setting with its source, by key.
+    pub fn all(&self) -> impl Iterator<Item = (&'static str, &Effective)> {
+        self.effective.iter().map(|(key, effective)| (*key, effective))
+    }
+
+    /// A length of time; zero for a key of another kind.
+    pub fn duration(&self, key: &str) -> Duration {
+        match self.effective.get(key).map(|effective| &effective.value) {
+            Some(SettingValue::Duration(length)) => *length,
+            _ => Duration::ZERO,
+        }
+    }
+
+    /// A count; zero for a key of another kind.
+    pub fn count(&self, key: &str) -> u64 {
+        match self.effective.get(key).map(|effective| &effective.value) {
+            Some(SettingValue::Count(count)) => *count,
+            _ => 0,
+        }
+    }
+
+    /// A word; empty for a key of another kind.
+    pub fn word(&self, key: &str) -> &'static str {
+        match self.effective.get(key).map(|effective| &effective.value) {
+            Some(SettingValue::Word(word)) => word,
+            _ => "",
+        }
+    }
+}
+
+/// Reads `30s`, `10m`, `12h`, `30d`.
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    let unit = text.chars().last()?;
+    let number = text.get(..text.len() - unit.len_utf8())?.parse::<u64>().ok()?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => MINUTE,
+        'h' => HOUR,
+        'd' => DAY,
+        _ => return None,
+    };
+    number.checked_mul(seconds).map(Duration::from_secs)
+}
+
+/// Writes the largest unit that divides evenly.
+pub fn write_duration(length: Duration) -> String {
+    let seconds = length.as_secs();
+    let (number, unit) = match seconds {
+        0 => (0, "s"),
+        _ if seconds.is_multiple_of(DAY) => (seconds / DAY, "d"),
+        _ if seconds.is_multiple_of(HOUR) => (seconds / HOUR, "h"),
+        _ if seconds.is_multiple_of(MINUTE) => (seconds / MINUTE, "m"),
+        _ => (seconds, "s"),
+    };
+    format!("{number}{unit}")
+}
+
+/// Reads a table of settings, nested (`{"session": {"idle_timeout": "30m"}}`) or flat (`{"session.idle_timeout": "30m"}`).
+///
+/// # Errors
+/// Every unknown key (with the nearest known one) and every value out of bounds.
+pub fn read_table(
+    table: &serde_json::Map<String, serde_json::Value>,
+) -> Result<BTreeMap<&'static str, SettingValue>, Vec<SettingError>> {
+    let mut values = BTreeMap::new();
+    let mut errors = Vec::new();
+    read_level(table, "", &mut values, &mut errors);
+    if errors.is_empty() { Ok(values) } else { Err(errors) }
+}
+
+fn read_level(
+    table: &serde_json::Map<String, serde_json::Value>,
+    prefix: &str,
+    values: &mut BTreeMap<&'static str, SettingValue>,
+    errors: &mut Vec<SettingError>,
+) {
+    for (name, value) in table {
+        let key = if prefix.is_empty() {
+            name.clone()
+        } else {
+            format!("{prefix}.{name}")
+        };
+        match (Declaration::find(&key), value) {
+            (Some(declared), value) => match declared.read(value) {
+                Ok(read) => drop(values.insert(declared.key, read)),
+                Err(error) => errors.push(error),
+            },
+            (None, serde_json::Value::Object(inner)) if prefix.is_empty() => read_level(inner, &key, values, errors),
+            (None, _) => errors.push(SettingError::Unknown {
+                nearest: nearest(&key),
+                key,
+            }),
+        }
+    }
+}
+
+fn nearest(key: &str) -> Option<&'static str> {
+    DECLARED
+        .iter()
+        .map(|declared| (distance(key, declared.key), declared.key))
+        .min()
+        .filter(|(distance, near)| *distance <= near.len() / 2)
+        .map(|(_, near)| near)
+}
+
+/// The number of single-character edits between two words.
+fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (i, from) in left.chars().enumerate() {
+        let mut diagonal = i;
+        let mut before = i + 1;
+        let mut next = vec![before];
+        for (to, above) in right.iter().zip(row.iter().skip(1)) {
+            let cost = usize::from(from != *to);
+            before = (diagonal + cost).min(above + 1).min(before + 1);
+            diagonal = *above;
+            next.push(before);
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or(0)
+}

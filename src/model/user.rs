@@ -1,0 +1,173 @@
+//! Users: people's accounts. Fields use the names of OpenID Connect's standard claims (Core section 5.1).
+
+use serde::{Deserialize, Serialize};
+
+use super::named::named;
+use super::{Id, Timestamp};
+
+/// A person's account.
+#[derive(Clone, Debug)]
+pub struct User {
+    /// The row; never told to clients.
+    pub id: Id<User>,
+    /// What clients know the person by: random, unique, never given to anyone else.
+    pub subject: String,
+    /// What the person signs in with. Unique without regard to case.
+    pub username: String,
+    /// Raised with every change: the ETag.
+    pub version: i64,
+    /// Whether the account may be used.
+    pub status: UserStatus,
+    /// Everything that is told about the person.
+    pub profile: Profile,
+    /// The password's hash (PHC string), if there is one.
+    pub password: Option<PasswordHash>,
+    /// When the password was last set.
+    pub password_changed_at: Option<Timestamp>,
+    /// When the account was made.
+    pub created_at: Timestamp,
+    /// When it last changed: the claim `updated_at`.
+    pub updated_at: Timestamp,
+}
+
+named! {
+    /// Whether an account may be used.
+    UserStatus {
+        /// It may.
+        Active = "active",
+        /// An administrator has deactivated it.
+        Inactive = "inactive",
+    }
+}
+
+/// What is told about a person: the standard claims.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Profile {
+    /// Full name, if it is not just given and family name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Given name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub given_name: Option<String>,
+    /// Family name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub family_name: Option<String>,
+    /// Middle name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub middle_name: Option<String>,
+    /// Nickname.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nickname: Option<String>,
+    /// Profile page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    /// Picture.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub picture: Option<String>,
+    /// Website.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub website: Option<String>,
+    /// Mail address. Unique without regard to case.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// Whether the person has shown that the address is theirs.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub email_verified: bool,
+    /// Gender.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gender: Option<String>,
+    /// Birthday, `YYYY-MM-DD` or `YYYY`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub birthdate: Option<String>,
+    /// Time zone, `Europe/Paris`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zoneinfo: Option<String>,
+    /// Language, `en-US`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub locale: Option<String>,
+    /// Phone number, E.164.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phone_number: Option<String>,
+    /// Whether the person has shown that the number is theirs.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub phone_number_verified: bool,
+    /// Postal address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<Address>,
+}
+
+/// A postal address (Core section 5.1.1).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Address {
+    /// The whole, as on a letter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub formatted: Option<String>,
+    /// Street, house number, post box.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub street_address: Option<String>,
+    /// City.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub locality: Option<String>,
+    /// State, province.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// Postal code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub postal_code: Option<String>,
+    /// Country.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub country: Option<String>,
+}
+
+/// A password's hash as a PHC string. Prints as `***`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PasswordHash(String);
+
+impl PasswordHash {
+    /// Takes a PHC string.
+    pub fn new(phc: impl Into<String>) -> Self {
+        Self(phc.into())
+    }
+
+    /// The PHC string: for storage, verification and `export --with-secrets`.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for PasswordHash {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("***")
+    }
+}
+
+impl User {
+    /// The name to show: the full one, else given and family name, else the username.
+    pub fn display_name(&self) -> String {
+        self.full_name().unwrap_or_else(|| self.username.clone())
+    }
+
+    /// The claim `name`: as set, else made of given and family name.
+    pub fn full_name(&self) -> Option<String> {
+        if let Some(name) = &self.profile.name {
+            return Some(name.clone());
+        }
+        match (&self.profile.given_name, &self.profile.family_name) {
+            (Some(given), Some(family)) => Some(format!("{given} {family}")),
+            (Some(one), None) | (None, Some(one)) => Some(one.clone()),
+            (None, None) => None,
+        }
+    }
+
+    /// Whether the account may be used.
+    pub fn is_active(&self) -> bool {
+        self.status == UserStatus::Active
+    }
+}
+
+/// The form in which usernames, mail addresses and group names are compared: without regard to case.
+pub fn comparison_key(text: &str) -> String {
+    text.trim().to_lowercase()
+}
