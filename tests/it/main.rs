@@ -1,1 +1,6 @@
-//! The only test binary.
+//! The only test binary: every file beside it is a room of tests.
+
+// a test that can't go on says so by panicking, in its helpers too
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod config;

@@ -1,0 +1,145 @@
+//! The declared list of keys: what is read, what is shown in the documentation, what an unknown key is compared with.
+
+/// One key of the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// Name in the file, its section before a dot: `listen`, `tls.cert`.
+    pub path: &'static str,
+    /// What holds when nothing is said, in words.
+    pub default: &'static str,
+    /// What it is, in one sentence.
+    pub sentence: &'static str,
+}
+
+impl Key {
+    /// The variable that overrides it: `OSTIARY_TLS__CERT`.
+    pub fn variable(&self) -> String {
+        variable(self.path)
+    }
+}
+
+/// Known to the environment alone: it belongs to `ostiary migrate`, not to the server's file.
+pub(super) const MIGRATION_DATABASE_URL: &str = "migration_database_url";
+
+/// The section whose names are settings and therefore not in this list.
+pub(super) const SETTINGS: &str = "settings";
+
+/// Every key, in the order of the documentation.
+pub const KEYS: &[Key] = &[
+    key("listen", "127.0.0.1:8080", "Address and port the server listens on."),
+    key(
+        "public_url",
+        "http://localhost:8080",
+        "The issuer and the beginning of every public link: scheme, host and port, no path; https, except on a loopback host.",
+    ),
+    key("data_dir", "./data", "Folder of the embedded store."),
+    key("keys_dir", "./keys", "Folder of the master key."),
+    key(
+        "database_url",
+        "sqlite: in the data folder",
+        "The store, sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE.",
+    ),
+    key(
+        "redis_url",
+        "unset: embedded",
+        "Sessions and short-lived state in Redis: redis://, rediss://, redis+sentinel:// or redis+cluster://.",
+    ),
+    key(
+        "smtp_url",
+        "unset: mails wait in the outbox",
+        "The mail server, smtp://USER:PASSWORD@HOST:PORT or smtps://.",
+    ),
+    key("mail_from", "no-reply@ the host of public_url", "Sender of the mails."),
+    key(
+        "admin_email",
+        "unset",
+        "Address of the first administrator, made when the store is empty; needs admin_password.",
+    ),
+    key(
+        "admin_password",
+        "unset",
+        "Password of the first administrator; needs admin_email.",
+    ),
+    key(
+        "trusted_proxies",
+        "none",
+        "Networks of the proxies whose forwarding headers count.",
+    ),
+    key(
+        "log",
+        "info",
+        "What is logged: a level, or levels per module as in info,ostiary::flow=debug.",
+    ),
+    key("log_format", "text", "How log lines are written: text or json."),
+    key(
+        "tls.cert",
+        "unset: plain http",
+        "PEM file of the certificate chain; needs tls.key.",
+    ),
+    key("tls.key", "unset", "PEM file of the certificate's private key."),
+    key(
+        "tls.client_ca",
+        "unset",
+        "PEM file of authorities whose client certificates are asked for, never insisted on.",
+    ),
+    key(
+        "egress.networks",
+        "none",
+        "Private or loopback networks that outgoing requests may reach, there also by http and on any port.",
+    ),
+    key(
+        "metrics.listen",
+        "unset: /metrics on the main listener, with a credential",
+        "Address and port of the metrics' own listener.",
+    ),
+    key(
+        "http.max_body_bytes",
+        "1048576",
+        "Largest request body, in bytes, where a route sets no smaller limit.",
+    ),
+    key("http.max_header_bytes", "32768", "Largest request head, in bytes."),
+    key(
+        "http.request_timeout",
+        "30s",
+        "How long a request may take, its body included.",
+    ),
+    key(
+        "http.max_connections",
+        "10000",
+        "How many connections are open at once.",
+    ),
+    key(
+        "hashing.workers",
+        "the number of cores",
+        "How many passwords are hashed at once.",
+    ),
+    key("hashing.memory_kib", "19456", "Memory of one password hash, in KiB."),
+    key("hashing.iterations", "2", "Passes over that memory."),
+    key("hashing.parallelism", "1", "Lanes of one password hash."),
+];
+
+const fn key(path: &'static str, default: &'static str, sentence: &'static str) -> Key {
+    Key {
+        path,
+        default,
+        sentence,
+    }
+}
+
+/// The variable of a key's path.
+pub(super) fn variable(path: &str) -> String {
+    format!("OSTIARY_{}", path.replace('.', "__").to_uppercase())
+}
+
+/// Whether the path is a key.
+pub(super) fn known(path: &str) -> bool {
+    KEYS.iter().any(|key| key.path == path)
+}
+
+/// Whether the word is the name of a section.
+pub(super) fn section(word: &str) -> bool {
+    word == SETTINGS
+        || KEYS
+            .iter()
+            .any(|key| key.path.split_once('.').is_some_and(|(section, _)| section == word))
+}
