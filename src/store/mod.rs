@@ -1,1 +1,165 @@
+//! What must last, on SQLite and Postgres: one text per query, one file per noun.
+//!
+//! [`Read`] sees what is committed. [`Write`] is a transaction: nothing of it counts before [`Write::commit`] answers, and
+//! dropped without it, it never was.
 
+mod clients;
+mod consents;
+mod events;
+mod generations;
+mod grants;
+mod groups;
+mod idempotency;
+mod keys;
+mod migrations;
+mod outbox;
+mod proofs;
+mod rows;
+mod registration_tokens;
+mod resources;
+mod sessions;
+mod settings;
+mod setup_links;
+mod tokens;
+mod users;
+
+pub use clients::ClientPage;
+pub use events::EventRow;
+pub use generations::Generations;
+pub use idempotency::Remembered;
+pub use outbox::{OutboxMail, OutboxRow};
+pub use registration_tokens::RegistrationToken;
+pub use sessions::SessionRow;
+pub use settings::Revision;
+pub use users::UserPage;
+
+use crate::sql::{self, Connection, Database, Durability, Transaction};
+
+/// The store of an installation. Clones share it.
+#[derive(Clone)]
+pub struct Store {
+    database: Database,
+}
+
+/// Why the store did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It can't be reached, or could not make the change last.
+    #[error("the store is not available")]
+    Unavailable(#[source] sql::Error),
+    /// Others were faster; the whole flow may be tried again.
+    #[error("the store is contended")]
+    Contention(#[source] sql::Error),
+    /// Something of that name is there already; the constraint's name says what.
+    #[error("already there: {0}")]
+    Taken(String),
+    /// A row that must be there is not.
+    #[error("the row is not there")]
+    Missing,
+    /// A row that can't be read: written by something else than this program.
+    #[error("a stored value can't be read: {0}")]
+    Unreadable(&'static str),
+    /// Anything else.
+    #[error("the store failed")]
+    Failed(#[source] sql::Error),
+}
+
+impl From<sql::Error> for Error {
+    fn from(error: sql::Error) -> Self {
+        match error {
+            sql::Error::Unavailable(_) => Self::Unavailable(error),
+            sql::Error::Contention => Self::Contention(error),
+            sql::Error::Unique { constraint } => Self::Taken(constraint),
+            sql::Error::Missing | sql::Error::ForeignKey => Self::Missing,
+            other => Self::Failed(other),
+        }
+    }
+}
+
+/// What reads.
+pub struct Read {
+    connection: Connection,
+}
+
+/// What writes, and reads what it has written.
+#[must_use = "a write that is not committed never was"]
+pub struct Write {
+    transaction: Transaction,
+}
+
+impl Store {
+    /// Opens the store at `url` (`sqlite:PATH` or `postgres://...`).
+    pub async fn open(url: &str) -> Result<Self, Error> {
+        let database = Database::open(url, Durability::Full).await?;
+        Ok(Self { database })
+    }
+
+    /// Brings an empty or older store to this program's schema, under a lock. Gives the names of the steps it took.
+    pub async fn migrate(&self) -> Result<Vec<&'static str>, Error> {
+        Ok(self.database.migrate(migrations::ALL).await?)
+    }
+
+    /// The steps that [`Store::migrate`] would take.
+    pub async fn pending_migrations(&self) -> Result<Vec<&'static str>, Error> {
+        Ok(self.database.pending(migrations::ALL).await?)
+    }
+
+    /// Begins to read.
+    pub async fn read(&self) -> Result<Read, Error> {
+        let connection = self.database.read().await?;
+        Ok(Read { connection })
+    }
+
+    /// Begins to write.
+    pub async fn write(&self) -> Result<Write, Error> {
+        let transaction = self.database.write().await?;
+        Ok(Write { transaction })
+    }
+
+    /// Whether this is the embedded store.
+    pub fn is_embedded(&self) -> bool {
+        matches!(self.database.engine(), sql::Engine::Sqlite)
+    }
+
+    /// Closes every connection.
+    pub async fn close(&self) {
+        self.database.close().await;
+    }
+}
+
+impl Read {
+    fn sql(&mut self, text: &'static str) -> sql::Statement<'_> {
+        self.connection.sql(text)
+    }
+
+    /// Answers if the store answers.
+    pub async fn ping(&mut self) -> Result<(), Error> {
+        let _: i64 = self.sql("select count(*) from generations").one().await?;
+        Ok(())
+    }
+}
+
+impl Write {
+    fn sql(&mut self, text: &'static str) -> sql::Statement<'_> {
+        self.transaction.sql(text)
+    }
+
+    /// Makes it last. What was written counts when this answers.
+    pub async fn commit(self) -> Result<(), Error> {
+        Ok(self.transaction.commit().await?)
+    }
+
+    /// Undoes it, and waits until what it has read lasts: for refusals that rest on what was read inside.
+    pub async fn abandon(self) -> Result<(), Error> {
+        Ok(self.transaction.abandon().await?)
+    }
+}
+
+/// Gives the same reading methods to [`Read`] and [`Write`].
+macro_rules! readers {
+    ($($(#[$meta:meta])* pub async fn $name:ident(&mut $self:ident $(, $argument:ident: $kind:ty)* $(,)?) -> $answer:ty $body:block)+) => {
+        impl super::Read { $($(#[$meta])* pub async fn $name(&mut $self $(, $argument: $kind)*) -> $answer $body)+ }
+        impl super::Write { $($(#[$meta])* pub async fn $name(&mut $self $(, $argument: $kind)*) -> $answer $body)+ }
+    };
+}
+use readers;

@@ -1,0 +1,74 @@
+//! Consents.
+
+use super::resources::ScopesText;
+use super::rows::{Columns, to_json};
+use super::{Error, Write, readers};
+use crate::model::{Client, Consent, Id, User};
+use crate::sql::{self, Record, Row};
+
+impl Record for Consent {
+    fn read(row: &Row<'_>) -> Result<Self, sql::Error> {
+        Ok(Self {
+            user: row.id("user_id")?,
+            client: row.id("client_id")?,
+            scope: row.named::<ScopesText>("scope")?.0,
+            claims: row.json("claims")?,
+            given_at: row.time("given_at")?,
+        })
+    }
+}
+
+const FIND: &str = "
+select user_id, client_id, scope, claims, given_at
+from consents
+where user_id = $1
+and client_id = $2";
+
+const LIST_OF_USER: &str = "
+select user_id, client_id, scope, claims, given_at
+from consents
+where user_id = $1
+order by given_at desc
+limit $2";
+
+readers! {
+    /// What a user has allowed a client.
+    pub async fn find_consent(&mut self, user: Id<User>, client: Id<Client>) -> Result<Option<Consent>, Error> {
+        Ok(self.sql(FIND).bind(user).bind(client).optional().await?)
+    }
+
+    /// What a user has allowed, newest first.
+    pub async fn list_consents_of(&mut self, user: Id<User>, limit: u32) -> Result<Vec<Consent>, Error> {
+        Ok(self.sql(LIST_OF_USER).bind(user).bind(limit).all().await?)
+    }
+}
+
+const GIVE: &str = "
+insert into consents (user_id, client_id, scope, claims, given_at)
+values ($1, $2, $3, $4, $5)
+on conflict (user_id, client_id) do update set scope = excluded.scope, claims = excluded.claims, given_at = excluded.given_at";
+
+const WITHDRAW: &str = "
+delete from consents
+where user_id = $1
+and client_id = $2";
+
+impl Write {
+    /// Remembers what a user has allowed a client, in place of what was allowed before.
+    pub async fn give_consent(&mut self, consent: &Consent) -> Result<(), Error> {
+        self.sql(GIVE)
+            .bind(consent.user)
+            .bind(consent.client)
+            .bind(consent.scope.to_string())
+            .bind(to_json(&consent.claims)?)
+            .bind(consent.given_at)
+            .changed()
+            .await?;
+        Ok(())
+    }
+
+    /// Forgets what a user has allowed a client. False if there was nothing.
+    pub async fn withdraw_consent(&mut self, user: Id<User>, client: Id<Client>) -> Result<bool, Error> {
+        Ok(self.sql(WITHDRAW).bind(user).bind(client).changed().await? == 1)
+    }
+}

@@ -1,0 +1,109 @@
+//! Audit events: written with the change they describe.
+
+use super::rows::Columns;
+use super::{Error, Write, readers};
+use crate::model::{Event, Id, Timestamp, User};
+use crate::sql::{self, Record, Row};
+
+/// An event as it is read back.
+#[derive(Clone, Debug)]
+pub struct EventRow {
+    /// The row.
+    pub id: Id<Event>,
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub kind: String,
+    /// How it ended.
+    pub outcome: String,
+    /// Why, where it was refused.
+    pub reason: Option<String>,
+    /// Who did it: the kind.
+    pub actor_kind: String,
+    /// Who did it: the id.
+    pub actor_id: Option<uuid::Uuid>,
+    /// Whom it was done to.
+    pub user: Option<uuid::Uuid>,
+    /// For which client.
+    pub client: Option<uuid::Uuid>,
+    /// From where.
+    pub address: Option<String>,
+    /// The request's trace id.
+    pub trace: String,
+    /// What else is worth knowing.
+    pub facts: serde_json::Value,
+}
+
+impl Record for EventRow {
+    fn read(row: &Row<'_>) -> Result<Self, sql::Error> {
+        Ok(Self {
+            id: row.id("id")?,
+            at: row.time("at")?,
+            kind: row.text("kind")?,
+            outcome: row.text("outcome")?,
+            reason: row.maybe_text("reason")?,
+            actor_kind: row.text("actor_kind")?,
+            actor_id: row.maybe_uuid("actor_id")?,
+            user: row.maybe_uuid("user_id")?,
+            client: row.maybe_uuid("client_id")?,
+            address: row.maybe_text("address")?,
+            trace: row.text("trace")?,
+            facts: row.json("facts")?,
+        })
+    }
+}
+
+const LIST: &str = "
+select id, at, kind, outcome, reason, actor_kind, actor_id, user_id, client_id, address, trace, facts
+from events
+where id < $1
+order by id desc
+limit $2";
+
+const LIST_OF_USER: &str = "
+select id, at, kind, outcome, reason, actor_kind, actor_id, user_id, client_id, address, trace, facts
+from events
+where user_id = $1
+order by at desc
+limit $2";
+
+readers! {
+    /// Events before this one, newest first.
+    pub async fn list_events(&mut self, before: Option<Id<Event>>, limit: u32) -> Result<Vec<EventRow>, Error> {
+        let before = before.map_or(uuid::Uuid::max(), Id::uuid);
+        Ok(self.sql(LIST).bind(before).bind(limit).all().await?)
+    }
+
+    /// What was done to a user, newest first.
+    pub async fn list_events_of_user(&mut self, user: Id<User>, limit: u32) -> Result<Vec<EventRow>, Error> {
+        Ok(self.sql(LIST_OF_USER).bind(user).bind(limit).all().await?)
+    }
+}
+
+const ADD: &str = "
+insert into events (id, at, kind, outcome, reason, actor_kind, actor_id, user_id, client_id, address, trace, facts)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+
+impl Write {
+    /// Adds an event.
+    pub async fn add_event(&mut self, event: &Event) -> Result<(), Error> {
+        let facts: serde_json::Map<String, serde_json::Value> =
+            event.facts.iter().map(|(name, fact)| ((*name).to_owned(), fact.to_json())).collect();
+        self.sql(ADD)
+            .bind(event.id)
+            .bind(event.at)
+            .bind(event.kind.as_str())
+            .bind(event.outcome.as_str())
+            .bind(event.reason.map(str::to_owned))
+            .bind(event.actor.kind())
+            .bind(event.actor.id())
+            .bind(event.user)
+            .bind(event.client)
+            .bind(event.address.map(|address| address.to_string()))
+            .bind(event.trace.as_str())
+            .bind(serde_json::Value::Object(facts).to_string())
+            .changed()
+            .await?;
+        Ok(())
+    }
+}

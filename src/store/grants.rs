@@ -1,0 +1,128 @@
+//! Grants: redeeming a code is the insert of its grant.
+
+use super::rows::{Columns, to_json};
+use super::{Error, Write, readers};
+use crate::model::{Client, Digest, Grant, Id, Session, Timestamp, User};
+use crate::sql::{self, Record, Row};
+
+impl Record for Grant {
+    fn read(row: &Row<'_>) -> Result<Self, sql::Error> {
+        Ok(Self {
+            id: row.id("id")?,
+            client: row.id("client_id")?,
+            user: row.id("user_id")?,
+            session: row.id("session_id")?,
+            code: row.digest("code")?,
+            created_at: row.time("created_at")?,
+            expires_at: row.time("expires_at")?,
+            ended_at: row.maybe_time("ended_at")?,
+            terms: row.json("terms")?,
+        })
+    }
+}
+
+const FIND: &str = "
+select id, code, client_id, user_id, session_id, terms, created_at, expires_at, ended_at
+from grants
+where id = $1";
+
+const FIND_BY_CODE: &str = "
+select id, code, client_id, user_id, session_id, terms, created_at, expires_at, ended_at
+from grants
+where code = $1";
+
+readers! {
+    /// The grant of this row.
+    pub async fn find_grant(&mut self, id: Id<Grant>) -> Result<Option<Grant>, Error> {
+        Ok(self.sql(FIND).bind(id).optional().await?)
+    }
+
+    /// The grant that this code was redeemed for.
+    pub async fn find_grant_by_code(&mut self, code: &Digest) -> Result<Option<Grant>, Error> {
+        Ok(self.sql(FIND_BY_CODE).bind(code).optional().await?)
+    }
+}
+
+const REDEEM: &str = "
+insert into grants (id, code, client_id, user_id, session_id, terms, created_at, expires_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8)
+on conflict (code) do nothing";
+
+const END: &str = "
+update grants
+set ended_at = $2, ended_because = $3
+where id = $1
+and ended_at is null";
+
+const END_OF_SESSION: &str = "
+update grants
+set ended_at = $2, ended_because = $3
+where session_id = $1
+and ended_at is null";
+
+const END_OF_USER: &str = "
+update grants
+set ended_at = $2, ended_because = $3
+where user_id = $1
+and ended_at is null";
+
+const END_OF_USER_AND_CLIENT: &str = "
+update grants
+set ended_at = $3, ended_because = $4
+where user_id = $1
+and client_id = $2
+and ended_at is null";
+
+const SWEEP: &str = "
+delete from grants
+where id in (select id from grants where expires_at < $1 limit $2)";
+
+impl Write {
+    /// Redeems a code: adds its grant. False if the code has been redeemed before; the database decides.
+    pub async fn redeem_code(&mut self, grant: &Grant) -> Result<bool, Error> {
+        let added = self
+            .sql(REDEEM)
+            .bind(grant.id)
+            .bind(&grant.code)
+            .bind(grant.client)
+            .bind(grant.user)
+            .bind(grant.session)
+            .bind(to_json(&grant.terms)?)
+            .bind(grant.created_at)
+            .bind(grant.expires_at)
+            .changed()
+            .await?;
+        Ok(added == 1)
+    }
+
+    /// Ends a family. False if it had ended before.
+    pub async fn end_grant(&mut self, id: Id<Grant>, at: Timestamp, because: &'static str) -> Result<bool, Error> {
+        Ok(self.sql(END).bind(id).bind(at).bind(because).changed().await? == 1)
+    }
+
+    /// Ends the families that were begun in a session. Gives how many.
+    pub async fn end_grants_of_session(&mut self, id: Id<Session>, at: Timestamp, because: &'static str) -> Result<u64, Error> {
+        Ok(self.sql(END_OF_SESSION).bind(id).bind(at).bind(because).changed().await?)
+    }
+
+    /// Ends every family of a user. Gives how many.
+    pub async fn end_grants_of_user(&mut self, id: Id<User>, at: Timestamp, because: &'static str) -> Result<u64, Error> {
+        Ok(self.sql(END_OF_USER).bind(id).bind(at).bind(because).changed().await?)
+    }
+
+    /// Ends what a user granted one client. Gives how many families.
+    pub async fn end_grants_of_user_and_client(
+        &mut self,
+        user: Id<User>,
+        client: Id<Client>,
+        at: Timestamp,
+        because: &'static str,
+    ) -> Result<u64, Error> {
+        Ok(self.sql(END_OF_USER_AND_CLIENT).bind(user).bind(client).bind(at).bind(because).changed().await?)
+    }
+
+    /// Forgets grants that ended by themselves before `before`, a bounded number. Their tokens go with them.
+    pub async fn sweep_grants(&mut self, before: Timestamp, limit: u32) -> Result<u64, Error> {
+        Ok(self.sql(SWEEP).bind(before).bind(limit).changed().await?)
+    }
+}

@@ -1,0 +1,274 @@
+//! Groups, their permissions and members.
+
+use super::rows::Columns;
+use super::{Error, Write, readers};
+use crate::model::user::comparison_key;
+use crate::model::{Group, Id, Timestamp, User};
+use crate::sql::{self, Record, Row};
+
+impl Record for Group {
+    fn read(row: &Row<'_>) -> Result<Self, sql::Error> {
+        Ok(Self {
+            id: row.id("id")?,
+            name: row.text("name")?,
+            external_id: row.maybe_text("external_id")?,
+            description: row.maybe_text("description")?,
+            permissions: Vec::new(),
+            version: row.int("version")?,
+            created_at: row.time("created_at")?,
+            updated_at: row.time("updated_at")?,
+        })
+    }
+}
+
+const FIND_BY_NAME: &str = "
+select id, name, external_id, description, version, created_at, updated_at
+from groups
+where name_key = $1";
+
+const FIND: &str = "
+select id, name, external_id, description, version, created_at, updated_at
+from groups
+where id = $1";
+
+const LIST: &str = "
+select id, name, external_id, description, version, created_at, updated_at
+from groups
+where id > $1
+order by id
+limit $2";
+
+const PERMISSIONS: &str = "
+select permission
+from group_permissions
+where group_id = $1
+order by permission";
+
+const GROUPS_OF: &str = "
+select g.name
+from group_members m
+join groups g on g.id = m.group_id
+where m.user_id = $1
+order by g.name_key";
+
+const PRIMARY_GROUP_OF: &str = "
+select g.name
+from group_members m
+join groups g on g.id = m.group_id
+where m.user_id = $1
+and m.is_primary = $2";
+
+const PERMISSIONS_OF: &str = "
+select distinct p.permission
+from group_members m
+join group_permissions p on p.group_id = m.group_id
+where m.user_id = $1
+order by p.permission";
+
+const MEMBERS: &str = "
+select user_id
+from group_members
+where group_id = $1
+and user_id > $2
+order by user_id
+limit $3";
+
+const ANY_WITH_PERMISSION: &str = "
+select m.user_id
+from group_permissions p
+join group_members m on m.group_id = p.group_id
+join users u on u.id = m.user_id
+where p.permission = $1
+and u.status = 'active'
+limit 2";
+
+const LIST_APPLIED: &str = "
+select name
+from groups
+where applied
+order by name_key";
+
+readers! {
+    /// The group of this name, without regard to case.
+    pub async fn find_group_by_name(&mut self, name: &str) -> Result<Option<Group>, Error> {
+        let Some(mut group) = self.sql(FIND_BY_NAME).bind(comparison_key(name)).optional::<Group>().await? else {
+            return Ok(None);
+        };
+        group.permissions = self.sql(PERMISSIONS).bind(group.id).all().await?;
+        Ok(Some(group))
+    }
+
+    /// The group of this row.
+    pub async fn find_group(&mut self, id: Id<Group>) -> Result<Option<Group>, Error> {
+        let Some(mut group) = self.sql(FIND).bind(id).optional::<Group>().await? else {
+            return Ok(None);
+        };
+        group.permissions = self.sql(PERMISSIONS).bind(group.id).all().await?;
+        Ok(Some(group))
+    }
+
+    /// Groups after this one, oldest first, with their permissions.
+    pub async fn list_groups(&mut self, after: Option<Id<Group>>, limit: u32) -> Result<Vec<Group>, Error> {
+        let after = after.map_or(uuid::Uuid::nil(), Id::uuid);
+        let mut groups: Vec<Group> = self.sql(LIST).bind(after).bind(limit).all().await?;
+        for group in &mut groups {
+            group.permissions = self.sql(PERMISSIONS).bind(group.id).all().await?;
+        }
+        Ok(groups)
+    }
+
+    /// The names of the groups a user is in.
+    pub async fn list_group_names_of(&mut self, user: Id<User>) -> Result<Vec<String>, Error> {
+        Ok(self.sql(GROUPS_OF).bind(user).all().await?)
+    }
+
+    /// The name of the user's primary group.
+    pub async fn find_primary_group_of(&mut self, user: Id<User>) -> Result<Option<String>, Error> {
+        Ok(self.sql(PRIMARY_GROUP_OF).bind(user).bind(true).optional().await?)
+    }
+
+    /// The permissions a user holds by any group.
+    pub async fn list_permissions_of(&mut self, user: Id<User>) -> Result<Vec<String>, Error> {
+        Ok(self.sql(PERMISSIONS_OF).bind(user).all().await?)
+    }
+
+    /// Members of a group after this one.
+    pub async fn list_members(&mut self, group: Id<Group>, after: Option<Id<User>>, limit: u32) -> Result<Vec<Id<User>>, Error> {
+        let after = after.map_or(uuid::Uuid::nil(), Id::uuid);
+        let ids: Vec<uuid::Uuid> = self.sql(MEMBERS).bind(group).bind(after).bind(limit).all().await?;
+        Ok(ids.into_iter().map(Id::from_uuid).collect())
+    }
+
+    /// Up to two active users who hold a permission: enough to tell none, the last one, and several.
+    pub async fn list_some_with_permission(&mut self, permission: &str) -> Result<Vec<Id<User>>, Error> {
+        let ids: Vec<uuid::Uuid> = self.sql(ANY_WITH_PERMISSION).bind(permission).all().await?;
+        Ok(ids.into_iter().map(Id::from_uuid).collect())
+    }
+
+    /// The names that came by `apply`.
+    pub async fn list_applied_groups(&mut self) -> Result<Vec<String>, Error> {
+        Ok(self.sql(LIST_APPLIED).all().await?)
+    }
+}
+
+const ADD: &str = "
+insert into groups (id, name, name_key, external_id, description, applied, version, created_at, updated_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+
+const CHANGE: &str = "
+update groups
+set name = $3, name_key = $4, external_id = $5, description = $6, updated_at = $7, version = version + 1
+where id = $1
+and version = $2";
+
+const MARK_APPLIED: &str = "
+update groups
+set applied = $2
+where id = $1";
+
+const DELETE: &str = "
+delete from groups
+where id = $1";
+
+const CLEAR_PERMISSIONS: &str = "
+delete from group_permissions
+where group_id = $1";
+
+const ADD_PERMISSION: &str = "
+insert into group_permissions (group_id, permission)
+values ($1, $2)
+on conflict do nothing";
+
+const ADD_MEMBER: &str = "
+insert into group_members (user_id, group_id, is_primary, since)
+values ($1, $2, $3, $4)
+on conflict do nothing";
+
+const NO_PRIMARY: &str = "
+update group_members
+set is_primary = $2
+where user_id = $1";
+
+const MAKE_PRIMARY: &str = "
+update group_members
+set is_primary = $3
+where user_id = $1
+and group_id = $2";
+
+const REMOVE_MEMBER: &str = "
+delete from group_members
+where user_id = $1
+and group_id = $2";
+
+impl Write {
+    /// Adds a group with its permissions. `Taken("groups_name_key" | "groups_external_id")` if one has it.
+    pub async fn add_group(&mut self, group: &Group) -> Result<(), Error> {
+        self.sql(ADD)
+            .bind(group.id)
+            .bind(group.name.as_str())
+            .bind(comparison_key(&group.name))
+            .bind(group.external_id.clone())
+            .bind(group.description.clone())
+            .bind(false)
+            .bind(group.version)
+            .bind(group.created_at)
+            .bind(group.updated_at)
+            .changed()
+            .await?;
+        self.set_group_permissions(group).await
+    }
+
+    /// Changes everything but the id, permissions included, if the version still is the group's. False if not.
+    pub async fn change_group(&mut self, group: &Group) -> Result<bool, Error> {
+        let changed = self
+            .sql(CHANGE)
+            .bind(group.id)
+            .bind(group.version)
+            .bind(group.name.as_str())
+            .bind(comparison_key(&group.name))
+            .bind(group.external_id.clone())
+            .bind(group.description.clone())
+            .bind(group.updated_at)
+            .changed()
+            .await?;
+        if changed == 1 {
+            self.set_group_permissions(group).await?;
+        }
+        Ok(changed == 1)
+    }
+
+    async fn set_group_permissions(&mut self, group: &Group) -> Result<(), Error> {
+        self.sql(CLEAR_PERMISSIONS).bind(group.id).changed().await?;
+        for permission in &group.permissions {
+            self.sql(ADD_PERMISSION).bind(group.id).bind(permission.as_str()).changed().await?;
+        }
+        Ok(())
+    }
+
+    /// Remembers that `apply` made it.
+    pub async fn mark_group_applied(&mut self, id: Id<Group>) -> Result<(), Error> {
+        self.sql(MARK_APPLIED).bind(id).bind(true).changed().await?;
+        Ok(())
+    }
+
+    /// Deletes a group with its memberships. False if it was not there.
+    pub async fn delete_group(&mut self, id: Id<Group>) -> Result<bool, Error> {
+        Ok(self.sql(DELETE).bind(id).changed().await? == 1)
+    }
+
+    /// Puts a user into a group. False if the user is in it already.
+    pub async fn add_member(&mut self, group: Id<Group>, user: Id<User>, at: Timestamp) -> Result<bool, Error> {
+        Ok(self.sql(ADD_MEMBER).bind(user).bind(group).bind(false).bind(at).changed().await? == 1)
+    }
+
+    /// Makes one of a user's groups the primary one. False if the user is not in it.
+    pub async fn make_primary(&mut self, group: Id<Group>, user: Id<User>) -> Result<bool, Error> {
+        self.sql(NO_PRIMARY).bind(user).bind(false).changed().await?;
+        Ok(self.sql(MAKE_PRIMARY).bind(user).bind(group).bind(true).changed().await? == 1)
+    }
+
+    /// Takes a user out of a group. False if the user was not in it.
+    pub async fn remove_member(&mut self, group: Id<Group>, user: Id<User>) -> Result<bool, Error> {
+        Ok(self.sql(REMOVE_MEMBER).bind(user).bind(group).changed().await? == 1)
+    }
+}

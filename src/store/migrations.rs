@@ -1,0 +1,16 @@
+//! The schema's steps, in order; each has the same name on both databases.
+
+use crate::sql::Migration;
+
+macro_rules! migrations {
+    ($($name:literal),+ $(,)?) => {
+        /// Every step.
+        pub const ALL: &[Migration] = &[$(Migration {
+            name: $name,
+            sqlite: include_str!(concat!("../../migrations/sqlite/", $name, ".sql")),
+            postgres: include_str!(concat!("../../migrations/postgres/", $name, ".sql")),
+        }),+];
+    };
+}
+
+migrations!["0001_ground", "0002_clients", "0003_users", "0004_sign_ons"];

@@ -1,0 +1,25 @@
+//! Once-only identifiers (`jti` of client assertions and the like): inserted if absent; the database decides.
+
+use super::{Error, Write};
+use crate::model::{Digest, Timestamp};
+
+const SPEND: &str = "
+insert into proofs (kind, digest, expires_at)
+values ($1, $2, $3)
+on conflict do nothing";
+
+const SWEEP: &str = "
+delete from proofs
+where expires_at < $1";
+
+impl Write {
+    /// Uses up an identifier of a kind until it would be refused for its age anyway. False if it was used before.
+    pub async fn spend_proof(&mut self, kind: &'static str, digest: &Digest, expires_at: Timestamp) -> Result<bool, Error> {
+        Ok(self.sql(SPEND).bind(kind).bind(digest).bind(expires_at).changed().await? == 1)
+    }
+
+    /// Forgets identifiers that are too old to be accepted.
+    pub async fn sweep_proofs(&mut self, before: Timestamp) -> Result<u64, Error> {
+        Ok(self.sql(SWEEP).bind(before).changed().await?)
+    }
+}

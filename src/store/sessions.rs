@@ -1,0 +1,120 @@
+//! The slow rows of sessions: they serve lists, survive any session store, and say which have ended.
+
+use super::rows::Columns;
+use super::{Error, Write, readers};
+use crate::model::{Id, Session, Timestamp, User};
+use crate::sql::{self, Record, Row};
+
+/// A session as SQL knows it.
+#[derive(Clone, Debug)]
+pub struct SessionRow {
+    /// The session.
+    pub id: Id<Session>,
+    /// Who signed in.
+    pub user: Id<User>,
+    /// When.
+    pub started_at: Timestamp,
+    /// Its absolute end.
+    pub expires_at: Timestamp,
+    /// From where.
+    pub address: Option<String>,
+    /// With which browser.
+    pub user_agent: Option<String>,
+    /// Whether the person asked to stay signed in.
+    pub remember: bool,
+    /// When it was ended, if it was.
+    pub ended_at: Option<Timestamp>,
+}
+
+impl Record for SessionRow {
+    fn read(row: &Row<'_>) -> Result<Self, sql::Error> {
+        Ok(Self {
+            id: row.id("id")?,
+            user: row.id("user_id")?,
+            started_at: row.time("started_at")?,
+            expires_at: row.time("expires_at")?,
+            address: row.maybe_text("address")?,
+            user_agent: row.maybe_text("user_agent")?,
+            remember: row.boolean("remember")?,
+            ended_at: row.maybe_time("ended_at")?,
+        })
+    }
+}
+
+const FIND: &str = "
+select id, user_id, started_at, expires_at, address, user_agent, remember, ended_at
+from sessions
+where id = $1";
+
+const LIST_LIVE_OF_USER: &str = "
+select id, user_id, started_at, expires_at, address, user_agent, remember, ended_at
+from sessions
+where user_id = $1
+and ended_at is null
+and expires_at > $2
+order by started_at desc
+limit $3";
+
+readers! {
+    /// The session of this row.
+    pub async fn find_session(&mut self, id: Id<Session>) -> Result<Option<SessionRow>, Error> {
+        Ok(self.sql(FIND).bind(id).optional().await?)
+    }
+
+    /// A user's sessions that SQL does not say have ended, newest first.
+    pub async fn list_live_sessions_of(&mut self, user: Id<User>, now: Timestamp, limit: u32) -> Result<Vec<SessionRow>, Error> {
+        Ok(self.sql(LIST_LIVE_OF_USER).bind(user).bind(now).bind(limit).all().await?)
+    }
+}
+
+const ADD: &str = "
+insert into sessions (id, user_id, started_at, expires_at, address, user_agent, remember)
+values ($1, $2, $3, $4, $5, $6, $7)";
+
+const END: &str = "
+update sessions
+set ended_at = $2, ended_because = $3
+where id = $1
+and ended_at is null";
+
+const END_OF_USER: &str = "
+update sessions
+set ended_at = $2, ended_because = $3
+where user_id = $1
+and ended_at is null";
+
+const SWEEP: &str = "
+delete from sessions
+where id in (select id from sessions where expires_at < $1 limit $2)";
+
+impl Write {
+    /// Adds a session that begins.
+    pub async fn add_session(&mut self, session: &SessionRow) -> Result<(), Error> {
+        self.sql(ADD)
+            .bind(session.id)
+            .bind(session.user)
+            .bind(session.started_at)
+            .bind(session.expires_at)
+            .bind(session.address.clone())
+            .bind(session.user_agent.clone())
+            .bind(session.remember)
+            .changed()
+            .await?;
+        Ok(())
+    }
+
+    /// Ends a session. False if it had ended before.
+    pub async fn end_session(&mut self, id: Id<Session>, at: Timestamp, because: &'static str) -> Result<bool, Error> {
+        Ok(self.sql(END).bind(id).bind(at).bind(because).changed().await? == 1)
+    }
+
+    /// Ends all sessions of a user. Gives how many.
+    pub async fn end_sessions_of_user(&mut self, user: Id<User>, at: Timestamp, because: &'static str) -> Result<u64, Error> {
+        Ok(self.sql(END_OF_USER).bind(user).bind(at).bind(because).changed().await?)
+    }
+
+    /// Forgets sessions that ended by themselves before `before`, a bounded number.
+    pub async fn sweep_sessions(&mut self, before: Timestamp, limit: u32) -> Result<u64, Error> {
+        Ok(self.sql(SWEEP).bind(before).bind(limit).changed().await?)
+    }
+}

@@ -1,0 +1,49 @@
+//! One-time setup links: who follows one makes the first administrator.
+
+use super::{Error, Write, readers};
+use crate::model::{Digest, Timestamp};
+
+const FIND: &str = "
+select expires_at
+from setup_links
+where digest = $1
+and used_at is null
+and expires_at > $2";
+
+readers! {
+    /// Whether the link of this digest may still be used.
+    pub async fn is_setup_link_open(&mut self, digest: &Digest, now: Timestamp) -> Result<bool, Error> {
+        let found: Option<i64> = self.sql(FIND).bind(digest).bind(now).optional().await?;
+        Ok(found.is_some())
+    }
+}
+
+const ADD: &str = "
+insert into setup_links (digest, created_at, expires_at)
+values ($1, $2, $3)";
+
+const USE: &str = "
+update setup_links
+set used_at = $2
+where digest = $1
+and used_at is null
+and expires_at > $2";
+
+const CLOSE_ALL: &str = "
+update setup_links
+set used_at = $1
+where used_at is null";
+
+impl Write {
+    /// Adds a link; earlier ones no longer count.
+    pub async fn add_setup_link(&mut self, digest: &Digest, now: Timestamp, expires_at: Timestamp) -> Result<(), Error> {
+        self.sql(CLOSE_ALL).bind(now).changed().await?;
+        self.sql(ADD).bind(digest).bind(now).bind(expires_at).changed().await?;
+        Ok(())
+    }
+
+    /// Uses a link. False if it is unknown, ended or used; the database decides.
+    pub async fn use_setup_link(&mut self, digest: &Digest, now: Timestamp) -> Result<bool, Error> {
+        Ok(self.sql(USE).bind(digest).bind(now).changed().await? == 1)
+    }
+}

@@ -1,0 +1,249 @@
+//! Users.
+
+use super::rows::{Columns, to_json};
+use super::{Error, Write, readers};
+use crate::model::user::comparison_key;
+use crate::model::{Id, PasswordHash, Timestamp, User};
+use crate::sql::{self, Record, Row};
+
+/// A page of users.
+pub type UserPage = Vec<User>;
+
+impl Record for User {
+    fn read(row: &Row<'_>) -> Result<Self, sql::Error> {
+        Ok(Self {
+            id: row.id("id")?,
+            subject: row.text("subject")?,
+            username: row.text("username")?,
+            version: row.int("version")?,
+            status: row.named("status")?,
+            profile: row.json("profile")?,
+            password: row.maybe_text("password_hash")?.map(PasswordHash::new),
+            password_changed_at: row.maybe_time("password_changed_at")?,
+            created_at: row.time("created_at")?,
+            updated_at: row.time("updated_at")?,
+        })
+    }
+}
+
+const FIND: &str = "
+select id, subject, username, status, profile, password_hash, password_changed_at, version, created_at, updated_at
+from users
+where id = $1";
+
+const FIND_BY_SUBJECT: &str = "
+select id, subject, username, status, profile, password_hash, password_changed_at, version, created_at, updated_at
+from users
+where subject = $1";
+
+const FIND_BY_USERNAME: &str = "
+select id, subject, username, status, profile, password_hash, password_changed_at, version, created_at, updated_at
+from users
+where username_key = $1";
+
+const FIND_BY_EMAIL: &str = "
+select id, subject, username, status, profile, password_hash, password_changed_at, version, created_at, updated_at
+from users
+where email_key = $1";
+
+const LIST: &str = "
+select id, subject, username, status, profile, password_hash, password_changed_at, version, created_at, updated_at
+from users
+where id > $1
+order by id
+limit $2";
+
+const LIST_NEWEST: &str = "
+select id, subject, username, status, profile, password_hash, password_changed_at, version, created_at, updated_at
+from users
+where id < $1
+order by id desc
+limit $2";
+
+const LIST_BY_USERNAME_PREFIX: &str = "
+select id, subject, username, status, profile, password_hash, password_changed_at, version, created_at, updated_at
+from users
+where username_key >= $1
+and username_key < $2
+and username_key > $3
+order by username_key
+limit $4";
+
+const LIST_BY_EMAIL_PREFIX: &str = "
+select id, subject, username, status, profile, password_hash, password_changed_at, version, created_at, updated_at
+from users
+where email_key >= $1
+and email_key < $2
+order by email_key
+limit $3";
+
+const COUNT_UP_TO: &str = "
+select count(*)
+from (select 1 as one from users limit $1) as counted";
+
+const LIST_APPLIED: &str = "
+select username
+from users
+where applied
+order by username";
+
+readers! {
+    /// The user of this row.
+    pub async fn find_user(&mut self, id: Id<User>) -> Result<Option<User>, Error> {
+        Ok(self.sql(FIND).bind(id).optional().await?)
+    }
+
+    /// The user that clients know by this subject.
+    pub async fn find_user_by_subject(&mut self, subject: &str) -> Result<Option<User>, Error> {
+        Ok(self.sql(FIND_BY_SUBJECT).bind(subject).optional().await?)
+    }
+
+    /// The user of this username, without regard to case.
+    pub async fn find_user_by_username(&mut self, username: &str) -> Result<Option<User>, Error> {
+        Ok(self.sql(FIND_BY_USERNAME).bind(comparison_key(username)).optional().await?)
+    }
+
+    /// The user of this mail address, without regard to case.
+    pub async fn find_user_by_email(&mut self, email: &str) -> Result<Option<User>, Error> {
+        Ok(self.sql(FIND_BY_EMAIL).bind(comparison_key(email)).optional().await?)
+    }
+
+    /// The user who signs in with this username or mail address. A username wins over another person's address.
+    pub async fn find_user_by_identifier(&mut self, identifier: &str) -> Result<Option<User>, Error> {
+        if let Some(user) = self.find_user_by_username(identifier).await? {
+            return Ok(Some(user));
+        }
+        self.find_user_by_email(identifier).await
+    }
+
+    /// Users after this one, oldest first.
+    pub async fn list_users(&mut self, after: Option<Id<User>>, limit: u32) -> Result<UserPage, Error> {
+        let after = after.map_or(uuid::Uuid::nil(), Id::uuid);
+        Ok(self.sql(LIST).bind(after).bind(limit).all().await?)
+    }
+
+    /// Users before this one, newest first.
+    pub async fn list_newest_users(&mut self, before: Option<Id<User>>, limit: u32) -> Result<UserPage, Error> {
+        let before = before.map_or(uuid::Uuid::max(), Id::uuid);
+        Ok(self.sql(LIST_NEWEST).bind(before).bind(limit).all().await?)
+    }
+
+    /// Users whose username begins with `prefix`, by username, after the username `after`.
+    pub async fn list_users_by_username(&mut self, prefix: &str, after: &str, limit: u32) -> Result<UserPage, Error> {
+        let from = comparison_key(prefix);
+        let to = format!("{from}\u{10FFFF}");
+        let after = comparison_key(after);
+        Ok(self.sql(LIST_BY_USERNAME_PREFIX).bind(from).bind(to).bind(after).bind(limit).all().await?)
+    }
+
+    /// Users whose mail address begins with `prefix`, by address.
+    pub async fn list_users_by_email(&mut self, prefix: &str, limit: u32) -> Result<UserPage, Error> {
+        let from = comparison_key(prefix);
+        let to = format!("{from}\u{10FFFF}");
+        Ok(self.sql(LIST_BY_EMAIL_PREFIX).bind(from).bind(to).bind(limit).all().await?)
+    }
+
+    /// How many users there are, counted no further than `most`.
+    pub async fn count_users(&mut self, most: u32) -> Result<i64, Error> {
+        Ok(self.sql(COUNT_UP_TO).bind(most).one().await?)
+    }
+
+    /// The usernames that came by `apply`.
+    pub async fn list_applied_users(&mut self) -> Result<Vec<String>, Error> {
+        Ok(self.sql(LIST_APPLIED).all().await?)
+    }
+}
+
+const ADD: &str = "
+insert into users (id, subject, username, username_key, email_key, status, profile, password_hash,
+  password_changed_at, applied, version, created_at, updated_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+
+const CHANGE: &str = "
+update users
+set username = $3, username_key = $4, email_key = $5, status = $6, profile = $7, updated_at = $8, version = version + 1
+where id = $1
+and version = $2";
+
+const SET_PASSWORD: &str = "
+update users
+set password_hash = $2, password_changed_at = $3
+where id = $1";
+
+const REHASH_PASSWORD: &str = "
+update users
+set password_hash = $3
+where id = $1
+and password_hash = $2";
+
+const MARK_APPLIED: &str = "
+update users
+set applied = $2
+where id = $1";
+
+const DELETE: &str = "
+delete from users
+where id = $1";
+
+impl Write {
+    /// Adds a user. `Taken("users_username_key" | "users_email_key" | "users_subject")` if somebody has it.
+    pub async fn add_user(&mut self, user: &User) -> Result<(), Error> {
+        self.sql(ADD)
+            .bind(user.id)
+            .bind(user.subject.as_str())
+            .bind(user.username.as_str())
+            .bind(comparison_key(&user.username))
+            .bind(user.profile.email.as_deref().map(comparison_key))
+            .bind(user.status.as_str())
+            .bind(to_json(&user.profile)?)
+            .bind(user.password.as_ref().map(|hash| hash.expose().to_owned()))
+            .bind(user.password_changed_at)
+            .bind(false)
+            .bind(user.version)
+            .bind(user.created_at)
+            .bind(user.updated_at)
+            .changed()
+            .await?;
+        Ok(())
+    }
+
+    /// Changes everything but id, subject and password, if the version still is the user's. False if not.
+    pub async fn change_user(&mut self, user: &User) -> Result<bool, Error> {
+        let changed = self
+            .sql(CHANGE)
+            .bind(user.id)
+            .bind(user.version)
+            .bind(user.username.as_str())
+            .bind(comparison_key(&user.username))
+            .bind(user.profile.email.as_deref().map(comparison_key))
+            .bind(user.status.as_str())
+            .bind(to_json(&user.profile)?)
+            .bind(user.updated_at)
+            .changed()
+            .await?;
+        Ok(changed == 1)
+    }
+
+    /// Sets the password.
+    pub async fn set_password(&mut self, id: Id<User>, hash: &PasswordHash, at: Timestamp) -> Result<(), Error> {
+        self.sql(SET_PASSWORD).bind(id).bind(hash.expose()).bind(at).changed().await?;
+        Ok(())
+    }
+
+    /// Replaces a hash by one of the same password under newer parameters, unless it has changed meanwhile.
+    pub async fn rehash_password(&mut self, id: Id<User>, old: &PasswordHash, new: &PasswordHash) -> Result<(), Error> {
+        self.sql(REHASH_PASSWORD).bind(id).bind(old.expose()).bind(new.expose()).changed().await?;
+        Ok(())
+    }
+
+    /// Remembers that `apply` made it.
+    pub async fn mark_user_applied(&mut self, id: Id<User>) -> Result<(), Error> {
+        self.sql(MARK_APPLIED).bind(id).bind(true).changed().await?;
+        Ok(())
+    }
+
+    /// Deletes a user with everything that hangs on it. False if it was not there.
+    pub async fn delete_user(&mut self, id: Id<User>) -> Result<bool, Error> {
+        Ok(self.sql(DELETE).bind(id).changed().await? == 1)
+    }
+}
