@@ -1,1 +1,24 @@
+//! The only room that names sqlx: statements whose text is written once and runs on SQLite and on Postgres.
+//!
+//! A [`Database`] hands out a [`Connection`] to read from and a [`Transaction`] to change something in. On SQLite many
+//! short transactions share one durable commit (`group_commit`); on Postgres each is a transaction of its own, read
+//! committed. Rooms above see only the types named here.
 
+mod connection;
+mod database;
+mod error;
+mod group_commit;
+mod migrations;
+mod row;
+mod statement;
+mod transaction;
+mod value;
+
+pub use connection::Connection;
+pub use database::{Database, Durability, Engine};
+pub use error::{Cause, Error, MigrationFault};
+pub use migrations::Migration;
+pub use row::{Record, Row};
+pub use statement::Statement;
+pub use transaction::Transaction;
+pub use value::Value;

@@ -1,0 +1,196 @@
+//! Opening a database of either engine and handing out its connections.
+
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection as _, PgPool, SqlitePool};
+
+use super::connection::{Connection, Link};
+use super::error::is_busy;
+use super::group_commit::Writer;
+use super::transaction::Transaction;
+use super::{Error, Migration, migrations};
+
+/// Which database it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// What a SQLite commit survives. Postgres has a setting of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// Loss of power (`synchronous = full`).
+    Full,
+    /// The end of the process; a loss of power may take the last commits back (`synchronous = normal`).
+    Light,
+}
+
+/// An open database. Clones share it.
+#[derive(Clone)]
+pub struct Database(Arc<Backend>);
+
+enum Backend {
+    Sqlite { writer: Writer, readers: SqlitePool },
+    Postgres { pool: PgPool },
+}
+
+const SQLITE_READERS: u32 = 4;
+const SQLITE_BUSY: Duration = Duration::from_secs(5);
+/// The write-ahead log is cut back to this size after a checkpoint: 64 MiB.
+const SQLITE_LOG_BYTES: &str = "67108864";
+const POSTGRES_CONNECTIONS: u32 = 16;
+const ACQUIRE: Duration = Duration::from_secs(2);
+/// A connection that has rested this long is tried before it is used.
+const RESTED: Duration = Duration::from_secs(1);
+const STATEMENTS_KEPT: usize = 200;
+
+impl Database {
+    /// Opens `sqlite:PATH` (the file is made if it is missing) or `postgres://USER:PASSWORD@HOST/NAME`.
+    ///
+    /// [`Error::Unavailable`] if nobody answers there; [`Error::Other`] if the address can't be understood.
+    pub async fn open(url: &str, durability: Durability) -> Result<Self, Error> {
+        let backend = if url.starts_with("sqlite:") {
+            open_sqlite(url, durability).await?
+        } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            open_postgres(url).await?
+        } else {
+            return Err(Error::other("the address begins with neither sqlite: nor postgres:"));
+        };
+        Ok(Self(Arc::new(backend)))
+    }
+
+    /// Which engine it is.
+    pub fn engine(&self) -> Engine {
+        match &*self.0 {
+            Backend::Sqlite { .. } => Engine::Sqlite,
+            Backend::Postgres { .. } => Engine::Postgres,
+        }
+    }
+
+    /// A connection for reading what is committed. Each statement sees the newest state.
+    pub async fn read(&self) -> Result<Connection, Error> {
+        let link = match &*self.0 {
+            Backend::Sqlite { readers, .. } => Link::SqliteReader(readers.acquire().await?),
+            Backend::Postgres { pool } => Link::PostgresReader(pool.acquire().await?),
+        };
+        Ok(Connection::new(link))
+    }
+
+    /// A transaction. On SQLite there is one at a time, in the order of asking.
+    pub async fn write(&self) -> Result<Transaction, Error> {
+        match &*self.0 {
+            Backend::Sqlite { writer, .. } => Transaction::of_sqlite(writer).await,
+            Backend::Postgres { pool } => Transaction::of_postgres(pool).await,
+        }
+    }
+
+    /// Applies the migrations that the database does not have yet: their names. Several processes may do so at once.
+    ///
+    /// [`Error::Migration`] if an applied one was changed since, or the database knows one that is not in the list.
+    pub async fn migrate(&self, migrations: &'static [Migration]) -> Result<Vec<&'static str>, Error> {
+        migrations::apply(self, migrations).await
+    }
+
+    /// The names of the migrations that [`Database::migrate`] would apply. The same errors.
+    pub async fn pending(&self, migrations: &'static [Migration]) -> Result<Vec<&'static str>, Error> {
+        migrations::pending(self, migrations).await
+    }
+
+    /// How many durable commits SQLite's writer has made; `None` on Postgres, where every transaction is one.
+    pub fn grouped_commits(&self) -> Option<u64> {
+        match &*self.0 {
+            Backend::Sqlite { writer, .. } => Some(writer.commits()),
+            Backend::Postgres { .. } => None,
+        }
+    }
+
+    /// Commits what is waiting and closes all connections.
+    pub async fn close(&self) {
+        match &*self.0 {
+            Backend::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Backend::Postgres { pool } => pool.close().await,
+        }
+    }
+}
+
+async fn open_sqlite(url: &str, durability: Durability) -> Result<Backend, Error> {
+    let options = SqliteConnectOptions::from_str(url)?;
+    if url.contains(":memory:") || url.contains("mode=memory") {
+        return Err(Error::other("a database in memory can't be shared by its connections"));
+    }
+    let options = options
+        .busy_timeout(SQLITE_BUSY)
+        .foreign_keys(true)
+        .statement_cache_capacity(STATEMENTS_KEPT);
+    let writing = options
+        .clone()
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(match durability {
+            Durability::Full => SqliteSynchronous::Full,
+            Durability::Light => SqliteSynchronous::Normal,
+        })
+        .pragma("journal_size_limit", SQLITE_LOG_BYTES);
+    let writer = open_writer(writing).await?;
+    let readers = SqlitePoolOptions::new()
+        .max_connections(SQLITE_READERS)
+        .acquire_timeout(ACQUIRE)
+        .test_before_acquire(false)
+        .max_lifetime(None)
+        .idle_timeout(None)
+        .connect_with(options.read_only(true))
+        .await?;
+    Ok(Backend::Sqlite { writer, readers })
+}
+
+/// Several processes may open a new file at once. The change to the write-ahead log needs the file alone and does not
+/// wait for it, so it is asked for again.
+async fn open_writer(options: SqliteConnectOptions) -> Result<Writer, Error> {
+    const ATTEMPTS: u32 = 100;
+    const PAUSE: Duration = Duration::from_millis(20);
+    for _ in 1..ATTEMPTS {
+        match Writer::open(options.clone()).await {
+            Err(error) if is_busy(&error) => crate::clock::sleep(PAUSE).await,
+            answer => return Ok(answer?),
+        }
+    }
+    Ok(Writer::open(options).await?)
+}
+
+async fn open_postgres(url: &str) -> Result<Backend, Error> {
+    let options = PgConnectOptions::from_str(url)?
+        .application_name("ostiary")
+        .statement_cache_capacity(STATEMENTS_KEPT)
+        .options([
+            ("statement_timeout", "3s"),
+            // a node that stands still must not keep its locks
+            ("idle_in_transaction_session_timeout", "10s"),
+            // the server notices within a minute that a node is gone
+            ("tcp_keepalives_idle", "30"),
+            ("tcp_keepalives_interval", "10"),
+            ("tcp_keepalives_count", "3"),
+        ]);
+    let pool = PgPoolOptions::new()
+        .max_connections(POSTGRES_CONNECTIONS)
+        .acquire_timeout(ACQUIRE)
+        .test_before_acquire(false)
+        .before_acquire(|connection, rest| {
+            Box::pin(async move {
+                if rest.idle_for >= RESTED {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
+        .connect_with(options)
+        .await?;
+    Ok(Backend::Postgres { pool })
+}

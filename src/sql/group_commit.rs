@@ -1,0 +1,357 @@
+//! Many short SQLite transactions share one durable commit.
+//!
+//! One connection writes. Who holds the seat at it (a fair lock) runs its statements behind a savepoint inside a common
+//! transaction, the *group*. A member that commits replaces the savepoint by a fresh one and waits; the group's *closer*,
+//! a task that queues for the seat like everybody else, commits for all as soon as it finds nobody waiting behind it.
+//! All members get the outcome of that one commit.
+//!
+//! What keeps it true:
+//! - A seat counts as abandoned from the moment it is taken until its savepoint is replaced. Whoever comes next rolls back
+//!   to the savepoint first; dropping a transaction needs no work of its own.
+//! - Everything that changes the group (begin, replace the savepoint, commit) runs in a task that owns the seat, so that
+//!   a caller who stops waiting can't leave it half done.
+//! - Every open group has its closer from its beginning, so that no waiter that goes away can leave it without one.
+//! - Any failure of those steps fails the whole group and throws the connection away; the next transaction opens another.
+//!   SQLite rolls back a whole transaction by itself on a full disk or an I/O error, and that shows here as a missing
+//!   savepoint.
+//!
+//! Schemas must not defer constraints: they would be judged at the group's commit and fail all its members.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
+use tokio::sync::{Mutex, OwnedMutexGuard, watch};
+use tokio::time::timeout;
+
+use super::error::{Cause, Error, is_busy};
+
+/// A group that has this many members is committed whoever waits.
+const MOST_MEMBERS: usize = 64;
+/// How long a transaction waits for the seat.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+const BEGIN: &str = "begin immediate; savepoint seat";
+const KEEP: &str = "release seat; savepoint seat";
+const UNDO: &str = "rollback to seat";
+const COMMIT: &str = "commit";
+
+/// The writer of one database file.
+#[derive(Clone)]
+pub(super) struct Writer {
+    table: Arc<Mutex<Table>>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    options: SqliteConnectOptions,
+    waiting: AtomicUsize,
+    commits: AtomicU64,
+}
+
+/// What the lock guards.
+struct Table {
+    connection: Option<SqliteConnection>,
+    group: Option<Group>,
+    groups_begun: u64,
+    savepoint: Savepoint,
+    closed: bool,
+}
+
+struct Group {
+    number: u64,
+    members: usize,
+    outcome: watch::Sender<Option<Outcome>>,
+}
+
+#[derive(Clone)]
+enum Outcome {
+    Committed,
+    Failed(Cause),
+}
+
+/// What lies behind the savepoint of the open group.
+#[derive(Clone, Copy, PartialEq)]
+enum Savepoint {
+    /// Nothing.
+    Fresh,
+    /// Statements of a transaction that has not committed.
+    Used,
+    /// A step on the group has begun and not ended.
+    Unsure,
+}
+
+/// The right to use the writer, for one transaction.
+pub(super) struct Seat {
+    table: OwnedMutexGuard<Table>,
+    writer: Writer,
+}
+
+impl Writer {
+    pub(super) async fn open(options: SqliteConnectOptions) -> Result<Self, sqlx::Error> {
+        let connection = options.connect().await?;
+        Ok(Self {
+            table: Arc::new(Mutex::new(Table {
+                connection: Some(connection),
+                group: None,
+                groups_begun: 0,
+                savepoint: Savepoint::Fresh,
+                closed: false,
+            })),
+            shared: Arc::new(Shared {
+                options,
+                waiting: AtomicUsize::new(0),
+                commits: AtomicU64::new(0),
+            }),
+        })
+    }
+
+    /// How many durable commits there were.
+    pub(super) fn commits(&self) -> u64 {
+        self.shared.commits.load(Ordering::Relaxed)
+    }
+
+    /// Waits for the seat, in the order of coming, and for an open group to sit in.
+    pub(super) async fn take_seat(&self) -> Result<Seat, Error> {
+        let table = self.queue().await?;
+        let mut seat = Seat {
+            table,
+            writer: self.clone(),
+        };
+        if !seat.table.is_laid() {
+            seat = tokio::spawn(async move { seat.lay().await.map(|()| seat) })
+                .await
+                .map_err(|_| interrupted())??;
+        }
+        seat.table.savepoint = Savepoint::Used;
+        Ok(seat)
+    }
+
+    async fn queue(&self) -> Result<OwnedMutexGuard<Table>, Error> {
+        if let Ok(table) = self.table.clone().try_lock_owned() {
+            return Ok(table);
+        }
+        let _waiting = Waiting::new(&self.shared.waiting);
+        timeout(LONGEST_WAIT, self.table.clone().lock_owned())
+            .await
+            .map_err(|_| Error::unavailable("the writer was busy for too long"))
+    }
+
+    /// Commits the open group and closes the connection. Later transactions are refused.
+    pub(super) async fn close(&self) {
+        let table = self.table.clone();
+        let shared = self.shared.clone();
+        let closing = tokio::spawn(async move {
+            let mut table = table.lock_owned().await;
+            table.closed = true;
+            table.settle().await;
+            table.commit(&shared).await;
+            if let Some(connection) = table.connection.take() {
+                let _ = connection.close().await;
+            }
+        });
+        let _ = closing.await;
+    }
+
+    /// The closer of one group.
+    async fn close_group(self, number: u64) {
+        loop {
+            let mut table = self.table.clone().lock_owned().await;
+            table.settle().await;
+            if !table.holds(number) {
+                return;
+            }
+            if self.shared.waiting.load(Ordering::SeqCst) == 0 {
+                table.commit(&self.shared).await;
+                return;
+            }
+        }
+    }
+}
+
+/// Counts a transaction as waiting for as long as it does.
+struct Waiting<'w>(&'w AtomicUsize);
+
+impl<'w> Waiting<'w> {
+    fn new(count: &'w AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Seat {
+    /// The connection, for the transaction's statements.
+    pub(super) fn raw(&mut self) -> Result<&mut SqliteConnection, Error> {
+        self.table.connection.as_mut().ok_or_else(interrupted)
+    }
+
+    /// Makes the transaction a member of its group and waits for the group's commit.
+    pub(super) async fn commit(mut self) -> Result<(), Error> {
+        let outcome = self.table.outcome();
+        tokio::spawn(async move {
+            self.table.keep().await;
+            if self.table.is_full() {
+                self.table.commit(&self.writer.shared).await;
+            }
+        });
+        wait_for(outcome).await
+    }
+
+    /// Gives the seat away and waits for the commit of what the transaction may have read.
+    pub(super) async fn abandon(self) -> Result<(), Error> {
+        if self.table.group.as_ref().is_some_and(|group| group.members == 0) {
+            return Ok(());
+        }
+        let outcome = self.table.outcome();
+        drop(self);
+        wait_for(outcome).await
+    }
+
+    /// Makes everything ready for a transaction: a connection, an open group, a fresh savepoint.
+    async fn lay(&mut self) -> Result<(), Error> {
+        let table = &mut *self.table;
+        if table.closed {
+            return Err(Error::unavailable("the database is closed"));
+        }
+        table.settle().await;
+        if table.group.is_none() {
+            let number = table.begin(&self.writer.shared.options).await?;
+            tokio::spawn(self.writer.clone().close_group(number));
+        }
+        Ok(())
+    }
+}
+
+impl Table {
+    fn is_laid(&self) -> bool {
+        !self.closed && self.group.is_some() && self.savepoint == Savepoint::Fresh
+    }
+
+    fn is_full(&self) -> bool {
+        self.group.as_ref().is_some_and(|group| group.members >= MOST_MEMBERS)
+    }
+
+    fn holds(&self, number: u64) -> bool {
+        self.group.as_ref().is_some_and(|group| group.number == number)
+    }
+
+    fn outcome(&self) -> Option<watch::Receiver<Option<Outcome>>> {
+        self.group.as_ref().map(|group| group.outcome.subscribe())
+    }
+
+    /// Rolls back what a transaction left behind that did not commit.
+    async fn settle(&mut self) {
+        match self.savepoint {
+            Savepoint::Fresh => {}
+            Savepoint::Used => {
+                self.savepoint = Savepoint::Unsure;
+                match self.run(UNDO).await {
+                    Ok(()) => self.savepoint = Savepoint::Fresh,
+                    Err(error) => self.fail(error.into()).await,
+                }
+            }
+            Savepoint::Unsure => self.fail(Cause::own(INTERRUPTED)).await,
+        }
+    }
+
+    /// Begins a group: its number.
+    async fn begin(&mut self, options: &SqliteConnectOptions) -> Result<u64, Error> {
+        if self.connection.is_none() {
+            self.connection = Some(options.connect().await?);
+        }
+        self.savepoint = Savepoint::Unsure;
+        if let Err(error) = self.run(BEGIN).await {
+            // another process holds the file: nothing has begun, and the connection is as good as before
+            if is_busy(&error) {
+                self.savepoint = Savepoint::Fresh;
+                return Err(error.into());
+            }
+            let error = Error::from(error);
+            self.fail(Cause::own(INTERRUPTED)).await;
+            return Err(error);
+        }
+        self.savepoint = Savepoint::Fresh;
+        self.groups_begun = self.groups_begun.wrapping_add(1);
+        self.group = Some(Group {
+            number: self.groups_begun,
+            members: 0,
+            outcome: watch::Sender::new(None),
+        });
+        Ok(self.groups_begun)
+    }
+
+    /// Makes what lies behind the savepoint part of the group.
+    async fn keep(&mut self) {
+        self.savepoint = Savepoint::Unsure;
+        if let Err(error) = self.run(KEEP).await {
+            self.fail(error.into()).await;
+            return;
+        }
+        self.savepoint = Savepoint::Fresh;
+        if let Some(group) = &mut self.group {
+            group.members += 1;
+        }
+    }
+
+    /// Commits the open group and tells its members.
+    async fn commit(&mut self, shared: &Shared) {
+        if self.group.is_none() {
+            return;
+        }
+        self.savepoint = Savepoint::Unsure;
+        if let Err(error) = self.run(COMMIT).await {
+            self.fail(error.into()).await;
+            return;
+        }
+        self.savepoint = Savepoint::Fresh;
+        shared.commits.fetch_add(1, Ordering::Relaxed);
+        if let Some(group) = self.group.take() {
+            group.outcome.send_replace(Some(Outcome::Committed));
+        }
+    }
+
+    /// Fails the open group and throws the connection away, which rolls back whatever is open on it.
+    async fn fail(&mut self, cause: Cause) {
+        if let Some(group) = self.group.take() {
+            tracing::error!(%cause, members = group.members, "a group of transactions was not committed");
+            group.outcome.send_replace(Some(Outcome::Failed(cause)));
+        }
+        if let Some(connection) = self.connection.take() {
+            let _ = connection.close().await;
+        }
+        self.savepoint = Savepoint::Fresh;
+    }
+
+    async fn run(&mut self, text: &'static str) -> Result<(), sqlx::Error> {
+        let connection = self.connection.as_mut().ok_or(sqlx::Error::WorkerCrashed)?;
+        sqlx::query(text).execute(connection).await.map(|_| ())
+    }
+}
+
+async fn wait_for(outcome: Option<watch::Receiver<Option<Outcome>>>) -> Result<(), Error> {
+    let mut outcome = outcome.ok_or_else(interrupted)?;
+    let outcome = outcome
+        .wait_for(|outcome| outcome.is_some())
+        .await
+        .map_err(|_| interrupted())?
+        .clone();
+    match outcome {
+        Some(Outcome::Committed) => Ok(()),
+        Some(Outcome::Failed(cause)) => Err(Error::Unavailable(cause)),
+        None => Err(interrupted()),
+    }
+}
+
+const INTERRUPTED: &str = "the writer was interrupted";
+
+fn interrupted() -> Error {
+    Error::unavailable(INTERRUPTED)
+}

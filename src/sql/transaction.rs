@@ -1,0 +1,145 @@
+//! A transaction: everything in it happens, or nothing.
+
+use std::ops::{Deref, DerefMut};
+use std::time::Duration;
+
+use sqlx::pool::PoolConnection;
+use sqlx::{Executor, PgPool, Postgres};
+
+use super::Error;
+use super::connection::{Connection, Link, in_time};
+use super::group_commit::{Seat, Writer};
+
+/// An open transaction. Dropped without [`Transaction::commit`] it is rolled back.
+///
+/// On SQLite it holds the only seat at the writer: between `write()` and `commit()` belong statements and pure code,
+/// nothing that waits for anybody else. After a failed statement it can only be rolled back.
+#[must_use = "a transaction that is not committed is rolled back"]
+pub struct Transaction {
+    connection: Connection,
+}
+
+impl Transaction {
+    pub(super) async fn of_sqlite(writer: &Writer) -> Result<Self, Error> {
+        let seat = writer.take_seat().await?;
+        Ok(Self {
+            connection: Connection::new(Link::SqliteWriter(seat)),
+        })
+    }
+
+    pub(super) async fn of_postgres(pool: &PgPool) -> Result<Self, Error> {
+        let raw = pool.acquire().await?;
+        // from here on a caller who stops waiting rolls back
+        let mut transaction = Self {
+            connection: Connection::new(Link::PostgresWriter(raw)),
+        };
+        transaction.control(BEGIN).await?;
+        Ok(transaction)
+    }
+
+    /// Keeps what was done. When it answers `Ok`, the change is durable.
+    ///
+    /// [`Error::Unavailable`] if that is not certain: nothing may have been kept, or, if only the answer was lost, all.
+    /// [`Error::Other`] if a statement failed before: nothing is kept.
+    pub async fn commit(mut self) -> Result<(), Error> {
+        if !self.connection.sound {
+            // Postgres would answer such a commit with success, having rolled back
+            return Err(Error::other("a statement of the transaction failed; it is rolled back"));
+        }
+        match self.take_seat() {
+            Some(seat) => seat.commit().await,
+            _ => self.end(COMMIT).await,
+        }
+    }
+
+    /// Rolls back and waits until what the transaction has read is durable: for a refusal that was judged by its reading.
+    ///
+    /// [`Error::Unavailable`] if what it has read is not kept.
+    pub async fn abandon(mut self) -> Result<(), Error> {
+        match self.take_seat() {
+            Some(seat) => seat.abandon().await,
+            _ => self.end(ROLLBACK).await,
+        }
+    }
+
+    /// Ends a transaction of Postgres. Until the server has answered, dropping rolls back.
+    async fn end(&mut self, text: &'static str) -> Result<(), Error> {
+        self.control(text).await?;
+        let engine = self.connection.engine();
+        self.connection.link = Link::Gone(engine);
+        Ok(())
+    }
+
+    async fn control(&mut self, text: &'static str) -> Result<(), Error> {
+        let silence = self.connection.silence;
+        let Link::PostgresWriter(raw) = &mut self.connection.link else {
+            return Err(Error::other("the transaction has ended"));
+        };
+        let answer = in_time(silence, raw.execute(text)).await;
+        if answer.is_err() {
+            // whether a transaction is open on it is unknown
+            raw.close_on_drop();
+        }
+        answer.map(|_| ())
+    }
+
+    /// SQLite's seat, which is given away with its transaction; Postgres' connection stays until the server has answered.
+    fn take_seat(&mut self) -> Option<Seat> {
+        let engine = self.connection.engine();
+        match std::mem::replace(&mut self.connection.link, Link::Gone(engine)) {
+            Link::SqliteWriter(seat) => Some(seat),
+            other => {
+                self.connection.link = other;
+                None
+            }
+        }
+    }
+
+    pub(super) fn without_time_limit(&mut self) {
+        self.connection.silence = None;
+    }
+}
+
+/// Said in full, whatever the server's default is: the statements are guarded for this level.
+const BEGIN: &str = "begin isolation level read committed";
+const COMMIT: &str = "commit";
+const ROLLBACK: &str = "rollback";
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        let engine = self.connection.engine();
+        // SQLite's seat counts as abandoned for whoever comes next
+        if let Link::PostgresWriter(raw) = std::mem::replace(&mut self.connection.link, Link::Gone(engine)) {
+            roll_back(raw);
+        }
+    }
+}
+
+/// Rolls back in the background and gives the connection back; closes it if the server does not answer.
+fn roll_back(mut raw: PoolConnection<Postgres>) {
+    const LONGEST: Duration = Duration::from_secs(4);
+    let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+        // the process is ending; the server rolls back when the connection is cut
+        drop(raw.leak());
+        return;
+    };
+    runtime.spawn(async move {
+        if in_time(Some(LONGEST), raw.execute(ROLLBACK)).await.is_err() {
+            raw.close_on_drop();
+        }
+    });
+}
+
+impl Deref for Transaction {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+impl DerefMut for Transaction {
+    fn deref_mut(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+}
