@@ -18,7 +18,7 @@ pub mod signing_key;
 pub mod timestamp;
 pub mod user;
 
-pub use algorithm::SigningAlgorithm;
+pub use algorithm::{ClientSigningAlgorithm, SigningAlgorithm};
 pub use client::{
     AccessTokenFormat, ApplicationType, Client, ClientMetadata, ClientOrigin, ClientPolicy, ClientSecret, ConsentMode,
     GrantType, ResponseMode, SubjectType, TokenEndpointAuthMethod,
