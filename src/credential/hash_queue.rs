@@ -1,0 +1,222 @@
+//! The threads that compute hashes, and the bounded queue before them.
+//!
+//! As many hashes run at once as there are threads, so memory is bounded by their number; what waits is bounded by places
+//! and by expected time, so that a storm is refused at once instead of everybody waiting for nothing.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use argon2::Block;
+use tokio::sync::oneshot;
+use zeroize::Zeroizing;
+
+use super::password::Error;
+use super::password_hash::Parameters;
+use crate::clock::Clock;
+use crate::model::Secret;
+
+/// What waits may be this much work at most.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+/// A thread without work for so long gives its memory back.
+const IDLE: Duration = Duration::from_secs(60);
+/// The first guess at a speed, replaced by measurements: 25 ms for 19 MiB and two passes.
+const FIRST_NANOS_PER_UNIT: u64 = 25_000_000 / (2 * 19 * 1024);
+
+/// One hash to compute.
+pub(super) struct Work {
+    pub(super) password: Secret,
+    pub(super) parameters: Parameters,
+    pub(super) salt: Vec<u8>,
+    pub(super) output_bytes: usize,
+}
+
+type Output = Result<Zeroizing<Vec<u8>>, Error>;
+
+struct Job {
+    work: Work,
+    answer: oneshot::Sender<Output>,
+}
+
+pub(super) struct HashQueue {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    usual: Parameters,
+    workers: usize,
+    places: usize,
+    state: Mutex<State>,
+    wake: Condvar,
+}
+
+struct State {
+    open: bool,
+    waiting: VecDeque<Job>,
+    busy: usize,
+    computed: u64,
+    /// How long a KiB takes in one pass, averaged over the latest hashes.
+    nanos_per_unit: u64,
+}
+
+enum Next {
+    Job(Job),
+    Idle,
+    End,
+}
+
+impl HashQueue {
+    pub(super) fn start(usual: Parameters, workers: usize, places: usize) -> Result<Arc<Self>, Error> {
+        let queue = Arc::new(Self {
+            shared: Arc::new(Shared {
+                usual,
+                workers,
+                places,
+                state: Mutex::new(State {
+                    open: true,
+                    waiting: VecDeque::new(),
+                    busy: 0,
+                    computed: 0,
+                    nanos_per_unit: FIRST_NANOS_PER_UNIT,
+                }),
+                wake: Condvar::new(),
+            }),
+        });
+        for number in 0..workers {
+            let shared = Arc::clone(&queue.shared);
+            std::thread::Builder::new()
+                .name(format!("password-{number}"))
+                .spawn(move || shared.work(&Clock::default()))
+                .map_err(|_| Error::Stopped)?;
+        }
+        Ok(queue)
+    }
+
+    /// Puts a hash into the queue; the answer arrives through the receiver. Dropping the receiver gives the place back.
+    pub(super) fn admit(&self, work: Work) -> Result<oneshot::Receiver<Output>, Error> {
+        let mut state = self.shared.lock();
+        if let Err(refused) = self.shared.room(&state) {
+            // those whose caller went away don't count
+            let before = state.waiting.len();
+            state.waiting.retain(|job| !job.answer.is_closed());
+            if state.waiting.len() == before {
+                return Err(refused);
+            }
+            self.shared.room(&state)?;
+        }
+        let (answer, receiver) = oneshot::channel();
+        state.waiting.push_back(Job { work, answer });
+        drop(state);
+        self.shared.wake.notify_one();
+        Ok(receiver)
+    }
+
+    pub(super) fn computed(&self) -> u64 {
+        self.shared.lock().computed
+    }
+}
+
+impl Drop for HashQueue {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        state.open = false;
+        state.waiting.clear();
+        drop(state);
+        self.shared.wake.notify_all();
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether one more may wait.
+    fn room(&self, state: &State) -> Result<(), Error> {
+        let free = self.workers.saturating_sub(state.busy);
+        if state.waiting.len() < free {
+            return Ok(());
+        }
+        let wait = self.expected_wait(state);
+        if state.waiting.len() - free < self.places && wait <= LONGEST_WAIT {
+            return Ok(());
+        }
+        let seconds = wait.as_secs().saturating_add(1);
+        Err(Error::Busy {
+            retry_after: Duration::from_secs(seconds),
+        })
+    }
+
+    fn expected_wait(&self, state: &State) -> Duration {
+        let units: u64 = state.waiting.iter().map(|job| job.work.parameters.cost()).sum();
+        let workers = u64::try_from(self.workers).unwrap_or(1).max(1);
+        Duration::from_nanos(units.saturating_mul(state.nanos_per_unit) / workers)
+    }
+
+    fn work(&self, clock: &Clock) {
+        // kept between hashes: fresh memory would cost a tenth to a quarter of each
+        let mut memory: Vec<Block> = Vec::new();
+        loop {
+            let Job { work, answer } = match self.next() {
+                Next::Job(job) => job,
+                Next::Idle => {
+                    memory = Vec::new();
+                    continue;
+                }
+                Next::End => return,
+            };
+            let started = clock.micros();
+            let output = catch_unwind(AssertUnwindSafe(|| {
+                work.parameters.compute(
+                    work.password.expose().as_bytes(),
+                    &work.salt,
+                    work.output_bytes,
+                    &mut memory,
+                )
+            }))
+            .unwrap_or(Err(Error::Stopped));
+            self.done(work.parameters, clock.micros().saturating_sub(started));
+            // the caller may have gone away meanwhile
+            drop(answer.send(output));
+            let usual_blocks = usize::try_from(self.usual.memory_kib).unwrap_or(usize::MAX);
+            if memory.len() > usual_blocks {
+                memory = Vec::new();
+            }
+        }
+    }
+
+    fn next(&self) -> Next {
+        let mut state = self.lock();
+        loop {
+            if !state.open {
+                return Next::End;
+            }
+            while let Some(job) = state.waiting.pop_front() {
+                if !job.answer.is_closed() {
+                    state.busy += 1;
+                    return Next::Job(job);
+                }
+            }
+            let (woken, waited) = self
+                .wake
+                .wait_timeout(state, IDLE)
+                .unwrap_or_else(PoisonError::into_inner);
+            if waited.timed_out() && woken.waiting.is_empty() {
+                return Next::Idle;
+            }
+            state = woken;
+        }
+    }
+
+    fn done(&self, parameters: Parameters, micros: i64) {
+        let nanos = u64::try_from(micros).unwrap_or(0).saturating_mul(1000);
+        let mut state = self.lock();
+        state.busy = state.busy.saturating_sub(1);
+        state.computed = state.computed.saturating_add(1);
+        let before = state.nanos_per_unit;
+        // one measurement, taken while the machine or its clock jumped, must not shut the door
+        let measured = (nanos / parameters.cost().max(1)).clamp(before / 4, before.saturating_mul(4));
+        state.nanos_per_unit = ((before.saturating_mul(7).saturating_add(measured)) / 8).max(8);
+    }
+}

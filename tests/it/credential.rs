@@ -1,0 +1,363 @@
+//! Passwords: how they are hashed, what is refused before any work, what waits and what doesn't, and which are too weak.
+
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::join_all;
+use ostiary::credential::{
+    Error, Parameters, PasswordHash, Passwords, Policy, Verdict, Weakness, generate_password, judge,
+};
+use ostiary::model::Secret;
+use proptest::prelude::*;
+
+/// Made by the reference implementation: `password`, salt `somesalt`, 64 MiB, two passes.
+const REFERENCE: &str = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
+
+fn passwords(workers: usize, places: usize) -> Passwords {
+    Passwords::new(Parameters::default(), workers, places).unwrap()
+}
+
+fn cheap() -> Passwords {
+    let parameters = Parameters {
+        memory_kib: 64,
+        iterations: 1,
+        parallelism: 1,
+    };
+    Passwords::new(parameters, 1, 16).unwrap()
+}
+
+/// SEC-214: Argon2id, at or above the floor; old hashes ask to be replaced.
+#[tokio::test]
+async fn password_hash_parameters() {
+    let passwords = passwords(2, 8);
+    let hash = passwords.hash(Secret::new("correct horse")).await.unwrap();
+    assert!(
+        hash.expose().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
+        "{}",
+        hash.expose()
+    );
+    let parts: Vec<&str> = hash.expose().split('$').collect();
+    assert_eq!((parts.len(), parts[4].len(), parts[5].len()), (6, 22, 43));
+    let again = passwords.hash(Secret::new("correct horse")).await.unwrap();
+    assert_ne!(hash.expose(), again.expose());
+    let stored = PasswordHash::parse(hash.expose()).unwrap();
+    let verdict = passwords.verify(Secret::new("correct horse"), Some(stored)).await;
+    assert_eq!(verdict, Ok(Verdict::Right { rehash: false }));
+
+    let reference = PasswordHash::parse(REFERENCE).unwrap();
+    let verdict = passwords.verify(Secret::new("password"), Some(reference.clone())).await;
+    assert_eq!(verdict, Ok(Verdict::Right { rehash: true }));
+    let verdict = passwords.verify(Secret::new("Password"), Some(reference)).await;
+    assert_eq!(verdict, Ok(Verdict::Wrong));
+    // after the larger hash, the usual ones are still right
+    let verdict = passwords.verify(Secret::new("correct horse"), Some(again)).await;
+    assert_eq!(verdict, Ok(Verdict::Right { rehash: false }));
+
+    let floor = |memory_kib, iterations, parallelism| {
+        Parameters {
+            memory_kib,
+            iterations,
+            parallelism,
+        }
+        .check_floor()
+    };
+    for enough in [(47104, 1, 1), (19456, 2, 1), (12288, 3, 1), (65536, 3, 4)] {
+        assert_eq!(floor(enough.0, enough.1, enough.2), Ok(()), "{enough:?}");
+    }
+    for weak in [
+        (47103, 1, 1),
+        (19455, 2, 1),
+        (12287, 3, 1),
+        (12287, 40, 1),
+        (19456, 0, 1),
+        (19456, 2, 0),
+    ] {
+        assert_eq!(floor(weak.0, weak.1, weak.2), Err(Error::Parameters), "{weak:?}");
+    }
+    assert_eq!(floor(1024 * 1024, 1, 1), Err(Error::Parameters));
+    assert_eq!(floor(128 * 1024, 5, 1), Err(Error::Parameters));
+}
+
+/// SEC-211: verified exactly as sent.
+#[tokio::test]
+async fn password_exact_bytes() {
+    let passwords = cheap();
+    let longest = "ä".repeat(2047) + "xy";
+    assert_eq!(longest.len(), 4096);
+    let variants = |password: &str| {
+        let mut last = password.to_owned();
+        last.pop();
+        [
+            format!("{last}Z"),
+            last,
+            format!(" {password}"),
+            format!("{password} "),
+            format!("{password}\0"),
+            password.to_uppercase(),
+        ]
+    };
+    for password in [longest.as_str(), "Caf\u{e9} noir", " padded ", "nul\0inside"] {
+        let hash = passwords.hash(Secret::new(password)).await.unwrap();
+        let right = passwords.verify(Secret::new(password), Some(hash.clone())).await;
+        assert_eq!(right, Ok(Verdict::Right { rehash: false }));
+        for variant in variants(password) {
+            let wrong = passwords.verify(Secret::new(variant), Some(hash.clone())).await;
+            assert_eq!(wrong, Ok(Verdict::Wrong));
+        }
+    }
+    // another Unicode form is another password
+    let hash = passwords.hash(Secret::new("Caf\u{e9} noir")).await.unwrap();
+    let decomposed = passwords.verify(Secret::new("Cafe\u{301} noir"), Some(hash)).await;
+    assert_eq!(decomposed, Ok(Verdict::Wrong));
+}
+
+/// SEC-215: input over the maximum costs no hash. SEC-226: an empty password is never right.
+#[tokio::test]
+async fn password_input_cap() {
+    let passwords = cheap();
+    let hash = passwords.hash(Secret::new("something")).await.unwrap();
+    let before = passwords.computed();
+    for impossible in [String::new(), "x".repeat(4097), "x".repeat(10 * 1024 * 1024)] {
+        let password = Secret::new(impossible);
+        assert_eq!(passwords.hash(password.clone()).await.unwrap_err(), Error::Length);
+        let known = passwords.verify(password.clone(), Some(hash.clone())).await;
+        let unknown = passwords.verify(password, None).await;
+        assert_eq!((known, unknown), (Ok(Verdict::Wrong), Ok(Verdict::Wrong)));
+    }
+    assert_eq!(passwords.computed(), before);
+}
+
+/// SEC-221, the part of it that lies here.
+#[tokio::test]
+async fn an_unknown_user_costs_one_hash_like_a_known_one() {
+    let passwords = cheap();
+    let hash = passwords.hash(Secret::new("something")).await.unwrap();
+    for against in [Some(hash), None] {
+        let before = passwords.computed();
+        let verdict = passwords.verify(Secret::new("wrong"), against).await;
+        assert_eq!((verdict, passwords.computed() - before), (Ok(Verdict::Wrong), 1));
+    }
+}
+
+/// SEC-228, SEC-720: only Argon2id within a ceiling is read; anything else is refused before work.
+#[test]
+fn imported_hash_bounds() {
+    let salt = "c29tc2FsdHNvbWVzYWx0";
+    let output = "CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
+    let with = |head: &str| format!("{head}${salt}${output}");
+    let taken = [
+        "$argon2id$v=19$m=12288,t=3,p=1",
+        "$argon2id$v=19$m=131072,t=4,p=8",
+        "$argon2id$v=19$m=65536,t=3,p=4",
+    ];
+    for head in taken {
+        assert!(PasswordHash::parse(with(head)).is_ok(), "{head}");
+    }
+    assert!(PasswordHash::parse(REFERENCE).is_ok());
+    let refused = [
+        with("$argon2i$v=19$m=19456,t=2,p=1"),
+        with("$argon2d$v=19$m=19456,t=2,p=1"),
+        with("$argon2id$v=16$m=19456,t=2,p=1"),
+        with("$argon2id$m=19456,t=2,p=1"),
+        with("$argon2id$v=19$m=4294967295,t=1,p=1"),
+        with("$argon2id$v=19$m=131073,t=1,p=1"),
+        with("$argon2id$v=19$m=131072,t=5,p=1"),
+        with("$argon2id$v=19$m=8,t=4294967295,p=1"),
+        with("$argon2id$v=19$m=99999999999,t=1,p=1"),
+        with("$argon2id$v=19$m=19456,t=2,p=17"),
+        with("$argon2id$v=19$m=19456,t=2,p=0"),
+        with("$argon2id$v=19$m=19456,t=0,p=1"),
+        with("$argon2id$v=19$m=8,t=2,p=16"),
+        with("$argon2id$v=19$m=-1,t=2,p=1"),
+        with("$argon2id$v=19$m=19456,t=2,p=1,keyid=c2VjcmV0"),
+        with("$argon2id$v=19$m=19456,t=2,p=1,data=c2VjcmV0"),
+        with("$scrypt$ln=17,r=8,p=1"),
+        format!("$argon2id$v=19$m=19456,t=2,p=1${salt}"),
+        format!("$argon2id$v=19$m=19456,t=2,p=1${salt}$"),
+        format!("$argon2id$v=19$m=19456,t=2,p=1${salt}$CTFhFdXPJO1aFaM"),
+        format!("$argon2id$v=19$m=19456,t=2,p=1$c2FsdA${output}"),
+        format!("{REFERENCE}\n"),
+        format!(" {REFERENCE}"),
+        "$2b$12$KIXQ8v3d6v1R5cWZ1q9TCe8Yx1m1W9nXJ5kq8k0m6a8n7oV1p2q3r".to_owned(),
+        "5f4dcc3b5aa765d61d8327deb882cf99".to_owned(),
+        "password".to_owned(),
+        String::new(),
+        "$".repeat(10_000),
+    ];
+    for text in refused {
+        assert_eq!(
+            PasswordHash::parse(text.as_str()).unwrap_err(),
+            Error::Malformed,
+            "{text}"
+        );
+    }
+    assert_eq!(format!("{:?}", PasswordHash::parse(REFERENCE).unwrap()), "***");
+}
+
+proptest! {
+    /// SEC-720: no text makes the reader of hashes panic, and what it takes lies below the ceiling.
+    #[test]
+    fn fuzz_phc_string(text in "(\\$argon2id\\$v=19\\$m=[0-9]{1,7},t=[0-9]{1,3},p=[0-9]{1,2}(,[a-z]{1,5}=.{0,5})?)?.{0,90}") {
+        if let Ok(hash) = PasswordHash::parse(text.clone()) {
+            prop_assert_eq!(hash.expose(), text.as_str());
+            let number = |name: &str| -> u64 {
+                let start = text.find(name).unwrap() + name.len();
+                text[start..].chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap()
+            };
+            prop_assert!(number("m=") * number("t=") <= 512 * 1024);
+        }
+    }
+}
+
+/// SEC-227: bounded threads and places; beyond them the answer comes at once and says when to come again.
+#[tokio::test]
+async fn argon2_backpressure() {
+    let passwords = passwords(1, 2);
+    let all = join_all((0..10).map(|_| passwords.hash(Secret::new("something")))).await;
+    let taken = all.iter().filter(|hash| hash.is_ok()).count();
+    assert!((3..10).contains(&taken), "{taken}");
+    for refused in all.into_iter().filter_map(Result::err) {
+        let Error::Busy { retry_after } = refused else {
+            panic!("{refused}");
+        };
+        assert!(retry_after >= Duration::from_secs(1));
+    }
+    // and afterwards there is room again
+    passwords.hash(Secret::new("something")).await.unwrap();
+}
+
+/// SEC-227: the queue is bounded by time as well; work whose caller went away gives its place back.
+#[tokio::test]
+async fn abandoned_work_gives_its_place_back() {
+    let passwords = passwords(1, 10_000);
+    let dear = format!(
+        "$argon2id$v=19$m=131072,t=4,p=1${}",
+        &REFERENCE["$argon2id$v=19$m=65536,t=2,p=1$".len()..]
+    );
+    let dear = PasswordHash::parse(dear).unwrap();
+    let mut waiting: Vec<_> = (0..100)
+        .map(|_| Box::pin(passwords.verify(Secret::new("password"), Some(dear.clone()))))
+        .collect();
+    let mut refused = 0;
+    for verdict in &mut waiting {
+        if let Some(Err(Error::Busy { .. })) = verdict.now_or_never() {
+            refused += 1;
+        }
+    }
+    assert!(
+        (80..100).contains(&refused),
+        "two seconds' work is taken, {refused} were refused"
+    );
+    drop(waiting);
+    passwords.hash(Secret::new("something")).await.unwrap();
+    assert!(passwords.computed() <= 3);
+}
+
+/// SEC-210: length boundaries, all scripts, no rules of composition.
+#[test]
+fn password_policy_bounds() {
+    let policy = Policy::default();
+    let judged = |password: &str| judge(password, &policy, &[]);
+    assert_eq!(judged("kiwzrtb"), Err(Weakness::TooShort));
+    assert_eq!(judged("kiwzrtbq"), Ok(()));
+    assert_eq!(judged("äöüßéèçñ"), Ok(()));
+    assert_eq!(judged("馬鹿正直者比喩的"), Ok(()));
+    assert_eq!(judged("🐴🔋📎🦀🌙🎲🧂🪐"), Ok(()));
+    assert_eq!(judged("correct horse battery staple"), Ok(()));
+    assert_eq!(judged("  spaces count  "), Ok(()));
+    let mixed = |length: usize| {
+        "kiw zrtbq uelm "
+            .chars()
+            .cycle()
+            .take(length - 1)
+            .chain(['!'])
+            .collect::<String>()
+    };
+    assert_eq!(judged(&mixed(64)), Ok(()));
+    assert_eq!(judged(&mixed(256)), Ok(()));
+    assert_eq!(judged(&mixed(257)), Err(Weakness::TooLong));
+    assert_eq!(judged(&"x".repeat(10 * 1024 * 1024)), Err(Weakness::TooLong));
+    let for_administrators = Policy {
+        minimum_length: 15,
+        ..policy
+    };
+    assert_eq!(judge(&mixed(14), &for_administrators, &[]), Err(Weakness::TooShort));
+    assert_eq!(judge(&mixed(15), &for_administrators, &[]), Ok(()));
+}
+
+/// SEC-212: the lists a new password is compared with.
+#[test]
+fn password_denylists() {
+    let personal = ["ada.lovelace", "countess@example.com", "Example Org", "al", ""];
+    let judged = |password: &str| judge(password, &Policy::default(), &personal);
+    for password in [
+        "password",
+        "Password1",
+        "PASSWORD2024!",
+        "iloveyou",
+        "letmein1",
+        "Welcome123",
+        "P@ssw0rd",
+        "Summer2031!",
+        "trustno1",
+        "passwordpassword",
+        "ostiary1",
+    ] {
+        assert_eq!(judged(password), Err(Weakness::Common), "{password}");
+    }
+    for password in [
+        "aaaaaaaa",
+        "        ",
+        "12345678",
+        "1234567890",
+        "0987654321",
+        "abcdefgh",
+        "ABCDEFGHIJ",
+        "zyxwvuts",
+        "qwertyui",
+        "poiuytrewq",
+        "1qaz2wsx3edc",
+        "abababab",
+        "xyzxyzxyzxyz",
+        "1234512345",
+        "qwertyqwerty",
+        "ääääääää",
+    ] {
+        let weakness = judged(password);
+        let known = matches!(weakness, Err(Weakness::Sequence | Weakness::Common));
+        assert!(known || password == "{password}: {weakness:?}");
+    }
+    for password in [
+        "Ada.Lovelace!",
+        "xxADA.LOVELACExx",
+        "the-countess-1815",
+        "my Example Org login",
+    ] {
+        assert_eq!(judged(password), Err(Weakness::Personal), "{password}");
+    }
+    for password in [
+        "general assembly",
+        "dragon eats 9 pineapples",
+        "qwerty keyboards rattle",
+        "tuesday's umbrella",
+    ] {
+        assert_eq!(judged(password), Ok(()), "{password}");
+    }
+}
+
+#[test]
+fn a_generated_password_is_readable_and_has_a_hundred_bits() {
+    let mut seen = std::collections::HashSet::new();
+    let mut characters = std::collections::HashSet::new();
+    for _ in 0..200 {
+        let password = generate_password();
+        let groups: Vec<&str> = password.expose().split('-').collect();
+        assert_eq!(groups.iter().map(|group| group.len()).collect::<Vec<_>>(), [5, 5, 5, 5]);
+        characters.extend(groups.concat().chars());
+        assert_eq!(judge(password.expose(), &Policy::default(), &["ada"]), Ok(()));
+        assert!(seen.insert(password.expose().to_owned()));
+    }
+    // 20 characters of 32: 100 bits
+    assert_eq!(characters.len(), 32);
+    assert!(!characters.iter().any(|character| "01ilIO".contains(*character)));
+}
