@@ -5,4 +5,5 @@
 
 mod config;
 mod credential;
+mod egress;
 mod jose;

@@ -1,0 +1,279 @@
+//! Fetching and posting within the rules.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use reqwest::header::{ACCEPT, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName};
+use reqwest::{Client, ClientBuilder, RequestBuilder, Response, StatusCode};
+use tokio::sync::Semaphore;
+use url::{Host, Url};
+
+use super::address::{admitted, forbidden};
+use super::error::{Error, Reason};
+use super::resolver::{CheckedResolver, Reach};
+
+const USER_AGENT: &str = "Ostiary";
+/// So many requests run at once; more wait, within their time.
+const AT_ONCE: usize = 32;
+const GREATEST_HEADER_BYTES: u32 = 16 * 1024;
+const GREATEST_HEADERS: usize = 64;
+
+/// Bounds of one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The answer's body in bytes.
+    pub bytes: usize,
+    /// Everything from the call to the last byte.
+    pub time: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            bytes: 256 * 1024,
+            time: Duration::from_secs(5),
+        }
+    }
+}
+
+/// An answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Document {
+    /// The body, never longer than the limit. Not yet parsed: whoever uses it does that, strictly.
+    pub bytes: Vec<u8>,
+    /// The `Content-Type` as sent; empty if there is none.
+    pub content_type: String,
+    /// How long it may be kept by its `Cache-Control`: zero for `no-store` and `no-cache`, `None` if it does not say.
+    pub max_age: Option<Duration>,
+}
+
+/// The guarded client. Clones share it.
+#[derive(Clone)]
+pub struct Egress {
+    networks: Arc<[IpNet]>,
+    public: Client,
+    inside: Client,
+    places: Arc<Semaphore>,
+}
+
+impl Egress {
+    /// `allowed_networks`: what the operator admits although it is private; there http and other ports are allowed, too.
+    ///
+    /// Certificates are checked against the system's store; on a machine without one, nothing is trusted and every https
+    /// request fails.
+    ///
+    /// # Errors
+    /// If the client can't be set up.
+    pub fn new(allowed_networks: Vec<IpNet>) -> Result<Self, Error> {
+        let networks: Arc<[IpNet]> = allowed_networks.into();
+        Ok(Self {
+            public: client(Reach::Public, &networks)?,
+            inside: client(Reach::Admitted, &networks)?,
+            networks,
+            places: Arc::new(Semaphore::new(AT_ONCE)),
+        })
+    }
+
+    /// Fetches a document; only a 200 will do.
+    ///
+    /// # Errors
+    /// [`Error`], the same for every reason.
+    pub async fn get_json(&self, url: &Url, limits: Limits) -> Result<Document, Error> {
+        let fetched = async {
+            let request = self.client_for(url)?.get(url.clone());
+            let response = self.send(request.header(ACCEPT, "application/json")).await?;
+            if response.status() != StatusCode::OK {
+                return Err(Reason::Status(response.status().as_u16()));
+            }
+            read(response, limits.bytes).await
+        };
+        self.within(url, limits, fetched).await
+    }
+
+    /// Posts a form (`application/x-www-form-urlencoded`); any 2xx will do. Never repeated here.
+    ///
+    /// # Errors
+    /// [`Error`], the same for every reason.
+    pub async fn post_form(&self, url: &Url, form: &[(&str, &str)], limits: Limits) -> Result<Document, Error> {
+        let posted = async {
+            let body = url::form_urlencoded::Serializer::new(String::new())
+                .extend_pairs(form)
+                .finish();
+            let request = self
+                .client_for(url)?
+                .post(url.clone())
+                .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .body(body);
+            let response = self.send(request).await?;
+            if !response.status().is_success() {
+                return Err(Reason::Status(response.status().as_u16()));
+            }
+            read(response, limits.bytes).await
+        };
+        self.within(url, limits, posted).await
+    }
+
+    async fn within(
+        &self,
+        url: &Url,
+        limits: Limits,
+        work: impl Future<Output = Result<Document, Reason>>,
+    ) -> Result<Document, Error> {
+        let placed = async {
+            let _place = self.places.acquire().await.map_err(|_| Reason::Setup)?;
+            work.await
+        };
+        let done = tokio::time::timeout(limits.time, placed)
+            .await
+            .unwrap_or(Err(Reason::Timeout));
+        done.map_err(|reason| {
+            tracing::info!(host = url.host_str().unwrap_or_default(), %reason, "outgoing request failed");
+            Error::new(reason)
+        })
+    }
+
+    /// Which of the two clients this URL may use. What a name leads to is checked by the client's resolver; an address
+    /// in the URL never reaches a resolver and is checked here.
+    fn client_for(&self, url: &Url) -> Result<&Client, Reason> {
+        if !matches!(url.scheme(), "https" | "http") {
+            return Err(Reason::Scheme);
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(Reason::UserInfo);
+        }
+        let literal: Option<IpAddr> = match url.host().ok_or(Reason::Host)? {
+            Host::Domain(_) => None,
+            Host::Ipv4(ip) => Some(ip.into()),
+            Host::Ipv6(ip) => Some(ip.into()),
+        };
+        let may_be_inside = match literal {
+            Some(ip) => admitted(ip, &self.networks),
+            None => !self.networks.is_empty(),
+        };
+        if url.scheme() == "https" && url.port_or_known_default() == Some(443) {
+            if literal.is_some_and(|ip| forbidden(ip, &self.networks)) {
+                return Err(Reason::Address);
+            }
+            return Ok(&self.public);
+        }
+        if may_be_inside {
+            return Ok(&self.inside);
+        }
+        if url.scheme() == "http" {
+            return Err(Reason::Scheme);
+        }
+        Err(Reason::Port)
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Response, Reason> {
+        let response = request.send().await.map_err(failure)?;
+        if response.status().is_redirection() {
+            return Err(Reason::Redirect);
+        }
+        Ok(response)
+    }
+}
+
+impl std::fmt::Debug for Egress {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Egress")
+            .field("networks", &self.networks)
+            .finish_non_exhaustive()
+    }
+}
+
+fn client(reach: Reach, networks: &Arc<[IpNet]>) -> Result<Client, Error> {
+    builder(reach, networks)
+        .build()
+        .or_else(|_| {
+            tracing::warn!("no certificate store on this machine: outgoing https requests will fail");
+            builder(reach, networks).tls_certs_only([]).build()
+        })
+        .map_err(|_| Error::new(Reason::Setup))
+}
+
+fn builder(reach: Reach, networks: &Arc<[IpNet]>) -> ClientBuilder {
+    let resolver = CheckedResolver {
+        reach,
+        networks: Arc::clone(networks),
+    };
+    Client::builder()
+        .dns_resolver(Arc::new(resolver))
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .referer(false)
+        .user_agent(USER_AGENT)
+        .https_only(matches!(reach, Reach::Public))
+        // every request resolves and checks anew
+        .pool_max_idle_per_host(0)
+        .http1_max_headers(GREATEST_HEADERS)
+        .http2_max_header_list_size(GREATEST_HEADER_BYTES)
+}
+
+async fn read(mut response: Response, greatest: usize) -> Result<Document, Reason> {
+    let announced = response.content_length().unwrap_or(0);
+    if usize::try_from(announced).unwrap_or(usize::MAX) > greatest {
+        return Err(Reason::Oversize);
+    }
+    let encoding = text(response.headers(), &CONTENT_ENCODING);
+    if !encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity") {
+        return Err(Reason::Encoding);
+    }
+    let content_type = text(response.headers(), &CONTENT_TYPE).to_owned();
+    let max_age = max_age(text(response.headers(), &CACHE_CONTROL));
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(failure)? {
+        if chunk.len() > greatest - bytes.len() {
+            return Err(Reason::Oversize);
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(Document {
+        bytes,
+        content_type,
+        max_age,
+    })
+}
+
+fn text<'headers>(headers: &'headers HeaderMap, name: &HeaderName) -> &'headers str {
+    headers
+        .get(name)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
+}
+
+/// RFC 9111 section 5.2.2: what `Cache-Control` says about keeping the answer.
+fn max_age(cache_control: &str) -> Option<Duration> {
+    let mut found = None;
+    for directive in cache_control.split(',') {
+        let (name, value) = directive.trim().split_once('=').unwrap_or((directive.trim(), ""));
+        match name.to_ascii_lowercase().as_str() {
+            "no-store" | "no-cache" => return Some(Duration::ZERO),
+            "max-age" => found = value.trim_matches('"').parse().ok().map(Duration::from_secs),
+            _ => {}
+        }
+    }
+    found
+}
+
+fn failure(error: reqwest::Error) -> Reason {
+    let error = error.without_url();
+    tracing::debug!(?error, "outgoing request failed below HTTP");
+    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+    while let Some(cause) = source {
+        if let Some(reason) = cause.downcast_ref::<Reason>() {
+            return *reason;
+        }
+        source = cause.source();
+    }
+    if error.is_timeout() {
+        return Reason::Timeout;
+    }
+    if error.is_connect() {
+        return Reason::Connect;
+    }
+    Reason::Transport
+}

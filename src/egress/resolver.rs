@@ -1,0 +1,55 @@
+//! Names are resolved here and only addresses that may be used come out: what is checked is what is connected to, so a
+//! name can't point elsewhere in between.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+
+use super::address::{admitted, forbidden};
+use super::error::Reason;
+
+/// What a name may lead to.
+#[derive(Clone, Copy)]
+pub(super) enum Reach {
+    /// Public addresses and admitted networks.
+    Public,
+    /// Admitted networks only.
+    Admitted,
+}
+
+/// Resolves by the system's resolver. A name of which a single address may not be used is refused altogether: what is
+/// honestly public does not also live inside.
+pub(super) struct CheckedResolver {
+    pub(super) reach: Reach,
+    pub(super) networks: Arc<[IpNet]>,
+}
+
+impl Resolve for CheckedResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let reach = self.reach;
+        let networks = Arc::clone(&self.networks);
+        Box::pin(async move {
+            // port 0 is replaced by the URL's
+            let found = tokio::net::lookup_host((name.as_str(), 0))
+                .await
+                .map_err(|_| Reason::Resolution)?;
+            let addresses: Vec<SocketAddr> = found.collect();
+            if addresses.is_empty() {
+                return Err(Reason::Resolution.into());
+            }
+            if addresses.iter().any(|address| refused(address.ip(), reach, &networks)) {
+                return Err(Reason::Address.into());
+            }
+            Ok(Box::new(addresses.into_iter()) as Addrs)
+        })
+    }
+}
+
+fn refused(ip: IpAddr, reach: Reach, networks: &[IpNet]) -> bool {
+    match reach {
+        Reach::Public => forbidden(ip, networks),
+        Reach::Admitted => !admitted(ip, networks),
+    }
+}

@@ -1,0 +1,437 @@
+//! The guarded client for everything the server fetches: which addresses it refuses, in every spelling, and what it does to
+//! answers that are too large, too slow, compressed or lead elsewhere.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use ipnet::IpNet;
+use ostiary::egress::{Document, Egress, Limits, Reason, forbidden};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use url::Url;
+
+fn networks(list: &[&str]) -> Vec<IpNet> {
+    list.iter().map(|network| network.parse().unwrap()).collect()
+}
+
+async fn get(egress: &Egress, url: &str, limits: Limits) -> Result<Document, Reason> {
+    let url = Url::parse(url).unwrap();
+    egress.get_json(&url, limits).await.map_err(|error| {
+        // SEC-503: whoever asked learns nothing of the reason
+        assert_eq!(error.to_string(), "the address can't be fetched");
+        error.reason()
+    })
+}
+
+/// A server that counts what it is asked and misbehaves by path.
+struct Target {
+    address: SocketAddr,
+    seen: Arc<Mutex<HashMap<String, String>>>,
+}
+
+impl Target {
+    async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let seen = Arc::new(Mutex::new(HashMap::new()));
+        let kept = Arc::clone(&seen);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                kept.lock().unwrap().insert("connection".to_owned(), String::new());
+                let kept = Arc::clone(&kept);
+                tokio::spawn(async move { drop(answer(stream, address, &kept).await) });
+            }
+        });
+        Self { address, seen }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Head and body of the request to this path.
+    fn seen(&self, path: &str) -> Option<String> {
+        self.seen.lock().unwrap().get(path).cloned()
+    }
+}
+
+async fn answer(stream: TcpStream, address: SocketAddr, seen: &Mutex<HashMap<String, String>>) -> std::io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    let mut request = String::new();
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        if stream.read_line(&mut line).await? == 0 {
+            return Ok(());
+        }
+        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+        request.push_str(&line);
+        if line == "\r\n" {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).await?;
+    request.push_str(std::str::from_utf8(&body).unwrap());
+    let path = request.split(' ').nth(1).unwrap().to_owned();
+    seen.lock().unwrap().insert(path.clone(), request);
+    let answer = match path.as_str() {
+        "/ok" => "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncache-control: public, Max-Age=60\r\ncontent-length: 2\r\n\r\n{}".to_owned(),
+        "/no-store" => "HTTP/1.1 200 OK\r\ncache-control: max-age=60, no-store\r\ncontent-length: 2\r\n\r\n{}".to_owned(),
+        "/posted" => "HTTP/1.1 204 No Content\r\n\r\n".to_owned(),
+        "/missing" => "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n".to_owned(),
+        "/redirect" => format!("HTTP/1.1 302 Found\r\nlocation: http://{address}/inner\r\ncontent-length: 0\r\n\r\n"),
+        "/redirect-metadata" => "HTTP/1.1 307 Temporary Redirect\r\nlocation: http://169.254.169.254/latest\r\ncontent-length: 0\r\n\r\n".to_owned(),
+        "/compressed" => "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 2\r\n\r\n{}".to_owned(),
+        "/announced" => "HTTP/1.1 200 OK\r\ncontent-length: 5000000\r\n\r\n{".to_owned(),
+        "/exact" => format!("HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{}", " ".repeat(1000)),
+        "/cut" => "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{".to_owned(),
+        "/nonsense" => "220 sink ESMTP\r\n".to_owned(),
+        "/endless" => {
+            stream.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n").await?;
+            loop {
+                stream.write_all(b"10\r\n0123456789abcdef\r\n").await?;
+            }
+        }
+        "/slow" => {
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{").await?;
+            return std::future::pending().await;
+        }
+        "/silent" => return std::future::pending().await,
+        _ => "HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n".to_owned(),
+    };
+    stream.write_all(answer.as_bytes()).await?;
+    stream.shutdown().await
+}
+
+/// SEC-500: one guarded client; every bypass form is refused before anything is asked.
+#[tokio::test]
+async fn egress_guard_matrix() {
+    let target = Target::start().await;
+    let port = target.address.port();
+    let closed = Egress::new(Vec::new()).unwrap();
+    let limits = Limits::default();
+
+    let addresses = [
+        "127.0.0.1",
+        "127.1",
+        "2130706433",
+        "0x7f000001",
+        "0x7f.0.0.1",
+        "0177.0.0.1",
+        "017700000001",
+        "127.0.0.1.",
+        "0",
+        "0.0.0.0",
+        "１２７.0.0.1",
+        "localhost",
+        "LocalHost",
+        "[::1]",
+        "[::]",
+        "[::ffff:127.0.0.1]",
+        "[::ffff:7f00:1]",
+        "[::127.0.0.1]",
+        "[64:ff9b::7f00:1]",
+        "[64:ff9b:1::1]",
+        "[2002:7f00:1::1]",
+        "[2001:0:7f00:1::1]",
+        "[fe80::1]",
+        "[fd00:ec2::254]",
+        "[ff02::1]",
+        "[2001:db8::1]",
+        "169.254.169.254",
+        "100.100.100.200",
+        "10.0.0.1",
+        "172.31.255.255",
+        "192.168.1.1",
+        "198.18.0.1",
+        "224.0.0.1",
+        "255.255.255.255",
+        "168.63.129.16",
+    ];
+    for address in addresses {
+        let reason = get(&closed, &format!("https://{address}/"), limits).await;
+        assert_eq!(reason, Err(Reason::Address), "{address}");
+    }
+    let urls = [
+        ("http://example.com/".to_owned(), Reason::Scheme),
+        ("http://example.com:443/".to_owned(), Reason::Scheme),
+        (target.url("/ok"), Reason::Scheme),
+        (format!("http://localhost:{port}/ok"), Reason::Scheme),
+        ("https://example.com:8443/".to_owned(), Reason::Port),
+        ("https://example.com:80/".to_owned(), Reason::Port),
+        (format!("https://127.0.0.1:{port}/ok"), Reason::Port),
+        ("https://user:password@example.com/".to_owned(), Reason::UserInfo),
+        ("https://user@example.com/".to_owned(), Reason::UserInfo),
+        ("https://example.com@127.0.0.1/".to_owned(), Reason::UserInfo),
+        ("ftp://example.com/".to_owned(), Reason::Scheme),
+        ("file:///etc/passwd".to_owned(), Reason::Scheme),
+        ("data:application/json,{}".to_owned(), Reason::Scheme),
+        ("gopher://127.0.0.1:6379/_PING".to_owned(), Reason::Scheme),
+    ];
+    for (url, reason) in urls {
+        assert_eq!(get(&closed, &url, limits).await, Err(reason), "{url}");
+    }
+
+    // what the operator admits admits nothing else, neither by address nor by name nor in another spelling
+    let elsewhere = Egress::new(networks(&["10.0.0.0/8", "fd00::/8"])).unwrap();
+    assert_eq!(get(&elsewhere, &target.url("/ok"), limits).await, Err(Reason::Scheme));
+    let by_name = format!("http://localhost:{port}/ok");
+    assert_eq!(get(&elsewhere, &by_name, limits).await, Err(Reason::Address));
+    assert_eq!(
+        get(&elsewhere, "https://localhost/ok", limits).await,
+        Err(Reason::Address)
+    );
+    let loopback = Egress::new(networks(&["127.0.0.0/8"])).unwrap();
+    let mapped = format!("http://[::ffff:127.0.0.1]:{port}/ok");
+    assert_eq!(get(&loopback, &mapped, limits).await, Err(Reason::Scheme));
+    assert_eq!(target.seen("connection"), None);
+
+    // the same target, admitted
+    let admitted = Egress::new(networks(&["127.0.0.0/8", "::1/128"])).unwrap();
+    let document = get(&admitted, &target.url("/ok"), limits).await.unwrap();
+    assert_eq!(document.bytes, b"{}");
+    assert_eq!(document.content_type, "application/json");
+    assert_eq!(document.max_age, Some(Duration::from_secs(60)));
+    get(&admitted, &by_name, limits).await.unwrap();
+    let request = target.seen("/ok").unwrap().to_ascii_lowercase();
+    assert!(request.contains("user-agent: ostiary\r\n"), "{request}");
+    for absent in ["accept-encoding", "cookie", "referer", "authorization"] {
+        assert!(!request.contains(absent), "{request}");
+    }
+    let with_password = target.url("/ok").replace("//", "//user:password@");
+    assert_eq!(get(&admitted, &with_password, limits).await, Err(Reason::UserInfo));
+    // TLS is not optional where https is asked for
+    let not_tls = target.url("/ok").replace("http:", "https:");
+    assert_eq!(get(&admitted, &not_tls, limits).await, Err(Reason::Connect));
+
+    for path in ["/redirect", "/redirect-metadata"] {
+        assert_eq!(get(&admitted, &target.url(path), limits).await, Err(Reason::Redirect));
+    }
+    assert_eq!(target.seen("/inner"), None);
+    assert_eq!(
+        get(&admitted, &target.url("/missing"), limits).await,
+        Err(Reason::Status(404))
+    );
+    assert_eq!(
+        get(&admitted, &target.url("/nonsense"), limits).await,
+        Err(Reason::Transport)
+    );
+    assert_eq!(
+        get(&admitted, &target.url("/cut"), limits).await,
+        Err(Reason::Transport)
+    );
+}
+
+/// SEC-505, the part of it that lies here: documents are bounded in size, time and age.
+#[tokio::test]
+async fn documents_are_bounded_in_size_time_and_age() {
+    let target = Target::start().await;
+    let egress = Egress::new(networks(&["127.0.0.1/32"])).unwrap();
+    let limits = Limits {
+        bytes: 1000,
+        ..Limits::default()
+    };
+    assert_eq!(
+        get(&egress, &target.url("/exact"), limits).await.unwrap().bytes.len(),
+        1000
+    );
+    let one_less = Limits { bytes: 999, ..limits };
+    assert_eq!(
+        get(&egress, &target.url("/exact"), one_less).await,
+        Err(Reason::Oversize)
+    );
+    assert_eq!(
+        get(&egress, &target.url("/announced"), limits).await,
+        Err(Reason::Oversize)
+    );
+    assert_eq!(
+        get(&egress, &target.url("/endless"), limits).await,
+        Err(Reason::Oversize)
+    );
+    assert_eq!(
+        get(&egress, &target.url("/compressed"), limits).await,
+        Err(Reason::Encoding)
+    );
+    let hasty = Limits {
+        time: Duration::from_millis(150),
+        ..limits
+    };
+    for path in ["/slow", "/silent"] {
+        assert_eq!(
+            get(&egress, &target.url(path), hasty).await,
+            Err(Reason::Timeout),
+            "{path}"
+        );
+    }
+    let not_kept = get(&egress, &target.url("/no-store"), limits).await.unwrap();
+    assert_eq!(not_kept.max_age, Some(Duration::ZERO));
+    assert_eq!(get(&egress, &target.url("/exact"), limits).await.unwrap().max_age, None);
+}
+
+#[tokio::test]
+async fn a_form_is_posted_under_the_same_rules() {
+    let target = Target::start().await;
+    let form = [("logout_token", "a.b+c&d"), ("x", "ä")];
+    let admitted = Egress::new(networks(&["127.0.0.1/32"])).unwrap();
+    let url = Url::parse(&target.url("/posted")).unwrap();
+    let document = admitted.post_form(&url, &form, Limits::default()).await.unwrap();
+    assert!(document.bytes.is_empty());
+    let request = target.seen("/posted").unwrap();
+    assert!(request.starts_with("POST "), "{request}");
+    assert!(
+        request.contains("content-type: application/x-www-form-urlencoded\r\n"),
+        "{request}"
+    );
+    assert!(
+        request.ends_with("\r\n\r\nlogout_token=a.b%2Bc%26d&x=%C3%A4"),
+        "{request}"
+    );
+
+    let closed = Egress::new(Vec::new()).unwrap();
+    let error = closed.post_form(&url, &form, Limits::default()).await.unwrap_err();
+    assert_eq!(error.reason(), Reason::Scheme);
+    let url = Url::parse(&target.url("/redirect")).unwrap();
+    let error = admitted.post_form(&url, &form, Limits::default()).await.unwrap_err();
+    assert_eq!(error.reason(), Reason::Redirect);
+}
+
+/// SEC-725: the first and last address of every refused network, and its neighbours.
+#[test]
+fn addresses_are_public_or_refused() {
+    let refused = [
+        "0.0.0.0",
+        "0.255.255.255",
+        "10.0.0.0",
+        "10.255.255.255",
+        "100.64.0.0",
+        "100.127.255.255",
+        "127.0.0.0",
+        "127.255.255.255",
+        "168.63.129.16",
+        "169.254.0.0",
+        "169.254.255.255",
+        "172.16.0.0",
+        "172.31.255.255",
+        "192.0.0.0",
+        "192.0.0.255",
+        "192.0.2.1",
+        "192.88.99.1",
+        "192.168.0.0",
+        "192.168.255.255",
+        "198.18.0.0",
+        "198.19.255.255",
+        "198.51.100.7",
+        "203.0.113.7",
+        "224.0.0.0",
+        "239.255.255.255",
+        "240.0.0.0",
+        "255.255.255.255",
+        "::",
+        "::1",
+        "::7f00:1",
+        "::ffff:0:0",
+        "::ffff:8.8.8.8",
+        "::8.8.8.8",
+        "64:ff9b::808:808",
+        "64:ff9b:1::808:808",
+        "100::1",
+        "1fff:ffff::1",
+        "2001::1",
+        "2001:2::1",
+        "2001:10::1",
+        "2001:1ff:ffff::1",
+        "2001:db8::1",
+        "2001:db8:ffff::1",
+        "2002::1",
+        "2002:808:808::1",
+        "3fff::1",
+        "3fff:fff:ffff::1",
+        "4000::1",
+        "5f00::1",
+        "fc00::1",
+        "fdff::1",
+        "fe80::1",
+        "fec0::1",
+        "ff00::1",
+        "ff02::1",
+    ];
+    for ip in refused {
+        let ip: IpAddr = ip.parse().unwrap();
+        assert!(forbidden(ip, &[]), "{ip}");
+        assert!(!forbidden(ip, &[IpNet::from(ip)]), "{ip} is admitted by name");
+    }
+    let public = [
+        "1.1.1.1",
+        "8.8.8.8",
+        "9.255.255.255",
+        "11.0.0.0",
+        "100.63.255.255",
+        "100.128.0.0",
+        "126.255.255.255",
+        "128.0.0.0",
+        "168.63.129.15",
+        "169.253.255.255",
+        "169.255.0.0",
+        "172.15.255.255",
+        "172.32.0.0",
+        "192.0.1.0",
+        "192.167.255.255",
+        "192.169.0.0",
+        "198.17.255.255",
+        "198.20.0.0",
+        "223.255.255.255",
+        "2000::1",
+        "2001:200::1",
+        "2001:4860:4860::8888",
+        "2001:db7::1",
+        "2003::1",
+        "2606:4700::1111",
+        "3ffe:ffff::1",
+    ];
+    for ip in public {
+        assert!(!forbidden(ip.parse().unwrap(), &[]), "{ip}");
+    }
+    // an admitted IPv4 network does not admit the addresses that carry one of its own inside
+    let ten = networks(&["10.0.0.0/8"]);
+    for ip in ["::ffff:10.0.0.1", "::10.0.0.1", "64:ff9b::a00:1", "2002:a00:1::1"] {
+        assert!(forbidden(ip.parse().unwrap(), &ten), "{ip}");
+    }
+}
+
+/// SEC-501: no other HTTP client is made anywhere.
+#[test]
+fn egress_single_client() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut folders = vec![source.clone()];
+    let mut read = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            if path.extension().is_none_or(|extension| extension != "rs") || path.starts_with(source.join("egress")) {
+                continue;
+            }
+            read += 1;
+            let text = std::fs::read_to_string(&path).unwrap();
+            for client in [
+                "reqwest::",
+                "use reqwest",
+                "hyper_util::client",
+                "hyper::client",
+                "ureq::",
+            ] {
+                assert!(!text.contains(client), "{} names {client}", path.display());
+            }
+        }
+    }
+    assert!(read > 10);
+}
