@@ -7,3 +7,5 @@ mod config;
 mod credential;
 mod egress;
 mod jose;
+mod mail;
+mod support;
