@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The time of the process: the system's, moved by an offset (zero outside `ostiary demo` and the tests).
 ///
@@ -33,6 +33,12 @@ impl Clock {
     pub fn offset(&self) -> Duration {
         Duration::from_micros(self.offset_micros.load(Ordering::SeqCst).unsigned_abs())
     }
+}
+
+/// A moment to measure durations from; not moved by any offset.
+#[allow(clippy::disallowed_methods)]
+pub fn monotonic() -> Instant {
+    Instant::now()
 }
 
 /// Waits in real time, whatever the clock's offset: for timers, never for what a test wants to see happen.

@@ -1,1 +1,17 @@
+//! What happens, by subject. A flow authenticates, loads, asks protocol what the rules are, changes, writes the event, commits.
 
+pub mod authorization;
+pub mod call;
+pub mod clients;
+pub mod error;
+pub mod memory;
+pub mod operations;
+pub mod people;
+pub mod provider;
+pub mod session;
+pub mod sign_in;
+pub mod token;
+
+pub use call::{Call, Origin};
+pub use error::{Error, FieldError};
+pub use provider::Provider;

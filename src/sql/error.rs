@@ -100,6 +100,14 @@ impl fmt::Debug for Cause {
 impl std::error::Error for Cause {}
 
 impl Error {
+    /// A column holds what this program does not understand.
+    pub fn unreadable(name: &'static str) -> Self {
+        Self::Column {
+            name,
+            cause: Cause::own("it holds what this program does not understand"),
+        }
+    }
+
     pub(super) fn unavailable(sentence: &'static str) -> Self {
         Self::Unavailable(Cause::own(sentence))
     }

@@ -87,8 +87,11 @@ values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
 impl Write {
     /// Adds an event.
     pub async fn add_event(&mut self, event: &Event) -> Result<(), Error> {
-        let facts: serde_json::Map<String, serde_json::Value> =
-            event.facts.iter().map(|(name, fact)| ((*name).to_owned(), fact.to_json())).collect();
+        let facts: serde_json::Map<String, serde_json::Value> = event
+            .facts
+            .iter()
+            .map(|(name, fact)| ((*name).to_owned(), fact.to_json()))
+            .collect();
         self.sql(ADD)
             .bind(event.id)
             .bind(event.at)

@@ -23,7 +23,10 @@ struct Generation {
 
 impl Record for Generation {
     fn read(row: &Row<'_>) -> Result<Self, sql::Error> {
-        Ok(Self { kind: row.text("kind")?, number: row.int("number")? })
+        Ok(Self {
+            kind: row.text("kind")?,
+            number: row.int("number")?,
+        })
     }
 }
 

@@ -101,12 +101,28 @@ impl Write {
     }
 
     /// Ends the families that were begun in a session. Gives how many.
-    pub async fn end_grants_of_session(&mut self, id: Id<Session>, at: Timestamp, because: &'static str) -> Result<u64, Error> {
-        Ok(self.sql(END_OF_SESSION).bind(id).bind(at).bind(because).changed().await?)
+    pub async fn end_grants_of_session(
+        &mut self,
+        id: Id<Session>,
+        at: Timestamp,
+        because: &'static str,
+    ) -> Result<u64, Error> {
+        Ok(self
+            .sql(END_OF_SESSION)
+            .bind(id)
+            .bind(at)
+            .bind(because)
+            .changed()
+            .await?)
     }
 
     /// Ends every family of a user. Gives how many.
-    pub async fn end_grants_of_user(&mut self, id: Id<User>, at: Timestamp, because: &'static str) -> Result<u64, Error> {
+    pub async fn end_grants_of_user(
+        &mut self,
+        id: Id<User>,
+        at: Timestamp,
+        because: &'static str,
+    ) -> Result<u64, Error> {
         Ok(self.sql(END_OF_USER).bind(id).bind(at).bind(because).changed().await?)
     }
 
@@ -118,7 +134,14 @@ impl Write {
         at: Timestamp,
         because: &'static str,
     ) -> Result<u64, Error> {
-        Ok(self.sql(END_OF_USER_AND_CLIENT).bind(user).bind(client).bind(at).bind(because).changed().await?)
+        Ok(self
+            .sql(END_OF_USER_AND_CLIENT)
+            .bind(user)
+            .bind(client)
+            .bind(at)
+            .bind(because)
+            .changed()
+            .await?)
     }
 
     /// Forgets grants that ended by themselves before `before`, a bounded number. Their tokens go with them.

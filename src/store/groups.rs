@@ -240,7 +240,11 @@ impl Write {
     async fn set_group_permissions(&mut self, group: &Group) -> Result<(), Error> {
         self.sql(CLEAR_PERMISSIONS).bind(group.id).changed().await?;
         for permission in &group.permissions {
-            self.sql(ADD_PERMISSION).bind(group.id).bind(permission.as_str()).changed().await?;
+            self.sql(ADD_PERMISSION)
+                .bind(group.id)
+                .bind(permission.as_str())
+                .changed()
+                .await?;
         }
         Ok(())
     }
@@ -258,13 +262,28 @@ impl Write {
 
     /// Puts a user into a group. False if the user is in it already.
     pub async fn add_member(&mut self, group: Id<Group>, user: Id<User>, at: Timestamp) -> Result<bool, Error> {
-        Ok(self.sql(ADD_MEMBER).bind(user).bind(group).bind(false).bind(at).changed().await? == 1)
+        Ok(self
+            .sql(ADD_MEMBER)
+            .bind(user)
+            .bind(group)
+            .bind(false)
+            .bind(at)
+            .changed()
+            .await?
+            == 1)
     }
 
     /// Makes one of a user's groups the primary one. False if the user is not in it.
     pub async fn make_primary(&mut self, group: Id<Group>, user: Id<User>) -> Result<bool, Error> {
         self.sql(NO_PRIMARY).bind(user).bind(false).changed().await?;
-        Ok(self.sql(MAKE_PRIMARY).bind(user).bind(group).bind(true).changed().await? == 1)
+        Ok(self
+            .sql(MAKE_PRIMARY)
+            .bind(user)
+            .bind(group)
+            .bind(true)
+            .changed()
+            .await?
+            == 1)
     }
 
     /// Takes a user out of a group. False if the user was not in it.

@@ -16,7 +16,10 @@ pub struct Remembered {
 
 impl Record for Remembered {
     fn read(row: &Row<'_>) -> Result<Self, sql::Error> {
-        Ok(Self { body: row.digest("body_digest")?, sealed_answer: row.maybe_bytes("sealed_answer")? })
+        Ok(Self {
+            body: row.digest("body_digest")?,
+            sealed_answer: row.maybe_bytes("sealed_answer")?,
+        })
     }
 }
 
@@ -57,8 +60,22 @@ where created_at < $1";
 
 impl Write {
     /// Takes a key for one request. False if another has it.
-    pub async fn claim_idempotency_key(&mut self, caller: &str, key: &Digest, body: &Digest, at: Timestamp) -> Result<bool, Error> {
-        Ok(self.sql(CLAIM).bind(caller).bind(key).bind(body).bind(at).changed().await? == 1)
+    pub async fn claim_idempotency_key(
+        &mut self,
+        caller: &str,
+        key: &Digest,
+        body: &Digest,
+        at: Timestamp,
+    ) -> Result<bool, Error> {
+        Ok(self
+            .sql(CLAIM)
+            .bind(caller)
+            .bind(key)
+            .bind(body)
+            .bind(at)
+            .changed()
+            .await?
+            == 1)
     }
 
     /// Keeps the answer.

@@ -72,7 +72,12 @@ impl Write {
     }
 
     /// Moves a key on to `state`, if it stands in the one before. False if not. A retired key's private half is erased.
-    pub async fn move_signing_key(&mut self, id: Id<SigningKey>, state: SigningKeyState, at: Timestamp) -> Result<bool, Error> {
+    pub async fn move_signing_key(
+        &mut self,
+        id: Id<SigningKey>,
+        state: SigningKeyState,
+        at: Timestamp,
+    ) -> Result<bool, Error> {
         let changed = match state {
             SigningKeyState::Next => 0,
             SigningKeyState::Active => self.sql(ACTIVATE).bind(id).bind(at).changed().await?,

@@ -129,7 +129,12 @@ impl Write {
     }
 
     /// Remembers why a mail was not sent, and when to try again; never, if `next` is none.
-    pub async fn mark_mail_failed(&mut self, id: Id<OutboxMail>, error: &str, next: Option<Timestamp>) -> Result<(), Error> {
+    pub async fn mark_mail_failed(
+        &mut self,
+        id: Id<OutboxMail>,
+        error: &str,
+        next: Option<Timestamp>,
+    ) -> Result<(), Error> {
         self.sql(FAILED).bind(id).bind(error).bind(next).changed().await?;
         Ok(())
     }

@@ -14,8 +14,20 @@ where expires_at < $1";
 
 impl Write {
     /// Uses up an identifier of a kind until it would be refused for its age anyway. False if it was used before.
-    pub async fn spend_proof(&mut self, kind: &'static str, digest: &Digest, expires_at: Timestamp) -> Result<bool, Error> {
-        Ok(self.sql(SPEND).bind(kind).bind(digest).bind(expires_at).changed().await? == 1)
+    pub async fn spend_proof(
+        &mut self,
+        kind: &'static str,
+        digest: &Digest,
+        expires_at: Timestamp,
+    ) -> Result<bool, Error> {
+        Ok(self
+            .sql(SPEND)
+            .bind(kind)
+            .bind(digest)
+            .bind(expires_at)
+            .changed()
+            .await?
+            == 1)
     }
 
     /// Forgets identifiers that are too old to be accepted.

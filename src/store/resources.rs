@@ -15,7 +15,10 @@ impl Record for Resource {
             scopes: row.named::<ScopesText>("scope")?.0,
             access_token_format: match format {
                 None => None,
-                Some(text) => Some(text.parse().map_err(|_| sql::Error::unreadable("access_token_format"))?),
+                Some(text) => Some(
+                    text.parse()
+                        .map_err(|_| sql::Error::unreadable("access_token_format"))?,
+                ),
             },
             version: row.int("version")?,
             created_at: row.time("created_at")?,

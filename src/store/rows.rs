@@ -68,7 +68,9 @@ impl Columns for Row<'_> {
     fn maybe_digest(&self, column: &'static str) -> Result<Option<Digest>, sql::Error> {
         match self.maybe_bytes(column)? {
             None => Ok(None),
-            Some(bytes) => Digest::from_bytes(&bytes).map(Some).ok_or_else(|| sql::Error::unreadable(column)),
+            Some(bytes) => Digest::from_bytes(&bytes)
+                .map(Some)
+                .ok_or_else(|| sql::Error::unreadable(column)),
         }
     }
     fn named<T: std::str::FromStr>(&self, column: &'static str) -> Result<T, sql::Error> {

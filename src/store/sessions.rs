@@ -109,8 +109,19 @@ impl Write {
     }
 
     /// Ends all sessions of a user. Gives how many.
-    pub async fn end_sessions_of_user(&mut self, user: Id<User>, at: Timestamp, because: &'static str) -> Result<u64, Error> {
-        Ok(self.sql(END_OF_USER).bind(user).bind(at).bind(because).changed().await?)
+    pub async fn end_sessions_of_user(
+        &mut self,
+        user: Id<User>,
+        at: Timestamp,
+        because: &'static str,
+    ) -> Result<u64, Error> {
+        Ok(self
+            .sql(END_OF_USER)
+            .bind(user)
+            .bind(at)
+            .bind(because)
+            .changed()
+            .await?)
     }
 
     /// Forgets sessions that ended by themselves before `before`, a bounded number.

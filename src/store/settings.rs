@@ -45,7 +45,10 @@ struct Stored {
 
 impl Record for Stored {
     fn read(row: &Row<'_>) -> Result<Self, sql::Error> {
-        Ok(Self { key: row.text("key")?, value: row.json("value")? })
+        Ok(Self {
+            key: row.text("key")?,
+            value: row.json("value")?,
+        })
     }
 }
 
@@ -107,7 +110,11 @@ impl Write {
         let before = self.list_settings().await?;
         self.sql(CLEAR).changed().await?;
         for (key, value) in after {
-            self.sql(SET).bind(key.as_str()).bind(value.to_string()).changed().await?;
+            self.sql(SET)
+                .bind(key.as_str())
+                .bind(value.to_string())
+                .changed()
+                .await?;
         }
         self.sql(ADD_REVISION)
             .bind(at)

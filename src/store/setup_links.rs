@@ -36,7 +36,12 @@ where used_at is null";
 
 impl Write {
     /// Adds a link; earlier ones no longer count.
-    pub async fn add_setup_link(&mut self, digest: &Digest, now: Timestamp, expires_at: Timestamp) -> Result<(), Error> {
+    pub async fn add_setup_link(
+        &mut self,
+        digest: &Digest,
+        now: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<(), Error> {
         self.sql(CLOSE_ALL).bind(now).changed().await?;
         self.sql(ADD).bind(digest).bind(now).bind(expires_at).changed().await?;
         Ok(())

@@ -11,7 +11,10 @@ impl Record for RefreshToken {
         Ok(Self {
             digest: row.digest("digest")?,
             grant: row.id("grant_id")?,
-            nonce: row.bytes("nonce")?.try_into().map_err(|_| sql::Error::unreadable("nonce"))?,
+            nonce: row
+                .bytes("nonce")?
+                .try_into()
+                .map_err(|_| sql::Error::unreadable("nonce"))?,
             issued_at: row.time("issued_at")?,
             expires_at: row.time("expires_at")?,
             spent_at: row.maybe_time("spent_at")?,

@@ -226,13 +226,23 @@ impl Write {
 
     /// Sets the password.
     pub async fn set_password(&mut self, id: Id<User>, hash: &PasswordHash, at: Timestamp) -> Result<(), Error> {
-        self.sql(SET_PASSWORD).bind(id).bind(hash.expose()).bind(at).changed().await?;
+        self.sql(SET_PASSWORD)
+            .bind(id)
+            .bind(hash.expose())
+            .bind(at)
+            .changed()
+            .await?;
         Ok(())
     }
 
     /// Replaces a hash by one of the same password under newer parameters, unless it has changed meanwhile.
     pub async fn rehash_password(&mut self, id: Id<User>, old: &PasswordHash, new: &PasswordHash) -> Result<(), Error> {
-        self.sql(REHASH_PASSWORD).bind(id).bind(old.expose()).bind(new.expose()).changed().await?;
+        self.sql(REHASH_PASSWORD)
+            .bind(id)
+            .bind(old.expose())
+            .bind(new.expose())
+            .changed()
+            .await?;
         Ok(())
     }
 

@@ -1,0 +1,63 @@
+//! The keyring: the signers of the active keys, and the set that is published.
+
+use std::collections::BTreeMap;
+
+use crate::crypto::MasterKey;
+use crate::flow::Error;
+use crate::jose::{KeySet, PrivateKey, Signer};
+use crate::model::{SigningAlgorithm, SigningKey, SigningKeyState};
+
+/// What the private halves of signing keys are sealed for.
+pub const SEALED_FOR: &str = "signing key";
+
+/// Signers of the active keys, and the published set: next, active and retiring ones.
+pub struct Keyring {
+    signers: BTreeMap<SigningAlgorithm, Signer>,
+    set: KeySet,
+    etag: String,
+}
+
+impl Keyring {
+    /// Opens the stored keys. Each is parsed here, once, never per signature.
+    pub fn open(stored: Vec<SigningKey>, master: &MasterKey) -> Result<Self, Error> {
+        let mut signers = BTreeMap::new();
+        let mut published = Vec::new();
+        for key in stored.iter().filter(|key| key.state != SigningKeyState::Retired) {
+            let jwk = master
+                .open(SEALED_FOR, &key.sealed)
+                .map_err(|error| Error::Failed(Box::new(error)))?;
+            let private = PrivateKey::from_jwk(&jwk)?;
+            if key.state == SigningKeyState::Active {
+                for algorithm in private.algorithms() {
+                    // several active keys of a kind: the newest signs
+                    signers.insert(*algorithm, private.signer(*algorithm)?);
+                }
+            }
+            published.push(private.public().clone());
+        }
+        let set = KeySet::new(published)?;
+        let etag = crate::crypto::sha256(set.document())
+            .iter()
+            .take(8)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        Ok(Self { signers, set, etag })
+    }
+
+    /// What signs with this algorithm.
+    pub fn signer(&self, algorithm: SigningAlgorithm) -> Result<&Signer, Error> {
+        self.signers
+            .get(&algorithm)
+            .ok_or_else(|| Error::defect("no active key of the algorithm"))
+    }
+
+    /// The published set: verifies our own tokens, and is served as the JWKS document.
+    pub fn set(&self) -> &KeySet {
+        &self.set
+    }
+
+    /// A word that changes with the published document.
+    pub fn etag(&self) -> &str {
+        &self.etag
+    }
+}

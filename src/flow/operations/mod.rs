@@ -1,0 +1,3 @@
+//! What operators do and what runs by itself: keys, settings, files of `apply`, setup, cleaning.
+
+pub mod keyring;

@@ -1,0 +1,97 @@
+//! The provider: everything flows work with. Made once by `server`, passed to every flow beside the call.
+
+use std::sync::Arc;
+
+use url::Url;
+
+use super::memory::Memory;
+use crate::clock::Clock;
+use crate::credential::Passwords;
+use crate::crypto::MasterKey;
+use crate::egress::Egress;
+use crate::ephemeral::Ephemeral;
+use crate::model::setting::SettingValue;
+use crate::sessions::Sessions;
+use crate::store::Store;
+
+/// Everything flows work with. Clones share it.
+#[derive(Clone)]
+pub struct Provider(Arc<Parts>);
+
+/// What a provider is made of.
+pub struct Parts {
+    /// The time.
+    pub clock: Clock,
+    /// What must last.
+    pub store: Store,
+    /// What may vanish.
+    pub ephemeral: Ephemeral,
+    /// Who is signed in.
+    pub sessions: Sessions,
+    /// Password hashing, bounded.
+    pub passwords: Passwords,
+    /// Requests to elsewhere, guarded.
+    pub egress: Egress,
+    /// What seals secrets.
+    pub master: MasterKey,
+    /// The issuer and every public address.
+    pub issuer: Issuer,
+    /// What is remembered between requests, and forgotten in time.
+    pub memory: Memory,
+    /// The operator file's settings: locked, on top of the store's.
+    pub file_settings: std::collections::BTreeMap<&'static str, SettingValue>,
+}
+
+impl Provider {
+    /// Puts the parts together.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl std::ops::Deref for Provider {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// The public address of the server; every public link is made from it, none from a request's Host header.
+#[derive(Clone, Debug)]
+pub struct Issuer {
+    text: String,
+    url: Url,
+}
+
+impl Issuer {
+    /// From the configured public URL, which has no path.
+    pub fn new(url: Url) -> Self {
+        let text = url.as_str().trim_end_matches('/').to_owned();
+        Self { text, url }
+    }
+
+    /// The issuer identifier, without a slash at the end.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// As a URL.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// The address of a path that begins with a slash.
+    pub fn path(&self, path: &str) -> String {
+        format!("{}{path}", self.text)
+    }
+
+    /// The audience of the administration API.
+    pub fn api(&self) -> String {
+        self.path("/api/v1")
+    }
+
+    /// Whether the address is https: cookies are then `__Host-` and Secure.
+    pub fn is_https(&self) -> bool {
+        self.url.scheme() == "https"
+    }
+}

@@ -1,0 +1,58 @@
+//! The authorization response: RFC 6749 section 4.1.2, RFC 9207, Form Post Response Mode.
+
+use super::authorization_request::Answerable;
+use super::oauth_error::OAuthError;
+use crate::model::{ResponseMode, Secret};
+
+/// An answer on its way to the client.
+#[derive(Clone, Debug)]
+pub struct AuthorizationResponse {
+    /// Where it goes.
+    pub answerable: Answerable,
+    /// What it says, `iss` included.
+    pub parameters: Vec<(&'static str, String)>,
+}
+
+impl AuthorizationResponse {
+    /// A code.
+    pub fn code(answerable: Answerable, issuer: &str, code: &Secret) -> Self {
+        let mut parameters = vec![("code", code.expose().to_owned())];
+        finish(&mut parameters, &answerable, issuer);
+        Self { answerable, parameters }
+    }
+
+    /// A refusal (RFC 6749 section 4.1.2.1).
+    pub fn refusal(answerable: Answerable, issuer: &str, error: &OAuthError) -> Self {
+        let mut parameters = vec![
+            ("error", error.code.as_str().to_owned()),
+            ("error_description", error.description.clone().into_owned()),
+        ];
+        finish(&mut parameters, &answerable, issuer);
+        Self { answerable, parameters }
+    }
+
+    /// Where to redirect for the mode `query`: the parameters are added to what the redirect URI's query holds already.
+    pub fn location(&self) -> String {
+        let uri = &self.answerable.redirect_uri;
+        let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.parameters).finish();
+        let joint = match uri.split_once('?') {
+            None => "?",
+            Some((_, rest)) if rest.is_empty() || rest.ends_with('&') => "",
+            Some(_) => "&",
+        };
+        format!("{uri}{joint}{query}")
+    }
+
+    /// How it travels.
+    pub fn mode(&self) -> ResponseMode {
+        self.answerable.response_mode
+    }
+}
+
+fn finish(parameters: &mut Vec<(&'static str, String)>, answerable: &Answerable, issuer: &str) {
+    if let Some(state) = &answerable.state {
+        parameters.push(("state", state.clone()));
+    }
+    // RFC 9207 section 2: in every answer, refusals included
+    parameters.push(("iss", issuer.to_owned()));
+}

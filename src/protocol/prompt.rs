@@ -1,0 +1,191 @@
+//! Must the person be asked something? One list of reasons, gone through again after every answer (Core section 3.1.2.3).
+
+use super::authorization_request::{AuthorizationRequest, Prompt};
+use super::oauth_error::{ErrorCode, OAuthError};
+use crate::model::{Client, Consent, ConsentMode, Scopes, Timestamp};
+
+/// A signed-in account, as far as the decision needs it.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// What this client knows the person by.
+    pub subject: String,
+    /// When the person last proved who they are.
+    pub auth_time: Timestamp,
+    /// How well.
+    pub acr: String,
+}
+
+/// What has been answered since the request came.
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
+pub struct Answers {
+    /// When the person proved who they are, for this request.
+    pub signed_in_at: Option<Timestamp>,
+    /// That the person chose the account, for this request.
+    pub account_chosen: bool,
+    /// That the person allowed it, for this request.
+    pub consented: bool,
+}
+
+/// What comes next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Ask who they are.
+    Login(Because),
+    /// Ask the known person to prove it once more.
+    Reauthenticate(Because),
+    /// Ask which account.
+    SelectAccount(Because),
+    /// Ask whether they allow it: these scopes and claims are new.
+    Consent(Because),
+    /// Nothing to ask: issue.
+    Issue,
+    /// Something would have to be asked, and `prompt=none` forbids it.
+    Refuse(OAuthError),
+}
+
+/// Why somebody is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Because {
+    /// Nobody is signed in.
+    NobodySignedIn,
+    /// `prompt=login`.
+    PromptLogin,
+    /// `max_age` has passed.
+    MaxAge,
+    /// An essential `acr` is not met.
+    Acr,
+    /// The hint names somebody else.
+    HintedSubject,
+    /// `prompt=select_account`.
+    PromptSelectAccount,
+    /// Several accounts are signed in.
+    SeveralAccounts,
+    /// `prompt=consent`.
+    PromptConsent,
+    /// Not everything was allowed before.
+    NotConsented,
+    /// `offline_access` is always asked for anew unless the client is trusted.
+    OfflineAccess,
+}
+
+/// Decides. `account` is the one the browser would continue with; `others` whether more are signed in.
+pub fn decide(
+    request: &AuthorizationRequest,
+    client: &Client,
+    account: Option<&Account>,
+    others: bool,
+    consent: Option<&Consent>,
+    answers: &Answers,
+    now: Timestamp,
+) -> Decision {
+    let decision = next_question(request, client, account, others, consent, answers, now);
+    if request.prompt.contains(&Prompt::None) { refuse_question(decision) } else { decision }
+}
+
+fn next_question(
+    request: &AuthorizationRequest,
+    client: &Client,
+    account: Option<&Account>,
+    others: bool,
+    consent: Option<&Consent>,
+    answers: &Answers,
+    now: Timestamp,
+) -> Decision {
+    let silent = request.prompt.contains(&Prompt::None);
+    let Some(account) = account else {
+        return Decision::Login(Because::NobodySignedIn);
+    };
+    if request.prompt.contains(&Prompt::SelectAccount) && !answers.account_chosen && answers.signed_in_at.is_none() {
+        return Decision::SelectAccount(Because::PromptSelectAccount);
+    }
+    if let Some(hinted) = &request.hinted_subject {
+        // Core section 3.1.2.1: the hinted person, or an error
+        if *hinted != account.subject {
+            return Decision::Login(Because::HintedSubject);
+        }
+    } else if others && !answers.account_chosen && answers.signed_in_at.is_none() && !silent {
+        return Decision::SelectAccount(Because::SeveralAccounts);
+    }
+    if request.prompt.contains(&Prompt::Login) && answers.signed_in_at.is_none() {
+        return Decision::Reauthenticate(Because::PromptLogin);
+    }
+    if let Some(max_age) = request.max_age {
+        let age = now.since(account.auth_time);
+        // an answer to this very request is fresh enough, else max_age=0 would ask for ever
+        if age.as_secs() >= max_age.max(1) && answers.signed_in_at != Some(account.auth_time) {
+            return Decision::Reauthenticate(Because::MaxAge);
+        }
+    }
+    if let Some(refusal) = unmet_acr(request, account) {
+        return Decision::Refuse(refusal);
+    }
+    if client.policy.consent == ConsentMode::Skip || answers.consented {
+        return Decision::Issue;
+    }
+    if request.prompt.contains(&Prompt::Consent) {
+        return Decision::Consent(Because::PromptConsent);
+    }
+    if request.scope.contains("offline_access") && !silent && !is_offline_allowed(consent) {
+        return Decision::Consent(Because::OfflineAccess);
+    }
+    if !is_covered(request, consent) {
+        return Decision::Consent(Because::NotConsented);
+    }
+    Decision::Issue
+}
+
+/// Core section 5.5.1.1: an essential `acr` with values none of which can be met makes the request fail.
+fn unmet_acr(request: &AuthorizationRequest, account: &Account) -> Option<OAuthError> {
+    let wanted = request.claims.id_token.iter().find(|claim| claim.name == "acr" && claim.essential)?;
+    let met = wanted.values.is_empty() || wanted.values.iter().any(|value| value == &account.acr);
+    (!met).then(|| {
+        OAuthError::new(
+            ErrorCode::UnmetAuthenticationRequirements,
+            "authorization.acr",
+            "no way to sign in here meets the essential acr",
+        )
+    })
+}
+
+fn is_offline_allowed(consent: Option<&Consent>) -> bool {
+    consent.is_some_and(|consent| consent.scope.contains("offline_access"))
+}
+
+/// Whether everything asked for was allowed before.
+pub fn is_covered(request: &AuthorizationRequest, consent: Option<&Consent>) -> bool {
+    let allowed = consent.map(|consent| consent.scope.clone()).unwrap_or_default();
+    let claims_allowed = claim_names(request)
+        .all(|name| consent.is_some_and(|consent| consent.claims.iter().any(|claim| claim == name)));
+    needing_consent(&request.scope).is_within(&allowed) && claims_allowed
+}
+
+/// The scopes that are asked for: all of them; `openid` alone tells a stable pseudonym, which is asked for too.
+fn needing_consent(scope: &Scopes) -> Scopes {
+    scope.clone()
+}
+
+/// The single claims about the person that the request names.
+pub fn claim_names(request: &AuthorizationRequest) -> impl Iterator<Item = &str> {
+    let claims = &request.claims;
+    claims
+        .userinfo
+        .iter()
+        .chain(&claims.id_token)
+        .map(|claim| claim.name.as_str())
+        .filter(|name| super::claims::is_about_the_person(name))
+}
+
+/// Core section 3.1.2.6: the error for what would have had to be asked.
+fn refuse_question(decision: Decision) -> Decision {
+    let (code, rule, description) = match decision {
+        Decision::Issue | Decision::Refuse(_) => return decision,
+        Decision::Login(_) | Decision::Reauthenticate(_) => {
+            (ErrorCode::LoginRequired, "prompt_none.login", "the person has to sign in")
+        }
+        Decision::SelectAccount(_) => {
+            (ErrorCode::AccountSelectionRequired, "prompt_none.account", "the person has to choose an account")
+        }
+        Decision::Consent(_) => (ErrorCode::ConsentRequired, "prompt_none.consent", "the person has to allow this"),
+    };
+    Decision::Refuse(OAuthError::new(code, rule, description))
+}
