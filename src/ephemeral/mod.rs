@@ -1,1 +1,252 @@
+//! State that may vanish at the price of a new login: interactions, code payloads, ceremonies, counters. What an auditor
+//! would ask for lives in the store.
+//!
+//! Two places keep it: Redis, and a SQLite file of its own for a single node, which survives a restart. Both judge
+//! expiry by the `now` of the caller and nothing else.
+//!
+//! Keys are ids or `Digest`s of secrets, never secrets: whoever reads a dump must not be able to continue anything.
+//! An entry that can't be read is as good as absent.
 
+mod allowance;
+mod embedded;
+mod kind;
+mod on_redis;
+mod place;
+mod redis_address;
+pub mod redis_connection;
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::model::Timestamp;
+use crate::sql;
+
+use self::allowance::Allowance;
+use self::embedded::Embedded;
+use self::on_redis::OnRedis;
+use self::place::Place;
+
+pub use self::allowance::Spent;
+pub use self::kind::{Counted, Counter, Kind};
+pub use self::redis_connection::RedisConnection;
+
+/// Why short-lived state was not kept or found.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Redis does not answer. Whether a change has happened is unknown; a `take` may have taken.
+    #[error("the store of short-lived state does not answer")]
+    Unavailable,
+    /// Redis refuses a command, or can't be addressed.
+    #[error("the store of short-lived state refuses")]
+    Redis(#[source] redis_connection::Error),
+    /// The embedded file fails.
+    #[error("the file of short-lived state fails")]
+    Sql(#[from] sql::Error),
+}
+
+impl From<redis_connection::Error> for Error {
+    fn from(error: redis_connection::Error) -> Self {
+        match error {
+            redis_connection::Error::Unavailable => Self::Unavailable,
+            other => Self::Redis(other),
+        }
+    }
+}
+
+/// The store of short-lived state; clones share it.
+#[derive(Clone)]
+pub struct Ephemeral(Backend);
+
+#[derive(Clone)]
+enum Backend {
+    Redis(OnRedis),
+    Embedded(Embedded),
+}
+
+impl Ephemeral {
+    /// Short-lived state in Redis.
+    pub fn redis(connection: RedisConnection) -> Self {
+        Self(Backend::Redis(OnRedis::new(connection)))
+    }
+
+    /// Short-lived state in the SQLite file at `path`, made if it is missing.
+    ///
+    /// # Errors
+    /// [`Error::Sql`] if the file can't be opened.
+    pub async fn embedded(path: &Path) -> Result<Self, Error> {
+        Ok(Self(Backend::Embedded(Embedded::open(path).await?)))
+    }
+
+    /// Keeps `value` until `expires`, in the place of whatever was there.
+    ///
+    /// # Errors
+    /// [`Error`] if the store does not answer.
+    pub async fn put(
+        &self,
+        kind: Kind,
+        key: &str,
+        value: &[u8],
+        expires: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let place = Place::entry(kind, key);
+        match &self.0 {
+            Backend::Redis(redis) => Ok(redis.put(&place, value, expires, now).await?),
+            Backend::Embedded(embedded) => Ok(embedded.put(&place, value, expires, now).await?),
+        }
+    }
+
+    /// Keeps `value` until `expires` unless something live is there. False: it was.
+    ///
+    /// # Errors
+    /// [`Error`] if the store does not answer.
+    pub async fn put_new(
+        &self,
+        kind: Kind,
+        key: &str,
+        value: &[u8],
+        expires: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let place = Place::entry(kind, key);
+        match &self.0 {
+            Backend::Redis(redis) => Ok(redis.put_new(&place, value, expires, now).await?),
+            Backend::Embedded(embedded) => Ok(embedded.put_new(&place, value, expires, now).await?),
+        }
+    }
+
+    /// What is there and has not ended.
+    ///
+    /// # Errors
+    /// [`Error`] if the store does not answer.
+    pub async fn get(&self, kind: Kind, key: &str, now: Timestamp) -> Result<Option<Vec<u8>>, Error> {
+        let place = Place::entry(kind, key);
+        match &self.0 {
+            Backend::Redis(redis) => Ok(redis.get(&place, now).await?),
+            Backend::Embedded(embedded) => Ok(embedded.get(&place, now).await?),
+        }
+    }
+
+    /// Removes and gives what is there and has not ended. Of any number of callers one gets it.
+    ///
+    /// # Errors
+    /// [`Error`] if the store does not answer.
+    pub async fn take(&self, kind: Kind, key: &str, now: Timestamp) -> Result<Option<Vec<u8>>, Error> {
+        let place = Place::entry(kind, key);
+        match &self.0 {
+            Backend::Redis(redis) => Ok(redis.take(&place, now).await?),
+            Backend::Embedded(embedded) => Ok(embedded.take(&place, now).await?),
+        }
+    }
+
+    /// Moves the end of what is there and has not ended. False: nothing is.
+    ///
+    /// # Errors
+    /// [`Error`] if the store does not answer.
+    pub async fn extend(&self, kind: Kind, key: &str, expires: Timestamp, now: Timestamp) -> Result<bool, Error> {
+        let place = Place::entry(kind, key);
+        match &self.0 {
+            Backend::Redis(redis) => Ok(redis.extend(&place, expires, now).await?),
+            Backend::Embedded(embedded) => Ok(embedded.extend(&place, expires, now).await?),
+        }
+    }
+
+    /// Removes what is there, if anything.
+    ///
+    /// # Errors
+    /// [`Error`] if the store does not answer.
+    pub async fn forget(&self, kind: Kind, key: &str) -> Result<(), Error> {
+        let place = Place::entry(kind, key);
+        match &self.0 {
+            Backend::Redis(redis) => Ok(redis.forget(&place).await?),
+            Backend::Embedded(embedded) => Ok(embedded.forget(&place).await?),
+        }
+    }
+
+    /// Spends one of `budget` in every `period`, and says what is left. Of parallel callers exactly as many are allowed as
+    /// the budget holds.
+    ///
+    /// # Errors
+    /// [`Error`] if the store does not answer.
+    pub async fn spend(
+        &self,
+        counter: Counter<'_>,
+        budget: u32,
+        period: Duration,
+        now: Timestamp,
+    ) -> Result<Spent, Error> {
+        let place = Place::counter(counter);
+        let allowance = Allowance::new(budget, period);
+        match &self.0 {
+            Backend::Redis(redis) => Ok(redis.spend(&place, allowance, now).await?),
+            Backend::Embedded(embedded) => Ok(embedded.spend(&place, allowance, now).await?),
+        }
+    }
+
+    /// What [`Ephemeral::spend`] would find, without spending: `remaining` counts the unit asked about.
+    ///
+    /// # Errors
+    /// [`Error`] if the store does not answer.
+    pub async fn spent(
+        &self,
+        counter: Counter<'_>,
+        budget: u32,
+        period: Duration,
+        now: Timestamp,
+    ) -> Result<Spent, Error> {
+        let place = Place::counter(counter);
+        let allowance = Allowance::new(budget, period);
+        match &self.0 {
+            Backend::Redis(redis) => Ok(redis.spent(&place, allowance, now).await?),
+            Backend::Embedded(embedded) => Ok(embedded.spent(&place, allowance, now).await?),
+        }
+    }
+
+    /// Gives one unit back: what was spent for turned out well.
+    ///
+    /// # Errors
+    /// [`Error`] if the store does not answer.
+    pub async fn refund(&self, counter: Counter<'_>, budget: u32, period: Duration) -> Result<(), Error> {
+        let place = Place::counter(counter);
+        let allowance = Allowance::new(budget, period);
+        match &self.0 {
+            Backend::Redis(redis) => Ok(redis.refund(&place, allowance).await?),
+            Backend::Embedded(embedded) => Ok(embedded.refund(&place, allowance).await?),
+        }
+    }
+
+    /// Makes a budget whole again: a success clears the failures before it.
+    ///
+    /// # Errors
+    /// [`Error`] if the store does not answer.
+    pub async fn clear(&self, counter: Counter<'_>) -> Result<(), Error> {
+        let place = Place::counter(counter);
+        match &self.0 {
+            Backend::Redis(redis) => Ok(redis.forget(&place).await?),
+            Backend::Embedded(embedded) => Ok(embedded.clear(&place).await?),
+        }
+    }
+
+    /// Removes up to `limit` ended entries and up to `limit` whole counters, and says how many went. Redis does so by
+    /// itself.
+    ///
+    /// # Errors
+    /// [`Error`] if the store does not answer.
+    pub async fn sweep(&self, now: Timestamp, limit: u32) -> Result<u64, Error> {
+        match &self.0 {
+            Backend::Redis(_) => Ok(0),
+            Backend::Embedded(embedded) => Ok(embedded.sweep(now, limit).await?),
+        }
+    }
+
+    /// Asks whether the store answers.
+    ///
+    /// # Errors
+    /// [`Error`] if it does not.
+    pub async fn ping(&self) -> Result<(), Error> {
+        match &self.0 {
+            Backend::Redis(redis) => Ok(redis.ping().await?),
+            Backend::Embedded(embedded) => Ok(embedded.ping().await?),
+        }
+    }
+}

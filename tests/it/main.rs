@@ -7,6 +7,7 @@ mod architecture;
 mod config;
 mod credential;
 mod egress;
+mod ephemeral;
 mod jose;
 mod mail;
 mod support;

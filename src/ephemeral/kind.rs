@@ -1,0 +1,123 @@
+//! The kinds of entries and counters. A kind is part of the key, so that consuming one kind cannot touch another.
+
+/// What an entry is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// An authorization request that waits for its pages.
+    Interaction,
+    /// What an authorization code stands for (RFC 6749 section 4.1.2), until it is redeemed.
+    CodePayload,
+    /// A pushed authorization request (RFC 9126).
+    PushedRequest,
+    /// The server's half of a passkey or one-time-password ceremony.
+    Ceremony,
+    /// A sign-in that is on its way at an identity provider upstream.
+    Federation,
+    /// An anti-forgery value, or what a half-filled form remembers.
+    Form,
+    /// A logout that waits for the user's confirmation.
+    Logout,
+    /// The identifier of a proof or assertion that was seen: refuses a replay early, never admits one.
+    Proof,
+    /// A nonce handed out for proofs (RFC 9449 section 8).
+    Nonce,
+    /// Keys fetched from another party.
+    JwksCache,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 10] = [
+        Self::Interaction,
+        Self::CodePayload,
+        Self::PushedRequest,
+        Self::Ceremony,
+        Self::Federation,
+        Self::Form,
+        Self::Logout,
+        Self::Proof,
+        Self::Nonce,
+        Self::JwksCache,
+    ];
+
+    /// Its word in keys and rows. Two kinds never share one.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Interaction => "interaction",
+            Self::CodePayload => "code",
+            Self::PushedRequest => "pushed_request",
+            Self::Ceremony => "ceremony",
+            Self::Federation => "federation",
+            Self::Form => "form",
+            Self::Logout => "logout",
+            Self::Proof => "proof",
+            Self::Nonce => "nonce",
+            Self::JwksCache => "jwks",
+        }
+    }
+}
+
+/// What a counter counts. Counters and entries live in separate name spaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Counted {
+    /// Failed passwords of one account.
+    PasswordByUser,
+    /// Failed passwords of one account from a device it knows: a budget that strangers can't exhaust.
+    PasswordByKnownDevice,
+    /// Failed passwords from one network address.
+    PasswordByAddress,
+    /// Failed second factors of one account.
+    SecondFactor,
+    /// Attempts to get back into one account.
+    Recovery,
+    /// Mails to one address.
+    Mail,
+    /// Failed authentications of one client.
+    ClientAuthentication,
+    /// User codes tried (RFC 8628 section 5.1).
+    UserCode,
+    /// Polls of one device code (RFC 8628 section 3.5).
+    DevicePoll,
+    /// Registrations, of users or clients, from one network address.
+    Registration,
+    /// Invitation and promotion codes tried.
+    PromotionCode,
+    /// Requests to one endpoint by one caller.
+    Request,
+}
+
+impl Counted {
+    /// Its word in keys and rows. Two never share one.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::PasswordByUser => "password_user",
+            Self::PasswordByKnownDevice => "password_device",
+            Self::PasswordByAddress => "password_address",
+            Self::SecondFactor => "second_factor",
+            Self::Recovery => "recovery",
+            Self::Mail => "mail",
+            Self::ClientAuthentication => "client_authentication",
+            Self::UserCode => "user_code",
+            Self::DevicePoll => "device_poll",
+            Self::Registration => "registration",
+            Self::PromotionCode => "promotion_code",
+            Self::Request => "request",
+        }
+    }
+}
+
+/// One counter: what is counted, and for whom.
+#[derive(Clone, Copy, Debug)]
+pub struct Counter<'a> {
+    /// What is counted.
+    pub counted: Counted,
+    /// For whom: an id, an address, a digest.
+    pub key: &'a str,
+}
+
+impl<'a> Counter<'a> {
+    /// The counter of `counted` for `key`.
+    pub const fn new(counted: Counted, key: &'a str) -> Self {
+        Self { counted, key }
+    }
+}

@@ -1,0 +1,130 @@
+//! Ephemeral state in Redis. One key an entry, so every command touches one slot of a Cluster; keys expire by
+//! themselves; nothing scans.
+
+use std::sync::Arc;
+
+use redis::Script;
+
+use super::allowance::{Allowance, Spent};
+use super::place::{Place, Stored, milliseconds_to_keep};
+use super::redis_connection::{Error, RedisConnection, Repeat};
+use crate::model::Timestamp;
+
+#[derive(Clone)]
+pub(super) struct OnRedis {
+    connection: RedisConnection,
+    scripts: Arc<Scripts>,
+}
+
+struct Scripts {
+    put_new: Script,
+    extend: Script,
+    spend: Script,
+    refund: Script,
+}
+
+impl OnRedis {
+    pub fn new(connection: RedisConnection) -> Self {
+        let scripts = Scripts {
+            put_new: Script::new(include_str!("script/put_new.lua")),
+            extend: Script::new(include_str!("script/extend.lua")),
+            spend: Script::new(include_str!("script/spend.lua")),
+            refund: Script::new(include_str!("script/refund.lua")),
+        };
+        Self {
+            connection,
+            scripts: Arc::new(scripts),
+        }
+    }
+
+    fn key(&self, place: &Place) -> String {
+        place.redis_key(self.connection.prefix())
+    }
+
+    pub async fn put(&self, place: &Place, value: &[u8], expires: Timestamp, now: Timestamp) -> Result<(), Error> {
+        let mut command = redis::cmd("SET");
+        command
+            .arg(self.key(place))
+            .arg(Stored::write(expires, value))
+            .arg("PX")
+            .arg(milliseconds_to_keep(expires, now));
+        self.connection.command(&command, Repeat::Safe).await
+    }
+
+    pub async fn put_new(
+        &self,
+        place: &Place,
+        value: &[u8],
+        expires: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let mut invocation = self.scripts.put_new.key(self.key(place));
+        invocation
+            .arg(now.micros())
+            .arg(Stored::write(expires, value))
+            .arg(milliseconds_to_keep(expires, now));
+        self.connection.script(&invocation, Repeat::Never).await
+    }
+
+    pub async fn get(&self, place: &Place, now: Timestamp) -> Result<Option<Vec<u8>>, Error> {
+        let mut command = redis::cmd("GET");
+        command.arg(self.key(place));
+        let stored: Option<Vec<u8>> = self.connection.command(&command, Repeat::Safe).await?;
+        Ok(stored.and_then(|stored| Stored::read(stored, now)))
+    }
+
+    pub async fn take(&self, place: &Place, now: Timestamp) -> Result<Option<Vec<u8>>, Error> {
+        let mut command = redis::cmd("GETDEL");
+        command.arg(self.key(place));
+        let stored: Option<Vec<u8>> = self.connection.command(&command, Repeat::Never).await?;
+        Ok(stored.and_then(|stored| Stored::read(stored, now)))
+    }
+
+    pub async fn extend(&self, place: &Place, expires: Timestamp, now: Timestamp) -> Result<bool, Error> {
+        let mut invocation = self.scripts.extend.key(self.key(place));
+        invocation
+            .arg(now.micros())
+            .arg(Stored::write(expires, b""))
+            .arg(milliseconds_to_keep(expires, now));
+        self.connection.script(&invocation, Repeat::Safe).await
+    }
+
+    /// Forgets an entry or a counter.
+    pub async fn forget(&self, place: &Place) -> Result<(), Error> {
+        let mut command = redis::cmd("DEL");
+        command.arg(self.key(place));
+        let _removed: i64 = self.connection.command(&command, Repeat::Safe).await?;
+        Ok(())
+    }
+
+    pub async fn spend(&self, place: &Place, allowance: Allowance, now: Timestamp) -> Result<Spent, Error> {
+        let mut invocation = self.scripts.spend.key(self.key(place));
+        invocation
+            .arg(now.micros())
+            .arg(allowance.step())
+            .arg(allowance.whole());
+        let (counted, restored): (i64, i64) = self.connection.script(&invocation, Repeat::Never).await?;
+        Ok(match counted {
+            1 => allowance.allowed(restored, now),
+            _ => allowance.refused(restored, now),
+        })
+    }
+
+    pub async fn spent(&self, place: &Place, allowance: Allowance, now: Timestamp) -> Result<Spent, Error> {
+        let mut command = redis::cmd("GET");
+        command.arg(self.key(place));
+        let restored: Option<i64> = self.connection.command(&command, Repeat::Safe).await?;
+        Ok(allowance.foretold(restored, now))
+    }
+
+    pub async fn refund(&self, place: &Place, allowance: Allowance) -> Result<(), Error> {
+        let mut invocation = self.scripts.refund.key(self.key(place));
+        invocation.arg(allowance.step());
+        let _done: i64 = self.connection.script(&invocation, Repeat::Never).await?;
+        Ok(())
+    }
+
+    pub async fn ping(&self) -> Result<(), Error> {
+        self.connection.ping().await
+    }
+}

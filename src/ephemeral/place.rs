@@ -1,0 +1,78 @@
+//! Where an entry or counter lies, and how an entry is written in Redis.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::kind::{Counter, Kind};
+use crate::crypto;
+use crate::model::Timestamp;
+
+/// The place of an entry or counter: its space, its kind's word, and the digest of the caller's key.
+///
+/// The digest keeps keys short and free of anything a user has typed. It is no protection for a secret that can be
+/// guessed: callers pass digests of secrets, never secrets.
+pub(super) struct Place {
+    space: char,
+    pub kind: &'static str,
+    pub key: [u8; 32],
+}
+
+impl Place {
+    pub fn entry(kind: Kind, key: &str) -> Self {
+        Self {
+            space: 'e',
+            kind: kind.word(),
+            key: crypto::sha256(key.as_bytes()),
+        }
+    }
+
+    pub fn counter(counter: Counter<'_>) -> Self {
+        Self {
+            space: 'c',
+            kind: counter.counted.word(),
+            key: crypto::sha256(counter.key.as_bytes()),
+        }
+    }
+
+    pub fn redis_key(&self, prefix: &str) -> String {
+        format!(
+            "{prefix}{}:{}:{}",
+            self.space,
+            self.kind,
+            URL_SAFE_NO_PAD.encode(self.key)
+        )
+    }
+}
+
+/// An entry in Redis: its end in microseconds as 20 decimal digits, which Lua reads too, then the value.
+pub(super) struct Stored;
+
+const END_DIGITS: usize = 20;
+
+impl Stored {
+    pub fn write(expires: Timestamp, value: &[u8]) -> Vec<u8> {
+        let mut stored = format!("{:0END_DIGITS$}", expires.micros().max(0)).into_bytes();
+        stored.extend_from_slice(value);
+        stored
+    }
+
+    /// The value, if it reads as an entry and has not ended. What does not is as good as absent.
+    pub fn read(mut stored: Vec<u8>, now: Timestamp) -> Option<Vec<u8>> {
+        let (end, _) = stored.split_at_checked(END_DIGITS)?;
+        let end: i64 = std::str::from_utf8(end).ok()?.parse().ok()?;
+        if end <= now.micros() {
+            return None;
+        }
+        stored.drain(..END_DIGITS);
+        Some(stored)
+    }
+}
+
+/// How long Redis keeps a key: a minute beyond its end, because expiry is judged by the reader's clock and Redis only
+/// cleans; at most ten years, because its own sums overflow.
+pub(super) fn milliseconds_to_keep(expires: Timestamp, now: Timestamp) -> u64 {
+    const MARGIN: u128 = 60_000;
+    const LONGEST: u128 = 10 * 366 * 86_400_000;
+    let milliseconds = expires.since(now).as_millis().saturating_add(MARGIN).min(LONGEST);
+    u64::try_from(milliseconds).unwrap_or(1000)
+}

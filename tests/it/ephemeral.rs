@@ -1,0 +1,506 @@
+//! Short-lived state: the same facts hold on the embedded file, on a Redis server, behind a Sentinel and on a Cluster.
+
+pub mod redis_server;
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use ostiary::ephemeral::{Counted, Counter, Ephemeral, Error, Kind, RedisConnection, Spent};
+use ostiary::model::Timestamp;
+use redis_server::Server;
+
+const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// Every backend that this run has, with what keeps its files.
+async fn backends() -> (Vec<Ephemeral>, tempfile::TempDir) {
+    let directory = tempfile::tempdir().unwrap();
+    let embedded = Ephemeral::embedded(&directory.path().join("ephemeral.db"))
+        .await
+        .unwrap();
+    let redis = redis_server::provided().map(Ephemeral::redis);
+    (std::iter::once(embedded).chain(redis).collect(), directory)
+}
+
+/// Runs a contract on every backend.
+macro_rules! on_every_backend {
+    ($($(#[$doc:meta])* $name:ident: $contract:path;)*) => {$(
+        $(#[$doc])*
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() {
+            let (backends, _directory) = backends().await;
+            for backend in backends {
+                $contract(&backend).await;
+            }
+        }
+    )*};
+}
+
+on_every_backend! {
+    a_value_is_there_until_its_end_by_the_callers_clock: lives_until_its_end;
+    take_has_one_winner_of_sixty_four: one_winner;
+    put_new_respects_what_lives_and_replaces_what_has_ended: put_new;
+    /// SEC-070: a key of one kind is another key under every other kind, and counters are apart from entries.
+    single_use_namespace_isolation: kinds_are_apart;
+    extend_moves_the_end_of_the_living_only: extend;
+    /// SEC-184: whatever a key holds, it is one key and no command.
+    keys_are_not_read_as_anything_else: hostile_keys;
+    a_budget_admits_exactly_itself_to_a_hundred_at_once: exact_budget;
+    a_budget_comes_back_evenly_and_is_whole_after_its_period: budget_comes_back;
+    a_budget_can_be_looked_at_refunded_and_cleared: look_refund_clear;
+    counters_of_another_kind_or_key_are_apart: counters_are_apart;
+    an_empty_budget_refuses: empty_budget;
+    ends_far_away_are_kept: far_ends;
+}
+
+async fn lives_until_its_end(store: &Ephemeral) {
+    let end = NOW.after(MINUTE);
+    store.put(Kind::Interaction, "a", b"one\0\xff", end, NOW).await.unwrap();
+    assert_eq!(
+        store.get(Kind::Interaction, "a", NOW).await.unwrap().unwrap(),
+        b"one\0\xff"
+    );
+    let last = end.before(Duration::from_micros(1));
+    assert_eq!(
+        store.get(Kind::Interaction, "a", last).await.unwrap().unwrap(),
+        b"one\0\xff"
+    );
+    assert_eq!(store.get(Kind::Interaction, "a", end).await.unwrap(), None);
+    assert_eq!(store.take(Kind::Interaction, "a", end).await.unwrap(), None);
+    store.put(Kind::Interaction, "a", b"", end, NOW).await.unwrap();
+    store.put(Kind::Interaction, "a", b"two", end, NOW).await.unwrap();
+    assert_eq!(store.get(Kind::Interaction, "a", NOW).await.unwrap().unwrap(), b"two");
+    store.forget(Kind::Interaction, "a").await.unwrap();
+    store.forget(Kind::Interaction, "a").await.unwrap();
+    assert_eq!(store.get(Kind::Interaction, "a", NOW).await.unwrap(), None);
+    store.ping().await.unwrap();
+}
+
+async fn one_winner(store: &Ephemeral) {
+    store
+        .put(Kind::CodePayload, "code", b"payload", NOW.after(MINUTE), NOW)
+        .await
+        .unwrap();
+    let takers: Vec<_> = (0..64)
+        .map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move { store.take(Kind::CodePayload, "code", NOW).await.unwrap() })
+        })
+        .collect();
+    let mut won = 0;
+    for taker in takers {
+        won += usize::from(taker.await.unwrap().is_some_and(|value| value == b"payload"));
+    }
+    assert_eq!(won, 1);
+}
+
+async fn put_new(store: &Ephemeral) {
+    let end = NOW.after(MINUTE);
+    assert!(store.put_new(Kind::Proof, "jti", b"1", end, NOW).await.unwrap());
+    assert!(!store.put_new(Kind::Proof, "jti", b"2", end, NOW).await.unwrap());
+    assert_eq!(store.get(Kind::Proof, "jti", NOW).await.unwrap().unwrap(), b"1");
+    assert!(
+        store
+            .put_new(Kind::Proof, "jti", b"3", end.after(MINUTE), end)
+            .await
+            .unwrap()
+    );
+    assert_eq!(store.get(Kind::Proof, "jti", end).await.unwrap().unwrap(), b"3");
+    let together: Vec<_> = (0..32)
+        .map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move { store.put_new(Kind::Proof, "other", b"", end, NOW).await.unwrap() })
+        })
+        .collect();
+    let mut first = 0;
+    for put in together {
+        first += u32::from(put.await.unwrap());
+    }
+    assert_eq!(first, 1);
+}
+
+async fn kinds_are_apart(store: &Ephemeral) {
+    let end = NOW.after(MINUTE);
+    for kind in Kind::ALL {
+        store
+            .put(kind, "same", format!("{kind:?}").as_bytes(), end, NOW)
+            .await
+            .unwrap();
+    }
+    store
+        .spend(Counter::new(Counted::Request, "same"), 5, MINUTE, NOW)
+        .await
+        .unwrap();
+    store.clear(Counter::new(Counted::Request, "same")).await.unwrap();
+    for kind in Kind::ALL {
+        assert_eq!(
+            store.take(kind, "same", NOW).await.unwrap().unwrap(),
+            format!("{kind:?}").as_bytes()
+        );
+        assert_eq!(store.take(kind, "same", NOW).await.unwrap(), None);
+    }
+}
+
+async fn extend(store: &Ephemeral) {
+    let end = NOW.after(MINUTE);
+    store.put(Kind::Form, "form", b"half", end, NOW).await.unwrap();
+    assert!(store.extend(Kind::Form, "form", end.after(MINUTE), NOW).await.unwrap());
+    assert_eq!(store.get(Kind::Form, "form", end).await.unwrap().unwrap(), b"half");
+    assert!(
+        !store
+            .extend(Kind::Form, "form", end.after(MINUTE * 9), end.after(MINUTE))
+            .await
+            .unwrap()
+    );
+    assert!(!store.extend(Kind::Form, "none", end, NOW).await.unwrap());
+    assert_eq!(store.get(Kind::Form, "none", NOW).await.unwrap(), None);
+}
+
+async fn hostile_keys(store: &Ephemeral) {
+    let keys = [
+        "",
+        "a b",
+        "a\r\nFLUSHALL\r\n",
+        "{x}",
+        "*",
+        "'; drop table entry; --",
+        "\0",
+        "form:a",
+        "é",
+    ];
+    for key in keys {
+        store
+            .put(Kind::Form, key, key.as_bytes(), NOW.after(MINUTE), NOW)
+            .await
+            .unwrap();
+    }
+    let mut seen = HashSet::new();
+    for key in keys {
+        seen.insert(store.take(Kind::Form, key, NOW).await.unwrap().unwrap());
+    }
+    assert_eq!(seen.len(), keys.len());
+}
+
+async fn exact_budget(store: &Ephemeral) {
+    let spenders: Vec<_> = (0..100)
+        .map(|_| {
+            let store = store.clone();
+            let counter = Counter::new(Counted::PasswordByUser, "crowd");
+            tokio::spawn(async move { store.spend(counter, 10, MINUTE, NOW).await.unwrap() })
+        })
+        .collect();
+    let (mut left, mut refused) = (Vec::new(), 0);
+    for spender in spenders {
+        match spender.await.unwrap() {
+            Spent::Allowed { remaining } => left.push(remaining),
+            Spent::Refused { retry_after } => {
+                assert_eq!(retry_after, Duration::from_secs(6));
+                refused += 1;
+            }
+        }
+    }
+    left.sort_unstable();
+    assert_eq!(left, (0..10).collect::<Vec<_>>());
+    assert_eq!(refused, 90);
+}
+
+async fn budget_comes_back(store: &Ephemeral) {
+    let counter = Counter::new(Counted::Mail, "back");
+    let spend = async |now| store.spend(counter, 3, MINUTE, now).await.unwrap();
+    for remaining in [2, 1, 0] {
+        assert_eq!(spend(NOW).await, Spent::Allowed { remaining });
+    }
+    let retry_after = Duration::from_secs(20);
+    assert_eq!(spend(NOW).await, Spent::Refused { retry_after });
+    assert_eq!(
+        spend(NOW.after(retry_after - Duration::from_micros(1))).await,
+        Spent::Refused {
+            retry_after: Duration::from_micros(1)
+        }
+    );
+    assert_eq!(spend(NOW.after(retry_after)).await, Spent::Allowed { remaining: 0 });
+    let later = NOW.after(retry_after + MINUTE);
+    assert_eq!(spend(later).await, Spent::Allowed { remaining: 2 });
+}
+
+async fn look_refund_clear(store: &Ephemeral) {
+    let counter = Counter::new(Counted::SecondFactor, "look");
+    let look = async || store.spent(counter, 2, MINUTE, NOW).await.unwrap();
+    let spend = async || store.spend(counter, 2, MINUTE, NOW).await.unwrap();
+    store.refund(counter, 2, MINUTE).await.unwrap();
+    assert_eq!(look().await, Spent::Allowed { remaining: 2 });
+    spend().await;
+    assert_eq!(look().await, Spent::Allowed { remaining: 1 });
+    assert_eq!(look().await, Spent::Allowed { remaining: 1 });
+    spend().await;
+    assert_eq!(
+        look().await,
+        Spent::Refused {
+            retry_after: Duration::from_secs(30)
+        }
+    );
+    store.refund(counter, 2, MINUTE).await.unwrap();
+    assert_eq!(look().await, Spent::Allowed { remaining: 1 });
+    store.refund(counter, 2, MINUTE).await.unwrap();
+    store.refund(counter, 2, MINUTE).await.unwrap();
+    assert_eq!(look().await, Spent::Allowed { remaining: 2 });
+    spend().await;
+    spend().await;
+    assert_eq!(
+        spend().await,
+        Spent::Refused {
+            retry_after: Duration::from_secs(30)
+        }
+    );
+    store.clear(counter).await.unwrap();
+    assert_eq!(spend().await, Spent::Allowed { remaining: 1 });
+}
+
+async fn counters_are_apart(store: &Ephemeral) {
+    let spend = async |counted, key| store.spend(Counter::new(counted, key), 1, MINUTE, NOW).await.unwrap();
+    let allowed = Spent::Allowed { remaining: 0 };
+    assert_eq!(spend(Counted::UserCode, "x").await, allowed);
+    assert_eq!(spend(Counted::UserCode, "y").await, allowed);
+    assert_eq!(spend(Counted::DevicePoll, "x").await, allowed);
+    assert_eq!(
+        spend(Counted::UserCode, "x").await,
+        Spent::Refused { retry_after: MINUTE }
+    );
+}
+
+async fn empty_budget(store: &Ephemeral) {
+    let counter = Counter::new(Counted::Registration, "none");
+    assert_eq!(
+        store.spend(counter, 0, MINUTE, NOW).await.unwrap(),
+        Spent::Refused { retry_after: MINUTE }
+    );
+    assert_eq!(
+        store.spent(counter, 0, MINUTE, NOW).await.unwrap(),
+        Spent::Refused { retry_after: MINUTE }
+    );
+}
+
+async fn far_ends(store: &Ephemeral) {
+    let far = Timestamp::from_micros(i64::MAX);
+    store.put(Kind::JwksCache, "far", b"keys", far, NOW).await.unwrap();
+    assert!(store.extend(Kind::JwksCache, "far", far, NOW).await.unwrap());
+    assert!(!store.put_new(Kind::JwksCache, "far", b"other", far, NOW).await.unwrap());
+    assert_eq!(store.take(Kind::JwksCache, "far", NOW).await.unwrap().unwrap(), b"keys");
+    let counter = Counter::new(Counted::Request, "far");
+    let spent = store.spend(counter, 1, Duration::MAX, NOW).await.unwrap();
+    assert_eq!(spent, Spent::Allowed { remaining: 0 });
+    let again = store.spend(counter, 1, Duration::MAX, NOW.after(MINUTE)).await.unwrap();
+    assert!(matches!(again, Spent::Refused { retry_after } if retry_after > MINUTE));
+}
+
+#[tokio::test]
+async fn the_embedded_file_survives_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ephemeral.db");
+    let counter = Counter::new(Counted::PasswordByAddress, "address");
+    let before = Ephemeral::embedded(&path).await.unwrap();
+    before
+        .put(Kind::Interaction, "kept", b"value", NOW.after(MINUTE), NOW)
+        .await
+        .unwrap();
+    before.spend(counter, 1, MINUTE, NOW).await.unwrap();
+    drop(before);
+    let after = Ephemeral::embedded(&path).await.unwrap();
+    assert_eq!(
+        after.take(Kind::Interaction, "kept", NOW).await.unwrap().unwrap(),
+        b"value"
+    );
+    assert!(matches!(
+        after.spent(counter, 1, MINUTE, NOW).await.unwrap(),
+        Spent::Refused { .. }
+    ));
+}
+
+#[tokio::test]
+async fn sweeping_removes_what_has_ended_in_bounded_batches() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Ephemeral::embedded(&directory.path().join("ephemeral.db"))
+        .await
+        .unwrap();
+    for number in 0..5 {
+        store
+            .put(Kind::Form, &format!("old{number}"), b"", NOW, NOW)
+            .await
+            .unwrap();
+    }
+    store.put(Kind::Form, "new", b"", NOW.after(MINUTE), NOW).await.unwrap();
+    store
+        .spend(Counter::new(Counted::Mail, "old"), 1, MINUTE, NOW.before(MINUTE))
+        .await
+        .unwrap();
+    store
+        .spend(Counter::new(Counted::Mail, "new"), 1, MINUTE, NOW)
+        .await
+        .unwrap();
+    assert_eq!(store.sweep(NOW, 3).await.unwrap(), 4);
+    assert_eq!(store.sweep(NOW, 3).await.unwrap(), 2);
+    assert_eq!(store.sweep(NOW, 3).await.unwrap(), 0);
+    assert!(store.get(Kind::Form, "new", NOW).await.unwrap().is_some());
+    let kept = store
+        .spent(Counter::new(Counted::Mail, "new"), 1, MINUTE, NOW)
+        .await
+        .unwrap();
+    assert_eq!(kept, Spent::Refused { retry_after: MINUTE });
+}
+
+#[tokio::test]
+async fn redis_keys_go_away_by_themselves() {
+    if redis_server::quick() {
+        return;
+    }
+    let server = Server::start(&[]).await;
+    let store = Ephemeral::redis(open(&format!("redis://127.0.0.1:{}", server.port)));
+    store
+        .put(Kind::Form, "secret-looking", b"value", NOW.after(MINUTE), NOW)
+        .await
+        .unwrap();
+    store
+        .put_new(Kind::Proof, "b", b"value", NOW.after(MINUTE), NOW)
+        .await
+        .unwrap();
+    store
+        .extend(Kind::Proof, "b", NOW.after(MINUTE * 2), NOW)
+        .await
+        .unwrap();
+    store
+        .spend(Counter::new(Counted::Mail, "c"), 2, MINUTE, NOW)
+        .await
+        .unwrap();
+    store.refund(Counter::new(Counted::Mail, "c"), 2, MINUTE).await.unwrap();
+    let keys = server.ask("keys *");
+    assert_eq!(keys.lines().count(), 3);
+    for key in keys.lines() {
+        assert!(key.starts_with("ostiary:"), "{key}");
+        assert!(!key.contains("secret"), "{key}");
+        let seconds: i64 = server.ask(&format!("ttl {key}")).trim().parse().unwrap();
+        assert!((1..=180).contains(&seconds), "{key} {seconds}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hung_redis_is_unavailable_within_a_second_and_comes_back() {
+    if redis_server::quick() {
+        return;
+    }
+    let server = Server::start(&[]).await;
+    let store = Ephemeral::redis(open(&format!("redis://127.0.0.1:{}", server.port)));
+    store.put(Kind::Form, "a", b"1", NOW.after(MINUTE), NOW).await.unwrap();
+    server.signal("STOP");
+    let within = async |limit| {
+        let answer = tokio::time::timeout(limit, store.get(Kind::Form, "a", NOW)).await;
+        assert!(matches!(answer, Ok(Err(Error::Unavailable))), "{answer:?}");
+    };
+    for _ in 0..3 {
+        within(Duration::from_secs(1)).await;
+    }
+    // after three failures nobody waits at all
+    within(Duration::from_millis(50)).await;
+    server.signal("CONT");
+    wait_until_it_answers(&store).await;
+    assert_eq!(store.get(Kind::Form, "a", NOW).await.unwrap().unwrap(), b"1");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restarted_redis_is_found_again_without_a_failed_read() {
+    if redis_server::quick() {
+        return;
+    }
+    let mut server = Server::start(&[]).await;
+    let store = Ephemeral::redis(open(&format!("redis://127.0.0.1:{}", server.port)));
+    store.put(Kind::Form, "a", b"1", NOW.after(MINUTE), NOW).await.unwrap();
+    server.restart().await;
+    assert_eq!(store.get(Kind::Form, "a", NOW).await.unwrap(), None);
+    assert!(
+        store
+            .put_new(Kind::Form, "a", b"2", NOW.after(MINUTE), NOW)
+            .await
+            .unwrap()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_is_not_there_yet_does_not_prevent_the_start() {
+    let closed = std::net::TcpListener::bind(("127.0.0.1", 0))
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let store = Ephemeral::redis(open(&format!("redis://{closed}")));
+    let answer = store.ping().await;
+    assert!(matches!(answer, Err(Error::Unavailable)), "{answer:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_holds_on_a_cluster() {
+    if redis_server::quick() {
+        return;
+    }
+    let server = Server::start_cluster().await;
+    let store = Ephemeral::redis(open(&format!("redis+cluster://127.0.0.1:{}", server.port)));
+    wait_until_it_answers(&store).await;
+    lives_until_its_end(&store).await;
+    one_winner(&store).await;
+    put_new(&store).await;
+    exact_budget(&store).await;
+    look_refund_clear(&store).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_holds_behind_a_sentinel() {
+    if redis_server::quick() {
+        return;
+    }
+    let server = Server::start(&["--requirepass", "of-the-server"]).await;
+    let sentinel = Server::start_sentinel(server.port, "of-the-server").await;
+    let url = format!("redis+sentinel://:of-the-server@127.0.0.1:{}/main/0", sentinel.port);
+    let store = Ephemeral::redis(open(&url));
+    wait_until_it_answers(&store).await;
+    lives_until_its_end(&store).await;
+    one_winner(&store).await;
+    exact_budget(&store).await;
+}
+
+#[tokio::test]
+async fn an_address_that_can_not_be_used_is_named_without_its_password() {
+    let wrong = [
+        "",
+        "hunter2",
+        "http://hunter2@host",
+        "redis://user:hunter2@host:port",
+        "redis+sentinel://user:hunter2@host:26379",
+        "redis+sentinel://user:hunter2@host:26379/",
+        "redis+sentinel://user:hunter2@host:26379/main?other=1",
+        "redis+cluster://user:hunter2@host:6379/3",
+    ];
+    for url in wrong {
+        let error = RedisConnection::open(url, "ostiary:").map(|_| ()).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("hunter2"), "{url}");
+    }
+    for prefix in ["{a}", "a b", "a\n"] {
+        assert!(RedisConnection::open("redis://localhost", prefix).is_err(), "{prefix}");
+    }
+    for url in [
+        "redis://localhost",
+        "rediss://user:word@host:6380/2",
+        "redis+sentinel://a:26379,b:26379/main",
+        "rediss+sentinel://:word@a:26379,[::1]:26379/main/2?sentinel_password=other",
+        "redis+cluster://user:word@a:6379,b:6379",
+        "rediss+cluster://a:6379/",
+    ] {
+        RedisConnection::open(url, "ostiary:").map(|_| ()).unwrap();
+    }
+}
+
+fn open(url: &str) -> RedisConnection {
+    RedisConnection::open(url, "ostiary:").unwrap()
+}
+
+async fn wait_until_it_answers(store: &Ephemeral) {
+    while store.ping().await.is_err() {
+        redis_server::pause().await;
+    }
+}
