@@ -22,3 +22,15 @@ pub struct Session {
     /// What the flows keep with it, as JSON.
     pub data: Vec<u8>,
 }
+
+impl Session {
+    /// When it ends if nothing more is seen of the browser: the earlier of the absolute and the idle end.
+    pub fn ends(&self) -> Timestamp {
+        self.expires.min(self.seen.after(self.idle_timeout))
+    }
+
+    /// Whether it is still going on at `now`. At the very moment of its end it is not.
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        now < self.ends()
+    }
+}

@@ -1,1 +1,252 @@
+//! Sessions: which browsers are signed in. In Redis, or in a SQLite file of its own for a single node.
+//!
+//! A session is found by its user and the digest of the token in the browser's cookie; the token itself is never here,
+//! so a dump signs nobody in. Expiry is judged by the `now` of the caller. How many sessions a user may have is decided
+//! in one atomic step, [`Sessions::admit`]. A session that can't be read is as good as absent: losing this store means
+//! signing in again, never being somebody else.
 
+mod embedded;
+mod on_redis;
+
+use std::path::Path;
+
+use crate::ephemeral::redis_connection::{self, RedisConnection};
+use crate::model::{Digest, Id, Session, Timestamp, User};
+use crate::sql;
+
+use self::embedded::Embedded;
+use self::on_redis::OnRedis;
+
+/// Why a session was not kept or found.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Redis does not answer. Whether a change has happened is unknown.
+    #[error("the store of sessions does not answer")]
+    Unavailable,
+    /// Redis refuses a command, or can't be addressed.
+    #[error("the store of sessions refuses")]
+    Redis(#[source] redis_connection::Error),
+    /// The embedded file fails.
+    #[error("the file of sessions fails")]
+    Sql(#[from] sql::Error),
+}
+
+impl From<redis_connection::Error> for Error {
+    fn from(error: redis_connection::Error) -> Self {
+        match error {
+            redis_connection::Error::Unavailable => Self::Unavailable,
+            other => Self::Redis(other),
+        }
+    }
+}
+
+/// How many sessions a user may have at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// The greatest number; none: as many as they like. Zero admits nobody, whatever `at_limit` says.
+    pub max: Option<u32>,
+    /// What happens to the one too many.
+    pub at_limit: AtLimit,
+}
+
+/// What happens at a sign-in that would exceed the limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AtLimit {
+    /// It is refused.
+    Refuse,
+    /// The sessions that were started first end.
+    EndOldest,
+    /// The sessions that were not used for the longest time end.
+    EndLeastRecent,
+}
+
+/// What became of a sign-in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// The session is there.
+    Admitted {
+        /// The sessions that were ended for it.
+        ended: Vec<Id<Session>>,
+    },
+    /// The limit is reached.
+    Refused {
+        /// How many live sessions the user has.
+        live: u32,
+    },
+}
+
+/// The store of sessions; clones share it.
+#[derive(Clone)]
+pub struct Sessions(Backend);
+
+#[derive(Clone)]
+enum Backend {
+    Redis(OnRedis),
+    Embedded(Embedded),
+}
+
+impl Sessions {
+    /// Sessions in Redis.
+    pub fn redis(connection: RedisConnection) -> Self {
+        Self(Backend::Redis(OnRedis::new(connection)))
+    }
+
+    /// Sessions in the SQLite file at `path`, made if it is missing.
+    ///
+    /// # Errors
+    /// [`Error::Sql`] if the file can't be opened.
+    pub async fn embedded(path: &Path) -> Result<Self, Error> {
+        Ok(Self(Backend::Embedded(Embedded::open(path).await?)))
+    }
+
+    /// Keeps a new session under the digest of its token, unless `limit` forbids it: counting, ending others and keeping are
+    /// one atomic step. Ended and idle sessions are not counted.
+    ///
+    /// # Errors
+    /// [`Error`] if the store does not answer.
+    pub async fn admit(
+        &self,
+        token: &Digest,
+        session: &Session,
+        limit: Limit,
+        now: Timestamp,
+    ) -> Result<Admission, Error> {
+        match &self.0 {
+            Backend::Redis(redis) => Ok(redis.admit(token, session, limit, now).await?),
+            Backend::Embedded(embedded) => Ok(embedded.admit(token, session, limit, now).await?),
+        }
+    }
+
+    /// The user's session with this token, if it is live.
+    ///
+    /// # Errors
+    /// [`Error`] if the store does not answer.
+    pub async fn get(&self, user: Id<User>, token: &Digest, now: Timestamp) -> Result<Option<Session>, Error> {
+        match &self.0 {
+            Backend::Redis(redis) => Ok(redis.get(user, token, now).await?),
+            Backend::Embedded(embedded) => Ok(embedded.get(user, token, now).await?),
+        }
+    }
+
+    /// Notes that the browser was seen. False: the session is not live.
+    ///
+    /// # Errors
+    /// [`Error`] if the store does not answer.
+    pub async fn touch(&self, user: Id<User>, token: &Digest, now: Timestamp) -> Result<bool, Error> {
+        match &self.0 {
+            Backend::Redis(redis) => Ok(redis.touch(user, token, now).await?),
+            Backend::Embedded(embedded) => Ok(embedded.touch(user, token, now).await?),
+        }
+    }
+
+    /// Replaces what the flows remember with the session. False: the session is not live.
+    ///
+    /// # Errors
+    /// [`Error`] if the store does not answer.
+    pub async fn replace_data(
+        &self,
+        user: Id<User>,
+        token: &Digest,
+        data: &[u8],
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        match &self.0 {
+            Backend::Redis(redis) => Ok(redis.replace_data(user, token, data, now).await?),
+            Backend::Embedded(embedded) => Ok(embedded.replace_data(user, token, data, now).await?),
+        }
+    }
+
+    /// Gives the session a new token, at a sign-in or a change of privilege; the old one dies in the same step. False: the
+    /// session is not live, or the new token is taken.
+    ///
+    /// # Errors
+    /// [`Error`] if the store does not answer.
+    pub async fn rotate(&self, user: Id<User>, old: &Digest, new: &Digest, now: Timestamp) -> Result<bool, Error> {
+        match &self.0 {
+            Backend::Redis(redis) => Ok(redis.rotate(user, old, new, now).await?),
+            Backend::Embedded(embedded) => Ok(embedded.rotate(user, old, new, now).await?),
+        }
+    }
+
+    /// The user's live sessions, in the order of their starts.
+    ///
+    /// # Errors
+    /// [`Error`] if the store does not answer.
+    pub async fn list(&self, user: Id<User>, now: Timestamp) -> Result<Vec<Session>, Error> {
+        match &self.0 {
+            Backend::Redis(redis) => Ok(redis.list(user, now).await?),
+            Backend::Embedded(embedded) => Ok(embedded.list(user, now).await?),
+        }
+    }
+
+    /// Ends a session by its id. False: there was none.
+    ///
+    /// # Errors
+    /// [`Error`] if the store does not answer.
+    pub async fn end(&self, user: Id<User>, id: Id<Session>) -> Result<bool, Error> {
+        match &self.0 {
+            Backend::Redis(redis) => Ok(redis.end(user, id).await?),
+            Backend::Embedded(embedded) => Ok(embedded.end(user, id).await?),
+        }
+    }
+
+    /// Ends the session with this token, and names it.
+    ///
+    /// # Errors
+    /// [`Error`] if the store does not answer.
+    pub async fn end_by_token(&self, user: Id<User>, token: &Digest) -> Result<Option<Id<Session>>, Error> {
+        match &self.0 {
+            Backend::Redis(redis) => Ok(redis.end_by_token(user, token).await?),
+            Backend::Embedded(embedded) => Ok(embedded.end_by_token(user, token).await?),
+        }
+    }
+
+    /// Ends every session of the user, and names them.
+    ///
+    /// # Errors
+    /// [`Error`] if the store does not answer.
+    pub async fn end_all(&self, user: Id<User>) -> Result<Vec<Id<Session>>, Error> {
+        match &self.0 {
+            Backend::Redis(redis) => Ok(redis.end_all(user).await?),
+            Backend::Embedded(embedded) => Ok(embedded.end_all(user).await?),
+        }
+    }
+
+    /// Removes up to `limit` ended sessions, and says how many went. Redis does so by itself.
+    ///
+    /// # Errors
+    /// [`Error`] if the store does not answer.
+    pub async fn sweep(&self, now: Timestamp, limit: u32) -> Result<u64, Error> {
+        match &self.0 {
+            Backend::Redis(_) => Ok(0),
+            Backend::Embedded(embedded) => Ok(embedded.sweep(now, limit).await?),
+        }
+    }
+
+    /// Asks whether the store answers.
+    ///
+    /// # Errors
+    /// [`Error`] if it does not.
+    pub async fn ping(&self) -> Result<(), Error> {
+        match &self.0 {
+            Backend::Redis(redis) => Ok(redis.ping().await?),
+            Backend::Embedded(embedded) => Ok(embedded.ping().await?),
+        }
+    }
+}
+
+/// Moments and durations are kept below this (the year 2112, and as long), so that their sums stay exact in the doubles
+/// of Redis and in SQL's integers.
+const LARGEST_MICROS: i64 = 1 << 52;
+
+/// Microseconds of a moment, as stored.
+fn moment(timestamp: Timestamp) -> i64 {
+    timestamp.micros().clamp(0, LARGEST_MICROS)
+}
+
+/// Microseconds of the idle timeout, as stored.
+fn idle_micros(session: &Session) -> i64 {
+    i64::try_from(session.idle_timeout.as_micros())
+        .unwrap_or(LARGEST_MICROS)
+        .min(LARGEST_MICROS)
+}

@@ -10,4 +10,5 @@ mod egress;
 mod ephemeral;
 mod jose;
 mod mail;
+mod sessions;
 mod support;
