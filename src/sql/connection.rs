@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgQueryResult;
 use sqlx::sqlite::SqliteQueryResult;
-use sqlx::{AssertSqlSafe, Postgres, SqlSafeStr, SqlStr, Sqlite, SqliteConnection};
+use sqlx::{AssertSqlSafe, Executor, Postgres, SqlSafeStr, SqlStr, Sqlite, SqliteConnection};
 use tokio::time::timeout;
 
 use super::group_commit::Seat;
@@ -25,6 +25,9 @@ pub struct Connection {
     /// and SQLite may have rolled back the whole of it; so on both engines such a transaction can only be rolled back.
     /// It is false while a statement runs, so that a cancelled one counts as failed.
     pub(super) sound: bool,
+    /// Whether an answer is on its way that nobody has waited for to its end.
+    running: bool,
+    /// How long an answer of Postgres may take; `None` is for ever.
     pub(super) silence: Option<Duration>,
 }
 
@@ -42,6 +45,7 @@ impl Connection {
         Self {
             link,
             sound: true,
+            running: false,
             silence: Some(LONGEST_SILENCE),
         }
     }
@@ -128,10 +132,12 @@ impl Connection {
             return Err(Error::other("an earlier statement of the transaction failed"));
         }
         self.sound = matches!(self.link, Link::SqliteReader(_) | Link::PostgresReader(_));
+        self.running = true;
         Ok(())
     }
 
     fn end_statement<T>(&mut self, answer: Result<T, Error>) -> Result<T, Error> {
+        self.running = false;
         match &answer {
             Ok(_) => self.sound = true,
             // its next answer would be the one to this statement
@@ -154,6 +160,31 @@ impl Connection {
             Link::Gone(_) => Err(Error::other("the transaction has ended")),
         }
     }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        let engine = self.engine();
+        if self.running
+            && let Link::PostgresReader(raw) = std::mem::replace(&mut self.link, Link::Gone(engine))
+        {
+            give_back(raw, "");
+        }
+    }
+}
+
+/// Gives a connection back in the background, after a last statement; closes it if the server does not answer.
+pub(super) fn give_back(mut raw: PoolConnection<Postgres>, text: &'static str) {
+    let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+        // the process is ending; the server notices that the connection is cut
+        drop(raw.leak());
+        return;
+    };
+    runtime.spawn(async move {
+        if in_time(Some(LONGEST_SILENCE), raw.execute(text)).await.is_err() {
+            raw.close_on_drop();
+        }
+    });
 }
 
 enum Raw<'c> {

@@ -1,5 +1,10 @@
 //! Opening a database of either engine and handing out its connections.
 
+#[cfg(unix)]
+use std::fs::Permissions;
+#[cfg(unix)]
+use std::io::ErrorKind;
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -139,7 +144,12 @@ async fn open_sqlite(url: &str, durability: Durability) -> Result<Backend, Error
             Durability::Light => SqliteSynchronous::Normal,
         })
         .pragma("journal_size_limit", SQLITE_LOG_BYTES);
+    let path = writing.get_filename().to_owned();
+    let is_new = !path.exists();
     let writer = open_writer(writing).await?;
+    if is_new {
+        keep_private(&path)?;
+    }
     let readers = SqlitePoolOptions::new()
         .max_connections(SQLITE_READERS)
         .acquire_timeout(ACQUIRE)
@@ -149,6 +159,26 @@ async fn open_sqlite(url: &str, durability: Durability) -> Result<Backend, Error
         .connect_with(options.read_only(true))
         .await?;
     Ok(Backend::Sqlite { writer, readers })
+}
+
+/// A new file and its companions belong to their owner alone.
+#[cfg(unix)]
+fn keep_private(path: &Path) -> Result<(), Error> {
+    use std::os::unix::fs::PermissionsExt;
+    for companion in ["", "-wal", "-shm"] {
+        let mut path = path.as_os_str().to_owned();
+        path.push(companion);
+        match std::fs::set_permissions(&path, Permissions::from_mode(0o600)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(sqlx::Error::from(error).into()),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn keep_private(_: &Path) -> Result<(), Error> {
+    Ok(())
 }
 
 /// Several processes may open a new file at once. The change to the write-ahead log needs the file alone and does not

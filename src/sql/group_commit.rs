@@ -41,7 +41,7 @@ const COMMIT: &str = "commit";
 /// The writer of one database file.
 #[derive(Clone)]
 pub(super) struct Writer {
-    table: Arc<Mutex<Table>>,
+    desk: Arc<Mutex<Desk>>,
     shared: Arc<Shared>,
 }
 
@@ -52,7 +52,7 @@ struct Shared {
 }
 
 /// What the lock guards.
-struct Table {
+struct Desk {
     connection: Option<SqliteConnection>,
     group: Option<Group>,
     groups_begun: u64,
@@ -85,7 +85,7 @@ enum Savepoint {
 
 /// The right to use the writer, for one transaction.
 pub(super) struct Seat {
-    table: OwnedMutexGuard<Table>,
+    desk: OwnedMutexGuard<Desk>,
     writer: Writer,
 }
 
@@ -93,7 +93,7 @@ impl Writer {
     pub(super) async fn open(options: SqliteConnectOptions) -> Result<Self, sqlx::Error> {
         let connection = options.connect().await?;
         Ok(Self {
-            table: Arc::new(Mutex::new(Table {
+            desk: Arc::new(Mutex::new(Desk {
                 connection: Some(connection),
                 group: None,
                 groups_begun: 0,
@@ -115,40 +115,40 @@ impl Writer {
 
     /// Waits for the seat, in the order of coming, and for an open group to sit in.
     pub(super) async fn take_seat(&self) -> Result<Seat, Error> {
-        let table = self.queue().await?;
+        let desk = self.queue().await?;
         let mut seat = Seat {
-            table,
+            desk,
             writer: self.clone(),
         };
-        if !seat.table.is_laid() {
-            seat = tokio::spawn(async move { seat.lay().await.map(|()| seat) })
+        if !seat.desk.is_ready() {
+            seat = tokio::spawn(async move { seat.make_ready().await.map(|()| seat) })
                 .await
                 .map_err(|_| interrupted())??;
         }
-        seat.table.savepoint = Savepoint::Used;
+        seat.desk.savepoint = Savepoint::Used;
         Ok(seat)
     }
 
-    async fn queue(&self) -> Result<OwnedMutexGuard<Table>, Error> {
-        if let Ok(table) = self.table.clone().try_lock_owned() {
-            return Ok(table);
+    async fn queue(&self) -> Result<OwnedMutexGuard<Desk>, Error> {
+        if let Ok(desk) = self.desk.clone().try_lock_owned() {
+            return Ok(desk);
         }
         let _waiting = Waiting::new(&self.shared.waiting);
-        timeout(LONGEST_WAIT, self.table.clone().lock_owned())
+        timeout(LONGEST_WAIT, self.desk.clone().lock_owned())
             .await
             .map_err(|_| Error::unavailable("the writer was busy for too long"))
     }
 
     /// Commits the open group and closes the connection. Later transactions are refused.
     pub(super) async fn close(&self) {
-        let table = self.table.clone();
+        let desk = self.desk.clone();
         let shared = self.shared.clone();
         let closing = tokio::spawn(async move {
-            let mut table = table.lock_owned().await;
-            table.closed = true;
-            table.settle().await;
-            table.commit(&shared).await;
-            if let Some(connection) = table.connection.take() {
+            let mut desk = desk.lock_owned().await;
+            desk.closed = true;
+            desk.settle().await;
+            desk.commit(&shared).await;
+            if let Some(connection) = desk.connection.take() {
                 let _ = connection.close().await;
             }
         });
@@ -158,13 +158,13 @@ impl Writer {
     /// The closer of one group.
     async fn close_group(self, number: u64) {
         loop {
-            let mut table = self.table.clone().lock_owned().await;
-            table.settle().await;
-            if !table.holds(number) {
+            let mut desk = self.desk.clone().lock_owned().await;
+            desk.settle().await;
+            if !desk.holds(number) {
                 return;
             }
             if self.shared.waiting.load(Ordering::SeqCst) == 0 {
-                table.commit(&self.shared).await;
+                desk.commit(&self.shared).await;
                 return;
             }
         }
@@ -190,16 +190,16 @@ impl Drop for Waiting<'_> {
 impl Seat {
     /// The connection, for the transaction's statements.
     pub(super) fn raw(&mut self) -> Result<&mut SqliteConnection, Error> {
-        self.table.connection.as_mut().ok_or_else(interrupted)
+        self.desk.connection.as_mut().ok_or_else(interrupted)
     }
 
     /// Makes the transaction a member of its group and waits for the group's commit.
     pub(super) async fn commit(mut self) -> Result<(), Error> {
-        let outcome = self.table.outcome();
+        let outcome = self.desk.outcome();
         tokio::spawn(async move {
-            self.table.keep().await;
-            if self.table.is_full() {
-                self.table.commit(&self.writer.shared).await;
+            self.desk.keep().await;
+            if self.desk.is_full() {
+                self.desk.commit(&self.writer.shared).await;
             }
         });
         wait_for(outcome).await
@@ -207,31 +207,31 @@ impl Seat {
 
     /// Gives the seat away and waits for the commit of what the transaction may have read.
     pub(super) async fn abandon(self) -> Result<(), Error> {
-        if self.table.group.as_ref().is_some_and(|group| group.members == 0) {
+        if self.desk.group.as_ref().is_some_and(|group| group.members == 0) {
             return Ok(());
         }
-        let outcome = self.table.outcome();
+        let outcome = self.desk.outcome();
         drop(self);
         wait_for(outcome).await
     }
 
     /// Makes everything ready for a transaction: a connection, an open group, a fresh savepoint.
-    async fn lay(&mut self) -> Result<(), Error> {
-        let table = &mut *self.table;
-        if table.closed {
+    async fn make_ready(&mut self) -> Result<(), Error> {
+        let desk = &mut *self.desk;
+        if desk.closed {
             return Err(Error::unavailable("the database is closed"));
         }
-        table.settle().await;
-        if table.group.is_none() {
-            let number = table.begin(&self.writer.shared.options).await?;
+        desk.settle().await;
+        if desk.group.is_none() {
+            let number = desk.begin(&self.writer.shared.options).await?;
             tokio::spawn(self.writer.clone().close_group(number));
         }
         Ok(())
     }
 }
 
-impl Table {
-    fn is_laid(&self) -> bool {
+impl Desk {
+    fn is_ready(&self) -> bool {
         !self.closed && self.group.is_some() && self.savepoint == Savepoint::Fresh
     }
 

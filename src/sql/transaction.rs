@@ -1,13 +1,11 @@
 //! A transaction: everything in it happens, or nothing.
 
 use std::ops::{Deref, DerefMut};
-use std::time::Duration;
 
-use sqlx::pool::PoolConnection;
-use sqlx::{Executor, PgPool, Postgres};
+use sqlx::{Executor, PgPool};
 
 use super::Error;
-use super::connection::{Connection, Link, in_time};
+use super::connection::{Connection, Link, give_back, in_time};
 use super::group_commit::{Seat, Writer};
 
 /// An open transaction. Dropped without [`Transaction::commit`] it is rolled back.
@@ -110,24 +108,9 @@ impl Drop for Transaction {
         let engine = self.connection.engine();
         // SQLite's seat counts as abandoned for whoever comes next
         if let Link::PostgresWriter(raw) = std::mem::replace(&mut self.connection.link, Link::Gone(engine)) {
-            roll_back(raw);
+            give_back(raw, ROLLBACK);
         }
     }
-}
-
-/// Rolls back in the background and gives the connection back; closes it if the server does not answer.
-fn roll_back(mut raw: PoolConnection<Postgres>) {
-    const LONGEST: Duration = Duration::from_secs(4);
-    let Ok(runtime) = tokio::runtime::Handle::try_current() else {
-        // the process is ending; the server rolls back when the connection is cut
-        drop(raw.leak());
-        return;
-    };
-    runtime.spawn(async move {
-        if in_time(Some(LONGEST), raw.execute(ROLLBACK)).await.is_err() {
-            raw.close_on_drop();
-        }
-    });
 }
 
 impl Deref for Transaction {

@@ -11,4 +11,5 @@ mod ephemeral;
 mod jose;
 mod mail;
 mod sessions;
+mod sql;
 mod support;
