@@ -6,6 +6,7 @@
 mod architecture;
 mod config;
 mod credential;
+mod dependencies;
 mod egress;
 mod ephemeral;
 mod jose;
