@@ -1,1 +1,28 @@
+//! Pages and mails: typed contexts in, HTML and text out. No I/O; every template, text and asset is part of the binary.
+//!
+//! Invariants: HTML is always escaped (the `safe` filter does not exist here); a name or text that is missing is an error,
+//! never an empty place; a link leads only to `https:` or `http:`; a form of ours posts only to a path of ours.
 
+mod asset;
+mod catalogue;
+mod engine;
+mod error;
+mod frame;
+mod functions;
+mod link;
+mod locale;
+mod mail;
+mod negotiate;
+mod page;
+mod subject;
+
+pub use asset::Asset;
+pub use engine::Views;
+pub use error::Error;
+pub use frame::Frame;
+pub use link::{Link, Logo, OwnPath};
+pub use locale::Locale;
+pub use mail::{Mail, RenderedMail, Welcome};
+pub use negotiate::negotiate;
+pub use page::*;
+pub use subject::{Account, Client, Hidden};

@@ -11,6 +11,7 @@ mod egress;
 mod ephemeral;
 mod jose;
 mod mail;
+mod page;
 mod sessions;
 mod sql;
 mod support;

@@ -1,0 +1,63 @@
+//! The files that pages load, all from this server: two stylesheets, two scripts, the sign.
+
+use crate::crypto;
+
+/// A file of `templates/asset/`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asset {
+    /// Its content.
+    pub bytes: &'static [u8],
+    /// The value of Content-Type.
+    pub content_type: &'static str,
+    /// The value of ETag, quotes included: it changes with the content.
+    pub etag: String,
+}
+
+const STYLE: &str = "text/css; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const IMAGE: &str = "image/svg+xml";
+
+const ASSETS: [(&str, &str, &[u8]); 5] = [
+    ("tokens.css", STYLE, include_bytes!("../../templates/asset/tokens.css")),
+    (
+        "ostiary.css",
+        STYLE,
+        include_bytes!("../../templates/asset/ostiary.css"),
+    ),
+    (
+        "show-password.js",
+        SCRIPT,
+        include_bytes!("../../templates/asset/show-password.js"),
+    ),
+    ("submit.js", SCRIPT, include_bytes!("../../templates/asset/submit.js")),
+    ("mark.svg", IMAGE, include_bytes!("../../templates/asset/mark.svg")),
+];
+
+impl Asset {
+    /// Every name below `/assets/`.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        ASSETS.iter().map(|(name, ..)| *name)
+    }
+
+    /// The file of this name (what follows `/assets/`).
+    pub fn find(path: &str) -> Option<Self> {
+        let (_, content_type, bytes) = ASSETS.iter().find(|(name, ..)| *name == path)?;
+        Some(Self {
+            bytes,
+            content_type,
+            etag: format!("\"{}\"", version(bytes)),
+        })
+    }
+
+    /// Its address with its version, so that a browser may keep it for as long as it likes.
+    pub(super) fn address(name: &str) -> Option<String> {
+        let (_, _, bytes) = ASSETS.iter().find(|(known, ..)| *known == name)?;
+        Some(format!("/assets/{name}?v={}", version(bytes)))
+    }
+}
+
+/// Sixteen hex digits of the content's SHA-256.
+fn version(bytes: &[u8]) -> String {
+    let digest = crypto::sha256(bytes);
+    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,159 @@
+//! The template engine: compiled once at start, drawn from on every request.
+
+use std::sync::Arc;
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
+
+use super::catalogue::Catalogue;
+use super::mail::{Mail, RenderedMail};
+use super::page::{Drawing, Page};
+use super::{Asset, Error, Frame, Locale, functions};
+
+/// More steps than the longest page takes, so that a mistaken loop ends (SEC-452).
+const STEPS: u64 = 2_000_000;
+
+macro_rules! templates {
+    ($($name:literal),* $(,)?) => {
+        [$(($name, include_str!(concat!("../../templates/", $name)))),*]
+    };
+}
+
+const TEMPLATES: [(&str, &str); 28] = templates![
+    "page/layout.html",
+    "page/login.html",
+    "page/consent.html",
+    "page/choose_account.html",
+    "page/sign_out.html",
+    "page/signed_out.html",
+    "page/error.html",
+    "page/form_post.html",
+    "page/setup.html",
+    "page/setup_done.html",
+    "page/home.html",
+    "page/interstitial.html",
+    "page/repost.html",
+    "page/api_docs.html",
+    "page/demo_messages.html",
+    "page/demo_clock.html",
+    "part/account.html",
+    "part/alert.html",
+    "part/client.html",
+    "part/demo_tabs.html",
+    "part/field.html",
+    "part/hidden.html",
+    "part/icon.html",
+    "part/links.html",
+    "part/mark.html",
+    "part/wordmark.html",
+    "mail/welcome.html",
+    "mail/welcome.txt",
+];
+
+/// Every page and mail, ready to draw.
+pub struct Views {
+    environment: Environment<'static>,
+}
+
+impl Views {
+    /// Compiles the templates and reads the texts.
+    ///
+    /// # Errors
+    /// A template or locale file of ours that does not parse.
+    pub fn new() -> Result<Self, Error> {
+        let mut environment = Environment::new();
+        environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.set_auto_escape_callback(|name| {
+            if name.ends_with(".txt") {
+                AutoEscape::None
+            } else {
+                AutoEscape::Html
+            }
+        });
+        environment.set_fuel(Some(STEPS));
+        // Nothing in a template can declare text to be markup.
+        environment.remove_filter("safe");
+        let mut texts = Vec::new();
+        for locale in Locale::ALL {
+            texts.push((locale, Catalogue::read(locale)?));
+        }
+        functions::add(&mut environment, Arc::new(texts));
+        for (name, source) in TEMPLATES {
+            environment.add_template(name, source)?;
+        }
+        Ok(Self { environment })
+    }
+
+    /// A whole HTML document.
+    ///
+    /// # Errors
+    /// A template that does not fit its context: a mistake of ours.
+    pub fn page(&self, page: &Page, frame: &Frame) -> Result<String, Error> {
+        let Drawing {
+            template,
+            shape,
+            script,
+            context,
+        } = page.drawing();
+        let shown = Value::from(Serde(frame.shown()));
+        let locale = Value::from(frame.locale.tag());
+        let body = self
+            .environment
+            .get_template(template)?
+            .render_captured(Value::from_pairs([
+                ("page", context),
+                ("frame", shown.clone()),
+                ("locale", locale.clone()),
+            ]))?;
+        let title = body.state().lookup("title").ok_or(Error::NoTitle { template })?;
+        let document = self
+            .environment
+            .get_template("page/layout.html")?
+            .render(Value::from_pairs([
+                ("title", title),
+                ("body", Value::from_safe_string(body.into_output())),
+                ("shape", Value::from(shape.name())),
+                ("script", Value::from(script)),
+                ("frame", shown),
+                ("locale", locale),
+            ]))?;
+        Ok(document)
+    }
+
+    /// A mail: subject, plain text and HTML.
+    ///
+    /// # Errors
+    /// A template that does not fit its context: a mistake of ours.
+    pub fn mail(&self, mail: &Mail, locale: Locale) -> Result<RenderedMail, Error> {
+        let (text, html, context) = mail.drawing();
+        let context = Value::from_pairs([
+            ("mail", context),
+            ("locale", Value::from(locale.tag())),
+            ("direction", Value::from(locale.direction())),
+        ]);
+        let drawn = self.environment.get_template(text)?.render_captured(context.clone())?;
+        let subject = drawn
+            .state()
+            .lookup("title")
+            .ok_or(Error::NoTitle { template: text })?
+            .to_string();
+        Ok(RenderedMail {
+            // A line break would end the header and begin another (RFC 5322 section 2.2).
+            subject: subject.replace(char::is_control, " "),
+            text: drawn.into_output(),
+            html: self.environment.get_template(html)?.render(context)?,
+        })
+    }
+
+    /// The languages there are texts for.
+    pub fn locales(&self) -> [Locale; 3] {
+        Locale::ALL
+    }
+
+    /// A file below `/assets/`.
+    pub fn asset(path: &str) -> Option<Asset> {
+        Asset::find(path)
+    }
+}

@@ -1,0 +1,60 @@
+//! Signing in with a password, for the first time or once more.
+
+use serde::{Deserialize, Serialize};
+
+use crate::view::{Account, Client, Hidden, OwnPath};
+
+/// A form that posts `username`, `password`, `remember` (`1` or absent), `csrf` and the hidden fields to `action`. Its two
+/// quiet forms post `intent` = `cancel` or `other_account` there instead.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Login {
+    /// The application that asks, if one does.
+    pub client: Option<Client>,
+    /// Where all three forms post to.
+    pub action: OwnPath,
+    /// The interaction's id and the like.
+    pub hidden: Vec<Hidden>,
+    /// What stands in the first field: a hint, or what was typed before.
+    pub identifier: String,
+    /// Set when this very account has to enter its password again: then the username cannot be typed.
+    pub account: Option<Account>,
+    /// Whether "stay signed in" is ticked.
+    pub remember: bool,
+    /// Whether there is an application to go back to without signing in.
+    pub cancel: bool,
+    /// Why the last attempt did not succeed.
+    pub error: Option<LoginError>,
+}
+
+/// Why a sign-in did not succeed, in no more detail than a stranger may know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum LoginError {
+    /// No such pair of identifier and password, for whatever reason.
+    Credentials,
+    /// Too many attempts.
+    Throttled {
+        /// When it is worth trying again.
+        seconds: u64,
+    },
+    /// The server cannot check a password now.
+    Busy,
+    /// The anti-forgery token was missing or old.
+    Expired,
+}
+
+impl Login {
+    /// With every field filled.
+    pub fn sample() -> Self {
+        Self {
+            client: Some(Client::sample()),
+            action: OwnPath::or_home("/login"),
+            hidden: vec![Hidden::new("interaction", "Zm9v")],
+            identifier: "ada@example.com".to_owned(),
+            account: None,
+            remember: false,
+            cancel: true,
+            error: Some(LoginError::Credentials),
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! One file a page: what it shows. A page knows neither what came before it nor what comes after.
+
+mod api_docs;
+mod choose_account;
+mod consent;
+mod demo;
+mod error;
+mod form_post;
+mod home;
+mod interstitial;
+mod login;
+mod repost;
+mod setup;
+mod sign_out;
+
+use minijinja::Value;
+use minijinja::value::Serde;
+use serde::{Deserialize, Serialize};
+
+pub use api_docs::{ApiDocs, Operation, OperationGroup, Parameter};
+pub use choose_account::{Choice, ChooseAccount};
+pub use consent::{Asked, Consent};
+pub use demo::{DemoClock, DemoMessage, DemoMessages, DemoPaths, MessageKind};
+pub use error::{ErrorPage, Trouble};
+pub use form_post::FormPost;
+pub use home::Home;
+pub use interstitial::Interstitial;
+pub use login::{Login, LoginError};
+pub use repost::Repost;
+pub use setup::{Setup, SetupDone, SetupError, SetupField, SetupProblem};
+pub use sign_out::{SignOut, SignedOut};
+
+/// Everything that can be shown.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Page {
+    /// Identifier and password.
+    Login(Login),
+    /// May this application have this?
+    Consent(Consent),
+    /// Which of the signed-in accounts?
+    ChooseAccount(ChooseAccount),
+    /// Sign out?
+    SignOut(SignOut),
+    /// You are signed out.
+    SignedOut(SignedOut),
+    /// What went wrong and what to do.
+    Error(ErrorPage),
+    /// An authorization response on its way to the application (OAuth 2.0 Form Post Response Mode).
+    FormPost(FormPost),
+    /// The first administrator's account.
+    Setup(Setup),
+    /// The first administrator exists.
+    SetupDone(SetupDone),
+    /// What stands at `/`.
+    Home(Home),
+    /// Continue to an application that nobody here vouches for?
+    Interstitial(Interstitial),
+    /// A request that came without our cookies, once more from our own page.
+    Repost(Repost),
+    /// The administration API, readable.
+    ApiDocs(ApiDocs),
+    /// What the sandbox would have sent.
+    DemoMessages(DemoMessages),
+    /// What time the sandbox thinks it is.
+    DemoClock(DemoClock),
+}
+
+/// How wide a page is and what stands around it.
+#[derive(Clone, Copy)]
+pub(super) enum Shape {
+    /// One card.
+    Door,
+    /// One wider card.
+    DoorWide,
+    /// A top bar and a column of text.
+    Read,
+    /// A top bar and as much as fits.
+    Wide,
+}
+
+impl Shape {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Door => "door",
+            Self::DoorWide => "door-wide",
+            Self::Read => "read",
+            Self::Wide => "wide",
+        }
+    }
+}
+
+/// How a page is drawn.
+pub(super) struct Drawing {
+    pub(super) template: &'static str,
+    pub(super) shape: Shape,
+    /// The page's one script, an asset; every page works without it.
+    pub(super) script: Option<&'static str>,
+    pub(super) context: Value,
+}
+
+impl Drawing {
+    fn of(template: &'static str, shape: Shape, context: &impl Serialize) -> Self {
+        Self {
+            template,
+            shape,
+            script: None,
+            context: Value::from(Serde(context)),
+        }
+    }
+
+    fn with(self, script: &'static str) -> Self {
+        Self {
+            script: Some(script),
+            ..self
+        }
+    }
+}
+
+impl Page {
+    /// One of each, with every field filled: what the tests draw.
+    pub fn samples() -> Vec<Self> {
+        vec![
+            Self::Login(Login::sample()),
+            Self::Consent(Consent::sample()),
+            Self::ChooseAccount(ChooseAccount::sample()),
+            Self::SignOut(SignOut::sample()),
+            Self::SignedOut(SignedOut::sample()),
+            Self::Error(ErrorPage::sample()),
+            Self::FormPost(FormPost::sample()),
+            Self::Setup(Setup::sample()),
+            Self::SetupDone(SetupDone::sample()),
+            Self::Home(Home::sample()),
+            Self::Interstitial(Interstitial::sample()),
+            Self::Repost(Repost::sample()),
+            Self::ApiDocs(ApiDocs::sample()),
+            Self::DemoMessages(DemoMessages::sample()),
+            Self::DemoClock(DemoClock::sample()),
+        ]
+    }
+
+    pub(super) fn drawing(&self) -> Drawing {
+        use Shape::{Door, DoorWide, Read, Wide};
+        match self {
+            Self::Login(page) => Drawing::of("page/login.html", Door, page).with("show-password.js"),
+            Self::Consent(page) => Drawing::of("page/consent.html", DoorWide, page),
+            Self::ChooseAccount(page) => Drawing::of("page/choose_account.html", Door, page),
+            Self::SignOut(page) => Drawing::of("page/sign_out.html", Door, page),
+            Self::SignedOut(page) => Drawing::of("page/signed_out.html", Door, page),
+            Self::Error(page) => Drawing::of("page/error.html", DoorWide, page),
+            Self::FormPost(page) => Drawing::of("page/form_post.html", Door, page).with("submit.js"),
+            Self::Setup(page) => Drawing::of("page/setup.html", Door, page).with("show-password.js"),
+            Self::SetupDone(page) => Drawing::of("page/setup_done.html", Door, page),
+            Self::Home(page) => Drawing::of("page/home.html", Door, page),
+            Self::Interstitial(page) => Drawing::of("page/interstitial.html", Door, page),
+            Self::Repost(page) => Drawing::of("page/repost.html", Door, page).with("submit.js"),
+            Self::ApiDocs(page) => Drawing::of("page/api_docs.html", Wide, page),
+            Self::DemoMessages(page) => Drawing::of("page/demo_messages.html", Read, page),
+            Self::DemoClock(page) => Drawing::of("page/demo_clock.html", Read, page),
+        }
+    }
+}
