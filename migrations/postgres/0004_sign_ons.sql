@@ -29,6 +29,7 @@ create table grants (
   user_id uuid not null references users (id) on delete cascade,
   session_id uuid not null,
   terms text not null,
+  offline boolean not null,
   created_at bigint not null,
   expires_at bigint not null,
   ended_at bigint,

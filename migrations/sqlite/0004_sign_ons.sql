@@ -29,6 +29,7 @@ create table grants (
   user_id blob not null references users (id) on delete cascade,
   session_id blob not null,
   terms text not null,
+  offline integer not null,
   created_at integer not null,
   expires_at integer not null,
   ended_at integer,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use url::Url;
 
+use super::audit::EventQueue;
 use super::memory::Memory;
 use crate::clock::Clock;
 use crate::credential::Passwords;
@@ -36,6 +37,8 @@ pub struct Parts {
     pub master: MasterKey,
     /// The issuer and every public address.
     pub issuer: Issuer,
+    /// Events that wait to be written.
+    pub events: EventQueue,
     /// What is remembered between requests, and forgotten in time.
     pub memory: Memory,
     /// The operator file's settings: locked, on top of the store's.

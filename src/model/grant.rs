@@ -47,9 +47,13 @@ pub struct GrantTerms {
     pub acr: String,
     /// By what (RFC 8176).
     pub amr: Vec<String>,
-    /// Whether `auth_time` must stand in the ID token.
-    #[serde(default)]
-    pub auth_time_wanted: bool,
+}
+
+impl GrantTerms {
+    /// Whether the family outlives the session it was begun in (Core section 11).
+    pub fn is_offline(&self) -> bool {
+        self.scope.contains("offline_access")
+    }
 }
 
 /// The `claims` parameter (Core section 5.5): which single claims are asked for, and where.

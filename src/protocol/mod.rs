@@ -1,8 +1,21 @@
 //! What the specifications say, one file per term. Pure: no I/O, no clock, no randomness; time and random values arrive as arguments.
 
+pub mod access_token;
+pub mod audience;
+pub mod authorization_request;
+pub mod authorization_response;
+pub mod claims;
 pub mod claims_parameter;
+pub mod code_exchange;
+pub mod discovery;
+pub mod id_token;
+pub mod introspection;
+pub mod logout;
 pub mod oauth_error;
 pub mod parameters;
 pub mod pkce;
+pub mod prompt;
+pub mod refresh;
+pub mod subject;
 
 pub use oauth_error::{ErrorCode, OAuthError};

@@ -2,7 +2,7 @@
 
 use super::authorization_request::{AuthorizationRequest, Prompt};
 use super::oauth_error::{ErrorCode, OAuthError};
-use crate::model::{Client, Consent, ConsentMode, Scopes, Timestamp};
+use crate::model::{Client, Consent, ConsentMode, Timestamp};
 
 /// A signed-in account, as far as the decision needs it.
 #[derive(Clone, Debug)]
@@ -64,8 +64,6 @@ pub enum Because {
     PromptConsent,
     /// Not everything was allowed before.
     NotConsented,
-    /// `offline_access` is always asked for anew unless the client is trusted.
-    OfflineAccess,
 }
 
 /// Decides. `account` is the one the browser would continue with; `others` whether more are signed in.
@@ -101,7 +99,15 @@ fn next_question(
     if let Some(hinted) = &request.hinted_subject {
         // Core section 3.1.2.1: the hinted person, or an error
         if *hinted != account.subject {
-            return Decision::Login(Because::HintedSubject);
+            return if answers.signed_in_at.is_some() || answers.account_chosen {
+                Decision::Refuse(OAuthError::new(
+                    ErrorCode::LoginRequired,
+                    "authorization.hinted_subject",
+                    "somebody else signed in than the id_token_hint says",
+                ))
+            } else {
+                Decision::Login(Because::HintedSubject)
+            };
         }
     } else if others && !answers.account_chosen && answers.signed_in_at.is_none() && !silent {
         return Decision::SelectAccount(Because::SeveralAccounts);
@@ -125,9 +131,6 @@ fn next_question(
     if request.prompt.contains(&Prompt::Consent) {
         return Decision::Consent(Because::PromptConsent);
     }
-    if request.scope.contains("offline_access") && !silent && !is_offline_allowed(consent) {
-        return Decision::Consent(Because::OfflineAccess);
-    }
     if !is_covered(request, consent) {
         return Decision::Consent(Because::NotConsented);
     }
@@ -147,21 +150,12 @@ fn unmet_acr(request: &AuthorizationRequest, account: &Account) -> Option<OAuthE
     })
 }
 
-fn is_offline_allowed(consent: Option<&Consent>) -> bool {
-    consent.is_some_and(|consent| consent.scope.contains("offline_access"))
-}
-
 /// Whether everything asked for was allowed before.
 pub fn is_covered(request: &AuthorizationRequest, consent: Option<&Consent>) -> bool {
     let allowed = consent.map(|consent| consent.scope.clone()).unwrap_or_default();
     let claims_allowed = claim_names(request)
         .all(|name| consent.is_some_and(|consent| consent.claims.iter().any(|claim| claim == name)));
-    needing_consent(&request.scope).is_within(&allowed) && claims_allowed
-}
-
-/// The scopes that are asked for: all of them; `openid` alone tells a stable pseudonym, which is asked for too.
-fn needing_consent(scope: &Scopes) -> Scopes {
-    scope.clone()
+    request.scope.is_within(&allowed) && claims_allowed
 }
 
 /// The single claims about the person that the request names.

@@ -44,8 +44,8 @@ readers! {
 }
 
 const REDEEM: &str = "
-insert into grants (id, code, client_id, user_id, session_id, terms, created_at, expires_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8)
+insert into grants (id, code, client_id, user_id, session_id, terms, offline, created_at, expires_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 on conflict (code) do nothing";
 
 const END: &str = "
@@ -58,6 +58,7 @@ const END_OF_SESSION: &str = "
 update grants
 set ended_at = $2, ended_because = $3
 where session_id = $1
+and offline = $4
 and ended_at is null";
 
 const END_OF_USER: &str = "
@@ -88,6 +89,7 @@ impl Write {
             .bind(grant.user)
             .bind(grant.session)
             .bind(to_json(&grant.terms)?)
+            .bind(grant.terms.is_offline())
             .bind(grant.created_at)
             .bind(grant.expires_at)
             .changed()
@@ -100,7 +102,7 @@ impl Write {
         Ok(self.sql(END).bind(id).bind(at).bind(because).changed().await? == 1)
     }
 
-    /// Ends the families that were begun in a session. Gives how many.
+    /// Ends the families that hang on a session: those without `offline_access`. Gives how many.
     pub async fn end_grants_of_session(
         &mut self,
         id: Id<Session>,

@@ -1,1 +1,76 @@
+//! Authorization requests: from the first look to the code.
 
+pub mod hint;
+pub mod interaction;
+
+use super::session::Browser;
+use super::token::Audiences;
+use super::{Call, Error, Provider};
+use crate::model::{EventKind, Fact};
+use crate::protocol::authorization_request::{self, Untrusted};
+use crate::protocol::authorization_response::AuthorizationResponse;
+use crate::protocol::parameters::Parameters;
+use crate::protocol::{OAuthError, audience};
+
+pub use interaction::{Consenting, Interaction, Next};
+
+/// How an authorization request goes on.
+pub enum Begun {
+    /// To a page of ours, or back to the client.
+    Next(Next),
+    /// Nowhere: who asks, or where the answer goes, is not certain. The person is told.
+    Untrusted(Untrusted),
+}
+
+/// Takes an authorization request (RFC 6749 section 4.1.1, OpenID Connect Core section 3.1.2).
+pub async fn begin(provider: &Provider, call: &Call, browser: &Browser, parameters: &Parameters) -> Result<Begun, Error> {
+    let client = match parameters.get("client_id") {
+        Some(client_id) => provider.client(client_id).await?,
+        None => None,
+    };
+    let answerable = match authorization_request::trust(parameters, client.as_deref()) {
+        Ok(answerable) => answerable,
+        Err(untrusted) => {
+            let event = call.event(EventKind::Authorization).refused(untrusted.rule());
+            provider.note(event).await;
+            return Ok(Begun::Untrusted(untrusted));
+        }
+    };
+    let Some(client) = client else {
+        return Ok(Begun::Untrusted(Untrusted::ClientUnknown));
+    };
+    let audiences = Audiences::load(provider).await?;
+    let surroundings = audiences.surroundings();
+    let grantable = audience::grantable(&client, &surroundings);
+    let judged = authorization_request::validate(parameters, &client, answerable.clone(), &grantable).and_then(|request| {
+        // the resources are settled at the token endpoint; an unknown one is better refused here
+        audience::settle(&client, &request.scope, &request.resources, &surroundings).map(|_| request)
+    });
+    let mut request = match judged {
+        Ok(request) => request,
+        Err(error) => return Ok(Begun::Next(refuse(provider, call, &client, answerable, &error).await)),
+    };
+    match hint::subject(provider, &client, parameters).await? {
+        Ok(subject) => request.hinted_subject = subject,
+        Err(error) => return Ok(Begun::Next(refuse(provider, call, &client, answerable, &error).await)),
+    }
+    let interaction = Interaction::new(browser, client, request);
+    interaction::advance(provider, call, browser, interaction).await.map(Begun::Next)
+}
+
+/// A refusal on its way to the client, noted.
+async fn refuse(
+    provider: &Provider,
+    call: &Call,
+    client: &crate::model::Client,
+    answerable: authorization_request::Answerable,
+    error: &OAuthError,
+) -> Next {
+    let event = call
+        .event(EventKind::Authorization)
+        .refused(error.rule)
+        .client(client.id)
+        .fact("error", Fact::Word(error.code.as_str()));
+    provider.note(event).await;
+    Next::Respond(AuthorizationResponse::refusal(answerable, provider.issuer.as_str(), error))
+}

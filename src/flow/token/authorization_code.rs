@@ -1,0 +1,133 @@
+//! The authorization code grant: RFC 6749 section 4.1.3. Redeeming is the insert of the grant under the code's digest.
+
+use std::sync::Arc;
+
+use super::issue::{Behalf, Minting, TokenResponse, first_refresh_token};
+use super::{Call, Error, Provider};
+use crate::ephemeral::Kind;
+use crate::model::setting;
+use crate::model::{Actor, Client, Digest, EventKind, Fact, Grant, GrantType, Id, Secret};
+use crate::protocol::code_exchange::{self, CodePayload};
+use crate::protocol::parameters::Parameters;
+use crate::protocol::{ErrorCode, OAuthError};
+
+/// How long the digest of a redeemed code is kept at least, so that a replay is recognised: longer than any code lives.
+const REMEMBER_CODES: std::time::Duration = std::time::Duration::from_secs(20 * 60);
+
+/// Redeems a code.
+pub async fn redeem(provider: &Provider, call: &Call, client: &Arc<Client>, parameters: &Parameters) -> Result<TokenResponse, Error> {
+    let code = parameters
+        .get("code")
+        .ok_or_else(|| OAuthError::new(ErrorCode::InvalidRequest, "code.missing", "code is missing"))?;
+    let digest = Secret::new(code).digest();
+    let Some(payload) = find_payload(provider, call, &digest).await? else {
+        return refuse_unknown(provider, call, client, &digest).await;
+    };
+    code_exchange::judge(parameters, code, &payload, client, call.now)?;
+    let behalf = load_behalf(provider, call, client, &digest, &payload).await?;
+    let settings = provider.settings().await?;
+    let grant = behalf.grant.clone();
+    let resources = crate::protocol::refresh::narrow_resources(parameters, &grant.terms.resources)?;
+    let mut minting =
+        Minting::prepare(provider, call.now, client, Some(behalf), &grant.terms.scope, &resources).await?.echoing_nonce();
+    let first = client.may_use(GrantType::RefreshToken).then(|| {
+        let idle_end = call.now.after(settings.duration(setting::REFRESH_IDLE_LIFETIME));
+        first_refresh_token(grant.id, call.now, idle_end.min(grant.expires_at))
+    });
+
+    let mut store = provider.store.write().await?;
+    if !store.redeem_code(&grant).await? {
+        // somebody was faster with the same code: RFC 6749 section 4.1.2 wants the family ended
+        store.abandon().await?;
+        return refuse_unknown(provider, call, client, &digest).await;
+    }
+    if let Some((_, row)) = &first {
+        store.add_refresh_token(row).await?;
+    }
+    minting.store(&mut store).await?;
+    let event = call
+        .by(Actor::Client(client.id))
+        .event(EventKind::CodeRedeemed)
+        .client(client.id)
+        .user(grant.user)
+        .fact("grant", Fact::Id(grant.id.uuid()));
+    store.add_event(&event).await?;
+    store.commit().await?;
+
+    // the grant's row decides from here on; what waited under the code only saves a look
+    if let Err(error) = provider.ephemeral.forget(Kind::CodePayload, &key_of(&digest)).await {
+        tracing::warn!(trace = call.trace, %error, "the payload of a redeemed code stays until it expires");
+    }
+    if let Some((token, _)) = first {
+        minting = minting.with_refresh_token(token);
+    }
+    minting.finish()
+}
+
+/// The key under which a code's payload waits.
+pub fn key_of(code: &Digest) -> String {
+    code.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+async fn find_payload(provider: &Provider, call: &Call, code: &Digest) -> Result<Option<CodePayload>, Error> {
+    let waiting = provider.ephemeral.get(Kind::CodePayload, &key_of(code), call.now).await?;
+    Ok(waiting.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+}
+
+/// The code is unknown, expired or used. If it was used by this client, its family ends (RFC 6749 section 4.1.2).
+async fn refuse_unknown(provider: &Provider, call: &Call, client: &Client, code: &Digest) -> Result<TokenResponse, Error> {
+    let refusal = OAuthError::new(ErrorCode::InvalidGrant, "code.unknown", "the code is unknown, expired or used");
+    let grant = provider.store.read().await?.find_grant_by_code(code).await?;
+    let Some(grant) = grant.filter(|grant| grant.client == client.id) else {
+        return Err(refusal.into());
+    };
+    let mut store = provider.store.write().await?;
+    store.end_grant(grant.id, call.now, "code_replayed").await?;
+    store.delete_access_tokens_of_grant(grant.id).await?;
+    let event = call
+        .by(Actor::Client(client.id))
+        .event(EventKind::CodeReplayed)
+        .refused("code.replayed")
+        .client(client.id)
+        .user(grant.user)
+        .fact("grant", Fact::Id(grant.id.uuid()));
+    store.add_event(&event).await?;
+    store.commit().await?;
+    Err(refusal.into())
+}
+
+/// The person behind the code, if account and session still count (SEC-045).
+async fn load_behalf(
+    provider: &Provider,
+    call: &Call,
+    client: &Client,
+    code: &Digest,
+    payload: &CodePayload,
+) -> Result<Behalf, Error> {
+    let gone = |rule| OAuthError::new(ErrorCode::InvalidGrant, rule, "the sign-in behind the code has ended");
+    let mut store = provider.store.read().await?;
+    let user = store.find_user(payload.user).await?.filter(|user| user.is_active()).ok_or_else(|| gone("code.user"))?;
+    let session = store.find_session(payload.session).await?;
+    if !session.is_some_and(|session| session.ended_at.is_none()) {
+        return Err(gone("code.session").into());
+    }
+    let groups = store.list_group_names_of(user.id).await?;
+    let settings = provider.settings().await?;
+    let expires_at = if client.may_use(GrantType::RefreshToken) {
+        call.now.after(settings.duration(setting::REFRESH_LIFETIME))
+    } else {
+        call.now.after(settings.duration(setting::ACCESS_TOKEN_LIFETIME).max(REMEMBER_CODES))
+    };
+    let grant = Grant {
+        id: Id::new(call.now),
+        client: client.id,
+        user: user.id,
+        session: payload.session,
+        code: *code,
+        created_at: call.now,
+        expires_at,
+        ended_at: None,
+        terms: payload.terms.clone(),
+    };
+    Ok(Behalf { grant, user, groups })
+}
