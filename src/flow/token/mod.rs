@@ -1,1 +1,3 @@
+//! What the token endpoint does, a file per grant.
 
+pub mod client_authentication;
