@@ -21,7 +21,7 @@ pub struct EventQueue {
 }
 
 impl EventQueue {
-    fn try_push(&self, event: Event) -> Result<(), Event> {
+    fn try_push(&self, event: Box<Event>) -> Result<(), Box<Event>> {
         let mut waiting = match self.waiting.lock() {
             Ok(waiting) => waiting,
             Err(poisoned) => poisoned.into_inner(),
@@ -29,7 +29,7 @@ impl EventQueue {
         if waiting.len() >= MOST_WAITING {
             return Err(event);
         }
-        waiting.push(event);
+        waiting.push(*event);
         Ok(())
     }
 
@@ -54,7 +54,7 @@ impl EventQueue {
 impl Provider {
     /// Hands over an event that describes only an answer. Waits if too many wait already.
     pub async fn note(&self, event: Event) {
-        let mut event = event;
+        let mut event = Box::new(event);
         loop {
             let written = self.events.written.notified();
             match self.events.try_push(event) {

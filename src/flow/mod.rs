@@ -5,6 +5,7 @@ pub mod authorization;
 pub mod call;
 pub mod clients;
 pub mod error;
+pub mod guess;
 pub mod memory;
 pub mod operations;
 pub mod people;

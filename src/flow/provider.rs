@@ -5,6 +5,7 @@ use std::sync::Arc;
 use url::Url;
 
 use super::audit::EventQueue;
+use super::clients::keys::RemoteKeysCache;
 use super::memory::Memory;
 use crate::clock::Clock;
 use crate::credential::Passwords;
@@ -41,6 +42,8 @@ pub struct Parts {
     pub events: EventQueue,
     /// What is remembered between requests, and forgotten in time.
     pub memory: Memory,
+    /// The public keys of clients.
+    pub remote_keys: RemoteKeysCache,
     /// The operator file's settings: locked, on top of the store's.
     pub file_settings: std::collections::BTreeMap<&'static str, SettingValue>,
 }

@@ -66,6 +66,11 @@ impl TokenEndpointAuthMethod {
             Self::ClientSecretBasic | Self::ClientSecretPost | Self::ClientSecretJwt
         )
     }
+
+    /// Whether the proof is a JWT that the client signs (RFC 7523).
+    pub const fn uses_assertion(self) -> bool {
+        matches!(self, Self::ClientSecretJwt | Self::PrivateKeyJwt)
+    }
 }
 
 named! {

@@ -70,7 +70,10 @@ pub fn from_claims(set: &Map<String, Value>, issuer: &str) -> Option<AccessToken
     }
     let audience = match set.get("aud")? {
         Value::String(one) => vec![one.clone()],
-        Value::Array(several) => several.iter().map(|each| each.as_str().map(str::to_owned)).collect::<Option<_>>()?,
+        Value::Array(several) => several
+            .iter()
+            .map(|each| each.as_str().map(str::to_owned))
+            .collect::<Option<_>>()?,
         _ => return None,
     };
     let id = text("jti")?.to_owned();

@@ -35,7 +35,10 @@ pub fn grantable(client: &Client, surroundings: &Surroundings<'_>) -> Scopes {
     client.metadata.scope.filter(|scope| {
         STANDARD.contains(&scope)
             || is_api_scope(scope)
-            || surroundings.resources.iter().any(|resource| is_available(client, resource) && resource.scopes.contains(scope))
+            || surroundings
+                .resources
+                .iter()
+                .any(|resource| is_available(client, resource) && resource.scopes.contains(scope))
     })
 }
 
@@ -51,7 +54,11 @@ pub fn settle(
     requested: &[String],
     surroundings: &Surroundings<'_>,
 ) -> Result<Target, OAuthError> {
-    let mut audience = if requested.is_empty() { implied(client, scope, surroundings) } else { requested.to_vec() };
+    let mut audience = if requested.is_empty() {
+        implied(client, scope, surroundings)
+    } else {
+        requested.to_vec()
+    };
     let issuer = surroundings.issuer.to_owned();
     if (scope.contains("openid") || audience.is_empty()) && !audience.contains(&issuer) {
         // userinfo is asked with the same token
@@ -70,10 +77,19 @@ pub fn settle(
     let scope = scope.filter(|token| fits(token, &audience, surroundings));
     let format = audience
         .iter()
-        .filter_map(|identifier| surroundings.resources.iter().find(|resource| resource.identifier == *identifier))
+        .filter_map(|identifier| {
+            surroundings
+                .resources
+                .iter()
+                .find(|resource| resource.identifier == *identifier)
+        })
         .find_map(|resource| resource.access_token_format)
         .unwrap_or(client.policy.access_token_format);
-    Ok(Target { audience, scope, format })
+    Ok(Target {
+        audience,
+        scope,
+        format,
+    })
 }
 
 fn is_known(client: &Client, identifier: &str, surroundings: &Surroundings<'_>) -> bool {

@@ -108,7 +108,9 @@ pub fn trust(parameters: &Parameters, client: Option<&Client>) -> Result<Answera
     if parameters.is_repeated("client_id") || parameters.get("client_id").is_none() {
         return Err(Untrusted::ClientMissing);
     }
-    let client = client.filter(|client| client.disabled_at.is_none()).ok_or(Untrusted::ClientUnknown)?;
+    let client = client
+        .filter(|client| client.disabled_at.is_none())
+        .ok_or(Untrusted::ClientUnknown)?;
     if parameters.is_repeated("redirect_uri") {
         return Err(Untrusted::RedirectUriMissing);
     }
@@ -123,7 +125,10 @@ pub fn trust(parameters: &Parameters, client: Option<&Client>) -> Result<Answera
     Ok(Answerable {
         redirect_uri: requested.to_owned(),
         response_mode: response_mode.unwrap_or(ResponseMode::Query),
-        state: parameters.get("state").filter(|_| !parameters.is_repeated("state")).map(str::to_owned),
+        state: parameters
+            .get("state")
+            .filter(|_| !parameters.is_repeated("state"))
+            .map(str::to_owned),
     })
 }
 
@@ -161,8 +166,17 @@ pub fn validate(
         acr_values: acr_values(parameters, client),
         login_hint: parameters.get("login_hint").map(str::to_owned),
         hinted_subject: None,
-        ui_locales: parameters.words("ui_locales").into_iter().take(10).map(str::to_owned).collect(),
-        claims: parameters.get("claims").map(claims_parameter::parse).transpose()?.unwrap_or_default(),
+        ui_locales: parameters
+            .words("ui_locales")
+            .into_iter()
+            .take(10)
+            .map(str::to_owned)
+            .collect(),
+        claims: parameters
+            .get("claims")
+            .map(claims_parameter::parse)
+            .transpose()?
+            .unwrap_or_default(),
         resources: resources(parameters)?,
     })
 }
@@ -170,13 +184,29 @@ pub fn validate(
 /// What this server does not take is refused by name, never passed over (Core sections 6.1, 6.2, 3.1.2.6).
 fn refuse_unsupported(parameters: &Parameters) -> Result<(), OAuthError> {
     let refusals = [
-        ("request", ErrorCode::RequestNotSupported, "request objects are not taken"),
-        ("request_uri", ErrorCode::RequestUriNotSupported, "request_uri is not taken"),
-        ("registration", ErrorCode::RegistrationNotSupported, "the registration parameter is not taken"),
+        (
+            "request",
+            ErrorCode::RequestNotSupported,
+            "request objects are not taken",
+        ),
+        (
+            "request_uri",
+            ErrorCode::RequestUriNotSupported,
+            "request_uri is not taken",
+        ),
+        (
+            "registration",
+            ErrorCode::RegistrationNotSupported,
+            "the registration parameter is not taken",
+        ),
     ];
     for (name, code, description) in refusals {
         if parameters.get(name).is_some() {
-            return Err(OAuthError::new(code, "authorization.unsupported_parameter", description));
+            return Err(OAuthError::new(
+                code,
+                "authorization.unsupported_parameter",
+                description,
+            ));
         }
     }
     Ok(())
@@ -186,7 +216,10 @@ fn check_response(parameters: &Parameters, client: &Client) -> Result<(), OAuthE
     match parameters.get("response_type") {
         // RFC 6749 section 4.1.2.1: missing is invalid, unknown is unsupported
         None => {
-            return Err(invalid("authorization.response_type_missing", "response_type is missing"));
+            return Err(invalid(
+                "authorization.response_type_missing",
+                "response_type is missing",
+            ));
         }
         Some("code") => {}
         Some(_) => {
@@ -207,13 +240,22 @@ fn check_response(parameters: &Parameters, client: &Client) -> Result<(), OAuthE
     match parameters.get("response_mode").map(str::parse::<ResponseMode>) {
         None => Ok(()),
         Some(Ok(mode)) if client.policy.response_modes.contains(&mode) => Ok(()),
-        Some(_) => Err(invalid("authorization.response_mode", "this response_mode is not available to this client")),
+        Some(_) => Err(invalid(
+            "authorization.response_mode",
+            "this response_mode is not available to this client",
+        )),
     }
 }
 
 fn check_lengths(parameters: &Parameters) -> Result<(), OAuthError> {
-    for (name, most) in [("state", MOST_ECHO_BYTES), ("nonce", MOST_ECHO_BYTES), ("login_hint", MOST_HINT_BYTES),
-        ("ui_locales", MOST_HINT_BYTES), ("claims_locales", MOST_HINT_BYTES), ("acr_values", MOST_HINT_BYTES)] {
+    for (name, most) in [
+        ("state", MOST_ECHO_BYTES),
+        ("nonce", MOST_ECHO_BYTES),
+        ("login_hint", MOST_HINT_BYTES),
+        ("ui_locales", MOST_HINT_BYTES),
+        ("claims_locales", MOST_HINT_BYTES),
+        ("acr_values", MOST_HINT_BYTES),
+    ] {
         if parameters.get(name).is_some_and(|value| value.len() > most) {
             return Err(OAuthError::named(
                 ErrorCode::InvalidRequest,
@@ -230,7 +272,11 @@ fn scope(parameters: &Parameters, client: &Client, grantable: &Scopes) -> Result
     let Some(asked) = parameters.get("scope") else {
         // RFC 6749 section 3.3: a default, or a refusal; the default is sign-in alone
         let sign_in = Scopes::from_tokens(["openid"]);
-        return if sign_in.is_within(grantable) { Ok(sign_in) } else { Err(refused("scope is missing")) };
+        return if sign_in.is_within(grantable) {
+            Ok(sign_in)
+        } else {
+            Err(refused("scope is missing"))
+        };
     };
     let asked = Scopes::parse(asked).map_err(|_| refused("scope holds characters that are not allowed"))?;
     let granted = asked.within(grantable);
@@ -254,13 +300,17 @@ fn offline_access(scope: Scopes, client: &Client) -> Scopes {
 fn prompt(parameters: &Parameters) -> Result<Vec<Prompt>, OAuthError> {
     let mut prompts = Vec::new();
     for word in parameters.words("prompt") {
-        let prompt: Prompt =
-            word.parse().map_err(|_| invalid("authorization.prompt", "prompt holds a word that is not known here"))?;
+        let prompt: Prompt = word
+            .parse()
+            .map_err(|_| invalid("authorization.prompt", "prompt holds a word that is not known here"))?;
         prompts.push(prompt);
     }
     // Core section 3.1.2.1: none stands alone
     if prompts.contains(&Prompt::None) && prompts.len() > 1 {
-        return Err(invalid("authorization.prompt_none", "prompt=none goes with no other prompt"));
+        return Err(invalid(
+            "authorization.prompt_none",
+            "prompt=none goes with no other prompt",
+        ));
     }
     Ok(prompts)
 }
@@ -268,7 +318,10 @@ fn prompt(parameters: &Parameters) -> Result<Vec<Prompt>, OAuthError> {
 fn max_age(parameters: &Parameters) -> Result<Option<u64>, OAuthError> {
     parameters
         .get("max_age")
-        .map(|text| text.parse::<u64>().map_err(|_| invalid("authorization.max_age", "max_age is not a number of seconds")))
+        .map(|text| {
+            text.parse::<u64>()
+                .map_err(|_| invalid("authorization.max_age", "max_age is not a number of seconds"))
+        })
         .transpose()
 }
 
@@ -302,9 +355,23 @@ fn resources(parameters: &Parameters) -> Result<Vec<String>, OAuthError> {
 
 /// Walks oxide-auth's machine through bind, extend and negotiate with what was judged above: it keeps the order of RFC
 /// 6749 section 4.1.1 and would stop a request that lacks a step.
-fn run_machine(parameters: &Parameters, client: &Client, answerable: &Answerable, scope: &Scopes) -> Result<(), OAuthError> {
-    let broken = || OAuthError::new(ErrorCode::ServerError, "authorization.machine", "the request can not be processed");
-    let request = MachineRequest { parameters, scope: scope.to_string() };
+fn run_machine(
+    parameters: &Parameters,
+    client: &Client,
+    answerable: &Answerable,
+    scope: &Scopes,
+) -> Result<(), OAuthError> {
+    let broken = || {
+        OAuthError::new(
+            ErrorCode::ServerError,
+            "authorization.machine",
+            "the request can not be processed",
+        )
+    };
+    let request = MachineRequest {
+        parameters,
+        scope: scope.to_string(),
+    };
     let mut authorization = machine::Authorization::new(&request);
     let mut input = machine::Input::None;
     loop {

@@ -34,7 +34,9 @@ impl AuthorizationResponse {
     /// Where to redirect for the mode `query`: the parameters are added to what the redirect URI's query holds already.
     pub fn location(&self) -> String {
         let uri = &self.answerable.redirect_uri;
-        let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.parameters).finish();
+        let query = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(&self.parameters)
+            .finish();
         let joint = match uri.split_once('?') {
             None => "?",
             Some((_, rest)) if rest.is_empty() || rest.ends_with('&') => "",

@@ -6,23 +6,70 @@ use crate::model::{ClaimsRequest, RequestedClaim, Scopes, User};
 
 /// Claims that tokens set themselves: nobody may ask for or map them.
 const RESERVED: &[&str] = &[
-    "iss", "sub", "aud", "exp", "nbf", "iat", "jti", "azp", "nonce", "at_hash", "c_hash", "s_hash", "sid", "typ",
-    "client_id", "scope", "cnf", "act", "may_act", "events",
+    "iss",
+    "sub",
+    "aud",
+    "exp",
+    "nbf",
+    "iat",
+    "jti",
+    "azp",
+    "nonce",
+    "at_hash",
+    "c_hash",
+    "s_hash",
+    "sid",
+    "typ",
+    "client_id",
+    "scope",
+    "cnf",
+    "act",
+    "may_act",
+    "events",
 ];
 
 /// Claims about the sign-in, not the person.
 const ABOUT_THE_SIGN_IN: &[&str] = &["acr", "amr", "auth_time"];
 
 const PROFILE: &[&str] = &[
-    "name", "family_name", "given_name", "middle_name", "nickname", "preferred_username", "profile", "picture",
-    "website", "gender", "birthdate", "zoneinfo", "locale", "updated_at",
+    "name",
+    "family_name",
+    "given_name",
+    "middle_name",
+    "nickname",
+    "preferred_username",
+    "profile",
+    "picture",
+    "website",
+    "gender",
+    "birthdate",
+    "zoneinfo",
+    "locale",
+    "updated_at",
 ];
 
 /// Every claim about a person that this server can tell: `claims_supported` beside those of the tokens.
 pub const TOLD: &[&str] = &[
-    "name", "family_name", "given_name", "middle_name", "nickname", "preferred_username", "profile", "picture",
-    "website", "gender", "birthdate", "zoneinfo", "locale", "updated_at", "email", "email_verified", "phone_number",
-    "phone_number_verified", "address", "groups",
+    "name",
+    "family_name",
+    "given_name",
+    "middle_name",
+    "nickname",
+    "preferred_username",
+    "profile",
+    "picture",
+    "website",
+    "gender",
+    "birthdate",
+    "zoneinfo",
+    "locale",
+    "updated_at",
+    "email",
+    "email_verified",
+    "phone_number",
+    "phone_number_verified",
+    "address",
+    "groups",
 ];
 
 /// A person, with what claims need beside the account.
@@ -105,8 +152,14 @@ pub fn value_of(person: &Person<'_>, name: &str) -> Option<Value> {
         "email" => text(&profile.email),
         "email_verified" => profile.email.as_ref().map(|_| profile.email_verified.into()),
         "phone_number" => text(&profile.phone_number),
-        "phone_number_verified" => profile.phone_number.as_ref().map(|_| profile.phone_number_verified.into()),
-        "address" => profile.address.as_ref().and_then(|address| serde_json::to_value(address).ok()),
+        "phone_number_verified" => profile
+            .phone_number
+            .as_ref()
+            .map(|_| profile.phone_number_verified.into()),
+        "address" => profile
+            .address
+            .as_ref()
+            .and_then(|address| serde_json::to_value(address).ok()),
         "groups" => Some(json!(person.groups)),
         _ => None,
     }

@@ -49,7 +49,12 @@ pub fn judge(
     // RFC 6749 section 4.1.3: identical to the one of the authorization request
     match parameters.get("redirect_uri") {
         Some(presented) if presented == payload.redirect_uri => {}
-        Some(_) => return Err(refused("code.redirect_uri", "redirect_uri is not the one the code was sent to")),
+        Some(_) => {
+            return Err(refused(
+                "code.redirect_uri",
+                "redirect_uri is not the one the code was sent to",
+            ));
+        }
         None => {
             return Err(OAuthError::new(
                 ErrorCode::InvalidRequest,
@@ -67,7 +72,9 @@ pub fn judge(
             Step::Recovered => machine::Input::Recovered(Some(Box::new(machine_grant(payload, client)?))),
             Step::Extended => {
                 pkce::verify(payload.code_challenge.as_deref(), parameters.get("code_verifier"))?;
-                machine::Input::Extended { access_extensions: Extensions::new() }
+                machine::Input::Extended {
+                    access_extensions: Extensions::new(),
+                }
             }
         };
         step = match exchange.advance(input) {

@@ -23,14 +23,36 @@ pub struct Surroundings<'a> {
 pub fn document(surroundings: &Surroundings<'_>) -> Value {
     let issuer = surroundings.issuer;
     let at = |path: &str| Value::from(format!("{issuer}{path}"));
-    let own: Vec<&str> = SigningAlgorithm::ALL.iter().map(|algorithm| algorithm.as_str()).collect();
-    let clients: Vec<&str> = ClientSigningAlgorithm::ALL.iter().map(|algorithm| algorithm.as_str()).collect();
-    let methods: Vec<&str> = TokenEndpointAuthMethod::ALL.iter().map(|method| method.as_str()).collect();
+    let own: Vec<&str> = SigningAlgorithm::ALL
+        .iter()
+        .map(|algorithm| algorithm.as_str())
+        .collect();
+    let clients: Vec<&str> = ClientSigningAlgorithm::ALL
+        .iter()
+        .map(|algorithm| algorithm.as_str())
+        .collect();
+    let methods: Vec<&str> = TokenEndpointAuthMethod::ALL
+        .iter()
+        .map(|method| method.as_str())
+        .collect();
     // introspection answers to clients that prove who they are
     let proving: Vec<&str> = methods.iter().copied().filter(|method| *method != "none").collect();
     let grants: Vec<&str> = GrantType::ALL.iter().map(|grant| grant.as_str()).collect();
     let modes: Vec<&str> = ResponseMode::ALL.iter().map(|mode| mode.as_str()).collect();
-    let mut told = vec!["iss", "sub", "aud", "exp", "iat", "auth_time", "acr", "amr", "azp", "nonce", "at_hash", "sid"];
+    let mut told = vec![
+        "iss",
+        "sub",
+        "aud",
+        "exp",
+        "iat",
+        "auth_time",
+        "acr",
+        "amr",
+        "azp",
+        "nonce",
+        "at_hash",
+        "sid",
+    ];
     told.extend(claims::TOLD);
     let mut document = Map::new();
     let mut put = |name: &str, value: Value| drop(document.insert(name.to_owned(), value));
@@ -56,11 +78,17 @@ pub fn document(surroundings: &Surroundings<'_>) -> Value {
     put("token_endpoint_auth_methods_supported", json!(methods));
     put("token_endpoint_auth_signing_alg_values_supported", json!(clients));
     put("introspection_endpoint_auth_methods_supported", json!(proving));
-    put("introspection_endpoint_auth_signing_alg_values_supported", json!(clients));
+    put(
+        "introspection_endpoint_auth_signing_alg_values_supported",
+        json!(clients),
+    );
     put("revocation_endpoint_auth_methods_supported", json!(methods));
     put("revocation_endpoint_auth_signing_alg_values_supported", json!(clients));
     put("code_challenge_methods_supported", json!(["S256"]));
-    put("prompt_values_supported", json!(["none", "login", "consent", "select_account"]));
+    put(
+        "prompt_values_supported",
+        json!(["none", "login", "consent", "select_account"]),
+    );
     put("display_values_supported", json!(["page"]));
     put("claim_types_supported", json!(["normal"]));
     put("claims_supported", json!(told));

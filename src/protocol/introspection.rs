@@ -36,5 +36,8 @@ pub fn access_token(token: &AccessTokenClaims, issuer: &str, username: Option<&s
 
 /// Whether a client may look into a token: its own, and those whose audience names a resource it serves.
 pub fn may_look(caller: &Client, token_client: &str, audience: &[String]) -> bool {
-    caller.client_id == token_client || audience.iter().any(|identifier| caller.policy.serves.contains(identifier))
+    caller.client_id == token_client
+        || audience
+            .iter()
+            .any(|identifier| caller.policy.serves.contains(identifier))
 }

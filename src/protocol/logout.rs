@@ -19,7 +19,9 @@ impl ReturnAddress {
         let Some(state) = &self.state else {
             return self.uri.clone();
         };
-        let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("state", state).finish();
+        let query = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("state", state)
+            .finish();
         let joint = if self.uri.contains('?') { "&" } else { "?" };
         format!("{}{joint}{query}", self.uri)
     }
@@ -35,8 +37,16 @@ pub fn return_address(parameters: &Parameters, client: Option<&Client>) -> Resul
         .filter(|client| client.disabled_at.is_none())
         .ok_or_else(|| refused("post_logout_redirect_uri needs an id_token_hint or client_id"))?;
     // compared as text, like redirect URIs (section 3)
-    if !client.metadata.post_logout_redirect_uris.iter().any(|registered| registered == uri) {
+    if !client
+        .metadata
+        .post_logout_redirect_uris
+        .iter()
+        .any(|registered| registered == uri)
+    {
         return Err(refused("post_logout_redirect_uri is not registered"));
     }
-    Ok(Some(ReturnAddress { uri: uri.to_owned(), state: parameters.get("state").map(str::to_owned) }))
+    Ok(Some(ReturnAddress {
+        uri: uri.to_owned(),
+        state: parameters.get("state").map(str::to_owned),
+    }))
 }

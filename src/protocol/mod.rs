@@ -6,6 +6,8 @@ pub mod authorization_request;
 pub mod authorization_response;
 pub mod claims;
 pub mod claims_parameter;
+pub mod client_authentication;
+pub mod client_registration;
 pub mod code_exchange;
 pub mod discovery;
 pub mod id_token;
@@ -15,7 +17,9 @@ pub mod oauth_error;
 pub mod parameters;
 pub mod pkce;
 pub mod prompt;
+pub mod redirect_uri;
 pub mod refresh;
+pub mod sector;
 pub mod subject;
 
 pub use oauth_error::{ErrorCode, OAuthError};

@@ -77,7 +77,11 @@ pub fn decide(
     now: Timestamp,
 ) -> Decision {
     let decision = next_question(request, client, account, others, consent, answers, now);
-    if request.prompt.contains(&Prompt::None) { refuse_question(decision) } else { decision }
+    if request.prompt.contains(&Prompt::None) {
+        refuse_question(decision)
+    } else {
+        decision
+    }
 }
 
 fn next_question(
@@ -139,7 +143,11 @@ fn next_question(
 
 /// Core section 5.5.1.1: an essential `acr` with values none of which can be met makes the request fail.
 fn unmet_acr(request: &AuthorizationRequest, account: &Account) -> Option<OAuthError> {
-    let wanted = request.claims.id_token.iter().find(|claim| claim.name == "acr" && claim.essential)?;
+    let wanted = request
+        .claims
+        .id_token
+        .iter()
+        .find(|claim| claim.name == "acr" && claim.essential)?;
     let met = wanted.values.is_empty() || wanted.values.iter().any(|value| value == &account.acr);
     (!met).then(|| {
         OAuthError::new(
@@ -173,13 +181,21 @@ pub fn claim_names(request: &AuthorizationRequest) -> impl Iterator<Item = &str>
 fn refuse_question(decision: Decision) -> Decision {
     let (code, rule, description) = match decision {
         Decision::Issue | Decision::Refuse(_) => return decision,
-        Decision::Login(_) | Decision::Reauthenticate(_) => {
-            (ErrorCode::LoginRequired, "prompt_none.login", "the person has to sign in")
-        }
-        Decision::SelectAccount(_) => {
-            (ErrorCode::AccountSelectionRequired, "prompt_none.account", "the person has to choose an account")
-        }
-        Decision::Consent(_) => (ErrorCode::ConsentRequired, "prompt_none.consent", "the person has to allow this"),
+        Decision::Login(_) | Decision::Reauthenticate(_) => (
+            ErrorCode::LoginRequired,
+            "prompt_none.login",
+            "the person has to sign in",
+        ),
+        Decision::SelectAccount(_) => (
+            ErrorCode::AccountSelectionRequired,
+            "prompt_none.account",
+            "the person has to choose an account",
+        ),
+        Decision::Consent(_) => (
+            ErrorCode::ConsentRequired,
+            "prompt_none.consent",
+            "the person has to allow this",
+        ),
     };
     Decision::Refuse(OAuthError::new(code, rule, description))
 }

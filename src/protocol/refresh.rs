@@ -29,7 +29,10 @@ pub fn judge(
     now: Timestamp,
 ) -> Result<Verdict, OAuthError> {
     if grant.client != client.id {
-        return Err(refused("refresh.client", "the refresh token was made for another client"));
+        return Err(refused(
+            "refresh.client",
+            "the refresh token was made for another client",
+        ));
     }
     if grant.ended_at.is_some() {
         return Err(refused("refresh.ended", "the refresh token has been revoked"));
@@ -39,7 +42,10 @@ pub fn judge(
     }
     let Some(spent_at) = token.spent_at else {
         return if token.expires_at <= now {
-            Err(refused("refresh.idle", "the refresh token has not been used for too long"))
+            Err(refused(
+                "refresh.idle",
+                "the refresh token has not been used for too long",
+            ))
         } else {
             Ok(Verdict::Rotate)
         };
@@ -61,7 +67,11 @@ pub fn narrow(parameters: &Parameters, granted: &Scopes) -> Result<Scopes, OAuth
     let asked = Scopes::parse(asked)
         .ok()
         .filter(|asked| !asked.is_empty() && asked.is_within(granted))
-        .ok_or(OAuthError::new(ErrorCode::InvalidScope, "refresh.scope", "scope goes beyond what was granted"))?;
+        .ok_or(OAuthError::new(
+            ErrorCode::InvalidScope,
+            "refresh.scope",
+            "scope goes beyond what was granted",
+        ))?;
     Ok(asked)
 }
 

@@ -12,7 +12,7 @@ pub fn of(user: &User, client: &Client, pairwise_key: &[u8; 32]) -> String {
     match client.metadata.subject_type {
         SubjectType::Public => user.subject.clone(),
         SubjectType::Pairwise => {
-            let sector = sector::of(&client.metadata).unwrap_or_else(|| client.client_id.clone());
+            let sector = sector::of(&client.metadata).unwrap_or_else(|_| client.client_id.clone());
             URL_SAFE_NO_PAD.encode(crypto::mac(pairwise_key, &[sector.as_bytes(), user.subject.as_bytes()]))
         }
     }

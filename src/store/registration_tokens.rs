@@ -44,7 +44,17 @@ from registration_tokens
 order by created_at desc
 limit $1";
 
+const FIND: &str = "
+select id, digest, name, uses_left, created_at, expires_at, revoked_at
+from registration_tokens
+where digest = $1";
+
 readers! {
+    /// The initial access token of this digest, whether it counts or not.
+    pub async fn find_registration_token(&mut self, digest: &Digest) -> Result<Option<RegistrationToken>, Error> {
+        Ok(self.sql(FIND).bind(digest).optional().await?)
+    }
+
     /// The newest initial access tokens.
     pub async fn list_registration_tokens(&mut self, limit: u32) -> Result<Vec<RegistrationToken>, Error> {
         Ok(self.sql(LIST).bind(limit).all().await?)

@@ -26,6 +26,13 @@ pub struct SessionRow {
     pub ended_at: Option<Timestamp>,
 }
 
+impl SessionRow {
+    /// Whether SQL does not say that it has ended. The session store may still have forgotten it.
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.ended_at.is_none() && self.expires_at > now
+    }
+}
+
 impl Record for SessionRow {
     fn read(row: &Row<'_>) -> Result<Self, sql::Error> {
         Ok(Self {

@@ -115,7 +115,7 @@ impl Write {
         self.sql(ADD_REFRESH)
             .bind(&token.digest)
             .bind(token.grant)
-            .bind(&token.nonce)
+            .bind(token.nonce)
             .bind(token.issued_at)
             .bind(token.expires_at)
             .changed()

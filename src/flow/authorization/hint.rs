@@ -28,7 +28,11 @@ pub async fn read(provider: &Provider, token: &str) -> Result<Option<Hint>, Erro
     let (Some(subject), Some(audience)) = (text("sub"), text("aud")) else {
         return Ok(None);
     };
-    Ok(Some(Hint { subject, audience, session: text("sid") }))
+    Ok(Some(Hint {
+        subject,
+        audience,
+        session: text("sid"),
+    }))
 }
 
 /// The subject that a request's hint names, if it has one. A hint that is not ours, or another client's, is refused.
@@ -40,7 +44,9 @@ pub async fn subject(
     let Some(token) = parameters.get("id_token_hint") else {
         return Ok(Ok(None));
     };
-    let hint = read(provider, token).await?.filter(|hint| hint.audience == client.client_id);
+    let hint = read(provider, token)
+        .await?
+        .filter(|hint| hint.audience == client.client_id);
     Ok(match hint {
         Some(hint) => Ok(Some(hint.subject)),
         None => Err(OAuthError::new(

@@ -127,7 +127,10 @@ impl Interaction {
         // it holds what people typed, and once finished a code: nothing for whoever reads the ephemeral store
         let sealed = provider.master.seal(SEALED_FOR, &plain);
         let expires = call.now.after(lifetime);
-        provider.ephemeral.put(Kind::Interaction, &self.id, &sealed, expires, call.now).await?;
+        provider
+            .ephemeral
+            .put(Kind::Interaction, &self.id, &sealed, expires, call.now)
+            .await?;
         Ok(())
     }
 
@@ -136,10 +139,16 @@ impl Interaction {
         const NAMES: [&str; 5] = ["code", "error", "error_description", "state", "iss"];
         let finished = self.finished.as_ref()?;
         let known = |(name, value): &(String, String)| {
-            NAMES.iter().find(|known| *known == name).map(|name| (*name, value.clone()))
+            NAMES
+                .iter()
+                .find(|known| *known == name)
+                .map(|name| (*name, value.clone()))
         };
         let parameters = finished.parameters.iter().filter_map(known).collect();
-        Some(AuthorizationResponse { answerable: self.request.answerable.clone(), parameters })
+        Some(AuthorizationResponse {
+            answerable: self.request.answerable.clone(),
+            parameters,
+        })
     }
 }
 
@@ -148,13 +157,20 @@ impl Interaction {
 /// # Errors
 /// [`Error::NotFound`] if it has ended, never was, or belongs to another browser.
 pub async fn load(provider: &Provider, call: &Call, browser: &Browser, id: &str) -> Result<Interaction, Error> {
-    let sealed = provider.ephemeral.get(Kind::Interaction, id, call.now).await?.ok_or(Error::NotFound)?;
+    let sealed = provider
+        .ephemeral
+        .get(Kind::Interaction, id, call.now)
+        .await?
+        .ok_or(Error::NotFound)?;
     let plain = provider.master.open(SEALED_FOR, &sealed).map_err(|_| Error::NotFound)?;
     let stored: Stored = serde_json::from_slice(&plain).map_err(|_| Error::NotFound)?;
     if !crate::crypto::equal(&stored.browser, browser.key.digest().as_bytes()) {
         return Err(Error::NotFound);
     }
-    let client = provider.client(&stored.request.client_id).await?.filter(|client| client.disabled_at.is_none());
+    let client = provider
+        .client(&stored.request.client_id)
+        .await?
+        .filter(|client| client.disabled_at.is_none());
     Ok(Interaction {
         id: id.to_owned(),
         client: client.ok_or(Error::NotFound)?,
@@ -212,7 +228,14 @@ pub async fn consent(
     };
     let call = &call.by(Actor::User(account.user.id));
     if consenting == Consenting::Deny {
-        return deny(provider, call, interaction, "consent.denied", "the person did not allow it").await;
+        return deny(
+            provider,
+            call,
+            interaction,
+            "consent.denied",
+            "the person did not allow it",
+        )
+        .await;
     }
     // only what decide would ask now may be answered: never a consent for an account that has to prove itself first
     let account_facts = facts_of(provider, &interaction, account);
@@ -239,7 +262,14 @@ pub async fn cancel(provider: &Provider, call: &Call, _: &Browser, interaction: 
     if let Some(response) = interaction.finished_response() {
         return Ok(Next::Respond(response));
     }
-    deny(provider, call, interaction, "login.cancelled", "the person did not sign in").await
+    deny(
+        provider,
+        call,
+        interaction,
+        "login.cancelled",
+        "the person did not sign in",
+    )
+    .await
 }
 
 /// What the consent page asks.
@@ -257,13 +287,17 @@ pub async fn consent_question(
     claims.sort();
     claims.dedup();
     let resources = provider.resources().await?;
-    let concerned = resources.iter().filter(|resource| resource.scopes.iter().any(|scope| request.scope.contains(scope)));
+    let concerned = resources
+        .iter()
+        .filter(|resource| resource.scopes.iter().any(|scope| request.scope.contains(scope)));
     Ok(ConsentQuestion {
         user: account.user.clone(),
         scopes: request.scope.iter().map(str::to_owned).collect(),
         known_scopes: request.scope.within(&known).iter().map(str::to_owned).collect(),
         claims,
-        resources: concerned.map(|resource| (resource.identifier.clone(), resource.name.clone())).collect(),
+        resources: concerned
+            .map(|resource| (resource.identifier.clone(), resource.name.clone()))
+            .collect(),
     })
 }
 
@@ -305,10 +339,15 @@ pub(super) async fn advance(
         }
         Decision::Issue => {
             let account = account.ok_or_else(|| Error::defect("issue without an account"))?;
-            return issue_code(provider, call, &interaction, account).await.map(Next::Respond);
+            return issue_code(provider, call, &interaction, account)
+                .await
+                .map(Next::Respond);
         }
     };
-    let interaction = Interaction { account: account.map(|account| account.user.id), ..interaction };
+    let interaction = Interaction {
+        account: account.map(|account| account.user.id),
+        ..interaction
+    };
     interaction.keep(provider, call, LIFETIME).await?;
     Ok(ask(interaction.id))
 }
@@ -338,8 +377,17 @@ fn facts_of(provider: &Provider, interaction: &Interaction, account: &Account) -
     }
 }
 
-async fn load_consent(provider: &Provider, interaction: &Interaction, account: &Account) -> Result<Option<Consent>, Error> {
-    Ok(provider.store.read().await?.find_consent(account.user.id, interaction.client.id).await?)
+async fn load_consent(
+    provider: &Provider,
+    interaction: &Interaction,
+    account: &Account,
+) -> Result<Option<Consent>, Error> {
+    Ok(provider
+        .store
+        .read()
+        .await?
+        .find_consent(account.user.id, interaction.client.id)
+        .await?)
 }
 
 async fn give(
@@ -357,9 +405,17 @@ async fn give(
     }
     claims.sort();
     claims.dedup();
-    let consent =
-        Consent { user: account.user.id, client: interaction.client.id, scope, claims, given_at: call.now };
-    let event = call.event(EventKind::Consent).user(account.user.id).client(interaction.client.id);
+    let consent = Consent {
+        user: account.user.id,
+        client: interaction.client.id,
+        scope,
+        claims,
+        given_at: call.now,
+    };
+    let event = call
+        .event(EventKind::Consent)
+        .user(account.user.id)
+        .client(interaction.client.id);
     let mut store = provider.store.write().await?;
     store.give_consent(&consent).await?;
     store.add_event(&event).await?;
@@ -375,7 +431,14 @@ async fn deny(
     description: &'static str,
 ) -> Result<Next, Error> {
     let error = OAuthError::new(ErrorCode::AccessDenied, rule, description);
-    let next = refuse(provider, call, &interaction.client, interaction.request.answerable.clone(), &error).await;
+    let next = refuse(
+        provider,
+        call,
+        &interaction.client,
+        interaction.request.answerable.clone(),
+        &error,
+    )
+    .await;
     if let Next::Respond(response) = &next {
         finish(provider, call, &mut interaction, response).await?;
     }
@@ -391,7 +454,9 @@ async fn issue_code(
 ) -> Result<AuthorizationResponse, Error> {
     let request = &interaction.request;
     let code = Secret::generate();
-    let expires_at = call.now.after(provider.settings().await?.duration(setting::CODE_LIFETIME));
+    let expires_at = call
+        .now
+        .after(provider.settings().await?.duration(setting::CODE_LIFETIME));
     let payload = CodePayload {
         client: interaction.client.id,
         user: account.user.id,
@@ -413,7 +478,13 @@ async fn issue_code(
     let digest: Digest = code.digest();
     provider
         .ephemeral
-        .put(Kind::CodePayload, &authorization_code::key_of(&digest), &plain, expires_at, call.now)
+        .put(
+            Kind::CodePayload,
+            &authorization_code::key_of(&digest),
+            &plain,
+            expires_at,
+            call.now,
+        )
         .await?;
     let event = call
         .by(Actor::User(account.user.id))
@@ -437,7 +508,11 @@ async fn finish(
     interaction: &mut Interaction,
     response: &AuthorizationResponse,
 ) -> Result<(), Error> {
-    let parameters = response.parameters.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    let parameters = response
+        .parameters
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), value.clone()))
+        .collect();
     interaction.finished = Some(Finished { parameters });
     interaction.keep(provider, call, AFTERGLOW).await
 }

@@ -23,7 +23,12 @@ pub enum Begun {
 }
 
 /// Takes an authorization request (RFC 6749 section 4.1.1, OpenID Connect Core section 3.1.2).
-pub async fn begin(provider: &Provider, call: &Call, browser: &Browser, parameters: &Parameters) -> Result<Begun, Error> {
+pub async fn begin(
+    provider: &Provider,
+    call: &Call,
+    browser: &Browser,
+    parameters: &Parameters,
+) -> Result<Begun, Error> {
     let client = match parameters.get("client_id") {
         Some(client_id) => provider.client(client_id).await?,
         None => None,
@@ -42,10 +47,11 @@ pub async fn begin(provider: &Provider, call: &Call, browser: &Browser, paramete
     let audiences = Audiences::load(provider).await?;
     let surroundings = audiences.surroundings();
     let grantable = audience::grantable(&client, &surroundings);
-    let judged = authorization_request::validate(parameters, &client, answerable.clone(), &grantable).and_then(|request| {
-        // the resources are settled at the token endpoint; an unknown one is better refused here
-        audience::settle(&client, &request.scope, &request.resources, &surroundings).map(|_| request)
-    });
+    let judged =
+        authorization_request::validate(parameters, &client, answerable.clone(), &grantable).and_then(|request| {
+            // the resources are settled at the token endpoint; an unknown one is better refused here
+            audience::settle(&client, &request.scope, &request.resources, &surroundings).map(|_| request)
+        });
     let mut request = match judged {
         Ok(request) => request,
         Err(error) => return Ok(Begun::Next(refuse(provider, call, &client, answerable, &error).await)),
@@ -55,7 +61,9 @@ pub async fn begin(provider: &Provider, call: &Call, browser: &Browser, paramete
         Err(error) => return Ok(Begun::Next(refuse(provider, call, &client, answerable, &error).await)),
     }
     let interaction = Interaction::new(browser, client, request);
-    interaction::advance(provider, call, browser, interaction).await.map(Begun::Next)
+    interaction::advance(provider, call, browser, interaction)
+        .await
+        .map(Begun::Next)
 }
 
 /// A refusal on its way to the client, noted.
@@ -72,5 +80,9 @@ async fn refuse(
         .client(client.id)
         .fact("error", Fact::Word(error.code.as_str()));
     provider.note(event).await;
-    Next::Respond(AuthorizationResponse::refusal(answerable, provider.issuer.as_str(), error))
+    Next::Respond(AuthorizationResponse::refusal(
+        answerable,
+        provider.issuer.as_str(),
+        error,
+    ))
 }

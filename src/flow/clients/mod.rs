@@ -1,1 +1,32 @@
+//! Clients: made, changed, disabled, deleted, given new secrets; by the operator, the API, files and themselves, all through
+//! the same rules.
 
+pub mod authority;
+pub mod change;
+pub mod create;
+pub mod end;
+pub mod initial_access_token;
+pub mod keys;
+pub mod registration;
+pub mod registration_management;
+pub mod secret;
+mod sector_document;
+mod validation;
+
+pub use authority::Authority;
+pub use change::{Changed, ClientChange, change};
+pub use create::{Created, NewClient, create};
+pub use end::{delete, disable, enable};
+pub use secret::{Given, Strength, remove_secret, rotate_secret};
+
+use super::{Error, Provider};
+use crate::model::{Client, Id};
+
+/// What sealed secrets are sealed for.
+pub const SECRET_PURPOSE: &str = "client secret";
+
+/// The client of a row, as it stands in the store.
+async fn load(provider: &Provider, id: Id<Client>) -> Result<Client, Error> {
+    let found = provider.store.read().await?.find_client(id).await?;
+    found.ok_or(Error::NotFound)
+}

@@ -15,7 +15,12 @@ use crate::protocol::{ErrorCode, OAuthError};
 const REMEMBER_CODES: std::time::Duration = std::time::Duration::from_secs(20 * 60);
 
 /// Redeems a code.
-pub async fn redeem(provider: &Provider, call: &Call, client: &Arc<Client>, parameters: &Parameters) -> Result<TokenResponse, Error> {
+pub async fn redeem(
+    provider: &Provider,
+    call: &Call,
+    client: &Arc<Client>,
+    parameters: &Parameters,
+) -> Result<TokenResponse, Error> {
     let code = parameters
         .get("code")
         .ok_or_else(|| OAuthError::new(ErrorCode::InvalidRequest, "code.missing", "code is missing"))?;
@@ -28,8 +33,9 @@ pub async fn redeem(provider: &Provider, call: &Call, client: &Arc<Client>, para
     let settings = provider.settings().await?;
     let grant = behalf.grant.clone();
     let resources = crate::protocol::refresh::narrow_resources(parameters, &grant.terms.resources)?;
-    let mut minting =
-        Minting::prepare(provider, call.now, client, Some(behalf), &grant.terms.scope, &resources).await?.echoing_nonce();
+    let mut minting = Minting::prepare(provider, call.now, client, Some(behalf), &grant.terms.scope, &resources)
+        .await?
+        .echoing_nonce();
     let first = client.may_use(GrantType::RefreshToken).then(|| {
         let idle_end = call.now.after(settings.duration(setting::REFRESH_IDLE_LIFETIME));
         first_refresh_token(grant.id, call.now, idle_end.min(grant.expires_at))
@@ -70,13 +76,25 @@ pub fn key_of(code: &Digest) -> String {
 }
 
 async fn find_payload(provider: &Provider, call: &Call, code: &Digest) -> Result<Option<CodePayload>, Error> {
-    let waiting = provider.ephemeral.get(Kind::CodePayload, &key_of(code), call.now).await?;
+    let waiting = provider
+        .ephemeral
+        .get(Kind::CodePayload, &key_of(code), call.now)
+        .await?;
     Ok(waiting.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
 }
 
 /// The code is unknown, expired or used. If it was used by this client, its family ends (RFC 6749 section 4.1.2).
-async fn refuse_unknown(provider: &Provider, call: &Call, client: &Client, code: &Digest) -> Result<TokenResponse, Error> {
-    let refusal = OAuthError::new(ErrorCode::InvalidGrant, "code.unknown", "the code is unknown, expired or used");
+async fn refuse_unknown(
+    provider: &Provider,
+    call: &Call,
+    client: &Client,
+    code: &Digest,
+) -> Result<TokenResponse, Error> {
+    let refusal = OAuthError::new(
+        ErrorCode::InvalidGrant,
+        "code.unknown",
+        "the code is unknown, expired or used",
+    );
     let grant = provider.store.read().await?.find_grant_by_code(code).await?;
     let Some(grant) = grant.filter(|grant| grant.client == client.id) else {
         return Err(refusal.into());
@@ -106,9 +124,13 @@ async fn load_behalf(
 ) -> Result<Behalf, Error> {
     let gone = |rule| OAuthError::new(ErrorCode::InvalidGrant, rule, "the sign-in behind the code has ended");
     let mut store = provider.store.read().await?;
-    let user = store.find_user(payload.user).await?.filter(|user| user.is_active()).ok_or_else(|| gone("code.user"))?;
+    let user = store
+        .find_user(payload.user)
+        .await?
+        .filter(|user| user.is_active())
+        .ok_or_else(|| gone("code.user"))?;
     let session = store.find_session(payload.session).await?;
-    if !session.is_some_and(|session| session.ended_at.is_none()) {
+    if !session.is_some_and(|session| session.is_live(call.now)) {
         return Err(gone("code.session").into());
     }
     let groups = store.list_group_names_of(user.id).await?;
@@ -116,7 +138,8 @@ async fn load_behalf(
     let expires_at = if client.may_use(GrantType::RefreshToken) {
         call.now.after(settings.duration(setting::REFRESH_LIFETIME))
     } else {
-        call.now.after(settings.duration(setting::ACCESS_TOKEN_LIFETIME).max(REMEMBER_CODES))
+        call.now
+            .after(settings.duration(setting::ACCESS_TOKEN_LIFETIME).max(REMEMBER_CODES))
     };
     let grant = Grant {
         id: Id::new(call.now),

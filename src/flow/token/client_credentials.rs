@@ -10,7 +10,12 @@ use crate::protocol::parameters::Parameters;
 use crate::protocol::{ErrorCode, OAuthError, audience};
 
 /// Issues a token to a client for itself.
-pub async fn issue(provider: &Provider, call: &Call, client: &Arc<Client>, parameters: &Parameters) -> Result<TokenResponse, Error> {
+pub async fn issue(
+    provider: &Provider,
+    call: &Call,
+    client: &Arc<Client>,
+    parameters: &Parameters,
+) -> Result<TokenResponse, Error> {
     if client.is_public() {
         // RFC 6749 section 4.4: confidential clients only
         return Err(OAuthError::new(
@@ -25,7 +30,10 @@ pub async fn issue(provider: &Provider, call: &Call, client: &Arc<Client>, param
     let available = audience::grantable(client, &audiences.surroundings()).filter(|scope| !STANDARD.contains(&scope));
     let scope = settle_scope(parameters, &available)?;
     let minting = Minting::prepare(provider, call.now, client, None, &scope, parameters.resources()).await?;
-    let event = call.by(Actor::Client(client.id)).event(EventKind::TokenIssued).client(client.id);
+    let event = call
+        .by(Actor::Client(client.id))
+        .event(EventKind::TokenIssued)
+        .client(client.id);
     if minting.is_stored() {
         let mut store = provider.store.write().await?;
         minting.store(&mut store).await?;
@@ -44,5 +52,9 @@ fn settle_scope(parameters: &Parameters, available: &Scopes) -> Result<Scopes, O
     Scopes::parse(asked)
         .ok()
         .filter(|asked| asked.is_within(available))
-        .ok_or(OAuthError::new(ErrorCode::InvalidScope, "client_credentials.scope", "scope goes beyond what this client may have"))
+        .ok_or(OAuthError::new(
+            ErrorCode::InvalidScope,
+            "client_credentials.scope",
+            "scope goes beyond what this client may have",
+        ))
 }

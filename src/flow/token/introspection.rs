@@ -11,7 +11,12 @@ use crate::protocol::parameters::Parameters;
 use crate::protocol::{ErrorCode, OAuthError, introspection, subject};
 
 /// Answers what a token is worth to the caller, a confidential client that has proved who it is.
-pub async fn introspect(provider: &Provider, call: &Call, caller: &Arc<Client>, parameters: &Parameters) -> Result<Value, Error> {
+pub async fn introspect(
+    provider: &Provider,
+    call: &Call,
+    caller: &Arc<Client>,
+    parameters: &Parameters,
+) -> Result<Value, Error> {
     if caller.is_public() {
         // RFC 7662 section 2.1: the endpoint needs authorization, against token scanning
         return Err(OAuthError::new(
@@ -22,14 +27,22 @@ pub async fn introspect(provider: &Provider, call: &Call, caller: &Arc<Client>, 
         .into());
     }
     let token = parameters.get("token").map(Secret::new).ok_or_else(|| {
-        OAuthError::new(ErrorCode::InvalidRequest, "introspection.token_missing", "token is missing")
+        OAuthError::new(
+            ErrorCode::InvalidRequest,
+            "introspection.token_missing",
+            "token is missing",
+        )
     })?;
     if let Some(verified) = verify::find(provider, call, &token).await? {
         if !introspection::may_look(caller, &verified.client.client_id, &verified.claims.audience) {
             return Ok(introspection::inactive());
         }
         let username = verified.user.as_ref().map(|user| user.username.as_str());
-        return Ok(introspection::access_token(&verified.claims, provider.issuer.as_str(), username));
+        return Ok(introspection::access_token(
+            &verified.claims,
+            provider.issuer.as_str(),
+            username,
+        ));
     }
     refresh_token(provider, call, caller, &token).await
 }
@@ -52,7 +65,7 @@ async fn refresh_token(provider: &Provider, call: &Call, caller: &Client, token:
     };
     if !grant.terms.is_offline() {
         let session = store.find_session(grant.session).await?;
-        if !session.is_some_and(|session| session.ended_at.is_none() && session.expires_at > call.now) {
+        if !session.is_some_and(|session| session.is_live(call.now)) {
             return Ok(introspection::inactive());
         }
     }

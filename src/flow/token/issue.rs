@@ -189,21 +189,30 @@ impl Minting {
             issued_at: self.now,
             expires_at,
             id: access_token::token_id(grant.map(|grant| grant.id), &random::token()),
-            authentication: grant.map(|grant| {
-                (grant.terms.auth_time, grant.terms.acr.clone(), grant.terms.amr.clone())
-            }),
+            authentication: grant
+                .map(|grant| (grant.terms.auth_time, grant.terms.acr.clone(), grant.terms.amr.clone())),
         };
         let claims = access_token::to_claims(&token, &self.issuer);
-        let signed = self.keyring.signer(ACCESS_TOKEN_ALGORITHM)?.sign(access_token::TYP, &claims)?;
+        let signed = self
+            .keyring
+            .signer(ACCESS_TOKEN_ALGORITHM)?
+            .sign(access_token::TYP, &claims)?;
         Ok(Secret::new(signed))
     }
 
     fn sign_id_token(&self, access_token: &Secret) -> Result<Option<String>, Error> {
-        let Some(behalf) = self.behalf.as_ref().filter(|behalf| behalf.grant.terms.scope.contains("openid")) else {
+        let Some(behalf) = self
+            .behalf
+            .as_ref()
+            .filter(|behalf| behalf.grant.terms.scope.contains("openid"))
+        else {
             return Ok(None);
         };
         let algorithm = self.client.metadata.id_token_signed_response_alg;
-        let person = Person { user: &behalf.user, groups: &behalf.groups };
+        let person = Person {
+            user: &behalf.user,
+            groups: &behalf.groups,
+        };
         let terms = &behalf.grant.terms;
         let subject = self.subject();
         let token = IdToken {
@@ -243,7 +252,14 @@ pub fn successor(provider: &Provider, presented: &Secret, nonce: &[u8; 32]) -> S
 
 /// What is stored of a refresh token.
 pub fn refresh_row(token: &Secret, grant: Id<Grant>, now: Timestamp, expires_at: Timestamp) -> RefreshToken {
-    RefreshToken { digest: token.digest(), grant, nonce: random::bytes(), issued_at: now, expires_at, spent_at: None }
+    RefreshToken {
+        digest: token.digest(),
+        grant,
+        nonce: random::bytes(),
+        issued_at: now,
+        expires_at,
+        spent_at: None,
+    }
 }
 
 impl Provider {

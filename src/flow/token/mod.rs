@@ -21,12 +21,25 @@ use crate::protocol::{ErrorCode, OAuthError, audience};
 pub use issue::TokenResponse;
 
 /// Answers a token request of a client that has proved who it is (RFC 6749 section 3.2).
-pub async fn grant(provider: &Provider, call: &Call, client: &Arc<Client>, parameters: &Parameters) -> Result<TokenResponse, Error> {
+pub async fn grant(
+    provider: &Provider,
+    call: &Call,
+    client: &Arc<Client>,
+    parameters: &Parameters,
+) -> Result<TokenResponse, Error> {
     let grant_type = parameters.get("grant_type").ok_or_else(|| {
-        OAuthError::new(ErrorCode::InvalidRequest, "token.grant_type_missing", "grant_type is missing")
+        OAuthError::new(
+            ErrorCode::InvalidRequest,
+            "token.grant_type_missing",
+            "grant_type is missing",
+        )
     })?;
     let grant_type: GrantType = grant_type.parse().map_err(|_| {
-        OAuthError::new(ErrorCode::UnsupportedGrantType, "token.grant_type", "this grant_type is not known here")
+        OAuthError::new(
+            ErrorCode::UnsupportedGrantType,
+            "token.grant_type",
+            "this grant_type is not known here",
+        )
     })?;
     if !client.may_use(grant_type) {
         return Err(OAuthError::new(
@@ -62,6 +75,10 @@ impl Audiences {
 
     /// For the protocol's rules.
     pub(crate) fn surroundings(&self) -> audience::Surroundings<'_> {
-        audience::Surroundings { issuer: &self.issuer, api: &self.api, resources: &self.resources }
+        audience::Surroundings {
+            issuer: &self.issuer,
+            api: &self.api,
+            resources: &self.resources,
+        }
     }
 }

@@ -15,15 +15,28 @@ use crate::store::Read;
 const TRIES: u32 = 4;
 
 /// Exchanges a refresh token for its successor and new tokens.
-pub async fn refresh(provider: &Provider, call: &Call, client: &Arc<Client>, parameters: &Parameters) -> Result<TokenResponse, Error> {
-    let presented = parameters.get("refresh_token").map(Secret::new).ok_or_else(|| {
-        OAuthError::new(ErrorCode::InvalidRequest, "refresh.missing", "refresh_token is missing")
-    })?;
+pub async fn refresh(
+    provider: &Provider,
+    call: &Call,
+    client: &Arc<Client>,
+    parameters: &Parameters,
+) -> Result<TokenResponse, Error> {
+    let presented = parameters
+        .get("refresh_token")
+        .map(Secret::new)
+        .ok_or_else(|| OAuthError::new(ErrorCode::InvalidRequest, "refresh.missing", "refresh_token is missing"))?;
     let window = provider.settings().await?.duration(setting::REFRESH_RETRY_WINDOW);
     for _ in 0..TRIES {
         let family = load_family(provider, &presented).await?;
         let successor_row = family.successor.as_ref();
-        match refresh::judge(&family.token, &family.behalf.grant, client, successor_row, window, call.now)? {
+        match refresh::judge(
+            &family.token,
+            &family.behalf.grant,
+            client,
+            successor_row,
+            window,
+            call.now,
+        )? {
             Verdict::Rotate => {
                 if let Some(answer) = rotate(provider, call, client, parameters, &presented, family).await? {
                     return Ok(answer);
@@ -32,12 +45,18 @@ pub async fn refresh(provider: &Provider, call: &Call, client: &Arc<Client>, par
             }
             Verdict::Repeat => return repeat(provider, call, client, parameters, &presented, family).await,
             Verdict::RefuseOnly => {
-                return Err(refused("refresh.successor_used", "the refresh token has been used, and so has its successor").into());
+                return Err(refused(
+                    "refresh.successor_used",
+                    "the refresh token has been used, and so has its successor",
+                )
+                .into());
             }
             Verdict::Replay => return end_family(provider, call, client, &family.behalf.grant).await,
         }
     }
-    Err(Error::Busy { retry_after: std::time::Duration::from_secs(1) })
+    Err(Error::Busy {
+        retry_after: std::time::Duration::from_secs(1),
+    })
 }
 
 struct Family {
@@ -49,15 +68,26 @@ struct Family {
 async fn load_family(provider: &Provider, presented: &Secret) -> Result<Family, Error> {
     let unknown = || refused("refresh.unknown", "the refresh token is unknown");
     let mut store = provider.store.read().await?;
-    let token = store.find_refresh_token(&presented.digest()).await?.ok_or_else(unknown)?;
+    let token = store
+        .find_refresh_token(&presented.digest())
+        .await?
+        .ok_or_else(unknown)?;
     let grant = store.find_grant(token.grant).await?.ok_or_else(unknown)?;
     let successor = match token.spent_at {
         None => None,
-        Some(_) => store.find_refresh_token(&successor(provider, presented, &token.nonce).digest()).await?,
+        Some(_) => {
+            store
+                .find_refresh_token(&successor(provider, presented, &token.nonce).digest())
+                .await?
+        }
     };
     let user = store.find_user(grant.user).await?.ok_or_else(unknown)?;
     let groups = store.list_group_names_of(user.id).await?;
-    Ok(Family { token, successor, behalf: Behalf { grant, user, groups } })
+    Ok(Family {
+        token,
+        successor,
+        behalf: Behalf { grant, user, groups },
+    })
 }
 
 /// Everything that the first sign-on rested on has to hold still (SEC-051).
@@ -68,7 +98,7 @@ async fn recheck(store: &mut Read, call: &Call, client: &Client, behalf: &Behalf
     let grant = &behalf.grant;
     if !grant.terms.is_offline() {
         let session = store.find_session(grant.session).await?;
-        if !session.is_some_and(|session| session.ended_at.is_none() && session.expires_at > call.now) {
+        if !session.is_some_and(|session| session.is_live(call.now)) {
             return Err(refused("refresh.session", "the session behind the refresh token has ended").into());
         }
     }
@@ -164,7 +194,11 @@ async fn end_family(provider: &Provider, call: &Call, client: &Client, grant: &G
         .fact("grant", Fact::Id(grant.id.uuid()));
     store.add_event(&event).await?;
     store.commit().await?;
-    Err(refused("refresh.replayed", "the refresh token has been used before; the sign-in has ended").into())
+    Err(refused(
+        "refresh.replayed",
+        "the refresh token has been used before; the sign-in has ended",
+    )
+    .into())
 }
 
 fn refused(rule: &'static str, description: &'static str) -> OAuthError {

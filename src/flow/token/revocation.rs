@@ -9,11 +9,19 @@ use crate::protocol::parameters::Parameters;
 use crate::protocol::{ErrorCode, OAuthError};
 
 /// Revokes a token of the caller. A token that is unknown, or somebody else's, changes nothing and is no error (section 2.2).
-pub async fn revoke(provider: &Provider, call: &Call, caller: &Arc<Client>, parameters: &Parameters) -> Result<(), Error> {
-    let token = parameters
-        .get("token")
-        .map(Secret::new)
-        .ok_or_else(|| OAuthError::new(ErrorCode::InvalidRequest, "revocation.token_missing", "token is missing"))?;
+pub async fn revoke(
+    provider: &Provider,
+    call: &Call,
+    caller: &Arc<Client>,
+    parameters: &Parameters,
+) -> Result<(), Error> {
+    let token = parameters.get("token").map(Secret::new).ok_or_else(|| {
+        OAuthError::new(
+            ErrorCode::InvalidRequest,
+            "revocation.token_missing",
+            "token is missing",
+        )
+    })?;
     let refresh = provider.store.read().await?.find_refresh_token(&token.digest()).await?;
     if let Some(refresh) = refresh {
         return revoke_family(provider, call, caller, refresh.grant).await;

@@ -44,5 +44,9 @@ pub async fn userinfo(provider: &Provider, call: &Call, token: &Secret) -> Resul
 
 fn insufficient() -> OAuthError {
     // RFC 6750 section 3.1
-    OAuthError::new(ErrorCode::InsufficientScope, "userinfo.scope", "the access token has no scope openid")
+    OAuthError::new(
+        ErrorCode::InsufficientScope,
+        "userinfo.scope",
+        "the access token has no scope openid",
+    )
 }

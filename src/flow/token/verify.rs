@@ -27,7 +27,12 @@ pub struct VerifiedToken {
 ///
 /// # Errors
 /// `invalid_token` (RFC 6750 section 3.1), the same for every cause.
-pub async fn access_token(provider: &Provider, call: &Call, token: &Secret, audience: &str) -> Result<VerifiedToken, Error> {
+pub async fn access_token(
+    provider: &Provider,
+    call: &Call,
+    token: &Secret,
+    audience: &str,
+) -> Result<VerifiedToken, Error> {
     let verified = find(provider, call, token).await?.ok_or_else(invalid)?;
     if !verified.claims.audience.iter().any(|known| known == audience) {
         return Err(invalid().into());
@@ -42,10 +47,7 @@ pub async fn find(provider: &Provider, call: &Call, token: &Secret) -> Result<Op
     let claims = if token.expose().contains('.') {
         read_signed(provider, &mut store, token).await?
     } else {
-        match store.find_access_token(&token.digest()).await? {
-            None => None,
-            Some(row) => Some(read_opaque(row)),
-        }
+        store.find_access_token(&token.digest()).await?.map(read_opaque)
     };
     let Some((mut claims, client_row)) = claims.filter(|(claims, _)| claims.expires_at > call.now) else {
         return Ok(None);
@@ -61,9 +63,18 @@ pub async fn find(provider: &Provider, call: &Call, token: &Secret) -> Result<Op
         claims.client_id.clone_from(&client.client_id);
         claims.subject = subject::of_client(&client);
         let permissions = claims.scope.filter(is_api_scope);
-        return Ok(Some(VerifiedToken { claims, client, grant: None, user: None, permissions }));
+        return Ok(Some(VerifiedToken {
+            claims,
+            client,
+            grant: None,
+            user: None,
+            permissions,
+        }));
     };
-    let grant = store.find_grant(grant_id).await?.filter(|grant| grant.ended_at.is_none() && grant.client == client.id);
+    let grant = store
+        .find_grant(grant_id)
+        .await?
+        .filter(|grant| grant.ended_at.is_none() && grant.client == client.id);
     let Some(grant) = grant else {
         return Ok(None);
     };
@@ -72,14 +83,20 @@ pub async fn find(provider: &Provider, call: &Call, token: &Secret) -> Result<Op
     };
     if !grant.terms.is_offline() {
         let session = store.find_session(grant.session).await?;
-        if !session.is_some_and(|session| session.ended_at.is_none()) {
+        if !session.is_some_and(|session| session.is_live(call.now)) {
             return Ok(None);
         }
     }
     let permissions = held(&claims.scope, &store.list_permissions_of(user.id).await?);
     claims.client_id.clone_from(&client.client_id);
     claims.subject = subject::of(&user, &client, &provider.pairwise_key());
-    Ok(Some(VerifiedToken { claims, client, grant: Some(grant), user: Some(user), permissions }))
+    Ok(Some(VerifiedToken {
+        claims,
+        client,
+        grant: Some(grant),
+        user: Some(user),
+        permissions,
+    }))
 }
 
 /// What a token of a person may do: what it says and the person is permitted. `account` needs no permission: it is one's own.
@@ -105,7 +122,10 @@ type Found = Option<(AccessTokenClaims, Option<Id<Client>>)>;
 
 async fn read_signed(provider: &Provider, store: &mut Read, token: &Secret) -> Result<Found, Error> {
     let keyring = provider.keyring().await?;
-    let Ok(set) = keyring.set().verify(token.expose(), &[access_token::TYP], SigningAlgorithm::ALL) else {
+    let Ok(set) = keyring
+        .set()
+        .verify(token.expose(), &[access_token::TYP], SigningAlgorithm::ALL)
+    else {
         return Ok(None);
     };
     let Some(claims) = access_token::from_claims(&set, provider.issuer.as_str()) else {
@@ -126,12 +146,22 @@ fn read_opaque(row: AccessToken) -> (AccessTokenClaims, Option<Id<Client>>) {
         grant: row.grant,
         issued_at: row.issued_at,
         expires_at: row.expires_at,
-        id: row.digest.as_bytes().iter().take(16).map(|byte| format!("{byte:02x}")).collect(),
+        id: row
+            .digest
+            .as_bytes()
+            .iter()
+            .take(16)
+            .map(|byte| format!("{byte:02x}"))
+            .collect(),
         authentication: None,
     };
     (claims, Some(row.client))
 }
 
 fn invalid() -> OAuthError {
-    OAuthError::new(ErrorCode::InvalidToken, "access_token.invalid", "the access token is unknown, expired, revoked or not meant for this")
+    OAuthError::new(
+        ErrorCode::InvalidToken,
+        "access_token.invalid",
+        "the access token is unknown, expired, revoked or not meant for this",
+    )
 }

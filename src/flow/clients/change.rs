@@ -1,0 +1,106 @@
+//! Changing what a client registered and what the operator decided about it.
+
+use super::authority::Authority;
+use super::{load, secret, sector_document, validation};
+use crate::flow::{Call, Error, Provider};
+use crate::model::{Client, ClientMetadata, ClientPolicy, EventKind, Id, Secret, TokenEndpointAuthMethod};
+
+/// A change of a client; what is `None` stays.
+#[derive(Clone, Debug)]
+pub struct ClientChange {
+    /// The whole metadata to be.
+    pub metadata: Option<ClientMetadata>,
+    /// The whole policy to be.
+    pub policy: Option<ClientPolicy>,
+    /// The version that the caller read, if it wants to be told of changes meanwhile.
+    pub expected_version: Option<i64>,
+    /// What whoever changes it may confer.
+    pub authority: Authority,
+}
+
+/// A client that was changed.
+#[derive(Clone, Debug)]
+pub struct Changed {
+    /// The client as it is now.
+    pub client: Client,
+    /// A new secret, where the change needed one: shown this once only.
+    pub secret: Option<Secret>,
+}
+
+/// Changes a client.
+///
+/// A client that comes to authenticate by secret gets one; one that no longer does loses them.
+///
+/// # Errors
+/// As for making one; [`Error::Stale`] if somebody changed it meanwhile.
+pub async fn change(provider: &Provider, call: &Call, id: Id<Client>, change: ClientChange) -> Result<Changed, Error> {
+    let before = load(provider, id).await?;
+    if change
+        .expected_version
+        .is_some_and(|expected| expected != before.version)
+    {
+        return Err(Error::Stale);
+    }
+    let mut client = before.clone();
+    client.metadata = change.metadata.unwrap_or(client.metadata);
+    client.policy = change.policy.unwrap_or(client.policy);
+    validation::validate(&client.metadata, &client.policy)?;
+    change.authority.require(&before.metadata)?;
+    change.authority.require(&client.metadata)?;
+    if client.metadata.sector_identifier_uri != before.metadata.sector_identifier_uri
+        || client.metadata.redirect_uris != before.metadata.redirect_uris
+    {
+        sector_document::judge(provider, &client.metadata).await?;
+    }
+    client.updated_at = call.now;
+    let secrets = Secrets::of(&client);
+    let mut store = provider.store.write().await?;
+    if !store.change_client(&client).await? {
+        store.abandon().await?;
+        return Err(Error::Stale);
+    }
+    let mut secret = None;
+    if secrets != Secrets::Kept {
+        store.delete_client_secrets(id).await?;
+    }
+    if secrets == Secrets::New {
+        let made = Secret::generate();
+        let method = client.metadata.token_endpoint_auth_method;
+        store
+            .add_client_secret(id, &secret::store_form(provider, &made, method, call.now))
+            .await?;
+        secret = Some(made);
+    }
+    store
+        .add_event(&call.event(EventKind::ClientChanged).client(id))
+        .await?;
+    store.raise_client_generation().await?;
+    store.commit().await?;
+    provider.refresh_memory().await?;
+    let client = load(provider, id).await?;
+    Ok(Changed { client, secret })
+}
+
+/// What a change of the method does to the secrets.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Secrets {
+    Kept,
+    Gone,
+    New,
+}
+
+impl Secrets {
+    fn of(client: &Client) -> Self {
+        let sealed = client.secrets.iter().any(|secret| secret.sealed.is_some());
+        match client.metadata.token_endpoint_auth_method {
+            TokenEndpointAuthMethod::None | TokenEndpointAuthMethod::PrivateKeyJwt if client.secrets.is_empty() => {
+                Self::Kept
+            }
+            TokenEndpointAuthMethod::None | TokenEndpointAuthMethod::PrivateKeyJwt => Self::Gone,
+            // a secret that was kept as a digest can't verify an HMAC
+            TokenEndpointAuthMethod::ClientSecretJwt if !sealed => Self::New,
+            _ if client.secrets.is_empty() => Self::New,
+            _ => Self::Kept,
+        }
+    }
+}

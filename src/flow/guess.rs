@@ -1,0 +1,208 @@
+//! The one counter of wrong guesses: whatever can be guessed is counted here, by account and by network address.
+//!
+//! People's secrets are taken from the budget before they are checked and given back when they were right, so that parallel
+//! guesses never exceed it. Secrets of clients are looked up before and counted after: many requests of one client at once
+//! are everyday traffic. What belongs to a client or to the whole installation is counted per address only, so that nobody
+//! can lock it from elsewhere.
+//!
+//! The stores see nothing but keyed digests of names and addresses.
+
+use std::fmt::Write as _;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::{Call, Error, Provider};
+use crate::crypto;
+use crate::ephemeral::{Counted, Counter, Spent};
+use crate::model::setting;
+
+/// Whose secret is guessed at.
+#[derive(Clone, Copy, Debug)]
+pub enum Account<'a> {
+    /// A person: the canonical name, the same for every way to write it (the row's id where there is one).
+    User(&'a str),
+    /// A client, by `client_id`.
+    Client(&'a str),
+    /// The one-time setup link.
+    SetupLink,
+    /// An initial access token for registering clients.
+    RegistrationToken,
+}
+
+/// Asks whether a guess may be checked. Call it before the check, and then [`wrong`], [`right`] or [`unjudged`].
+///
+/// # Errors
+/// [`Error::Throttled`] if the budget of the account or the address is used up: the guess is not checked, nor counted.
+pub async fn look(provider: &Provider, call: &Call, account: Account<'_>) -> Result<(), Error> {
+    let budgets = Budgets::of(provider, call, account).await?;
+    if !account.is_taken_ahead() {
+        budgets.ask(provider, call, &budgets.source).await?;
+        return budgets.ask(provider, call, &budgets.account).await;
+    }
+    budgets.take(provider, call, &budgets.source).await?;
+    let taken = budgets.take(provider, call, &budgets.account).await;
+    if taken.is_err() {
+        budgets.give_back(provider, &budgets.source).await?;
+    }
+    taken
+}
+
+/// Says that the guess was wrong. False if the budget was used up meanwhile: then it is not worth an event either.
+pub async fn wrong(provider: &Provider, call: &Call, account: Account<'_>) -> Result<bool, Error> {
+    if account.is_taken_ahead() {
+        return Ok(true);
+    }
+    let budgets = Budgets::of(provider, call, account).await?;
+    let source = budgets.take(provider, call, &budgets.source).await;
+    let account = budgets.take(provider, call, &budgets.account).await;
+    match source.and(account) {
+        Ok(()) => Ok(true),
+        Err(Error::Throttled { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Says that the guess was right: the account's budget is whole again. The address keeps the wrong ones it made.
+pub async fn right(provider: &Provider, call: &Call, account: Account<'_>) -> Result<(), Error> {
+    if !account.is_taken_ahead() {
+        // a right secret among many requests is no news, and clearing would let its holder cover for others' guesses
+        return Ok(());
+    }
+    let budgets = Budgets::of(provider, call, account).await?;
+    provider.ephemeral.clear(budgets.account.counter()).await?;
+    budgets.give_back(provider, &budgets.source).await
+}
+
+/// Says that the guess was not checked after all, because the machine was busy or a store was not there.
+pub async fn unjudged(provider: &Provider, call: &Call, account: Account<'_>) -> Result<(), Error> {
+    if !account.is_taken_ahead() {
+        return Ok(());
+    }
+    let budgets = Budgets::of(provider, call, account).await?;
+    budgets.give_back(provider, &budgets.account).await?;
+    budgets.give_back(provider, &budgets.source).await
+}
+
+impl Account<'_> {
+    fn is_taken_ahead(self) -> bool {
+        matches!(self, Self::User(_))
+    }
+
+    /// The counters: of the account, and of the address.
+    fn counted(self) -> (Counted, Counted) {
+        match self {
+            Self::User(_) => (Counted::PasswordByUser, Counted::PasswordByAddress),
+            Self::Client(_) => (Counted::ClientAuthentication, Counted::ClientAuthentication),
+            Self::SetupLink => (Counted::Recovery, Counted::Recovery),
+            Self::RegistrationToken => (Counted::Registration, Counted::Registration),
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::User(_) => "user",
+            Self::Client(_) => "client",
+            Self::SetupLink => "setup link",
+            Self::RegistrationToken => "registration token",
+        }
+    }
+}
+
+/// One counter with its budget.
+struct Budget {
+    counted: Counted,
+    key: String,
+    most: u32,
+}
+
+impl Budget {
+    fn counter(&self) -> Counter<'_> {
+        Counter::new(self.counted, &self.key)
+    }
+}
+
+/// The two counters of a guess.
+struct Budgets {
+    account: Budget,
+    source: Budget,
+    period: Duration,
+}
+
+impl Budgets {
+    async fn of(provider: &Provider, call: &Call, account: Account<'_>) -> Result<Self, Error> {
+        let settings = provider.settings().await?;
+        let budget = |key| u32::try_from(settings.count(key)).unwrap_or(u32::MAX);
+        let mac = provider.master.derive("guess counter");
+        let source = network(call.origin.address);
+        let key = |parts: &[&[u8]]| hex(&crypto::mac(&mac, parts));
+        let word = account.word().as_bytes();
+        let account_key = match account {
+            Account::User(name) => key(&[b"account", word, name.as_bytes()]),
+            Account::Client(client_id) => key(&[b"account", word, client_id.as_bytes(), &source]),
+            Account::SetupLink | Account::RegistrationToken => key(&[b"account", word, &source]),
+        };
+        let (of_account, of_source) = account.counted();
+        Ok(Self {
+            account: Budget {
+                counted: of_account,
+                key: account_key,
+                most: budget(setting::GUESS_ACCOUNT_BUDGET),
+            },
+            source: Budget {
+                counted: of_source,
+                key: key(&[b"source", word, &source]),
+                most: budget(setting::GUESS_SOURCE_BUDGET),
+            },
+            period: settings.duration(setting::GUESS_PERIOD),
+        })
+    }
+
+    async fn ask(&self, provider: &Provider, call: &Call, budget: &Budget) -> Result<(), Error> {
+        let spent = provider
+            .ephemeral
+            .spent(budget.counter(), budget.most, self.period, call.now)
+            .await?;
+        allowed(spent)
+    }
+
+    async fn take(&self, provider: &Provider, call: &Call, budget: &Budget) -> Result<(), Error> {
+        let spent = provider
+            .ephemeral
+            .spend(budget.counter(), budget.most, self.period, call.now)
+            .await?;
+        allowed(spent)
+    }
+
+    async fn give_back(&self, provider: &Provider, budget: &Budget) -> Result<(), Error> {
+        Ok(provider
+            .ephemeral
+            .refund(budget.counter(), budget.most, self.period)
+            .await?)
+    }
+}
+
+fn allowed(spent: Spent) -> Result<(), Error> {
+    match spent {
+        Spent::Allowed { .. } => Ok(()),
+        Spent::Refused { retry_after } => Err(Error::Throttled { retry_after }),
+    }
+}
+
+/// What counts as one source: an IPv4 address, or the /64 that an IPv6 network hands to one customer.
+fn network(address: Option<IpAddr>) -> Vec<u8> {
+    match address.map(|address| address.to_canonical()) {
+        None => Vec::new(),
+        Some(IpAddr::V4(address)) => address.octets().to_vec(),
+        Some(IpAddr::V6(address)) => address.octets().into_iter().take(8).collect(),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            // writing to a string does not fail
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}
