@@ -9,6 +9,7 @@ use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
 use super::operations::keyring::Keyring;
+use super::operations::metadata::Document;
 use super::{Error, Provider};
 use crate::clock;
 use crate::model::setting::{self, Settings};
@@ -34,6 +35,7 @@ struct Inner {
     resources: Arc<Vec<Resource>>,
     keyring: Option<Arc<Keyring>>,
     clients: HashMap<String, Arc<Client>>,
+    metadata: Option<(Arc<Settings>, Arc<Vec<Resource>>, Document)>,
 }
 
 impl Provider {
@@ -145,6 +147,20 @@ impl Provider {
 }
 
 impl Memory {
+    /// The metadata document that was made from these very settings and resources.
+    pub(super) fn metadata_of(&self, settings: &Arc<Settings>, resources: &Arc<Vec<Resource>>) -> Option<Document> {
+        self.look(|inner| {
+            let (of_settings, of_resources, document) = inner.metadata.as_ref()?;
+            let same = Arc::ptr_eq(of_settings, settings) && Arc::ptr_eq(of_resources, resources);
+            same.then(|| document.clone())
+        })
+    }
+
+    /// Remembers a metadata document until the settings or resources change.
+    pub(super) fn remember_metadata(&self, settings: Arc<Settings>, resources: Arc<Vec<Resource>>, document: Document) {
+        self.change(|inner| inner.metadata = Some((settings, resources, document)));
+    }
+
     fn look<T>(&self, look: impl FnOnce(&Inner) -> T) -> T {
         match self.inner.read() {
             Ok(inner) => look(&inner),

@@ -2,11 +2,13 @@
 
 use super::authorization_request::Answerable;
 use super::oauth_error::OAuthError;
-use crate::model::{ResponseMode, Secret};
+use crate::model::{Client, ResponseMode, Secret};
 
 /// An answer on its way to the client.
 #[derive(Clone, Debug)]
 pub struct AuthorizationResponse {
+    /// The client's name: for the page that posts the answer.
+    pub client: String,
     /// Where it goes.
     pub answerable: Answerable,
     /// What it says, `iss` included.
@@ -15,20 +17,28 @@ pub struct AuthorizationResponse {
 
 impl AuthorizationResponse {
     /// A code.
-    pub fn code(answerable: Answerable, issuer: &str, code: &Secret) -> Self {
+    pub fn code(client: &Client, answerable: Answerable, issuer: &str, code: &Secret) -> Self {
         let mut parameters = vec![("code", code.expose().to_owned())];
         finish(&mut parameters, &answerable, issuer);
-        Self { answerable, parameters }
+        Self {
+            client: client.name().to_owned(),
+            answerable,
+            parameters,
+        }
     }
 
     /// A refusal (RFC 6749 section 4.1.2.1).
-    pub fn refusal(answerable: Answerable, issuer: &str, error: &OAuthError) -> Self {
+    pub fn refusal(client: &Client, answerable: Answerable, issuer: &str, error: &OAuthError) -> Self {
         let mut parameters = vec![
             ("error", error.code.as_str().to_owned()),
             ("error_description", error.description.clone().into_owned()),
         ];
         finish(&mut parameters, &answerable, issuer);
-        Self { answerable, parameters }
+        Self {
+            client: client.name().to_owned(),
+            answerable,
+            parameters,
+        }
     }
 
     /// Where to redirect for the mode `query`: the parameters are added to what the redirect URI's query holds already.

@@ -13,9 +13,7 @@ use crate::flow::session::{Account, Browser};
 use crate::flow::token::authorization_code;
 use crate::flow::{Call, Error, Provider};
 use crate::model::setting;
-use crate::model::{
-    Actor, Client, Consent, ConsentMode, Digest, EventKind, Fact, GrantTerms, Id, ResponseMode, Secret, User,
-};
+use crate::model::{Actor, Client, Consent, ConsentMode, Digest, EventKind, Fact, GrantTerms, Id, Secret, User};
 use crate::protocol::authorization_request::{Answerable, AuthorizationRequest};
 use crate::protocol::authorization_response::AuthorizationResponse;
 use crate::protocol::code_exchange::CodePayload;
@@ -146,6 +144,7 @@ impl Interaction {
         };
         let parameters = finished.parameters.iter().filter_map(known).collect();
         Some(AuthorizationResponse {
+            client: self.client.name().to_owned(),
             answerable: self.request.answerable.clone(),
             parameters,
         })
@@ -494,7 +493,7 @@ async fn issue_code(
         .fact("session", Fact::Id(account.session.id.uuid()));
     provider.note(event).await;
     let answerable: Answerable = request.answerable.clone();
-    let response = AuthorizationResponse::code(answerable, provider.issuer.as_str(), &code);
+    let response = AuthorizationResponse::code(&interaction.client, answerable, provider.issuer.as_str(), &code);
     if interaction.account.is_some() {
         // people were asked: the second click on the last page gets the same answer
         finish(provider, call, &mut interaction.clone(), &response).await?;
@@ -515,11 +514,4 @@ async fn finish(
         .collect();
     interaction.finished = Some(Finished { parameters });
     interaction.keep(provider, call, AFTERGLOW).await
-}
-
-impl Interaction {
-    /// Whether the answer will be a form of ours that posts to the client.
-    pub fn answers_by_form(&self) -> bool {
-        self.request.answerable.response_mode == ResponseMode::FormPost
-    }
 }

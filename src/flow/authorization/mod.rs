@@ -81,6 +81,7 @@ async fn refuse(
         .fact("error", Fact::Word(error.code.as_str()));
     provider.note(event).await;
     Next::Respond(AuthorizationResponse::refusal(
+        client,
         answerable,
         provider.issuer.as_str(),
         error,

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
+
 use crate::crypto::MasterKey;
 use crate::flow::Error;
 use crate::jose::{KeySet, PrivateKey, Signer};
@@ -14,6 +16,7 @@ pub const SEALED_FOR: &str = "signing key";
 pub struct Keyring {
     signers: BTreeMap<SigningAlgorithm, Signer>,
     set: KeySet,
+    document: Bytes,
     etag: String,
 }
 
@@ -41,7 +44,13 @@ impl Keyring {
             .take(8)
             .map(|byte| format!("{byte:02x}"))
             .collect();
-        Ok(Self { signers, set, etag })
+        let document = Bytes::copy_from_slice(set.document());
+        Ok(Self {
+            signers,
+            set,
+            document,
+            etag,
+        })
     }
 
     /// What signs with this algorithm.
@@ -51,9 +60,14 @@ impl Keyring {
             .ok_or_else(|| Error::defect("no active key of the algorithm"))
     }
 
-    /// The published set: verifies our own tokens, and is served as the JWKS document.
+    /// The published set: verifies our own tokens.
     pub fn set(&self) -> &KeySet {
         &self.set
+    }
+
+    /// The published set as a JWKS document.
+    pub fn document(&self) -> Bytes {
+        self.document.clone()
     }
 
     /// A word that changes with the published document.

@@ -14,3 +14,4 @@ pub struct SessionFacts {
     pub acr: String,
     pub remember: bool,
 }
+pub const PASSWORD: &str = "urn:ostiary:password";

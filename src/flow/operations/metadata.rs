@@ -1,0 +1,47 @@
+//! The metadata document as it stands: made from what works, remembered until a setting or resource changes.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::crypto;
+use crate::flow::{Error, Provider};
+use crate::model::scope::STANDARD;
+use crate::model::setting;
+use crate::protocol::discovery;
+
+/// The document and a word that changes with it.
+#[derive(Clone, Debug)]
+pub struct Document {
+    /// JSON.
+    pub bytes: Bytes,
+    /// Changes with the bytes.
+    pub etag: String,
+}
+
+/// The document, announcing these languages.
+pub async fn document(provider: &Provider, ui_locales: Vec<&'static str>) -> Result<Document, Error> {
+    let settings = provider.settings().await?;
+    let resources = provider.resources().await?;
+    if let Some(known) = provider.memory.metadata_of(&settings, &resources) {
+        return Ok(known);
+    }
+    let mut scopes: Vec<String> = STANDARD.iter().map(|scope| (*scope).to_owned()).collect();
+    for scope in resources.iter().flat_map(|resource| resource.scopes.iter()) {
+        if !scopes.iter().any(|known| known == scope) {
+            scopes.push(scope.to_owned());
+        }
+    }
+    let value = discovery::document(&discovery::Surroundings {
+        issuer: provider.issuer.as_str(),
+        registration_open: settings.word(setting::CLIENT_REGISTRATION_MODE) != "closed",
+        scopes,
+        ui_locales,
+        acr_values: vec![crate::flow::session::PASSWORD],
+    });
+    let bytes = Bytes::from(value.to_string());
+    let etag = crypto::sha256(&bytes).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let document = Document { bytes, etag };
+    provider.memory.remember_metadata(Arc::clone(&settings), Arc::clone(&resources), document.clone());
+    Ok(document)
+}
