@@ -247,9 +247,9 @@ fn judge_private_use(scheme: &str, rest: &str, application: ApplicationType) -> 
 
 /// RFC 9700 section 4.1.3: what is stored is a URI, not a way to describe many.
 fn judge_patterns(rest: &str) -> Result<(), Reason> {
-    let after_host = rest
-        .strip_prefix("//")
-        .map_or(rest, |after| after.split_once(']').map_or(after, |(_, path)| path));
+    // the brackets of an IPv6 literal, and only those, are no pattern
+    let literal = rest.strip_prefix("//[").and_then(|after| after.split_once(']'));
+    let after_host = literal.map_or(rest, |(_, after)| after);
     let encoded_star = after_host.to_ascii_lowercase().contains("%2a");
     if encoded_star || after_host.contains(['*', '$', '(', ')', '[', ']']) || after_host.contains(".+") {
         return Err("must not be a pattern");

@@ -11,6 +11,7 @@ mod egress;
 mod ephemeral;
 mod jose;
 mod mail;
+mod oauth;
 mod page;
 mod sessions;
 mod sql;

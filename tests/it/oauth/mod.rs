@@ -1,0 +1,5 @@
+//! OAuth 2.0: what RFC 6749 and its companions ask for.
+
+mod client_authentication;
+mod redirect_uri;
+mod registration;
