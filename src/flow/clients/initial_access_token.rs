@@ -110,15 +110,8 @@ pub(super) async fn require(provider: &Provider, call: &Call, token: Option<&Sec
         return guess::right(provider, call, account).await;
     }
     if guess::wrong(provider, call, account).await? {
-        let mut store = provider.store.write().await?;
-        store
-            .add_event(
-                &call
-                    .event(EventKind::RegistrationToken)
-                    .refused("initial_access_token_invalid"),
-            )
-            .await?;
-        store.commit().await?;
+        let event = call.event(EventKind::RegistrationToken);
+        provider.note(event.refused("initial_access_token_invalid")).await;
     }
     Err(refusal("initial_access_token_invalid").into())
 }

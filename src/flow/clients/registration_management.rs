@@ -12,7 +12,7 @@ use super::initial_access_token::refusal;
 use super::registration::{in_registration, information, metadata, read};
 use crate::flow::guess::{self, Account};
 use crate::flow::{Call, Error, Provider};
-use crate::model::{Actor, Client, ClientOrigin, Digest, Secret};
+use crate::model::{Actor, Client, ClientOrigin, Digest, EventKind, Secret};
 use crate::protocol::client_registration::{MemberError, refusal as refuse_metadata};
 
 /// Reads a registration (section 2.1). Its secret is not told again.
@@ -88,7 +88,10 @@ async fn authorize(
     match client.filter(|client| matches && may(client)) {
         Some(client) => Ok((client, token)),
         None => {
-            guess::wrong(provider, call, account).await?;
+            if guess::wrong(provider, call, account).await? {
+                let event = call.event(EventKind::RegistrationToken);
+                provider.note(event.refused("registration_access_token_invalid")).await;
+            }
             Err(refusal("registration_access_token_invalid").into())
         }
     }

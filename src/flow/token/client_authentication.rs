@@ -46,7 +46,7 @@ pub async fn authenticate(
         (judged, client) => {
             let rule = judged.err().unwrap_or("client_unknown");
             if guess::wrong(provider, call, account).await? {
-                record(provider, call, client.as_deref(), rule).await?;
+                record(provider, call, client.as_deref(), rule).await;
             }
             Err(refusal(rule).into())
         }
@@ -249,12 +249,10 @@ fn rule_of(error: jose::Error) -> &'static str {
     }
 }
 
-async fn record(provider: &Provider, call: &Call, client: Option<&Client>, rule: &'static str) -> Result<(), Error> {
+async fn record(provider: &Provider, call: &Call, client: Option<&Client>, rule: &'static str) {
     let mut event = call.event(EventKind::ClientAuthentication).refused(rule);
     if let Some(client) = client {
         event = event.client(client.id);
     }
-    let mut store = provider.store.write().await?;
-    store.add_event(&event).await?;
-    Ok(store.commit().await?)
+    provider.note(event).await;
 }

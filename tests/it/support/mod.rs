@@ -1,3 +1,5 @@
 //! What several test files use.
 
+pub mod documents;
+pub mod rooms;
 pub mod smtp_sink;

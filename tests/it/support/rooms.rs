@@ -1,0 +1,83 @@
+//! A provider without a server: flows by themselves, on SQLite and the embedded files.
+
+use std::collections::BTreeMap;
+
+use ipnet::IpNet;
+use ostiary::clock::Clock;
+use ostiary::credential::{Parameters, Passwords};
+use ostiary::crypto::MasterKey;
+use ostiary::egress::Egress;
+use ostiary::ephemeral::Ephemeral;
+use ostiary::flow::provider::{Issuer, Parts};
+use ostiary::flow::{Call, Origin, Provider};
+use ostiary::model::setting::SettingValue;
+use ostiary::sessions::Sessions;
+use ostiary::store::Store;
+use tempfile::TempDir;
+
+/// A provider with files and a clock of its own; loopback may be fetched from.
+pub struct Rooms {
+    pub provider: Provider,
+    pub clock: Clock,
+    _folder: TempDir,
+}
+
+impl Rooms {
+    /// With the built-in settings.
+    pub async fn open() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// With these settings.
+    pub async fn with(settings: &[(&'static str, SettingValue)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let store = Store::open(&format!("sqlite:{}", path("ostiary.db").display()))
+            .await
+            .unwrap();
+        store.migrate().await.unwrap();
+        let clock = Clock::default();
+        let loopback: IpNet = "127.0.0.0/8".parse().unwrap();
+        let cheap = Parameters {
+            memory_kib: 64,
+            iterations: 1,
+            parallelism: 1,
+        };
+        let provider = Provider::new(Parts {
+            clock: clock.clone(),
+            store,
+            ephemeral: Ephemeral::embedded(&path("ephemeral.db")).await.unwrap(),
+            sessions: Sessions::embedded(&path("sessions.db")).await.unwrap(),
+            passwords: Passwords::new(cheap, 1, 16).unwrap(),
+            egress: Egress::new(vec![loopback]).unwrap(),
+            master: MasterKey::generate(),
+            issuer: Issuer::new("https://login.example".parse().unwrap()),
+            events: Default::default(),
+            memory: Default::default(),
+            remote_keys: Default::default(),
+            file_settings: settings.iter().cloned().collect::<BTreeMap<_, _>>(),
+        });
+        Self {
+            provider,
+            clock,
+            _folder: folder,
+        }
+    }
+
+    /// A call by nobody known, from this address, now.
+    pub fn call_from(&self, address: &str) -> Call {
+        let address = Some(address.parse().unwrap());
+        Call::new(
+            &self.clock,
+            Origin {
+                address,
+                user_agent: None,
+            },
+        )
+    }
+
+    /// A call by the operator, now.
+    pub fn operator(&self) -> Call {
+        Call::operator(&self.clock)
+    }
+}
