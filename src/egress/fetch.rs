@@ -76,6 +76,12 @@ impl Egress {
         })
     }
 
+    /// Whether a request to this URL would be tried: for those who store URLs and want to say so early. Where its name leads is
+    /// not asked.
+    pub fn admits(&self, url: &Url) -> bool {
+        self.client_for(url).is_ok()
+    }
+
     /// Fetches a document; only a 200 will do.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! Changing what a client registered and what the operator decided about it.
 
 use super::authority::Authority;
-use super::{load, secret, sector_document, validation};
+use super::{forget, left, load, secret, sector_document, validation};
 use crate::flow::{Call, Error, Provider};
 use crate::model::{Client, ClientMetadata, ClientPolicy, EventKind, Id, Secret, TokenEndpointAuthMethod};
 
@@ -44,7 +44,7 @@ pub async fn change(provider: &Provider, call: &Call, id: Id<Client>, change: Cl
     let mut client = before.clone();
     client.metadata = change.metadata.unwrap_or(client.metadata);
     client.policy = change.policy.unwrap_or(client.policy);
-    validation::validate(&client.metadata, &client.policy)?;
+    validation::validate(&provider.egress, &client.metadata, &client.policy)?;
     change.authority.require(&before.metadata)?;
     change.authority.require(&client.metadata)?;
     if client.metadata.sector_identifier_uri != before.metadata.sector_identifier_uri
@@ -75,9 +75,9 @@ pub async fn change(provider: &Provider, call: &Call, id: Id<Client>, change: Cl
         .add_event(&call.event(EventKind::ClientChanged).client(id))
         .await?;
     store.raise_client_generation().await?;
+    let client = left(&mut store, id).await?;
     store.commit().await?;
-    provider.refresh_memory().await?;
-    let client = load(provider, id).await?;
+    forget(provider).await;
     Ok(Changed { client, secret })
 }
 

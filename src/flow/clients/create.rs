@@ -2,7 +2,7 @@
 
 use super::authority::Authority;
 use super::secret::{self, Given};
-use super::{sector_document, validation};
+use super::{forget, sector_document, validation};
 use crate::flow::{Call, Error, Provider};
 use crate::model::{Client, ClientMetadata, ClientOrigin, ClientPolicy, Digest, EventKind, Id, Secret};
 use crate::random;
@@ -45,7 +45,7 @@ pub async fn create(provider: &Provider, call: &Call, new: NewClient) -> Result<
     let mut store = provider.store.write().await?;
     add(&mut store, call, &created.client).await?;
     store.commit().await?;
-    provider.refresh_memory().await?;
+    forget(provider).await;
     Ok(created)
 }
 
@@ -56,7 +56,7 @@ pub(super) async fn build(
     new: NewClient,
     registration_token: Option<Digest>,
 ) -> Result<Created, Error> {
-    validation::validate(&new.metadata, &new.policy)?;
+    validation::validate(&provider.egress, &new.metadata, &new.policy)?;
     new.authority.require(&new.metadata)?;
     let client_id = match new.client_id {
         Some(client_id) => spelled(client_id)?,

@@ -1,7 +1,7 @@
 //! Disabling, enabling and deleting a client. Its tokens end with it.
 
 use super::authority::Authority;
-use super::load;
+use super::{forget, left, load};
 use crate::flow::{Call, Error, Provider};
 use crate::model::{Client, EventKind, Id};
 
@@ -39,7 +39,8 @@ pub async fn delete(provider: &Provider, call: &Call, id: Id<Client>) -> Result<
         .await?;
     store.raise_client_generation().await?;
     store.commit().await?;
-    provider.refresh_memory().await
+    forget(provider).await;
+    Ok(())
 }
 
 async fn set(provider: &Provider, call: &Call, mut client: Client, reason: &'static str) -> Result<Client, Error> {
@@ -54,7 +55,8 @@ async fn set(provider: &Provider, call: &Call, mut client: Client, reason: &'sta
         .add_event(&call.event(EventKind::ClientChanged).client(client.id).because(reason))
         .await?;
     store.raise_client_generation().await?;
+    let client = left(&mut store, client.id).await?;
     store.commit().await?;
-    provider.refresh_memory().await?;
-    load(provider, client.id).await
+    forget(provider).await;
+    Ok(client)
 }

@@ -21,9 +21,23 @@ pub use secret::{Given, Strength, remove_secret, rotate_secret};
 
 use super::{Error, Provider};
 use crate::model::{Client, Id};
+use crate::store::Write;
 
 /// What sealed secrets are sealed for.
 pub const SECRET_PURPOSE: &str = "client secret";
+
+/// Forgets what was remembered before a change that is committed. If that fails the change stands all the same, and memory is
+/// not trusted for long anyway.
+async fn forget(provider: &Provider) {
+    if let Err(error) = provider.refresh_memory().await {
+        tracing::warn!(%error, "the memory of clients was not refreshed at once");
+    }
+}
+
+/// The client of a row as the transaction leaves it.
+async fn left(store: &mut Write, id: Id<Client>) -> Result<Client, Error> {
+    store.find_client(id).await?.ok_or(Error::NotFound)
+}
 
 /// The client of a row, as it stands in the store.
 async fn load(provider: &Provider, id: Id<Client>) -> Result<Client, Error> {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::authority::Authority;
 use super::create::{self, NewClient};
-use super::initial_access_token;
+use super::{forget, initial_access_token};
 use crate::ephemeral::{Counted, Counter, Spent};
 use crate::flow::{Call, Error, Provider};
 use crate::jose;
@@ -70,7 +70,7 @@ pub async fn register(
     }
     create::add(&mut store, call, &created.client).await?;
     store.commit().await?;
-    provider.refresh_memory().await?;
+    forget(provider).await;
     Ok(information(
         provider,
         &created.client,

@@ -1,7 +1,7 @@
 //! Secrets of clients: made, given, replaced with overlap, removed.
 
 use super::authority::Authority;
-use super::{SECRET_PURPOSE, load};
+use super::{SECRET_PURPOSE, forget, left, load};
 use crate::flow::{Call, Error, Provider};
 use crate::jose;
 use crate::model::{Client, ClientSecret, EventKind, Id, Secret, Timestamp, TokenEndpointAuthMethod, setting};
@@ -74,9 +74,10 @@ pub async fn rotate_secret(
         .add_event(&call.event(EventKind::ClientSecretRotated).client(id))
         .await?;
     store.raise_client_generation().await?;
+    let client = left(&mut store, id).await?;
     store.commit().await?;
-    provider.refresh_memory().await?;
-    Ok((load(provider, id).await?, secret))
+    forget(provider).await;
+    Ok((client, secret))
 }
 
 /// Ends one secret of a client at once.
@@ -101,7 +102,8 @@ pub async fn remove_secret(
         .await?;
     store.raise_client_generation().await?;
     store.commit().await?;
-    provider.refresh_memory().await
+    forget(provider).await;
+    Ok(())
 }
 
 /// The given secret if it will do, else a new one of 256 bits.

@@ -1,24 +1,33 @@
 //! POST /oauth2/register, and GET, PUT, DELETE /oauth2/register/{client_id}: RFC 7591, RFC 7592.
 
-use axum::Extension;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Path, State};
 use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde_json::{Map, Value};
+use axum::routing::{get, post};
+use axum::{Extension, Router};
+use serde_json::Value;
 
 use crate::flow::clients::{registration, registration_management};
 use crate::flow::{Call, Error, Provider};
-use crate::http::answer::oauth_error;
+use crate::http::Http;
+use crate::http::answer::oauth::{Presence, bearer_error, json_no_store, oauth_error};
 use crate::model::Secret;
 use crate::protocol::{ErrorCode, OAuthError};
 
 /// The largest registration that is read.
 const MOST_BYTES: usize = 64 * 1024;
 
+/// The routes of registration.
+pub fn routes() -> Router<Http> {
+    Router::new()
+        .route("/oauth2/register", post(register))
+        .route("/oauth2/register/{client_id}", get(manage).put(manage).delete(manage))
+}
+
 /// Registers a client (RFC 7591 section 3.1).
-pub async fn register(
+async fn register(
     State(provider): State<Provider>,
     Extension(call): Extension<Call>,
     headers: HeaderMap,
@@ -29,13 +38,13 @@ pub async fn register(
         registration::register(&provider, &call, bearer(&headers), &body).await
     };
     match registered.await {
-        Ok(information) => told(StatusCode::CREATED, information),
-        Err(error) => oauth_error(&call, error),
+        Ok(information) => json_no_store(StatusCode::CREATED, &Value::Object(information)),
+        Err(error) => refused(&call, error, &headers),
     }
 }
 
 /// Reads, replaces or deletes a registration (RFC 7592 section 2).
-pub async fn manage(
+async fn manage(
     State(provider): State<Provider>,
     Extension(call): Extension<Call>,
     Path(client_id): Path<String>,
@@ -51,29 +60,48 @@ pub async fn manage(
         }
         if method == Method::PUT {
             let body = read(&headers, body).await?;
-            return registration_management::replace(&provider, &call, &client_id, token, &body).await.map(Some);
+            let replaced = registration_management::replace(&provider, &call, &client_id, token, &body);
+            return replaced.await.map(Some);
         }
-        registration_management::find(&provider, &call, &client_id, token).await.map(Some)
+        registration_management::find(&provider, &call, &client_id, token)
+            .await
+            .map(Some)
     };
     match managed.await {
-        Ok(Some(information)) => told(StatusCode::OK, information),
+        Ok(Some(information)) => json_no_store(StatusCode::OK, &Value::Object(information)),
         Ok(None) => (StatusCode::NO_CONTENT, [(CACHE_CONTROL, "no-store")]).into_response(),
-        Err(error) => oauth_error(&call, error),
+        Err(error) => refused(&call, error, &headers),
     }
 }
 
-/// RFC 7591 section 3.2.1: never to be kept by a cache.
-fn told(status: StatusCode, information: Map<String, Value>) -> Response {
-    let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];
-    (status, headers, Value::Object(information).to_string()).into_response()
+/// A token that does not count is answered as RFC 6750 says, everything else as RFC 7591 section 3.2.2.
+fn refused(call: &Call, error: Error, headers: &HeaderMap) -> Response {
+    match &error {
+        Error::OAuth(refusal) if refusal.code == ErrorCode::InvalidToken => {
+            let presence = if headers.contains_key(AUTHORIZATION) {
+                Presence::Present
+            } else {
+                Presence::Absent
+            };
+            bearer_error(call, error, presence)
+        }
+        _ => oauth_error(call, error),
+    }
 }
 
 async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Error> {
     let refused = |rule, sentence| OAuthError::new(ErrorCode::InvalidClientMetadata, rule, sentence);
-    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let content_type = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     let media_type = content_type.split(';').next().unwrap_or_default().trim();
     if !media_type.eq_ignore_ascii_case("application/json") {
-        return Err(refused("client_registration.content_type", "the request must be application/json").into());
+        return Err(refused(
+            "client_registration.content_type",
+            "the request must be application/json",
+        )
+        .into());
     }
     to_bytes(body, MOST_BYTES)
         .await

@@ -413,3 +413,21 @@ async fn sector_identifier_checks() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_document_that_would_never_be_fetched_is_refused_at_once() {
+    let rooms = rooms("open").await;
+    for uri in [
+        "http://client.example.com:8080@127.0.0.1/jwks",
+        "http://10.0.0.1/jwks",
+        "https://10.0.0.1/jwks",
+        "https://[fd00::1]/jwks",
+        "https://169.254.169.254/jwks",
+        "https://93.184.216.34:8443/jwks",
+    ] {
+        let mut request = ordinary();
+        request["jwks_uri"] = json!(uri);
+        let refusal = refused(registered(&rooms, None, &request).await);
+        assert!(refusal.description.contains("jwks_uri"), "{uri}: {refusal}");
+    }
+}
