@@ -1,4 +1,11 @@
-//! What operators do and what runs by itself: keys, settings, files of `apply`, setup, cleaning.
+//! What operators do and what runs by itself: keys, settings, files of `apply`, setup, mail, cleaning.
 
+pub mod cleaning;
+pub mod key_plan;
 pub mod keyring;
+pub mod keys;
 pub mod metadata;
+pub mod outbox;
+pub mod readiness;
+pub mod settings;
+pub mod setup;
