@@ -1,6 +1,55 @@
-//! The commands.
+//! The commands. Those that serve run here; those that change the store are run by the server if one runs beside the
+//! embedded store, and here otherwise.
 
-/// Runs the command line of this process.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+mod apply;
+mod arguments;
+mod clients;
+mod demo;
+mod failure;
+mod groups;
+mod input;
+mod keys;
+mod migrate;
+mod output;
+mod serve;
+mod settings;
+mod setup;
+mod store_command;
+mod users;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::{Arguments, Command};
+use failure::Failure;
+
+/// Runs the command line of this process. Exit codes: 0 done, 1 refused or failed, 2 wrong usage.
+pub fn main() -> ExitCode {
+    // of two providers of cryptography in a build rustls would take none by itself
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            drop(error.print());
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Failure::from(error).tell(),
+    };
+    match runtime.block_on(run(arguments)) {
+        Ok(code) => code,
+        Err(failure) => failure.tell(),
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
+    match arguments.command {
+        Command::Serve => serve::run(arguments.config.as_deref()).await,
+        Command::Demo(demo) => demo::run(&demo).await,
+        Command::Migrate(migrate) => migrate::run(arguments.config.as_deref(), &migrate).await,
+        Command::Store(command) => store_command::run(arguments.config.as_deref(), command).await,
+    }
 }

@@ -56,7 +56,7 @@ pub async fn step(provider: &Provider, call: &Call) -> Result<Vec<Step>, Error> 
         return Ok(done);
     }
     tx.commit().await?;
-    provider.refresh_memory().await?;
+    super::forget(provider).await;
     Ok(done)
 }
 
@@ -95,7 +95,8 @@ pub async fn rotate(provider: &Provider, call: &Call, how: Rotation) -> Result<(
         take(&mut tx, call, step, &mut made).await?;
     }
     tx.commit().await?;
-    provider.refresh_memory().await
+    super::forget(provider).await;
+    Ok(())
 }
 
 /// Takes in a key from elsewhere, PEM or JWK. It is published at once and signs when every verifier can know it.
@@ -131,7 +132,7 @@ pub async fn import(provider: &Provider, call: &Call, material: Secret) -> Resul
         added => added?,
     }
     tx.commit().await?;
-    provider.refresh_memory().await?;
+    super::forget(provider).await;
     Ok(key)
 }
 

@@ -12,3 +12,13 @@ pub mod outbox;
 pub mod readiness;
 pub mod settings;
 pub mod setup;
+
+use super::Provider;
+
+/// Forgets what was remembered before a change that is committed. If that fails the change stands all the same, and memory is
+/// not trusted for long anyway.
+async fn forget(provider: &Provider) {
+    if let Err(error) = provider.refresh_memory().await {
+        tracing::warn!(%error, "the memory was not refreshed at once");
+    }
+}

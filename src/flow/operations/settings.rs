@@ -118,7 +118,7 @@ async fn put(
     }
     tx.add_event(&event).await?;
     tx.commit().await?;
-    provider.refresh_memory().await?;
+    super::forget(provider).await;
     Ok(changes)
 }
 

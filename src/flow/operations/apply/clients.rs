@@ -217,7 +217,7 @@ fn plan_one(provider: &Provider, call: &Call, entry: &Entry, before: Option<Clie
     let old_policy = old.map(|client| client.policy.clone()).unwrap_or_default();
     let metadata = laid_over(&old_metadata, &entry.metadata).map_err(failed)?;
     let policy = laid_over(&old_policy, &entry.policy).map_err(failed)?;
-    clients::validation::validate(&metadata, &policy).map_err(|error| super::below(error, &entry.pointer))?;
+    clients::validation::validate(&provider.egress, &metadata, &policy).map_err(|error| super::below(error, &entry.pointer))?;
     let shown_before = match old {
         Some(client) => to_json(client)?,
         None => Map::new(),
@@ -380,5 +380,6 @@ async fn install(provider: &Provider, call: &Call, id: Id<Client>, secrets: &[St
     .await?;
     tx.raise_client_generation().await?;
     tx.commit().await?;
-    provider.refresh_memory().await
+    crate::flow::operations::forget(provider).await;
+    Ok(())
 }

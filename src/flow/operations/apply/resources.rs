@@ -142,5 +142,6 @@ pub(super) async fn put(provider: &Provider, call: &Call, resource: &Resource, a
         .fact("action", Fact::Word(word));
     tx.add_event(&event).await?;
     tx.commit().await?;
-    provider.refresh_memory().await
+    crate::flow::operations::forget(provider).await;
+    Ok(())
 }

@@ -1,0 +1,375 @@
+//! The command line: what there is to say, and nothing of what it means. No argument ever holds a secret, because every
+//! process of a machine sees the arguments of every other.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::output::Shape;
+
+/// An OpenID Connect and OAuth 2 identity provider.
+#[derive(Debug, Parser)]
+#[command(name = "ostiary", version, disable_help_subcommand = true)]
+pub(super) struct Arguments {
+    /// The configuration file; else OSTIARY_CONFIG, else ostiary.toml if it is there.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run the server.
+    Serve,
+    /// Run a throwaway sandbox with a sample application.
+    Demo(Demo),
+    /// Bring the store to this program's schema.
+    Migrate(Migrate),
+    #[command(flatten)]
+    Store(StoreCommand),
+}
+
+/// What works with the store.
+#[derive(Debug, Subcommand)]
+pub(super) enum StoreCommand {
+    /// Make a one-time link for the first administrator.
+    Setup(Json),
+    /// Bring settings, resources, clients, groups and users to what a file says.
+    Apply(Apply),
+    /// Write everything in the format of `apply`.
+    Export(Export),
+    /// People's accounts.
+    #[command(subcommand)]
+    Users(Users),
+    /// Groups and their members.
+    #[command(subcommand)]
+    Groups(Groups),
+    /// Applications.
+    #[command(subcommand)]
+    Clients(Clients),
+    /// Signing keys.
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Settings of the store.
+    #[command(subcommand)]
+    Settings(Settings),
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+pub(super) struct Json {
+    /// Print JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+impl Json {
+    pub(super) fn shape(self) -> Shape {
+        if self.json { Shape::Json } else { Shape::People }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Demo {
+    /// Port of the server, on this machine alone.
+    #[arg(long, default_value_t = 8080)]
+    pub(super) port: u16,
+    /// Port of the sample application.
+    #[arg(long, default_value_t = 8081)]
+    pub(super) app_port: u16,
+    /// Address to listen on; only loopback ones are taken.
+    #[arg(long, default_value = "127.0.0.1", value_name = "ADDRESS")]
+    pub(super) listen: std::net::IpAddr,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Migrate {
+    /// Only tell what would be done.
+    #[arg(long)]
+    pub(super) check: bool,
+    #[command(flatten)]
+    pub(super) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Apply {
+    /// The file: .json, .toml, .yaml or .yml.
+    pub(super) file: PathBuf,
+    /// Only print what would change.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Let "prune": ["users"] remove users.
+    #[arg(long)]
+    pub(super) prune_users: bool,
+    /// A file with the passphrase of sealed secrets, `-` for standard input; else it is asked for.
+    #[arg(long, value_name = "FILE")]
+    pub(super) passphrase_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Export {
+    /// Include password hashes and client secrets, sealed under a passphrase.
+    #[arg(long)]
+    pub(super) with_secrets: bool,
+    /// A file with the passphrase, `-` for standard input; else it is asked for.
+    #[arg(long, value_name = "FILE", requires = "with_secrets")]
+    pub(super) passphrase_file: Option<PathBuf>,
+    /// How it is written.
+    #[arg(long, value_enum, default_value_t = Format::Json)]
+    pub(super) format: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    Json,
+    Yaml,
+}
+
+/// Where a password comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum PasswordFrom {
+    /// It is made up and printed once.
+    Generate,
+    /// It is asked for.
+    Prompt,
+    /// The first line of standard input.
+    Stdin,
+    /// There is none.
+    None,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Users {
+    /// List users, by their making.
+    List {
+        /// Only those whose username or mail address begins like this.
+        #[arg(long)]
+        beginning: Option<String>,
+        /// How many.
+        #[arg(long, default_value_t = 100)]
+        limit: u32,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Make a user.
+    Create(CreateUser),
+    /// Show a user, by username or mail address.
+    Show {
+        user: String,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Deactivate a user: no more sign-ins, all sessions and tokens end.
+    Deactivate { user: String },
+    /// Reactivate a user.
+    Reactivate { user: String },
+    /// Delete a user.
+    Delete { user: String },
+    /// Set a user's password; all sessions and tokens end.
+    SetPassword {
+        user: String,
+        /// Where the new password comes from.
+        #[arg(long, value_enum, default_value_t = PasswordFrom::Prompt)]
+        password: PasswordFrom,
+        /// Take a password that the policy calls weak.
+        #[arg(long)]
+        accept_weak: bool,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Put a user into a group.
+    AddToGroup { user: String, group: String },
+    /// Take a user out of a group.
+    RemoveFromGroup { user: String, group: String },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CreateUser {
+    pub(super) username: String,
+    #[arg(long)]
+    pub(super) email: Option<String>,
+    /// The mail address is known to be the person's.
+    #[arg(long, requires = "email")]
+    pub(super) email_verified: bool,
+    #[arg(long)]
+    pub(super) given_name: Option<String>,
+    #[arg(long)]
+    pub(super) family_name: Option<String>,
+    #[arg(long)]
+    pub(super) locale: Option<String>,
+    /// A group to be in; the first is the primary one. Repeatable.
+    #[arg(long = "group", value_name = "GROUP")]
+    pub(super) groups: Vec<String>,
+    /// Where the password comes from.
+    #[arg(long, value_enum, default_value_t = PasswordFrom::Generate)]
+    pub(super) password: PasswordFrom,
+    /// Take a password that the policy calls weak.
+    #[arg(long)]
+    pub(super) accept_weak: bool,
+    /// Tell the person by mail.
+    #[arg(long, requires = "email")]
+    pub(super) welcome: bool,
+    #[command(flatten)]
+    pub(super) json: Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Groups {
+    /// List groups.
+    List(Json),
+    /// Make a group.
+    Create {
+        name: String,
+        #[arg(long)]
+        description: Option<String>,
+        /// A permission its members hold. Repeatable.
+        #[arg(long = "permission", value_name = "PERMISSION")]
+        permissions: Vec<String>,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Put a user into a group.
+    Add { group: String, user: String },
+    /// Take a user out of a group.
+    Remove { group: String, user: String },
+    /// Delete a group with its memberships.
+    Delete { group: String },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Clients {
+    /// List clients.
+    List(Json),
+    /// Show a client.
+    Show {
+        client_id: String,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Make a client, and print what its application needs.
+    Create(CreateClient),
+    /// Give a client another secret; the old one stays valid for the overlap of the settings.
+    RotateSecret {
+        client_id: String,
+        /// A file with the secret, `-` for standard input; else one is made.
+        #[arg(long, value_name = "FILE")]
+        secret_file: Option<PathBuf>,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Refuse a client everywhere.
+    Disable { client_id: String },
+    /// Admit a disabled client again.
+    Enable { client_id: String },
+    /// Delete a client with everything that hangs on it.
+    Delete { client_id: String },
+    /// Tokens with which clients register themselves.
+    #[command(subcommand)]
+    RegistrationToken(RegistrationToken),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CreateClient {
+    /// What it calls itself in the protocol; made up if not given.
+    #[arg(long, value_name = "ID")]
+    pub(super) client_id: Option<String>,
+    /// Its name, shown to people.
+    #[arg(long)]
+    pub(super) name: Option<String>,
+    /// Where codes may be sent. Repeatable.
+    #[arg(long = "redirect-uri", value_name = "URI")]
+    pub(super) redirect_uris: Vec<String>,
+    /// Where people may be sent after signing out. Repeatable.
+    #[arg(long = "post-logout-redirect-uri", value_name = "URI")]
+    pub(super) post_logout_redirect_uris: Vec<String>,
+    /// It can't keep a secret: an application in a browser, on a phone or a desktop.
+    #[arg(long, conflicts_with = "auth_method")]
+    pub(super) public: bool,
+    /// An application on the person's device.
+    #[arg(long)]
+    pub(super) native: bool,
+    /// How it authenticates, such as client_secret_basic, client_secret_post, private_key_jwt.
+    #[arg(long, value_name = "METHOD")]
+    pub(super) auth_method: Option<String>,
+    /// Where its keys are, for private_key_jwt.
+    #[arg(long, value_name = "URL")]
+    pub(super) jwks_uri: Option<String>,
+    /// A grant it may use. Repeatable. [default: authorization_code and refresh_token]
+    #[arg(long = "grant", value_name = "GRANT")]
+    pub(super) grants: Vec<String>,
+    /// The scopes it may ask for, separated by spaces.
+    #[arg(long, value_name = "SCOPES")]
+    pub(super) scope: Option<String>,
+    /// A resource it may ask tokens for. Repeatable.
+    #[arg(long = "resource", value_name = "IDENTIFIER")]
+    pub(super) resources: Vec<String>,
+    /// A resource it serves: it may introspect tokens for that. Repeatable.
+    #[arg(long = "serves", value_name = "IDENTIFIER")]
+    pub(super) serves: Vec<String>,
+    /// Whether people are asked: ask or skip.
+    #[arg(long, value_name = "MODE")]
+    pub(super) consent: Option<String>,
+    /// A file with its secret, `-` for standard input; else one is made.
+    #[arg(long, value_name = "FILE")]
+    pub(super) secret_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) json: Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum RegistrationToken {
+    /// Make a token, shown this once.
+    Create {
+        /// What it is for.
+        name: String,
+        /// How many clients may be registered with it; else any number.
+        #[arg(long)]
+        uses: Option<u32>,
+        /// How long it lives, as in 1h or 7d.
+        #[arg(long, default_value = "1d")]
+        life: String,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// List tokens.
+    List(Json),
+    /// Revoke a token.
+    Revoke { id: String },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Keys {
+    /// List signing keys.
+    List(Json),
+    /// Begin a rotation: keys are published now, and sign when every verifier can know them.
+    Rotate {
+        /// Sign with the new keys at once.
+        #[arg(long)]
+        now: bool,
+        /// For keys that others may have: sign with new keys at once and refuse every token the old ones signed.
+        #[arg(long, conflicts_with = "now")]
+        compromised: bool,
+    },
+    /// Take in a private key, PEM or JWK; `-` for standard input.
+    Import {
+        file: PathBuf,
+        #[command(flatten)]
+        json: Json,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Settings {
+    /// Every setting with its value and source.
+    Show(Json),
+    /// Numbered revisions of everything that was changed.
+    History(Json),
+    /// Bring the settings back to how they were after a revision; 0 is before the first.
+    Rollback {
+        number: i64,
+        #[command(flatten)]
+        json: Json,
+    },
+}

@@ -1,0 +1,100 @@
+//! How a command ends that did not do it: a sentence on standard error, and a code.
+
+use std::process::ExitCode;
+
+use crate::config;
+use crate::flow::{Error, FieldError};
+use crate::server;
+
+/// A command that did not do it.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) sentence: String,
+    pub(super) code: u8,
+}
+
+impl Failure {
+    /// Refused or failed.
+    pub(super) fn refused(sentence: impl Into<String>) -> Self {
+        Self {
+            sentence: sentence.into(),
+            code: 1,
+        }
+    }
+
+    /// Wrong usage.
+    pub(super) fn usage(sentence: impl Into<String>) -> Self {
+        Self {
+            sentence: sentence.into(),
+            code: 2,
+        }
+    }
+
+    /// Tells it.
+    pub(super) fn tell(&self) -> ExitCode {
+        eprintln!("ostiary: {}", self.sentence);
+        ExitCode::from(self.code)
+    }
+}
+
+/// An error with everything below it.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut sentence = error.to_string();
+    let mut below = error.source();
+    while let Some(cause) = below {
+        let text = cause.to_string();
+        if !sentence.ends_with(&text) {
+            sentence.push_str(": ");
+            sentence.push_str(&text);
+        }
+        below = cause.source();
+    }
+    sentence
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Invalid(fields) => {
+                let lines: Vec<String> = fields.iter().map(line).collect();
+                Self::refused(lines.join("\n         "))
+            }
+            other => Self::refused(with_causes(&other)),
+        }
+    }
+}
+
+fn line(FieldError { pointer, detail, .. }: &FieldError) -> String {
+    if pointer.is_empty() {
+        detail.clone()
+    } else {
+        format!("{pointer}: {detail}")
+    }
+}
+
+impl From<server::Error> for Failure {
+    fn from(error: server::Error) -> Self {
+        match error {
+            server::Error::Flow(error) => error.into(),
+            other => Self::refused(with_causes(&other)),
+        }
+    }
+}
+
+impl From<config::Problems> for Failure {
+    fn from(problems: config::Problems) -> Self {
+        Self::refused(problems.to_string())
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::refused(with_causes(&error))
+    }
+}
+
+impl From<serde_json::Error> for Failure {
+    fn from(error: serde_json::Error) -> Self {
+        Self::refused(with_causes(&error))
+    }
+}

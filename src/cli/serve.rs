@@ -1,0 +1,62 @@
+//! `serve`: the server, until it is told to end.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::failure::Failure;
+use super::{setup, store_command};
+use crate::clock::Clock;
+use crate::config::{Administrator, Config, LogFormat};
+use crate::flow::operations::setup::{self as first_setup, NewAdministrator};
+use crate::flow::{Call, Provider};
+use crate::server::{Application, Options};
+use crate::telemetry;
+
+pub(super) async fn run(file: Option<&Path>) -> Result<ExitCode, Failure> {
+    let config = Config::load(file, std::env::vars_os())?;
+    start_logging(&config)?;
+    let administrator = config.administrator.clone();
+    let issuer = config.issuer();
+    let options = Options {
+        commands: Some(store_command::commands()),
+        ..Options::default()
+    };
+    let application = Application::start(config, Clock::default(), options).await?;
+    tracing::info!(address = %application.address, issuer, "serving");
+    if let Err(failure) = prepare(&application.provider, administrator).await {
+        application.stop().await;
+        return Err(failure);
+    }
+    application.run().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// An installation without an administrator gets one, or a link to make one.
+async fn prepare(provider: &Provider, administrator: Option<Administrator>) -> Result<(), Failure> {
+    if !first_setup::is_needed(provider).await? {
+        return Ok(());
+    }
+    let call = Call::operator(&provider.clock);
+    match administrator {
+        Some(Administrator { email, password }) => {
+            let new = NewAdministrator {
+                username: email.clone(),
+                email,
+                password,
+            };
+            if first_setup::make_first(provider, &call, new).await?.is_some() {
+                println!("The first administrator is made as the configuration says.");
+            }
+        }
+        None => print!("{}", setup::sentence(&first_setup::new_link(provider, &call).await?)),
+    }
+    Ok(())
+}
+
+fn start_logging(config: &Config) -> Result<(), Failure> {
+    let format = match config.log_format {
+        LogFormat::Text => telemetry::Format::Text,
+        LogFormat::Json => telemetry::Format::Json,
+    };
+    telemetry::start(&config.log, format).map_err(|mistake| Failure::refused(format!("log: {mistake}")))
+}

@@ -1,0 +1,116 @@
+//! Commands that work with the store: run by the server that has it, or here.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser;
+
+use super::arguments::{Arguments, Command, StoreCommand};
+use super::failure::Failure;
+use super::output::Output;
+use super::{apply, clients, groups, keys, settings, setup, users};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::flow::{Call, Provider};
+use crate::model::Secret;
+use crate::server::{self, Answer, Commands, Parts, Request};
+
+/// Runs a command that was typed here.
+pub(super) async fn run(file: Option<&Path>, command: StoreCommand) -> Result<ExitCode, Failure> {
+    let config = Config::load(file, std::env::vars_os())?;
+    let input = read_input(&command)?;
+    let answer = if server::is_embedded(&config) {
+        let request = Request {
+            arguments: words(),
+            input,
+        };
+        match server::ask(&config, &request).await? {
+            Some(answer) => answer,
+            None => here(&config, command, request.input).await?,
+        }
+    } else {
+        here(&config, command, input).await?
+    };
+    print!("{}", answer.output.expose());
+    if !answer.complaint.is_empty() {
+        eprintln!("ostiary: {}", answer.complaint);
+    }
+    Ok(ExitCode::from(answer.code))
+}
+
+/// What a server runs the commands of its local socket with.
+pub(super) fn commands() -> Commands {
+    Arc::new(|provider, request| Box::pin(run_for_another(provider, request)))
+}
+
+async fn run_for_another(provider: Provider, request: Request) -> Answer {
+    let words = std::iter::once("ostiary".to_owned()).chain(request.arguments);
+    match Arguments::try_parse_from(words).map(|arguments| arguments.command) {
+        Ok(Command::Store(command)) => answer(&provider, command, request.input).await,
+        // another version of this program was asked than the one that runs
+        Ok(_) | Err(_) => Answer {
+            output: Secret::new(""),
+            complaint: "the running server does not know this command".to_owned(),
+            code: 2,
+        },
+    }
+}
+
+async fn here(config: &Config, command: StoreCommand, input: Option<Secret>) -> Result<Answer, Failure> {
+    let Parts { provider, lock } = server::provide(config, &Clock::default()).await?;
+    let answer = answer(&provider, command, input).await;
+    provider.write_noted_events().await?;
+    provider.store.close().await;
+    drop(lock);
+    Ok(answer)
+}
+
+async fn answer(provider: &Provider, command: StoreCommand, input: Option<Secret>) -> Answer {
+    match execute(provider, command, input).await {
+        Ok(Output(text)) => Answer {
+            output: Secret::new(text),
+            complaint: String::new(),
+            code: 0,
+        },
+        Err(failure) => Answer {
+            output: Secret::new(""),
+            complaint: failure.sentence,
+            code: failure.code,
+        },
+    }
+}
+
+async fn execute(provider: &Provider, command: StoreCommand, input: Option<Secret>) -> Result<Output, Failure> {
+    let call = &Call::operator(&provider.clock);
+    match command {
+        StoreCommand::Setup(json) => setup::run(provider, call, json).await,
+        StoreCommand::Apply(arguments) => apply::run(provider, call, &arguments, input).await,
+        StoreCommand::Export(arguments) => apply::export(provider, &arguments, input).await,
+        StoreCommand::Users(command) => users::run(provider, call, command, input).await,
+        StoreCommand::Groups(command) => groups::run(provider, call, command).await,
+        StoreCommand::Clients(command) => clients::run(provider, call, command, input).await,
+        StoreCommand::Keys(command) => keys::run(provider, call, command, input).await,
+        StoreCommand::Settings(command) => settings::run(provider, call, command).await,
+    }
+}
+
+/// What the command reads, read where it was typed.
+fn read_input(command: &StoreCommand) -> Result<Option<Secret>, Failure> {
+    match command {
+        StoreCommand::Apply(arguments) => apply::read_input(arguments).map(Some),
+        StoreCommand::Export(arguments) => apply::read_passphrase(arguments),
+        StoreCommand::Users(command) => users::read_input(command),
+        StoreCommand::Clients(command) => clients::read_input(command),
+        StoreCommand::Keys(command) => keys::read_input(command),
+        StoreCommand::Setup(_) | StoreCommand::Groups(_) | StoreCommand::Settings(_) => Ok(None),
+    }
+}
+
+/// The words of the command line after the program's name.
+fn words() -> Vec<String> {
+    std::env::args_os()
+        .skip(1)
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect()
+}

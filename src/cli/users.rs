@@ -1,0 +1,147 @@
+//! `users`: people's accounts from a terminal.
+
+use serde_json::{Value, json};
+
+use super::arguments::{CreateUser, PasswordFrom, Users};
+use super::failure::Failure;
+use super::input;
+use super::output::Output;
+use crate::flow::operations::inventory;
+use crate::flow::people::{
+    self, ChangeSource, NewPassword, NewUser, UserKey, UserSelection, WeakPasswords, Welcome,
+};
+use crate::flow::{Call, Provider};
+use crate::model::{Secret, User};
+
+const SOURCE: ChangeSource = ChangeSource::Command;
+
+pub(super) fn read_input(command: &Users) -> Result<Option<Secret>, Failure> {
+    let from = match command {
+        Users::Create(create) => create.password,
+        Users::SetPassword { password, .. } => *password,
+        _ => return Ok(None),
+    };
+    match from {
+        PasswordFrom::Generate | PasswordFrom::None => Ok(None),
+        PasswordFrom::Prompt => input::new_secret("new password").map(Some),
+        PasswordFrom::Stdin => input::line().map(Some),
+    }
+}
+
+pub(super) async fn run(
+    provider: &Provider,
+    call: &Call,
+    command: Users,
+    input: Option<Secret>,
+) -> Result<Output, Failure> {
+    match command {
+        Users::List { beginning, limit, json } => {
+            let selection = beginning.map_or(UserSelection::Oldest, UserSelection::Beginning);
+            let page = people::list_users(provider, &selection, None, limit).await?;
+            let rows: Vec<Value> = page.items.iter().map(row).collect();
+            Ok(Output::table(json.shape(), &rows, &["username", "email", "name", "status", "id"]))
+        }
+        Users::Create(new) => create(provider, call, new, input).await,
+        Users::Show { user, json } => {
+            let user = find(provider, &user).await?;
+            let membership = inventory::membership(provider, &user).await?;
+            let mut shown = row(&user);
+            if let Value::Object(members) = &mut shown {
+                members.insert("subject".to_owned(), user.subject.clone().into());
+                members.insert("groups".to_owned(), json!(membership.groups));
+                members.insert("primary_group".to_owned(), json!(membership.primary));
+                members.insert("email_verified".to_owned(), user.profile.email_verified.into());
+                members.insert("has_password".to_owned(), user.password.is_some().into());
+                members.insert("created_at".to_owned(), user.created_at.rfc3339().into());
+            }
+            Ok(Output::thing(json.shape(), &shown))
+        }
+        Users::Deactivate { user } => {
+            let user = find(provider, &user).await?;
+            people::deactivate_user(provider, call, &SOURCE, user.id, None).await?;
+            Ok(Output::line(format!("{} is deactivated", user.username)))
+        }
+        Users::Reactivate { user } => {
+            let user = find(provider, &user).await?;
+            people::reactivate_user(provider, call, &SOURCE, user.id, None).await?;
+            Ok(Output::line(format!("{} is active", user.username)))
+        }
+        Users::Delete { user } => {
+            let user = find(provider, &user).await?;
+            people::delete_user(provider, call, &SOURCE, user.id, None).await?;
+            Ok(Output::line(format!("{} is deleted", user.username)))
+        }
+        Users::SetPassword {
+            user,
+            password,
+            accept_weak,
+            json,
+        } => {
+            let user = find(provider, &user).await?;
+            let new = new_password(password, input)?;
+            let told = people::set_password(provider, call, &SOURCE, user.id, new, weak(accept_weak)).await?;
+            let told = told.as_ref().map(Secret::expose);
+            let value = json!({ "username": user.username, "password": told });
+            Ok(Output::either(json.shape(), &value, || {
+                let line = format!("{} has a new password", user.username);
+                told.map_or(format!("{line}\n"), |told| format!("{line}, shown this once: {told}\n"))
+            }))
+        }
+        Users::AddToGroup { user, group } => super::groups::add(provider, call, &group, &user).await,
+        Users::RemoveFromGroup { user, group } => super::groups::remove(provider, call, &group, &user).await,
+    }
+}
+
+/// The user of a username or mail address.
+pub(super) async fn find(provider: &Provider, identifier: &str) -> Result<User, Failure> {
+    let found = people::find_user(provider, &UserKey::Identifier(identifier.to_owned())).await?;
+    found.ok_or_else(|| Failure::refused(format!("there is no user {identifier}")))
+}
+
+async fn create(provider: &Provider, call: &Call, new: CreateUser, input: Option<Secret>) -> Result<Output, Failure> {
+    let mut user = NewUser::named(new.username);
+    user.profile.email = new.email;
+    user.profile.email_verified = new.email_verified;
+    user.profile.given_name = new.given_name;
+    user.profile.family_name = new.family_name;
+    user.profile.locale = new.locale;
+    user.groups = new.groups;
+    user.password = new_password(new.password, input)?;
+    user.weak = weak(new.accept_weak);
+    if new.welcome {
+        user.welcome = Welcome::Mail;
+    }
+    let made = people::create_user(provider, call, &SOURCE, user).await?;
+    let told = made.password.as_ref().map(Secret::expose);
+    let mut value = row(&made.user);
+    if let (Value::Object(members), Some(told)) = (&mut value, told) {
+        members.insert("password".to_owned(), told.into());
+    }
+    Ok(Output::either(new.json.shape(), &value, || {
+        let line = format!("{} is made", made.user.username);
+        told.map_or(format!("{line}\n"), |told| format!("{line}; the password, shown this once: {told}\n"))
+    }))
+}
+
+fn new_password(from: PasswordFrom, input: Option<Secret>) -> Result<NewPassword, Failure> {
+    match (from, input) {
+        (PasswordFrom::None, _) => Ok(NewPassword::None),
+        (PasswordFrom::Generate, _) => Ok(NewPassword::Generated),
+        (PasswordFrom::Prompt | PasswordFrom::Stdin, Some(password)) => Ok(NewPassword::Given(password)),
+        (PasswordFrom::Prompt | PasswordFrom::Stdin, None) => Err(Failure::usage("the password is missing")),
+    }
+}
+
+fn weak(accept: bool) -> WeakPasswords {
+    if accept { WeakPasswords::Accept } else { WeakPasswords::Refuse }
+}
+
+fn row(user: &User) -> Value {
+    json!({
+        "id": user.id.to_string(),
+        "username": user.username,
+        "email": user.profile.email,
+        "name": user.full_name(),
+        "status": user.status.as_str(),
+    })
+}
