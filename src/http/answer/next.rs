@@ -36,7 +36,7 @@ fn respond(http: &Http, call: &Call, locale: Locale, response: &AuthorizationRes
     // a form can't be posted to a private-use scheme: those get the query
     match (response.mode(), Link::parse(redirect_uri)) {
         (ResponseMode::FormPost, Some(action)) => {
-            let parameters = response.parameters.iter().map(|(name, value)| Hidden::new(name, value)).collect();
+            let parameters = response.parameters.iter().map(|(name, value)| Hidden::new(*name, value)).collect();
             let page = Page::FormPost(FormPost { client: response.client.clone(), action, parameters });
             Sheet::new(page, locale).leads_to(redirect_uri).show(http, call)
         }

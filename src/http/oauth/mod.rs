@@ -29,5 +29,9 @@ pub fn routes() -> Router<Http> {
         .route("/oauth2/introspect", post(introspection::introspect))
         .route("/oauth2/revoke", post(revocation::revoke).options(cors::preflight))
         .route("/oauth2/end_session", get(end_session::by_get).post(end_session::by_post))
-        .merge(registration::routes())
+        .route("/oauth2/register", post(registration::register))
+        .route(
+            "/oauth2/register/{client_id}",
+            get(registration::manage).put(registration::manage).delete(registration::manage),
+        )
 }
