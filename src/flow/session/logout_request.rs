@@ -1,5 +1,4 @@
-//! A request to sign out by an application: RP-Initiated Logout 1.0. A token that we gave for this very session is proof
-//! enough that its application may end it; everybody else has to have the person asked.
+//! A client asks to sign its person out: RP-Initiated Logout 1.0.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,51 +6,45 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Account, Browser, end};
-use crate::crypto;
 use crate::ephemeral::Kind;
 use crate::flow::authorization::hint::{self, Hint};
 use crate::flow::{Call, Error, Provider};
 use crate::model::Client;
 use crate::protocol::logout::{self, ReturnAddress};
 use crate::protocol::parameters::Parameters;
-use crate::protocol::{ErrorCode, OAuthError};
+use crate::protocol::{ErrorCode, OAuthError, subject};
 use crate::random;
 
-/// How long people may take to answer.
-const LIFETIME: Duration = Duration::from_secs(60 * 60);
+/// How long the person may think about it.
+const LIFETIME: Duration = Duration::from_secs(30 * 60);
+/// What it is sealed for.
+const SEALED_FOR: &str = "logout request";
 
 /// How a request to sign out goes on.
-#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LogoutStep {
-    /// The person is asked, under this id.
+    /// The person is asked; the request waits under this handle.
     Ask(String),
-    /// Nobody is signed in any more whom it was about. The browser goes there, if anywhere.
+    /// Nobody is signed in (any more): on to the client, or to our good-bye.
     Done(Option<ReturnAddress>),
 }
 
-/// A request that waits for the person's answer.
+/// A request to sign out that waits for the person.
 #[derive(Clone, Debug)]
 pub struct LogoutRequest {
-    /// Its handle in our pages' addresses: worth nothing in another browser.
-    pub id: String,
-    /// Who asked, if that is known.
-    pub client: Option<Arc<Client>>,
-    /// Where the browser goes afterwards.
-    pub address: Option<ReturnAddress>,
+    /// The client's name, if it said who it is.
+    pub client: Option<String>,
+    /// Where to go afterwards.
+    pub return_address: Option<ReturnAddress>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Stored {
-    client_id: Option<String>,
-    address: Option<ReturnAddress>,
+    client: Option<String>,
+    return_address: Option<ReturnAddress>,
     browser: [u8; 32],
 }
 
-/// Takes a request to sign out (section 2).
-///
-/// # Errors
-/// [`Error::OAuth`] if the request contradicts itself or wants to go where its client has registered nothing: told to the
-/// person, never by a redirect.
+/// Takes a request to sign out. A hint that names a session of this browser is enough; else the person is asked.
 pub async fn request(
     provider: &Provider,
     call: &Call,
@@ -59,105 +52,100 @@ pub async fn request(
     parameters: &Parameters,
 ) -> Result<LogoutStep, Error> {
     parameters.refuse_repeated()?;
-    let hint = read_hint(provider, parameters).await?;
-    let client_id = named_client(parameters, hint.as_ref())?;
-    let client = match &client_id {
-        Some(client_id) => provider.client(client_id).await?,
+    let hint = match parameters.get("id_token_hint") {
         None => None,
+        Some(token) => Some(hint::read(provider, token).await?.ok_or_else(|| {
+            OAuthError::new(
+                ErrorCode::InvalidRequest,
+                "logout.hint",
+                "id_token_hint is not an ID token of this server",
+            )
+        })?),
     };
-    let address = logout::return_address(parameters, client.as_deref())?;
-    if browser.accounts.is_empty() {
-        return Ok(LogoutStep::Done(address));
-    }
-    if let Some(account) = hinted(browser, hint.as_ref()) {
+    let client = client_of(provider, hint.as_ref(), parameters).await?;
+    let return_address = logout::return_address(parameters, client.as_deref())?;
+    let hinted = hint
+        .as_ref()
+        .and_then(|hint| account_of(provider, browser, client.as_deref(), hint))
+        .cloned();
+    if let Some(account) = hinted {
         end(provider, call, browser, &account).await?;
-        return Ok(LogoutStep::Done(address));
+        return Ok(LogoutStep::Done(return_address));
+    }
+    if browser.accounts.is_empty() {
+        return Ok(LogoutStep::Done(return_address));
     }
     let stored = Stored {
-        client_id: client.map(|client| client.client_id.clone()),
-        address,
+        client: client.map(|client| client.name().to_owned()),
+        return_address,
         browser: *browser.key.digest().as_bytes(),
     };
-    let value = serde_json::to_vec(&stored).map_err(|error| Error::Failed(Box::new(error)))?;
     let id = random::token();
-    let expires = call.now.after(LIFETIME);
+    let plain = serde_json::to_vec(&stored).map_err(|error| Error::Failed(Box::new(error)))?;
+    let sealed = provider.master.seal(SEALED_FOR, &plain);
     provider
         .ephemeral
-        .put(Kind::Logout, &id, &value, expires, call.now)
+        .put(Kind::Logout, &id, &sealed, call.now.after(LIFETIME), call.now)
         .await?;
     Ok(LogoutStep::Ask(id))
 }
 
-/// Opens a waiting request in the browser that brought it.
+/// Opens a waiting request in the browser that it came from.
 ///
 /// # Errors
-/// [`Error::NotFound`] if it has ended, never was, or belongs to another browser.
+/// [`Error::NotFound`] if it has ended or belongs to another browser.
 pub async fn load(provider: &Provider, call: &Call, browser: &Browser, id: &str) -> Result<LogoutRequest, Error> {
-    let value = provider
+    let sealed = provider
         .ephemeral
         .get(Kind::Logout, id, call.now)
         .await?
         .ok_or(Error::NotFound)?;
-    let stored: Stored = serde_json::from_slice(&value).map_err(|_| Error::NotFound)?;
-    if !crypto::equal(&stored.browser, browser.key.digest().as_bytes()) {
+    let plain = provider.master.open(SEALED_FOR, &sealed).map_err(|_| Error::NotFound)?;
+    let stored: Stored = serde_json::from_slice(&plain).map_err(|_| Error::NotFound)?;
+    if !crate::crypto::equal(&stored.browser, browser.key.digest().as_bytes()) {
         return Err(Error::NotFound);
     }
-    let client = match &stored.client_id {
-        Some(client_id) => provider.client(client_id).await?,
-        None => None,
-    };
     Ok(LogoutRequest {
-        id: id.to_owned(),
-        client: client.filter(|client| client.disabled_at.is_none()),
-        address: stored.address,
+        client: stored.client,
+        return_address: stored.return_address,
     })
 }
 
-/// The person signs out: everybody in this browser, since the next one at it may be somebody else.
-///
-/// # Errors
-/// [`Error::Unavailable`]: who was signed in still is.
-pub async fn confirm(provider: &Provider, call: &Call, browser: &mut Browser) -> Result<(), Error> {
-    for account in browser.accounts.clone() {
-        end(provider, call, browser, &account).await?;
-    }
-    Ok(())
-}
-
-async fn read_hint(provider: &Provider, parameters: &Parameters) -> Result<Option<Hint>, Error> {
-    let Some(token) = parameters.get("id_token_hint") else {
-        return Ok(None);
-    };
-    match hint::read(provider, token).await? {
-        Some(hint) => Ok(Some(hint)),
-        None => Err(refused(
-            "logout.id_token_hint",
-            "id_token_hint is not an ID token of this server",
-        )
-        .into()),
-    }
-}
-
-/// The client that asks. Section 2: named twice, it has to be the same one.
-fn named_client(parameters: &Parameters, hint: Option<&Hint>) -> Result<Option<String>, OAuthError> {
+/// The client that asks: by its hint, by name, or both, which then have to agree (section 2).
+async fn client_of(
+    provider: &Provider,
+    hint: Option<&Hint>,
+    parameters: &Parameters,
+) -> Result<Option<Arc<Client>>, Error> {
     let named = parameters.get("client_id");
     let hinted = hint.map(|hint| hint.audience.as_str());
-    match (named, hinted) {
-        (Some(named), Some(hinted)) if named != hinted => Err(refused(
-            "logout.client_id",
-            "client_id is not the client that id_token_hint was made for",
-        )),
-        (named, hinted) => Ok(hinted.or(named).map(str::to_owned)),
+    if let (Some(named), Some(hinted)) = (named, hinted)
+        && named != hinted
+    {
+        let error = "client_id is not the one that id_token_hint was made for";
+        return Err(OAuthError::new(ErrorCode::InvalidRequest, "logout.client", error).into());
+    }
+    match named.or(hinted) {
+        Some(client_id) => provider.client(client_id).await,
+        None => Ok(None),
     }
 }
 
-/// The account whose very session the hint was made in.
-fn hinted(browser: &Browser, hint: Option<&Hint>) -> Option<Account> {
-    let session = hint?.session.as_deref()?;
-    let is_hinted = |account: &&Account| account.session.id.to_string() == session;
-    browser.accounts.iter().find(is_hinted).cloned()
-}
-
-const fn refused(rule: &'static str, description: &'static str) -> OAuthError {
-    OAuthError::new(ErrorCode::InvalidRequest, rule, description)
+/// The account of this browser that a hint names: by session, else by subject.
+fn account_of<'a>(
+    provider: &Provider,
+    browser: &'a Browser,
+    client: Option<&Client>,
+    hint: &Hint,
+) -> Option<&'a Account> {
+    let by_session = |account: &&Account| hint.session.as_deref() == Some(account.session.id.to_string().as_str());
+    if let Some(account) = browser.accounts.iter().find(by_session) {
+        return Some(account);
+    }
+    let client = client?;
+    let key = provider.pairwise_key();
+    browser
+        .accounts
+        .iter()
+        .find(|account| subject::of(&account.user, client, &key) == hint.subject)
 }
