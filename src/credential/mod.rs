@@ -1,11 +1,13 @@
 //! What a person proves themselves with. Passwords are hashed with Argon2id (RFC 9106) on threads of their own; what a new
 //! password must look like is judged by a pure function.
 
+mod derived_key;
 mod hash_queue;
 mod password;
 mod password_hash;
 mod password_policy;
 
+pub use derived_key::derive_key;
 pub use password::{Error, Passwords, Verdict};
 pub use password_hash::{Parameters, PasswordHash};
 pub use password_policy::{Policy, Weakness, generate_password, judge};

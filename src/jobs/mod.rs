@@ -1,1 +1,82 @@
+//! Timers: what a server does without being asked.
 
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::clock;
+use crate::flow::operations::outbox::Post;
+use crate::flow::operations::{cleaning, keys, outbox};
+use crate::flow::{Call, Error, Provider};
+
+const MEMORY_EVERY: Duration = Duration::from_millis(500);
+const EVENTS_EVERY: Duration = Duration::from_millis(200);
+const OUTBOX_EVERY: Duration = Duration::from_secs(2);
+const CLEANING_EVERY: Duration = Duration::from_secs(10 * 60);
+const KEYS_EVERY: Duration = Duration::from_secs(10 * 60);
+
+/// The jobs of a server.
+pub struct Running(JoinSet<()>);
+
+impl Running {
+    /// Returns when all have ended, which they do when they are told to stop: what they are at is finished first.
+    pub async fn ended(mut self) {
+        while self.0.join_next().await.is_some() {}
+    }
+}
+
+/// Starts every job.
+pub fn start(provider: &Provider, post: Post, stop: &watch::Receiver<bool>) -> Running {
+    let mut jobs = JoinSet::new();
+    let of = |name, every| Job {
+        name,
+        every,
+        provider: provider.clone(),
+        stop: stop.clone(),
+    };
+    jobs.spawn(of("memory", MEMORY_EVERY).run(|provider| async move { provider.refresh_memory().await }));
+    jobs.spawn(of("events", EVENTS_EVERY).run(|provider| async move { provider.write_noted_events().await }));
+    jobs.spawn(of("outbox", OUTBOX_EVERY).run(move |provider| {
+        let post = post.clone();
+        async move {
+            let call = Call::system(&provider.clock);
+            outbox::send_due(&provider, &call, &post).await.map(drop)
+        }
+    }));
+    jobs.spawn(of("cleaning", CLEANING_EVERY).run(|provider| async move {
+        let call = Call::system(&provider.clock);
+        cleaning::sweep(&provider, &call).await.map(drop)
+    }));
+    jobs.spawn(of("keys", KEYS_EVERY).run(|provider| async move {
+        let call = Call::system(&provider.clock);
+        keys::step(&provider, &call).await.map(drop)
+    }));
+    Running(jobs)
+}
+
+struct Job {
+    name: &'static str,
+    every: Duration,
+    provider: Provider,
+    stop: watch::Receiver<bool>,
+}
+
+impl Job {
+    /// Does it again and again. A failure is told and tried again at the next turn.
+    async fn run<F>(mut self, act: impl Fn(Provider) -> F)
+    where
+        F: Future<Output = Result<(), Error>>,
+    {
+        loop {
+            tokio::select! {
+                _ = self.stop.wait_for(|stop| *stop) => return,
+                () = clock::sleep(self.every) => (),
+            }
+            if let Err(error) = act(self.provider.clone()).await {
+                tracing::warn!(job = self.name, %error, "a job failed; it is tried again");
+            }
+        }
+    }
+}

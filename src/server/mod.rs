@@ -1,1 +1,16 @@
+//! The server: the only room that names concrete backends. It puts the parts together, listens, and ends in good order.
 
+mod application;
+mod control;
+mod error;
+mod listener;
+mod lock;
+mod master_key;
+mod tls;
+mod wiring;
+
+pub use application::{Application, Options, REDIS_PREFIX};
+pub use control::{Answer, Commands, Request, ask};
+pub use error::Error;
+pub use lock::Lock;
+pub use wiring::{Parts, is_embedded, open, provide};

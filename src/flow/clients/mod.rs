@@ -11,7 +11,7 @@ pub mod registration;
 pub mod registration_management;
 pub mod secret;
 mod sector_document;
-mod validation;
+pub(in crate::flow) mod validation;
 
 pub use authority::Authority;
 pub use change::{Changed, ClientChange, change};

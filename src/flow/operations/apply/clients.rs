@@ -1,0 +1,384 @@
+//! The section `clients`: the fields of RFC 7591, and beside them what only the operator decides.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::difference::{Action, Change, FieldChange};
+use super::reader::{Mistakes, Reader};
+use super::sealing::Opener;
+use super::{Act, Planned};
+use crate::flow::clients::{self, Authority, ClientChange, Given, NewClient, SECRET_PURPOSE, Strength};
+use crate::flow::operations::inventory;
+use crate::flow::{Call, Error, Provider};
+use crate::model::{Client, ClientMetadata, ClientPolicy, ClientSecret, Digest, Id, Secret, Timestamp};
+
+pub(super) const SECTION: &str = "clients";
+
+/// The members of [`ClientMetadata`].
+pub const METADATA: &[&str] = &[
+    "redirect_uris",
+    "response_types",
+    "grant_types",
+    "application_type",
+    "contacts",
+    "client_name",
+    "logo_uri",
+    "client_uri",
+    "policy_uri",
+    "tos_uri",
+    "jwks_uri",
+    "jwks",
+    "sector_identifier_uri",
+    "subject_type",
+    "id_token_signed_response_alg",
+    "userinfo_signed_response_alg",
+    "token_endpoint_auth_method",
+    "token_endpoint_auth_signing_alg",
+    "default_max_age",
+    "require_auth_time",
+    "default_acr_values",
+    "initiate_login_uri",
+    "post_logout_redirect_uris",
+    "scope",
+    "allowed_cors_origins",
+    "software_id",
+    "software_version",
+];
+
+/// The members of [`ClientPolicy`].
+pub const POLICY: &[&str] = &[
+    "require_pkce",
+    "consent",
+    "access_token_format",
+    "response_modes",
+    "serves",
+    "resources",
+];
+
+/// An entry.
+pub(super) struct Entry {
+    pub(super) pointer: String,
+    pub(super) client_id: String,
+    metadata: Map<String, Value>,
+    policy: Map<String, Value>,
+    secret: Option<Secret>,
+    stored_secrets: Option<Vec<StoredSecret>>,
+    accept_weak: bool,
+    disabled: Option<bool>,
+}
+
+/// A secret as `export --with-secrets` writes it, sealed: what is compared with, and the secret itself where it is needed.
+#[derive(Clone, Serialize, Deserialize)]
+struct StoredSecret {
+    digest: String,
+    secret: Option<String>,
+    created_at: String,
+    expires_at: Option<String>,
+}
+
+impl Entry {
+    pub(super) fn read(mut reader: Reader<'_>, opener: &Opener, mistakes: &mut Mistakes) -> Option<Self> {
+        let client_id = reader.required("client_id", mistakes);
+        let metadata = reader.patch(METADATA);
+        let policy = reader.patch(POLICY);
+        overlay::<ClientMetadata>(&ClientMetadata::default(), &metadata, &reader, mistakes);
+        overlay::<ClientPolicy>(&ClientPolicy::default(), &policy, &reader, mistakes);
+        let secret = reader.secret("client_secret", mistakes);
+        let accept_weak = reader.flag("accept_weak", mistakes).unwrap_or(false);
+        let disabled = reader.flag("disabled", mistakes);
+        let stored_secrets = reader.value("client_secrets").and_then(|value| {
+            let sealed = value.as_array()?;
+            let opened = sealed.iter().filter_map(|one| opener.open(one, &reader, "client_secrets", mistakes));
+            Some(opened.collect::<Vec<_>>())
+        });
+        let stored_secrets = stored_secrets.map(|secrets| {
+            let read = |secret: &Secret| serde_json::from_str(secret.expose()).ok();
+            secrets.iter().filter_map(read).collect()
+        });
+        let pointer = reader.pointer.clone();
+        reader.finish(mistakes);
+        Some(Self {
+            pointer,
+            client_id: client_id?,
+            metadata,
+            policy,
+            secret,
+            stored_secrets,
+            accept_weak,
+            disabled,
+        })
+    }
+}
+
+/// Lays a patch over a value, member by member; `null` takes a member back to its default.
+fn overlay<T: Serialize + for<'de> Deserialize<'de>>(
+    base: &T,
+    patch: &Map<String, Value>,
+    reader: &Reader<'_>,
+    mistakes: &mut Mistakes,
+) {
+    for (name, value) in patch {
+        let mut one = Map::new();
+        one.insert(name.clone(), value.clone());
+        if let Err(error) = laid_over(base, &one) {
+            mistakes.add(&reader.at(name), "invalid", format!("{name}: {error}"));
+        }
+    }
+}
+
+fn laid_over<T: Serialize + for<'de> Deserialize<'de>>(base: &T, patch: &Map<String, Value>) -> Result<T, serde_json::Error> {
+    let mut members = match serde_json::to_value(base)? {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    };
+    for (name, value) in patch {
+        match value {
+            Value::Null => drop(members.remove(name)),
+            value => drop(members.insert(name.clone(), value.clone())),
+        }
+    }
+    serde_json::from_value(Value::Object(members))
+}
+
+/// A client as the file has it, without secrets.
+pub(in crate::flow::operations) fn to_json(client: &Client) -> Result<Map<String, Value>, Error> {
+    let mut entry = members(&client.metadata)?;
+    entry.extend(members(&client.policy)?);
+    entry.insert("client_id".to_owned(), client.client_id.clone().into());
+    entry.insert("disabled".to_owned(), client.disabled_at.is_some().into());
+    Ok(entry)
+}
+
+/// The client's secrets as the file has them, to be sealed.
+pub(in crate::flow::operations) fn stored_secrets(provider: &Provider, client: &Client) -> Result<Vec<String>, Error> {
+    let mut secrets = Vec::new();
+    for secret in &client.secrets {
+        let clear = match &secret.sealed {
+            None => None,
+            Some(sealed) => {
+                let plain = provider
+                    .master
+                    .open(SECRET_PURPOSE, sealed)
+                    .map_err(|error| Error::Failed(Box::new(error)))?;
+                String::from_utf8(plain.to_vec()).ok()
+            }
+        };
+        let stored = StoredSecret {
+            digest: URL_SAFE_NO_PAD.encode(secret.digest.as_bytes()),
+            secret: clear,
+            created_at: secret.created_at.rfc3339(),
+            expires_at: secret.expires_at.map(Timestamp::rfc3339),
+        };
+        secrets.push(serde_json::to_string(&stored).map_err(|error| Error::Failed(Box::new(error)))?);
+    }
+    Ok(secrets)
+}
+
+fn members<T: Serialize>(value: &T) -> Result<Map<String, Value>, Error> {
+    match serde_json::to_value(value) {
+        Ok(Value::Object(members)) => Ok(members),
+        Ok(_) => Ok(Map::new()),
+        Err(error) => Err(Error::Failed(Box::new(error))),
+    }
+}
+
+/// What is done with a client.
+pub(super) struct ClientAct {
+    existing: Option<Id<Client>>,
+    client_id: String,
+    version: i64,
+    fields_change: bool,
+    metadata: ClientMetadata,
+    policy: ClientPolicy,
+    secret: Option<Given>,
+    stored_secrets: Option<Vec<StoredSecret>>,
+    disable: Option<bool>,
+}
+
+pub(super) async fn plan(provider: &Provider, call: &Call, entries: &[Entry]) -> Result<Vec<Planned>, Error> {
+    let mut planned = Vec::new();
+    for entry in entries {
+        let before = match inventory::client(provider, &entry.client_id).await {
+            Ok(client) => Some(client),
+            Err(Error::NotFound) => None,
+            Err(error) => return Err(error),
+        };
+        planned.extend(plan_one(provider, call, entry, before)?);
+    }
+    Ok(planned)
+}
+
+fn plan_one(provider: &Provider, call: &Call, entry: &Entry, before: Option<Client>) -> Result<Option<Planned>, Error> {
+    let failed = |error: serde_json::Error| Error::Failed(Box::new(error));
+    let old = before.as_ref();
+    let old_metadata = old.map(|client| client.metadata.clone()).unwrap_or_default();
+    let old_policy = old.map(|client| client.policy.clone()).unwrap_or_default();
+    let metadata = laid_over(&old_metadata, &entry.metadata).map_err(failed)?;
+    let policy = laid_over(&old_policy, &entry.policy).map_err(failed)?;
+    clients::validation::validate(&metadata, &policy).map_err(|error| super::below(error, &entry.pointer))?;
+    let shown_before = match old {
+        Some(client) => to_json(client)?,
+        None => Map::new(),
+    };
+    let mut shown_after = members(&metadata)?;
+    shown_after.extend(members(&policy)?);
+    shown_after.insert("client_id".to_owned(), entry.client_id.clone().into());
+    let was_disabled = old.is_some_and(|client| client.disabled_at.is_some());
+    let disabled = entry.disabled.unwrap_or(was_disabled);
+    shown_after.insert("disabled".to_owned(), disabled.into());
+    let mut fields = FieldChange::between(&shown_before, &shown_after);
+    let fields_change = fields.iter().any(|change| change.field != "disabled");
+    let secret = entry.secret.clone().filter(|secret| !holds(old, secret, call.now)).map(|secret| Given {
+        secret,
+        strength: if entry.accept_weak { Strength::Waived } else { Strength::Demanded },
+    });
+    let stored_secrets = entry
+        .stored_secrets
+        .clone()
+        .filter(|secrets| !is_same(provider, old, secrets));
+    if secret.is_some() || stored_secrets.is_some() {
+        fields.push(FieldChange::secret("client_secret"));
+    }
+    if fields.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Planned {
+        pointer: entry.pointer.clone(),
+        change: Change {
+            section: SECTION,
+            name: entry.client_id.clone(),
+            action: if old.is_some() { Action::Change } else { Action::Create },
+            fields,
+        },
+        act: Act::Client(Box::new(ClientAct {
+            existing: old.map(|client| client.id),
+            client_id: entry.client_id.clone(),
+            version: old.map_or(1, |client| client.version),
+            fields_change,
+            metadata,
+            policy,
+            secret,
+            stored_secrets,
+            disable: (disabled != was_disabled).then_some(disabled),
+        })),
+    }))
+}
+
+/// Whether a secret is one of the client's that still counts.
+fn holds(client: Option<&Client>, secret: &Secret, now: Timestamp) -> bool {
+    let digest = secret.digest();
+    client.is_some_and(|client| {
+        client
+            .secrets
+            .iter()
+            .any(|known| known.digest.matches(&digest) && known.expires_at.is_none_or(|end| now < end))
+    })
+}
+
+fn is_same(provider: &Provider, client: Option<&Client>, wanted: &[StoredSecret]) -> bool {
+    let Some(client) = client else {
+        return wanted.is_empty();
+    };
+    let key = |secret: &StoredSecret| (secret.digest.clone(), secret.expires_at.clone());
+    let known = stored_secrets(provider, client).unwrap_or_default();
+    let mut known: Vec<_> = known
+        .iter()
+        .filter_map(|text| serde_json::from_str::<StoredSecret>(text).ok())
+        .map(|secret| key(&secret))
+        .collect();
+    let mut wanted: Vec<_> = wanted.iter().map(key).collect();
+    known.sort();
+    wanted.sort();
+    known == wanted
+}
+
+pub(super) async fn put(provider: &Provider, call: &Call, act: ClientAct) -> Result<(), Error> {
+    let authority = Authority::Operator;
+    let id = match act.existing {
+        None => create(provider, call, &act).await?,
+        Some(id) => {
+            if act.fields_change {
+                let change = ClientChange {
+                    metadata: Some(act.metadata),
+                    policy: Some(act.policy),
+                    expected_version: Some(act.version),
+                    authority: authority.clone(),
+                };
+                clients::change(provider, call, id, change).await?;
+            }
+            if act.secret.is_some() {
+                clients::rotate_secret(provider, call, &authority, id, act.secret).await?;
+            }
+            id
+        }
+    };
+    if let Some(secrets) = act.stored_secrets {
+        install(provider, call, id, &secrets).await?;
+    }
+    match act.disable {
+        Some(true) => drop(clients::disable(provider, call, id).await?),
+        Some(false) => drop(clients::enable(provider, call, &authority, id).await?),
+        None => (),
+    }
+    Ok(())
+}
+
+async fn create(provider: &Provider, call: &Call, act: &ClientAct) -> Result<Id<Client>, Error> {
+    let needs = act.metadata.token_endpoint_auth_method.uses_secret();
+    if needs && act.secret.is_none() && act.stored_secrets.is_none() {
+        let detail = "a new client that authenticates by secret needs one here: it can't be told otherwise";
+        return Err(Error::field("/client_secret", "required", detail));
+    }
+    let new = NewClient {
+        metadata: act.metadata.clone(),
+        policy: act.policy.clone(),
+        client_id: Some(act.client_id.clone()),
+        secret: act.secret.clone(),
+        authority: Authority::Operator,
+    };
+    let id = clients::create(provider, call, new).await?.client.id;
+    let mut tx = provider.store.write().await?;
+    tx.mark_client_applied(id).await?;
+    tx.commit().await?;
+    Ok(id)
+}
+
+/// Puts exported secrets in place of what is there.
+async fn install(provider: &Provider, call: &Call, id: Id<Client>, secrets: &[StoredSecret]) -> Result<(), Error> {
+    let mut rows = Vec::new();
+    for secret in secrets {
+        let unreadable = || Error::field("/client_secrets", "invalid", "this is no exported secret");
+        let digest = URL_SAFE_NO_PAD.decode(&secret.digest).map_err(|_| unreadable())?;
+        let expires_at = match &secret.expires_at {
+            None => None,
+            Some(text) => Some(Timestamp::parse(text).ok_or_else(unreadable)?),
+        };
+        rows.push(ClientSecret {
+            id: Id::new(call.now),
+            digest: Digest::from_bytes(&digest).ok_or_else(unreadable)?,
+            sealed: secret
+                .secret
+                .as_ref()
+                .map(|clear| provider.master.seal(SECRET_PURPOSE, clear.as_bytes())),
+            created_at: Timestamp::parse(&secret.created_at).ok_or_else(unreadable)?,
+            expires_at,
+        });
+    }
+    let mut tx = provider.store.write().await?;
+    tx.delete_client_secrets(id).await?;
+    for row in &rows {
+        tx.add_client_secret(id, row).await?;
+    }
+    tx.add_event(
+        &call
+            .event(crate::model::EventKind::ClientSecretRotated)
+            .client(id)
+            .because("moved in"),
+    )
+    .await?;
+    tx.raise_client_generation().await?;
+    tx.commit().await?;
+    provider.refresh_memory().await
+}

@@ -1,0 +1,155 @@
+//! The section `groups`.
+
+use serde_json::{Map, Value, json};
+
+use super::difference::{Action, Change, FieldChange};
+use super::reader::{Mistakes, Reader};
+use super::{Act, Planned};
+use crate::flow::people::{self, ChangeSource, GroupChange, NewGroup};
+use crate::flow::{Call, Error, Provider};
+use crate::model::user::comparison_key;
+use crate::model::{Group, Id};
+
+pub(super) const SECTION: &str = "groups";
+
+/// An entry.
+#[derive(Clone)]
+pub(super) struct Entry {
+    pub(super) pointer: String,
+    pub(super) name: String,
+    external_id: Option<Option<String>>,
+    description: Option<Option<String>>,
+    permissions: Option<Vec<String>>,
+}
+
+impl Entry {
+    pub(super) fn read(mut reader: Reader<'_>, mistakes: &mut Mistakes) -> Option<Self> {
+        let name = reader.required("name", mistakes);
+        let external_id = reader.has("external_id").then(|| reader.text("external_id", mistakes));
+        let description = reader.has("description").then(|| reader.text("description", mistakes));
+        let permissions = reader.texts("permissions", mistakes).map(|mut permissions| {
+            permissions.sort_unstable();
+            permissions.dedup();
+            permissions
+        });
+        let pointer = reader.pointer.clone();
+        reader.finish(mistakes);
+        Some(Self {
+            pointer,
+            name: name?,
+            external_id,
+            description,
+            permissions,
+        })
+    }
+
+    /// What names are compared by.
+    pub(super) fn key(&self) -> String {
+        comparison_key(&self.name)
+    }
+}
+
+/// A group as the file has it.
+pub(in crate::flow::operations) fn to_json(group: &Group) -> Map<String, Value> {
+    let mut permissions = group.permissions.clone();
+    permissions.sort_unstable();
+    shown(&group.name, group.external_id.as_deref(), group.description.as_deref(), &permissions)
+}
+
+fn shown(name: &str, external_id: Option<&str>, description: Option<&str>, permissions: &[String]) -> Map<String, Value> {
+    let mut entry = Map::new();
+    entry.insert("name".to_owned(), name.into());
+    if let Some(external_id) = external_id {
+        entry.insert("external_id".to_owned(), external_id.into());
+    }
+    if let Some(description) = description {
+        entry.insert("description".to_owned(), description.into());
+    }
+    entry.insert("permissions".to_owned(), json!(permissions));
+    entry
+}
+
+/// What is done with a group.
+pub(super) enum GroupAct {
+    Create(NewGroup),
+    Change(Id<Group>, i64, GroupChange),
+    Remove(Id<Group>),
+}
+
+pub(super) async fn plan(provider: &Provider, entries: &[Entry]) -> Result<Vec<Planned>, Error> {
+    let mut planned = Vec::new();
+    for entry in entries {
+        let before = people::find_group_by_name(provider, &entry.name).await?;
+        let old = before.as_ref();
+        let external_id = entry
+            .external_id
+            .clone()
+            .unwrap_or_else(|| old.and_then(|group| group.external_id.clone()));
+        let description = entry
+            .description
+            .clone()
+            .unwrap_or_else(|| old.and_then(|group| group.description.clone()));
+        let mut permissions = entry
+            .permissions
+            .clone()
+            .unwrap_or_else(|| old.map(|group| group.permissions.clone()).unwrap_or_default());
+        permissions.sort_unstable();
+        let after = shown(&entry.name, external_id.as_deref(), description.as_deref(), &permissions);
+        let fields = FieldChange::between(&old.map(to_json).unwrap_or_default(), &after);
+        if fields.is_empty() {
+            continue;
+        }
+        let (action, act) = match old {
+            None => (
+                Action::Create,
+                GroupAct::Create(NewGroup {
+                    name: entry.name.clone(),
+                    external_id,
+                    description,
+                    permissions,
+                }),
+            ),
+            Some(group) => (
+                Action::Change,
+                GroupAct::Change(
+                    group.id,
+                    group.version,
+                    GroupChange {
+                        name: Some(entry.name.clone()),
+                        external_id: Some(external_id),
+                        description: Some(description),
+                        permissions: Some(permissions),
+                    },
+                ),
+            ),
+        };
+        planned.push(Planned {
+            pointer: entry.pointer.clone(),
+            change: Change {
+                section: SECTION,
+                name: entry.name.clone(),
+                action,
+                fields,
+            },
+            act: Act::Group(act),
+        });
+    }
+    Ok(planned)
+}
+
+pub(super) async fn put(provider: &Provider, call: &Call, act: GroupAct) -> Result<(), Error> {
+    let source = &ChangeSource::Apply;
+    match act {
+        GroupAct::Create(new) => {
+            let group = people::create_group(provider, call, source, new).await?;
+            let mut tx = provider.store.write().await?;
+            tx.mark_group_applied(group.id).await?;
+            Ok(tx.commit().await?)
+        }
+        GroupAct::Change(id, version, change) => {
+            drop(people::change_group(provider, call, source, id, Some(version), change).await?);
+            Ok(())
+        }
+        GroupAct::Remove(id) => people::delete_group(provider, call, source, id, None).await,
+    }
+}

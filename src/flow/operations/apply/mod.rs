@@ -1,0 +1,162 @@
+//! `apply`: brings settings, resources, groups, clients and users to what a file says. A difference is computed first, so
+//! that a file with a mistake in it changes nothing; then each thing is changed by the same flow that the administration API
+//! uses. A file that was applied once changes nothing the second time, and one that was interrupted goes on where it stopped.
+
+pub mod clients;
+mod difference;
+mod document;
+pub(super) mod groups;
+mod prune;
+mod reader;
+pub(super) mod resources;
+pub(super) mod sealing;
+pub mod users;
+
+pub use difference::{Action, Change, Difference, FieldChange};
+pub use document::Document;
+
+use super::settings::{self, ChangedBy};
+use crate::flow::{Call, Error, FieldError, Provider, people};
+use crate::model::user::comparison_key;
+use crate::model::{Client, Id, Resource};
+
+/// Whether users may be removed; naming the section in the file is not enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PruneUsers {
+    /// They may.
+    Yes,
+    /// They may not.
+    No,
+}
+
+/// Something to do, with what is told of it.
+struct Planned {
+    pointer: String,
+    change: Change,
+    act: Act,
+}
+
+enum Act {
+    Resource(Resource, Action),
+    Group(groups::GroupAct),
+    Client(Box<clients::ClientAct>),
+    RemoveClient(Id<Client>),
+    User(users::UserAct),
+}
+
+/// What a file would change.
+///
+/// # Errors
+/// [`Error::Invalid`] with what is wrong.
+pub async fn difference(
+    provider: &Provider,
+    call: &Call,
+    document: &Document,
+    prune: PruneUsers,
+) -> Result<Difference, Error> {
+    let mut changes = settings_changes(provider, document).await?;
+    let planned = plan(provider, call, document, prune).await?;
+    changes.extend(planned.into_iter().map(|planned| planned.change));
+    Ok(Difference { changes })
+}
+
+/// Does what a file says. Gives what was changed.
+///
+/// # Errors
+/// [`Error::Invalid`] with what is wrong: found before the first change where the file alone or its difference shows it.
+pub async fn apply(
+    provider: &Provider,
+    call: &Call,
+    document: &Document,
+    prune: PruneUsers,
+) -> Result<Difference, Error> {
+    let mut changes = settings_changes(provider, document).await?;
+    let planned = plan(provider, call, document, prune).await?;
+    if !changes.is_empty() {
+        settings::change(provider, call, &document.settings, ChangedBy::Apply).await?;
+    }
+    for Planned { pointer, change, act } in planned {
+        let done = match act {
+            Act::Resource(resource, action) => resources::put(provider, call, &resource, action).await,
+            Act::Group(act) => groups::put(provider, call, act).await,
+            Act::Client(act) => clients::put(provider, call, *act).await,
+            Act::RemoveClient(id) => crate::flow::clients::delete(provider, call, id).await,
+            Act::User(act) => users::put(provider, call, act).await,
+        };
+        done.map_err(|error| below(error, &pointer))?;
+        changes.push(change);
+    }
+    Ok(Difference { changes })
+}
+
+async fn plan(
+    provider: &Provider,
+    call: &Call,
+    document: &Document,
+    prune: PruneUsers,
+) -> Result<Vec<Planned>, Error> {
+    must_know_groups(provider, document).await?;
+    let mut planned = resources::plan(provider, call, &document.resources).await?;
+    planned.extend(groups::plan(provider, &document.groups).await?);
+    planned.extend(clients::plan(provider, call, &document.clients).await?);
+    planned.extend(users::plan(provider, &document.users).await?);
+    planned.extend(prune::plan(provider, document, prune).await?);
+    Ok(planned)
+}
+
+async fn settings_changes(provider: &Provider, document: &Document) -> Result<Vec<Change>, Error> {
+    let changes = settings::difference(provider, &document.settings)
+        .await
+        .map_err(|error| below(error, "/settings"))?;
+    Ok(changes
+        .into_iter()
+        .map(|change| Change {
+            section: "settings",
+            name: change.key.clone(),
+            action: Action::Change,
+            fields: vec![FieldChange {
+                field: "value".to_owned(),
+                before: change.before,
+                after: change.after,
+            }],
+        })
+        .collect())
+}
+
+/// A group that users are put into is there, or in the file.
+async fn must_know_groups(provider: &Provider, document: &Document) -> Result<(), Error> {
+    let mut known: std::collections::BTreeSet<String> = document.groups.iter().map(groups::Entry::key).collect();
+    let mut unknown = Vec::new();
+    for (pointer, name) in document.users.iter().flat_map(users::Entry::named_groups) {
+        let key = comparison_key(name);
+        if known.contains(&key) {
+            continue;
+        }
+        if people::find_group_by_name(provider, name).await?.is_some() {
+            known.insert(key);
+            continue;
+        }
+        unknown.push(FieldError {
+            pointer,
+            code: "unknown",
+            detail: format!("there is no group {name}, neither here nor in the file"),
+        });
+    }
+    if unknown.is_empty() { Ok(()) } else { Err(Error::Invalid(unknown)) }
+}
+
+/// The same refusal with pointers into the file.
+fn below(error: Error, pointer: &str) -> Error {
+    match error {
+        Error::Invalid(errors) => Error::Invalid(
+            errors
+                .into_iter()
+                .map(|field| FieldError {
+                    pointer: format!("{pointer}{}", field.pointer),
+                    ..field
+                })
+                .collect(),
+        ),
+        other => other,
+    }
+}

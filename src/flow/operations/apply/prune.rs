@@ -1,0 +1,80 @@
+//! `prune`: removes what an earlier file made and this one does not name any more. What came by another way stays.
+
+use super::difference::{Action, Change};
+use super::document::{Document, Section};
+use super::groups::GroupAct;
+use super::users::UserAct;
+use super::{Act, Planned, PruneUsers, clients, groups, resources, users};
+use crate::flow::operations::inventory;
+use crate::flow::people::{self, UserKey};
+use crate::flow::{Error, Provider};
+use crate::model::user::comparison_key;
+
+/// What is removed, users first, so that nothing is left that refers to something gone.
+pub(super) async fn plan(provider: &Provider, document: &Document, prune: PruneUsers) -> Result<Vec<Planned>, Error> {
+    let mut planned = Vec::new();
+    let pruned = |section| document.prune.contains(&section);
+    if pruned(Section::Users) {
+        if prune == PruneUsers::No {
+            let detail = "removing users also needs --prune-users";
+            return Err(Error::field("/prune", "prune_users", detail));
+        }
+        planned.extend(plan_users(provider, document).await?);
+    }
+    if pruned(Section::Clients) {
+        for client_id in provider.store.read().await?.list_applied_clients().await? {
+            if !document.clients.iter().any(|entry| entry.client_id == client_id) {
+                let client = inventory::client(provider, &client_id).await?;
+                planned.push(removal(clients::SECTION, client_id, Act::RemoveClient(client.id)));
+            }
+        }
+    }
+    if pruned(Section::Groups) {
+        for name in provider.store.read().await?.list_applied_groups().await? {
+            let key = comparison_key(&name);
+            if !document.groups.iter().any(|entry| entry.key() == key)
+                && let Some(group) = people::find_group_by_name(provider, &name).await?
+            {
+                planned.push(removal(groups::SECTION, name, Act::Group(GroupAct::Remove(group.id))));
+            }
+        }
+    }
+    if pruned(Section::Resources) {
+        let applied = provider.store.read().await?.list_applied_resources().await?;
+        for resource in inventory::resources(provider).await? {
+            let named = document.resources.iter().any(|entry| entry.identifier == resource.identifier);
+            if !named && applied.contains(&resource.identifier) {
+                let name = resource.identifier.clone();
+                planned.push(removal(resources::SECTION, name, Act::Resource(resource, Action::Remove)));
+            }
+        }
+    }
+    Ok(planned)
+}
+
+async fn plan_users(provider: &Provider, document: &Document) -> Result<Vec<Planned>, Error> {
+    let mut planned = Vec::new();
+    for username in provider.store.read().await?.list_applied_users().await? {
+        let key = comparison_key(&username);
+        if document.users.iter().any(|entry| entry.key() == key) {
+            continue;
+        }
+        if let Some(user) = people::find_user(provider, &UserKey::Username(username.clone())).await? {
+            planned.push(removal(users::SECTION, username, Act::User(UserAct::Remove(user.id))));
+        }
+    }
+    Ok(planned)
+}
+
+fn removal(section: &'static str, name: String, act: Act) -> Planned {
+    Planned {
+        pointer: String::new(),
+        change: Change {
+            section,
+            name,
+            action: Action::Remove,
+            fields: Vec::new(),
+        },
+        act,
+    }
+}

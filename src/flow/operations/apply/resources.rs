@@ -1,0 +1,146 @@
+//! The section `resources`.
+
+use serde_json::{Map, Value, json};
+use url::Url;
+
+use super::difference::{Action, Change, FieldChange};
+use super::reader::{Mistakes, Reader};
+use super::{Act, Planned};
+use crate::flow::operations::inventory;
+use crate::flow::{Call, Error, Provider};
+use crate::model::{AccessTokenFormat, EventKind, Fact, Id, Resource, Scopes};
+
+pub(super) const SECTION: &str = "resources";
+
+/// An entry.
+pub(super) struct Entry {
+    pub(super) pointer: String,
+    pub(super) identifier: String,
+    name: Option<Option<String>>,
+    scopes: Option<Scopes>,
+    access_token_format: Option<Option<AccessTokenFormat>>,
+}
+
+impl Entry {
+    pub(super) fn read(mut reader: Reader<'_>, mistakes: &mut Mistakes) -> Option<Self> {
+        let identifier = reader.required("identifier", mistakes);
+        // RFC 8707 section 2: an absolute URI without a fragment
+        let absolute = |text: &String| Url::parse(text).is_ok_and(|url| url.fragment().is_none());
+        if identifier.as_ref().is_some_and(|identifier| !absolute(identifier)) {
+            mistakes.add(&reader.at("identifier"), "invalid", "expected an absolute URI without a fragment");
+        }
+        let name = reader.has("name").then(|| reader.text("name", mistakes));
+        let mut scopes = None;
+        if let Some(tokens) = reader.texts("scopes", mistakes) {
+            match Scopes::parse(&tokens.join(" ")) {
+                Ok(read) if tokens.iter().all(|token| !token.contains(' ')) => scopes = Some(read),
+                _ => mistakes.add(&reader.at("scopes"), "invalid", "expected scopes (RFC 6749 section 3.3)"),
+            }
+        }
+        let format = reader.has("access_token_format").then(|| {
+            let text = reader.text("access_token_format", mistakes)?;
+            let read = text.parse().ok();
+            if read.is_none() {
+                mistakes.add(&reader.at("access_token_format"), "invalid", "expected jwt or opaque");
+            }
+            read
+        });
+        let pointer = reader.pointer.clone();
+        reader.finish(mistakes);
+        Some(Self {
+            pointer,
+            identifier: identifier?,
+            name,
+            scopes,
+            access_token_format: format,
+        })
+    }
+}
+
+/// A resource as the file has it.
+pub(in crate::flow::operations) fn to_json(resource: &Resource) -> Map<String, Value> {
+    let mut entry = Map::new();
+    entry.insert("identifier".to_owned(), resource.identifier.clone().into());
+    if let Some(name) = &resource.name {
+        entry.insert("name".to_owned(), name.clone().into());
+    }
+    entry.insert("scopes".to_owned(), json!(resource.scopes.iter().collect::<Vec<_>>()));
+    if let Some(format) = resource.access_token_format {
+        entry.insert("access_token_format".to_owned(), format.as_str().into());
+    }
+    entry
+}
+
+pub(super) async fn plan(provider: &Provider, call: &Call, entries: &[Entry]) -> Result<Vec<Planned>, Error> {
+    let there = inventory::resources(provider).await?;
+    let mut planned = Vec::new();
+    for entry in entries {
+        let before = there.iter().find(|resource| resource.identifier == entry.identifier);
+        let mut after = before.cloned().unwrap_or_else(|| Resource {
+            id: Id::new(call.now),
+            identifier: entry.identifier.clone(),
+            name: None,
+            scopes: Scopes::default(),
+            access_token_format: None,
+            version: 1,
+            created_at: call.now,
+            updated_at: call.now,
+        });
+        if let Some(name) = &entry.name {
+            after.name.clone_from(name);
+        }
+        if let Some(scopes) = &entry.scopes {
+            after.scopes = scopes.clone();
+        }
+        if let Some(format) = entry.access_token_format {
+            after.access_token_format = format;
+        }
+        after.updated_at = call.now;
+        let fields = FieldChange::between(&before.map(to_json).unwrap_or_default(), &to_json(&after));
+        if fields.is_empty() {
+            continue;
+        }
+        let action = if before.is_some() { Action::Change } else { Action::Create };
+        planned.push(Planned {
+            pointer: entry.pointer.clone(),
+            change: Change {
+                section: SECTION,
+                name: entry.identifier.clone(),
+                action,
+                fields,
+            },
+            act: Act::Resource(after, action),
+        });
+    }
+    Ok(planned)
+}
+
+pub(super) async fn put(provider: &Provider, call: &Call, resource: &Resource, action: Action) -> Result<(), Error> {
+    let mut tx = provider.store.write().await?;
+    tx.raise_resource_generation().await?;
+    let word = match action {
+        Action::Create => {
+            tx.add_resource(resource).await?;
+            tx.mark_resource_applied(resource.id).await?;
+            "created"
+        }
+        Action::Change => {
+            if !tx.change_resource(resource).await? {
+                tx.abandon().await?;
+                return Err(Error::Stale);
+            }
+            "changed"
+        }
+        Action::Remove => {
+            tx.delete_resource(resource.id).await?;
+            "deleted"
+        }
+    };
+    let event = call
+        .event(EventKind::ResourceChanged)
+        .fact("resource", Fact::Id(resource.id.uuid()))
+        .fact("action", Fact::Word(word));
+    tx.add_event(&event).await?;
+    tx.commit().await?;
+    provider.refresh_memory().await
+}

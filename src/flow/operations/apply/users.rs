@@ -1,0 +1,335 @@
+//! The section `users`: the standard claims, groups, and for moving in a password's hash.
+
+use serde_json::{Map, Value, json};
+
+use super::difference::{Action, Change, FieldChange};
+use super::reader::{Mistakes, Reader};
+use super::sealing::Opener;
+use super::{Act, Planned};
+use crate::flow::operations::inventory::{self, Membership};
+use crate::flow::people::{
+    self, ChangeSource, NewPassword, NewUser, UserChange, UserKey, WeakPasswords, Welcome,
+};
+use crate::flow::{Call, Error, Provider};
+use crate::model::user::comparison_key;
+use crate::model::{Id, PasswordHash, Profile, Secret, User, UserStatus};
+
+pub(super) const SECTION: &str = "users";
+
+/// The members of [`Profile`].
+pub const PROFILE: &[&str] = &[
+    "name",
+    "given_name",
+    "family_name",
+    "middle_name",
+    "nickname",
+    "profile",
+    "picture",
+    "website",
+    "email",
+    "email_verified",
+    "gender",
+    "birthdate",
+    "zoneinfo",
+    "locale",
+    "phone_number",
+    "phone_number_verified",
+    "address",
+];
+
+/// An entry.
+pub(super) struct Entry {
+    pub(super) pointer: String,
+    pub(super) username: String,
+    subject: Option<String>,
+    profile: Map<String, Value>,
+    status: Option<UserStatus>,
+    groups: Option<Vec<String>>,
+    primary_group: Option<String>,
+    password: Option<Secret>,
+    password_hash: Option<Secret>,
+    accept_weak: bool,
+}
+
+impl Entry {
+    pub(super) fn read(mut reader: Reader<'_>, opener: &Opener, mistakes: &mut Mistakes) -> Option<Self> {
+        let username = reader.required("username", mistakes);
+        let subject = reader.text("subject", mistakes);
+        let profile = reader.patch(PROFILE);
+        for (name, value) in &profile {
+            let mut one = Map::new();
+            one.insert(name.clone(), value.clone());
+            if let Err(error) = laid_over(&Profile::default(), &one) {
+                mistakes.add(&reader.at(name), "invalid", format!("{name}: {error}"));
+            }
+        }
+        let status = reader.text("status", mistakes).and_then(|text| {
+            let status = text.parse().ok();
+            if status.is_none() {
+                mistakes.add(&reader.at("status"), "invalid", "expected active or inactive");
+            }
+            status
+        });
+        let groups = reader.texts("groups", mistakes);
+        let primary_group = reader.text("primary_group", mistakes);
+        let password = reader.secret("password", mistakes);
+        let password_hash = reader
+            .value("password_hash")
+            .and_then(|value| opener.open(value, &reader, "password_hash", mistakes));
+        if password.is_some() && password_hash.is_some() {
+            mistakes.add(&reader.at("password"), "contradiction", "password and password_hash exclude each other");
+        }
+        let accept_weak = reader.flag("accept_weak", mistakes).unwrap_or(false);
+        let pointer = reader.pointer.clone();
+        reader.finish(mistakes);
+        Some(Self {
+            pointer,
+            username: username?,
+            subject,
+            profile,
+            status,
+            groups,
+            primary_group,
+            password,
+            password_hash,
+            accept_weak,
+        })
+    }
+
+    /// What usernames are compared by.
+    pub(super) fn key(&self) -> String {
+        comparison_key(&self.username)
+    }
+
+    /// The groups it names, with pointers.
+    pub(super) fn named_groups(&self) -> impl Iterator<Item = (String, &String)> {
+        let groups = self.groups.iter().flatten().enumerate();
+        groups.map(|(index, name)| (format!("{}/groups/{index}", self.pointer), name))
+    }
+}
+
+fn laid_over(base: &Profile, patch: &Map<String, Value>) -> Result<Profile, serde_json::Error> {
+    let mut members = match serde_json::to_value(base)? {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    };
+    for (name, value) in patch {
+        match value {
+            Value::Null => drop(members.remove(name)),
+            value => drop(members.insert(name.clone(), value.clone())),
+        }
+    }
+    // who proved to hold one address has proved nothing about another
+    for (field, proof) in [("email", "email_verified"), ("phone_number", "phone_number_verified")] {
+        let before = if field == "email" { &base.email } else { &base.phone_number };
+        let changed = members.get(field).and_then(Value::as_str) != before.as_deref();
+        if changed && !patch.contains_key(proof) {
+            members.remove(proof);
+        }
+    }
+    serde_json::from_value(Value::Object(members))
+}
+
+/// A user as the file has it, without secrets.
+pub(in crate::flow::operations) fn to_json(user: &User, membership: &Membership) -> Map<String, Value> {
+    shown(&user.username, &user.subject, &user.profile, user.status, membership)
+}
+
+fn shown(
+    username: &str,
+    subject: &str,
+    profile: &Profile,
+    status: UserStatus,
+    membership: &Membership,
+) -> Map<String, Value> {
+    let mut entry = match serde_json::to_value(profile) {
+        Ok(Value::Object(members)) => members,
+        _ => Map::new(),
+    };
+    entry.insert("username".to_owned(), username.into());
+    if !subject.is_empty() {
+        entry.insert("subject".to_owned(), subject.into());
+    }
+    entry.insert("status".to_owned(), status.as_str().into());
+    let mut groups = membership.groups.clone();
+    groups.sort_by_key(|group| comparison_key(group));
+    entry.insert("groups".to_owned(), json!(groups));
+    if let Some(primary) = &membership.primary {
+        entry.insert("primary_group".to_owned(), primary.clone().into());
+    }
+    entry
+}
+
+/// What is done with a user.
+pub(super) enum UserAct {
+    Create(Box<NewUser>),
+    Change(Box<ChangedUser>),
+    Remove(Id<User>),
+}
+
+/// What changes about a user that is there.
+pub(super) struct ChangedUser {
+    id: Id<User>,
+    fields: Option<UserChange>,
+    join: Vec<String>,
+    leave: Vec<String>,
+    primary: Option<String>,
+    status: Option<UserStatus>,
+}
+
+pub(super) async fn plan(provider: &Provider, entries: &[Entry]) -> Result<Vec<Planned>, Error> {
+    let mut planned = Vec::new();
+    for entry in entries {
+        let key = UserKey::Username(entry.username.clone());
+        let before = people::find_user(provider, &key).await?;
+        planned.extend(match before {
+            None => Some(creation(entry)?),
+            Some(user) => {
+                let membership = inventory::membership(provider, &user).await?;
+                change(entry, &user, &membership)?
+            }
+        });
+    }
+    Ok(planned)
+}
+
+fn creation(entry: &Entry) -> Result<Planned, Error> {
+    let failed = |error: serde_json::Error| Error::Failed(Box::new(error));
+    let mut new = NewUser::named(entry.username.clone());
+    new.profile = laid_over(&Profile::default(), &entry.profile).map_err(failed)?;
+    new.status = entry.status.unwrap_or(UserStatus::Active);
+    new.groups = entry.groups.clone().unwrap_or_default();
+    new.primary_group.clone_from(&entry.primary_group);
+    new.subject.clone_from(&entry.subject);
+    new.welcome = Welcome::Silent;
+    new.password = match (&entry.password, &entry.password_hash) {
+        (Some(password), _) => NewPassword::Given(password.clone()),
+        (None, Some(hash)) => NewPassword::Hash(PasswordHash::new(hash.expose())),
+        (None, None) => NewPassword::None,
+    };
+    if entry.accept_weak {
+        new.weak = WeakPasswords::Accept;
+    }
+    let membership = Membership {
+        groups: new.groups.clone(),
+        primary: new.primary_group.clone().or_else(|| new.groups.first().cloned()),
+    };
+    let subject = new.subject.clone().unwrap_or_default();
+    let after = shown(&new.username, &subject, &new.profile, new.status, &membership);
+    let mut fields = FieldChange::between(&Map::new(), &after);
+    if entry.password.is_some() || entry.password_hash.is_some() {
+        fields.push(FieldChange::secret("password"));
+    }
+    Ok(Planned {
+        pointer: entry.pointer.clone(),
+        change: Change {
+            section: SECTION,
+            name: entry.username.clone(),
+            action: Action::Create,
+            fields,
+        },
+        act: Act::User(UserAct::Create(Box::new(new))),
+    })
+}
+
+fn change(entry: &Entry, user: &User, membership: &Membership) -> Result<Option<Planned>, Error> {
+    if entry.subject.as_ref().is_some_and(|subject| *subject != user.subject) {
+        let detail = "the subject of a user that is there never changes";
+        return Err(Error::field(format!("{}/subject", entry.pointer), "immutable", detail));
+    }
+    let profile =
+        laid_over(&user.profile, &entry.profile).map_err(|error| Error::Failed(Box::new(error)))?;
+    let status = entry.status.unwrap_or(user.status);
+    let mut wanted = membership.clone();
+    if let Some(groups) = &entry.groups {
+        wanted.groups.clone_from(groups);
+        let kept = wanted.primary.clone().filter(|primary| wanted.contains(primary));
+        wanted.primary = kept.or_else(|| wanted.groups.first().cloned());
+    }
+    if let Some(primary) = &entry.primary_group {
+        wanted.primary = Some(primary.clone());
+    }
+    let before = to_json(user, membership);
+    let after = shown(&entry.username, &user.subject, &profile, status, &wanted);
+    let fields = FieldChange::between(&before, &after);
+    if fields.is_empty() {
+        return Ok(None);
+    }
+    let fields_change = profile != user.profile || entry.username != user.username;
+    let missing = |from: &Membership, of: &Membership| -> Vec<String> {
+        of.groups.iter().filter(|group| !from.contains(group)).cloned().collect()
+    };
+    let act = ChangedUser {
+        id: user.id,
+        fields: fields_change.then(|| UserChange::to(&entry.username, &profile)),
+        join: missing(membership, &wanted),
+        leave: missing(&wanted, membership),
+        primary: (wanted.primary != membership.primary).then_some(wanted.primary).flatten(),
+        status: (status != user.status).then_some(status),
+    };
+    Ok(Some(Planned {
+        pointer: entry.pointer.clone(),
+        change: Change {
+            section: SECTION,
+            name: entry.username.clone(),
+            action: Action::Change,
+            fields,
+        },
+        act: Act::User(UserAct::Change(Box::new(act))),
+    }))
+}
+
+pub(super) async fn put(provider: &Provider, call: &Call, act: UserAct) -> Result<(), Error> {
+    let source = &ChangeSource::Apply;
+    match act {
+        UserAct::Create(new) => {
+            let made = people::create_user(provider, call, source, *new).await?;
+            let mut tx = provider.store.write().await?;
+            tx.mark_user_applied(made.user.id).await?;
+            Ok(tx.commit().await?)
+        }
+        UserAct::Change(changed) => put_change(provider, call, source, *changed).await,
+        UserAct::Remove(id) => people::delete_user(provider, call, source, id, None).await,
+    }
+}
+
+async fn put_change(
+    provider: &Provider,
+    call: &Call,
+    source: &ChangeSource,
+    changed: ChangedUser,
+) -> Result<(), Error> {
+    let ChangedUser {
+        id,
+        fields,
+        join,
+        leave,
+        primary,
+        status,
+    } = changed;
+    if let Some(fields) = fields {
+        people::change_user(provider, call, source, id, None, fields).await?;
+    }
+    for name in join {
+        people::add_member(provider, call, source, group(provider, &name).await?, id).await?;
+    }
+    if let Some(primary) = primary {
+        people::make_primary(provider, call, source, group(provider, &primary).await?, id).await?;
+    }
+    for name in leave {
+        people::remove_member(provider, call, source, group(provider, &name).await?, id).await?;
+    }
+    match status {
+        Some(UserStatus::Active) => drop(people::reactivate_user(provider, call, source, id, None).await?),
+        Some(UserStatus::Inactive) => drop(people::deactivate_user(provider, call, source, id, None).await?),
+        None => (),
+    }
+    Ok(())
+}
+
+async fn group(provider: &Provider, name: &str) -> Result<Id<crate::model::Group>, Error> {
+    let found = people::find_group_by_name(provider, name).await?;
+    found
+        .map(|group| group.id)
+        .ok_or_else(|| Error::field("/groups", "unknown", format!("there is no group {name}")))
+}

@@ -1,0 +1,98 @@
+//! `export`: everything in the file format of `apply`, so that applying it changes nothing here and rebuilds it elsewhere.
+
+use serde_json::{Map, Value, json};
+
+use super::apply::sealing::{Sealer, Sealing};
+use super::apply::{clients, groups, resources, users};
+use super::inventory;
+use crate::flow::{Error, Provider};
+use crate::model::Secret;
+
+/// Whether secrets are part of it.
+pub enum Secrets {
+    /// They are left out: a new installation asks for new ones.
+    Omitted,
+    /// Password hashes and client secrets, sealed under this passphrase.
+    Sealed(Secret),
+}
+
+/// The whole installation as a file.
+///
+/// # Errors
+/// [`Error`] if the store does not answer.
+pub async fn export(provider: &Provider, secrets: Secrets) -> Result<Value, Error> {
+    let mut file = Map::new();
+    file.insert("version".to_owned(), 1.into());
+    let sealer = match secrets {
+        Secrets::Omitted => None,
+        Secrets::Sealed(passphrase) => {
+            let sealing = Sealing::new();
+            file.insert("sealing".to_owned(), sealing.to_json());
+            // Argon2id takes its time, by design
+            let made = tokio::task::spawn_blocking(move || sealing.sealer(&passphrase));
+            Some(made.await.map_err(|error| Error::Failed(Box::new(error)))??)
+        }
+    };
+    let settings = provider.store.read().await?.list_settings().await?;
+    file.insert("settings".to_owned(), nested(settings));
+    file.insert("resources".to_owned(), json!(export_resources(provider).await?));
+    file.insert("clients".to_owned(), json!(export_clients(provider, sealer.as_ref()).await?));
+    let there: Vec<_> = inventory::groups(provider).await?.iter().map(groups::to_json).collect();
+    file.insert("groups".to_owned(), json!(there));
+    file.insert("users".to_owned(), json!(export_users(provider, sealer.as_ref()).await?));
+    Ok(Value::Object(file))
+}
+
+async fn export_resources(provider: &Provider) -> Result<Vec<Map<String, Value>>, Error> {
+    Ok(inventory::resources(provider).await?.iter().map(resources::to_json).collect())
+}
+
+async fn export_clients(provider: &Provider, sealer: Option<&Sealer>) -> Result<Vec<Map<String, Value>>, Error> {
+    let mut entries = Vec::new();
+    for client in inventory::clients(provider).await? {
+        let mut entry = clients::to_json(&client)?;
+        if let Some(sealer) = sealer
+            && !client.secrets.is_empty()
+        {
+            let secrets = clients::stored_secrets(provider, &client)?;
+            let sealed: Vec<Value> = secrets.iter().map(|secret| sealer.seal(secret)).collect();
+            entry.insert("client_secrets".to_owned(), sealed.into());
+        }
+        entries.push(entry);
+    }
+    Ok(entries)
+}
+
+async fn export_users(provider: &Provider, sealer: Option<&Sealer>) -> Result<Vec<Map<String, Value>>, Error> {
+    let mut entries = Vec::new();
+    let mut page = inventory::users_after(provider, None).await?;
+    while !page.is_empty() {
+        for user in &page {
+            let membership = inventory::membership(provider, user).await?;
+            let mut entry = users::to_json(user, &membership);
+            if let (Some(sealer), Some(hash)) = (sealer, &user.password) {
+                entry.insert("password_hash".to_owned(), sealer.seal(hash.expose()));
+            }
+            entries.push(entry);
+        }
+        page = inventory::users_after(provider, page.last()).await?;
+    }
+    Ok(entries)
+}
+
+/// `session.idle_timeout` as `{"session": {"idle_timeout": ...}}`.
+fn nested(settings: Map<String, Value>) -> Value {
+    let mut table = Map::new();
+    for (key, value) in settings {
+        match key.split_once('.') {
+            None => drop(table.insert(key, value)),
+            Some((section, name)) => {
+                let section = table.entry(section).or_insert_with(|| Value::Object(Map::new()));
+                if let Value::Object(section) = section {
+                    section.insert(name.to_owned(), value);
+                }
+            }
+        }
+    }
+    Value::Object(table)
+}

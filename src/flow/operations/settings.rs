@@ -1,0 +1,219 @@
+//! Settings: shown with their source, changed by table, kept in numbered revisions, brought back.
+
+use serde_json::{Map, Value};
+
+use crate::flow::{Call, Error, FieldError, Provider};
+use crate::model::setting::{Declaration, SettingError};
+use crate::model::{EventKind, Fact};
+use crate::store::{Revision, Write};
+
+/// One setting that differs.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct SettingChange {
+    /// Which.
+    pub key: String,
+    /// What the store says; nothing, if it says nothing.
+    pub before: Option<Value>,
+    /// What it will say.
+    pub after: Option<Value>,
+}
+
+/// By what settings are changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChangedBy {
+    /// A file.
+    Apply,
+    /// The administration API.
+    Api,
+    /// A command.
+    Command,
+}
+
+impl ChangedBy {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Apply => "apply",
+            Self::Api => "api",
+            Self::Command => "command",
+        }
+    }
+}
+
+const ROLLBACK: &str = "rollback";
+const MOST_REVISIONS: u32 = 1000;
+
+/// What a table would change. `null` takes a setting back to what is built in.
+///
+/// # Errors
+/// [`Error::Invalid`] with every unknown or locked key and every value out of bounds.
+pub async fn difference(provider: &Provider, table: &Map<String, Value>) -> Result<Vec<SettingChange>, Error> {
+    let wanted = Wanted::read(provider, table)?;
+    let before = provider.store.read().await?.list_settings().await?;
+    Ok(compare(&before, &wanted.onto(&before)))
+}
+
+/// Changes what a table names and leaves the rest alone, as one revision. Nothing to change makes none.
+///
+/// # Errors
+/// [`Error::Invalid`] with every unknown or locked key and every value out of bounds; nothing is changed then.
+pub async fn change(
+    provider: &Provider,
+    call: &Call,
+    table: &Map<String, Value>,
+    by: ChangedBy,
+) -> Result<Vec<SettingChange>, Error> {
+    let wanted = Wanted::read(provider, table)?;
+    let mut tx = provider.store.write().await?;
+    // the row of the generation is the lock
+    tx.raise_setting_generation().await?;
+    let before = tx.list_settings().await?;
+    let after = wanted.onto(&before);
+    put(provider, call, tx, before, after, by.word()).await
+}
+
+/// The newest revisions first.
+///
+/// # Errors
+/// [`Error`] if the store does not answer.
+pub async fn history(provider: &Provider) -> Result<Vec<Revision>, Error> {
+    Ok(provider.store.read().await?.list_revisions(MOST_REVISIONS).await?)
+}
+
+/// Brings the settings back to how they were after revision `number`; 0 is before the first. This makes a new revision.
+///
+/// # Errors
+/// [`Error::NotFound`] if there is no such revision.
+pub async fn roll_back(provider: &Provider, call: &Call, number: i64) -> Result<Vec<SettingChange>, Error> {
+    let mut tx = provider.store.write().await?;
+    tx.raise_setting_generation().await?;
+    let after = match number {
+        0 => Some(Map::new()),
+        number => tx.find_revision(number).await?.map(|revision| revision.after),
+    };
+    let Some(after) = after else {
+        tx.abandon().await?;
+        return Err(Error::NotFound);
+    };
+    let before = tx.list_settings().await?;
+    put(provider, call, tx, before, after, ROLLBACK).await
+}
+
+async fn put(
+    provider: &Provider,
+    call: &Call,
+    mut tx: Write,
+    before: Map<String, Value>,
+    after: Map<String, Value>,
+    source: &'static str,
+) -> Result<Vec<SettingChange>, Error> {
+    let changes = compare(&before, &after);
+    if changes.is_empty() {
+        tx.abandon().await?;
+        return Ok(changes);
+    }
+    tx.replace_settings(&after, call.actor, source, call.now).await?;
+    let mut event = call.event(EventKind::SettingsChanged).because(source);
+    for declared in changes.iter().filter_map(|change| Declaration::find(&change.key)) {
+        event = event.fact(declared.key, Fact::Setting(declared.key));
+    }
+    tx.add_event(&event).await?;
+    tx.commit().await?;
+    provider.refresh_memory().await?;
+    Ok(changes)
+}
+
+fn compare(before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<SettingChange> {
+    let mut keys: Vec<&String> = before.keys().chain(after.keys()).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys.into_iter()
+        .filter(|key| before.get(*key) != after.get(*key))
+        .map(|key| SettingChange {
+            key: key.clone(),
+            before: before.get(key).cloned(),
+            after: after.get(key).cloned(),
+        })
+        .collect()
+}
+
+/// A table that was read: what to set, what to take back.
+struct Wanted(Vec<(&'static str, Option<Value>)>);
+
+impl Wanted {
+    fn read(provider: &Provider, table: &Map<String, Value>) -> Result<Self, Error> {
+        let mut wanted = Vec::new();
+        let mut errors = Vec::new();
+        for (key, value) in flat(table) {
+            let Some(declared) = Declaration::find(&key) else {
+                errors.extend(unknown(&key, value));
+                continue;
+            };
+            let read = match value {
+                Value::Null => Ok(None),
+                value => declared.read(value).map(|read| Some(read.to_json())),
+            };
+            match read {
+                Err(error) => errors.push(field(declared.key, "invalid", &error)),
+                Ok(value) => {
+                    let locked = provider.file_settings.get(declared.key).map(|value| value.to_json());
+                    if locked.is_some() && locked != value {
+                        errors.push(FieldError {
+                            pointer: pointer(declared.key),
+                            code: "locked",
+                            detail: format!("{} is set in the operator's file, which counts", declared.key),
+                        });
+                    }
+                    wanted.push((declared.key, value));
+                }
+            }
+        }
+        if errors.is_empty() { Ok(Self(wanted)) } else { Err(Error::Invalid(errors)) }
+    }
+
+    fn onto(&self, before: &Map<String, Value>) -> Map<String, Value> {
+        let mut after = before.clone();
+        for (key, value) in &self.0 {
+            match value {
+                Some(value) => drop(after.insert((*key).to_owned(), value.clone())),
+                None => drop(after.remove(*key)),
+            }
+        }
+        after
+    }
+}
+
+/// The entries of a table that may be nested (`{"session": {"idle_timeout": "30m"}}`) or flat.
+fn flat(table: &Map<String, Value>) -> Vec<(String, &Value)> {
+    let mut entries = Vec::new();
+    for (name, value) in table {
+        match value {
+            Value::Object(inner) if Declaration::find(name).is_none() => {
+                entries.extend(inner.iter().map(|(key, value)| (format!("{name}.{key}"), value)));
+            }
+            value => entries.push((name.clone(), value)),
+        }
+    }
+    entries
+}
+
+/// The declared list finds the nearest key.
+fn unknown(key: &str, value: &Value) -> Vec<FieldError> {
+    let mut table = Map::new();
+    table.insert(key.to_owned(), value.clone());
+    match crate::model::setting::read_table(&table) {
+        Ok(_) => Vec::new(),
+        Err(errors) => errors.iter().map(|error| field(key, "unknown", error)).collect(),
+    }
+}
+
+fn field(key: &str, code: &'static str, error: &SettingError) -> FieldError {
+    FieldError {
+        pointer: pointer(key),
+        code,
+        detail: error.to_string(),
+    }
+}
+
+fn pointer(key: &str) -> String {
+    format!("/{}", key.replace('~', "~0").replace('/', "~1").replace('.', "/"))
+}

@@ -1,0 +1,150 @@
+//! The first administrator of an installation: by a one-time link that is shown at the server's machine, or from its
+//! configuration.
+
+use std::time::Duration;
+
+use crate::ephemeral::Kind;
+use crate::flow::people::{
+    ChangeSource, CreatedUser, GroupChange, NewGroup, NewPassword, NewUser, change_group, create_group, create_user,
+    find_group_by_name,
+};
+use crate::flow::{Call, Error, Provider};
+use crate::model::group::{ADMIN, ADMINISTRATORS};
+use crate::model::{EventKind, Group, Id, Secret, Timestamp};
+
+/// How long a setup link may be followed.
+const LINK_LIFETIME: Duration = Duration::from_secs(60 * 60);
+/// Who follows a link has it alone for so long.
+const FOLLOWED_WITHIN: Duration = Duration::from_secs(60);
+
+/// A link to follow once.
+pub struct SetupLink {
+    /// The whole address, with the secret in it.
+    pub url: Secret,
+    /// From when on it leads nowhere.
+    pub expires_at: Timestamp,
+}
+
+/// An administrator to make.
+#[derive(Clone, Debug)]
+pub struct NewAdministrator {
+    /// What the person signs in with.
+    pub username: String,
+    /// Mail address.
+    pub email: String,
+    /// Password; the policy judges it.
+    pub password: Secret,
+}
+
+/// Whether nobody administers this installation yet.
+///
+/// # Errors
+/// [`Error`] if the store does not answer.
+pub async fn is_needed(provider: &Provider) -> Result<bool, Error> {
+    let administrators = provider.store.read().await?.list_some_with_permission(ADMIN).await?;
+    Ok(administrators.is_empty())
+}
+
+/// A new link; earlier ones no longer count.
+///
+/// # Errors
+/// [`Error`] if the store does not answer.
+pub async fn new_link(provider: &Provider, call: &Call) -> Result<SetupLink, Error> {
+    let token = Secret::generate();
+    let expires_at = call.now.after(LINK_LIFETIME);
+    let mut tx = provider.store.write().await?;
+    tx.add_setup_link(&token.digest(), call.now, expires_at).await?;
+    tx.add_event(&call.event(EventKind::Setup).because("link_made")).await?;
+    tx.commit().await?;
+    Ok(SetupLink {
+        url: Secret::new(provider.issuer.path(&format!("/setup?token={}", token.expose()))),
+        expires_at,
+    })
+}
+
+/// Whether a link with this token may be followed.
+///
+/// # Errors
+/// [`Error`] if the store does not answer.
+pub async fn is_link_open(provider: &Provider, call: &Call, token: &Secret) -> Result<bool, Error> {
+    let mut store = provider.store.read().await?;
+    Ok(store.is_setup_link_open(&token.digest(), call.now).await?)
+}
+
+/// Follows a link: makes an administrator, and the link counts no more. A refused field leaves the link open.
+///
+/// # Errors
+/// [`Error::NotFound`] if the link is unknown, ended, used or being used; [`Error::Invalid`] for fields that can't be taken.
+pub async fn follow_link(
+    provider: &Provider,
+    call: &Call,
+    token: &Secret,
+    new: NewAdministrator,
+) -> Result<CreatedUser, Error> {
+    // of two who follow it at once, one is turned away before anything is made
+    let mark = format!("setup:{}", hex(token.digest().as_bytes()));
+    let until = call.now.after(FOLLOWED_WITHIN);
+    if !provider.ephemeral.put_new(Kind::Form, &mark, b"", until, call.now).await? {
+        return Err(Error::NotFound);
+    }
+    let made = if is_link_open(provider, call, token).await? {
+        make(provider, call, new).await
+    } else {
+        Err(Error::NotFound)
+    };
+    if made.is_ok() {
+        let mut tx = provider.store.write().await?;
+        tx.use_setup_link(&token.digest(), call.now).await?;
+        tx.add_event(&call.event(EventKind::Setup).because("link_used")).await?;
+        tx.commit().await?;
+    }
+    provider.ephemeral.forget(Kind::Form, &mark).await?;
+    made
+}
+
+/// Makes the first administrator, if there is none.
+///
+/// # Errors
+/// [`Error::Invalid`] for fields that can't be taken.
+pub async fn make_first(provider: &Provider, call: &Call, new: NewAdministrator) -> Result<Option<CreatedUser>, Error> {
+    if !is_needed(provider).await? {
+        return Ok(None);
+    }
+    make(provider, call, new).await.map(Some)
+}
+
+async fn make(provider: &Provider, call: &Call, new: NewAdministrator) -> Result<CreatedUser, Error> {
+    let source = ChangeSource::Setup;
+    administrators(provider, call, &source).await?;
+    let mut user = NewUser::named(new.username);
+    user.profile.email = Some(new.email);
+    user.password = NewPassword::Given(new.password);
+    user.groups = vec![ADMINISTRATORS.to_owned()];
+    create_user(provider, call, &source, user).await
+}
+
+/// The group that holds every right.
+async fn administrators(provider: &Provider, call: &Call, source: &ChangeSource) -> Result<Id<Group>, Error> {
+    let Some(group) = find_group_by_name(provider, ADMINISTRATORS).await? else {
+        let new = NewGroup {
+            name: ADMINISTRATORS.to_owned(),
+            permissions: vec![ADMIN.to_owned()],
+            ..NewGroup::default()
+        };
+        return Ok(create_group(provider, call, source, new).await?.id);
+    };
+    if !group.permissions.iter().any(|permission| permission == ADMIN) {
+        let mut permissions = group.permissions.clone();
+        permissions.push(ADMIN.to_owned());
+        let change = GroupChange {
+            permissions: Some(permissions),
+            ..GroupChange::default()
+        };
+        change_group(provider, call, source, group.id, Some(group.version), change).await?;
+    }
+    Ok(group.id)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

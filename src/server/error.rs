@@ -1,0 +1,96 @@
+//! Why the server does not start, in sentences for the operator.
+
+use std::path::PathBuf;
+
+use crate::model::setting::SettingError;
+use crate::{credential, egress, ephemeral, flow, mail, sessions, store, view};
+
+/// Why the server does not start, or a command can't open the store.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The address can't be listened on.
+    #[error("can't listen on {address}")]
+    Listen {
+        /// Which one.
+        address: std::net::SocketAddr,
+        /// The system's word.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file or folder can't be used.
+    #[error("{}: {what}", path.display())]
+    File {
+        /// Which one.
+        path: PathBuf,
+        /// What was to be done with it.
+        what: &'static str,
+        /// The system's word.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The key file is not one.
+    #[error("{} is not a master key: 32 bytes in base64url are expected", .0.display())]
+    NotAKey(PathBuf),
+    /// The store holds sealed values and the key they are sealed with is not there.
+    #[error(
+        "the store is not empty, but {} is missing: bring back the key file that belongs to this store (OSTIARY_KEYS_DIR); a new key would open nothing that is in it",
+        .0.display()
+    )]
+    KeyMissing(PathBuf),
+    /// The store's sealed values don't open with this key.
+    #[error("the master key {} is not the one of this store: its signing keys do not open with it", .0.display())]
+    WrongKey(PathBuf),
+    /// The store's schema is an older one, and this is no server that would bring it forward.
+    #[error("the store's schema is {0} step(s) behind this program: run `ostiary migrate`, or start the server")]
+    OldSchema(usize),
+    /// Somebody else has the data folder.
+    #[error("another process uses {}; two would write over each other", .0.display())]
+    Locked(PathBuf),
+    /// The certificate or key of the listener can't be used.
+    #[error("tls: {0}")]
+    Tls(String),
+    /// The settings of the configuration file.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Settings(Vec<SettingError>),
+    /// The store.
+    #[error("the store can't be opened")]
+    Store(#[from] store::Error),
+    /// Short-lived state.
+    #[error("the short-lived state can't be opened")]
+    Ephemeral(#[from] ephemeral::Error),
+    /// The sessions.
+    #[error("the sessions can't be opened")]
+    Sessions(#[from] sessions::Error),
+    /// Password hashing.
+    #[error("password hashing can't be started")]
+    Passwords(#[from] credential::Error),
+    /// Outgoing requests.
+    #[error("outgoing requests can't be set up")]
+    Egress(#[from] egress::Error),
+    /// The mail server's address.
+    #[error("smtp_url or mail_from")]
+    Mail(#[from] mail::Error),
+    /// The pages.
+    #[error("the pages can't be compiled")]
+    Views(#[from] view::Error),
+    /// What happens at a start.
+    #[error("the start failed: {0}")]
+    Flow(#[from] flow::Error),
+    /// A running server does not answer on its socket.
+    #[error("the running server does not answer on {}", path.display())]
+    Control {
+        /// The socket.
+        path: PathBuf,
+        /// The system's word.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl Error {
+    /// A file or folder that can't be used.
+    pub(super) fn file(path: impl Into<PathBuf>, what: &'static str) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::File { path, what, source }
+    }
+}

@@ -1,0 +1,172 @@
+//! Accepts connections and serves them within limits: nobody who is slow, large or many keeps the others out.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt;
+
+use crate::clock;
+use crate::config;
+
+/// A request's head must be there within this time; so must the next one's on a kept connection.
+const HEAD_WITHIN: Duration = Duration::from_secs(10);
+/// A TLS handshake must be done within this time.
+const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
+/// What runs when the server is told to stop has this long to finish.
+const FINISH_WITHIN: Duration = Duration::from_secs(15);
+const MOST_HEADERS: usize = 100;
+/// Requests at once on one HTTP/2 connection.
+const MOST_STREAMS: u32 = 100;
+/// Streams that a peer opened and reset before we took them up (CVE-2023-44487).
+const MOST_RESETS: usize = 20;
+const MOST_LOCAL_RESETS: usize = 100;
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// The system is out of file descriptors or memory: wait for connections to end before accepting more.
+const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
+
+/// What a listener needs.
+pub(super) struct Listener {
+    pub(super) socket: TcpListener,
+    pub(super) tls: Option<TlsAcceptor>,
+    pub(super) router: Router,
+    pub(super) limits: config::Http,
+    pub(super) stop: watch::Receiver<bool>,
+}
+
+impl Listener {
+    /// Serves until told to stop, then until what runs is finished.
+    pub(super) async fn serve(mut self) {
+        let most = u32::try_from(self.limits.max_connections).unwrap_or(u32::MAX >> 4);
+        let places = Arc::new(Semaphore::new(usize::try_from(most).unwrap_or(Semaphore::MAX_PERMITS)));
+        let server = Arc::new(builder(&self.limits, self.tls.is_some()));
+        loop {
+            // at the limit, newcomers wait in the system's queue
+            let accepted = tokio::select! {
+                () = stopped(&mut self.stop) => break,
+                accepted = accept(&self.socket, &places) => accepted,
+            };
+            let Some((stream, peer, place)) = accepted else {
+                clock::sleep(PAUSE_AFTER_ERROR).await;
+                continue;
+            };
+            drop(stream.set_nodelay(true));
+            let connection = Connection {
+                server: server.clone(),
+                router: self.router.clone(),
+                peer,
+                stop: self.stop.clone(),
+                _place: place,
+            };
+            match self.tls.clone() {
+                None => drop(tokio::spawn(connection.serve(stream))),
+                Some(tls) => drop(tokio::spawn(connection.serve_tls(tls, stream))),
+            }
+        }
+        drop(self.socket);
+        if timeout(FINISH_WITHIN, places.acquire_many(most)).await.is_err() {
+            tracing::warn!("requests were still running when the time to finish was over");
+        }
+    }
+}
+
+async fn accept(
+    socket: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let place = places.clone().acquire_owned().await.ok()?;
+    match socket.accept().await {
+        Ok((stream, peer)) => Some((stream, peer, place)),
+        Err(error) => {
+            tracing::warn!(%error, "a connection can't be accepted");
+            None
+        }
+    }
+}
+
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // an application that is gone is a stopped one
+    drop(stop.wait_for(|stop| *stop).await);
+}
+
+fn builder(limits: &config::Http, tls: bool) -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_WITHIN)
+        .max_headers(MOST_HEADERS)
+        .max_buf_size(limits.max_header_bytes);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MOST_STREAMS)
+        .max_pending_accept_reset_streams(MOST_RESETS)
+        .max_local_error_reset_streams(MOST_LOCAL_RESETS)
+        .max_header_list_size(u32::try_from(limits.max_header_bytes).unwrap_or(u32::MAX))
+        .keep_alive_interval(KEEP_ALIVE)
+        .keep_alive_timeout(HEAD_WITHIN);
+    // without TLS there is HTTP/1.1 alone: telling HTTP/2 from the first bytes would wait for them without an end
+    if tls { builder } else { builder.http1_only() }
+}
+
+struct Connection {
+    server: Arc<auto::Builder<TokioExecutor>>,
+    router: Router,
+    peer: SocketAddr,
+    stop: watch::Receiver<bool>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Connection {
+    async fn serve_tls(self, tls: TlsAcceptor, stream: TcpStream) {
+        let Ok(Ok(stream)) = timeout(HANDSHAKE_WITHIN, tls.accept(stream)).await else {
+            return;
+        };
+        let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+        let server = Arc::new(if http2 {
+            self.server.as_ref().clone().http2_only()
+        } else {
+            self.server.as_ref().clone().http1_only()
+        });
+        Self { server, ..self }.serve(stream).await;
+    }
+
+    async fn serve(self, stream: impl AsyncRead + AsyncWrite + Unpin + 'static) {
+        let Self {
+            server,
+            router,
+            peer,
+            mut stop,
+            _place,
+        } = self;
+        let answer = service_fn(move |mut request: hyper::Request<Incoming>| {
+            request.extensions_mut().insert(ConnectInfo(peer));
+            router.clone().oneshot(request.map(Body::new))
+        });
+        let connection = server.serve_connection(TokioIo::new(stream), answer);
+        tokio::pin!(connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = stopped(&mut stop) => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, "a connection ended early");
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! From configuration to provider: opens the store, the keys, the short-lived state, and whatever else flows work with.
+
+use std::num::NonZero;
+
+use super::master_key::{self, Sealed};
+use super::{Error, Lock};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::credential::{Parameters, Passwords};
+use crate::crypto::MasterKey;
+use crate::egress::Egress;
+use crate::ephemeral::{self, Ephemeral, RedisConnection};
+use crate::flow::operations::keyring;
+use crate::flow::operations::keys;
+use crate::flow::audit::EventQueue;
+use crate::flow::clients::keys::RemoteKeysCache;
+use crate::flow::memory::Memory;
+use crate::flow::provider::{self, Issuer};
+use crate::flow::{Call, Provider};
+use crate::model::{SigningKeyState, setting};
+use crate::sessions::Sessions;
+use crate::store::Store;
+
+/// Waiting places before the threads that hash passwords.
+const PLACES_A_WORKER: usize = 64;
+
+/// A provider, and what is held as long as it is used.
+pub struct Parts {
+    /// What flows work with.
+    pub provider: Provider,
+    /// The data folder, where the store is embedded.
+    pub lock: Option<Lock>,
+}
+
+/// What is done with a store of an older schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Schema {
+    Bring,
+    Expect,
+}
+
+/// Whether the store is a file in the data folder.
+pub fn is_embedded(config: &Config) -> bool {
+    config.database_url.expose().starts_with("sqlite:")
+}
+
+/// The store alone, whatever its schema: for `migrate`.
+///
+/// # Errors
+/// [`Error`] if it can't be opened.
+pub async fn open(config: &Config) -> Result<(Store, Option<Lock>), Error> {
+    let lock = is_embedded(config).then(|| Lock::take(&config.data_dir)).transpose()?;
+    let url = config.migration_database_url.as_ref().unwrap_or(&config.database_url);
+    Ok((Store::open(url.expose()).await?, lock))
+}
+
+/// Everything flows work with, for a command. The embedded store is brought to this program's schema; another must be there already.
+///
+/// # Errors
+/// [`Error`], in words for the operator.
+pub async fn provide(config: &Config, clock: &Clock) -> Result<Parts, Error> {
+    let schema = if is_embedded(config) { Schema::Bring } else { Schema::Expect };
+    assemble(config, clock, super::REDIS_PREFIX, schema).await
+}
+
+/// The same for a server, which brings any store to its schema.
+pub(super) async fn provide_for_server(config: &Config, clock: &Clock, redis_prefix: &str) -> Result<Parts, Error> {
+    assemble(config, clock, redis_prefix, Schema::Bring).await
+}
+
+async fn assemble(config: &Config, clock: &Clock, redis_prefix: &str, schema: Schema) -> Result<Parts, Error> {
+    let file_settings = setting::read_table(&config.settings).map_err(Error::Settings)?;
+    let lock = is_embedded(config).then(|| Lock::take(&config.data_dir)).transpose()?;
+    let store = open_store(config, schema).await?;
+    let master = open_master(config, &store).await?;
+    let (ephemeral, sessions) = match &config.redis_url {
+        Some(url) => {
+            let connection = RedisConnection::open(url.expose(), redis_prefix).map_err(ephemeral::Error::from)?;
+            (Ephemeral::redis(connection.clone()), Sessions::redis(connection))
+        }
+        None => {
+            let folder = make_folder(config)?;
+            (
+                Ephemeral::embedded(&folder.join("ephemeral.db")).await?,
+                Sessions::embedded(&folder.join("sessions.db")).await?,
+            )
+        }
+    };
+    let provider = Provider::new(provider::Parts {
+        clock: clock.clone(),
+        store,
+        ephemeral,
+        sessions,
+        passwords: passwords(config)?,
+        egress: Egress::new(config.egress.networks.clone())?,
+        master,
+        issuer: Issuer::new(config.public_url.clone()),
+        remote_keys: RemoteKeysCache::default(),
+        events: EventQueue::default(),
+        memory: Memory::default(),
+        file_settings,
+    });
+    provider.refresh_memory().await?;
+    keys::step(&provider, &Call::system(clock)).await?;
+    Ok(Parts { provider, lock })
+}
+
+async fn open_store(config: &Config, schema: Schema) -> Result<Store, Error> {
+    if schema == Schema::Bring
+        && let Some(url) = &config.migration_database_url
+    {
+        let store = Store::open(url.expose()).await?;
+        tell_migrated(&store.migrate().await?);
+        store.close().await;
+    }
+    let store = Store::open(config.database_url.expose()).await?;
+    let pending = store.pending_migrations().await?;
+    if pending.is_empty() {
+        return Ok(store);
+    }
+    if schema == Schema::Expect {
+        store.close().await;
+        return Err(Error::OldSchema(pending.len()));
+    }
+    tell_migrated(&store.migrate().await?);
+    Ok(store)
+}
+
+fn tell_migrated(steps: &[&'static str]) {
+    for step in steps {
+        tracing::info!(step, "the store's schema was brought forward");
+    }
+}
+
+/// The master key: made with an empty store, and proven on what is sealed in any other.
+async fn open_master(config: &Config, store: &Store) -> Result<MasterKey, Error> {
+    let keys = store.read().await?.list_signing_keys().await?;
+    let sealed = if keys.is_empty() {
+        Sealed::Nothing
+    } else {
+        Sealed::Something
+    };
+    let master = master_key::open(&config.keys_dir, sealed)?;
+    let opens = keys
+        .iter()
+        .filter(|key| key.state != SigningKeyState::Retired)
+        .all(|key| master.open(keyring::SEALED_FOR, &key.sealed).is_ok());
+    if !opens {
+        return Err(Error::WrongKey(master_key::path(&config.keys_dir)));
+    }
+    Ok(master)
+}
+
+fn make_folder(config: &Config) -> Result<&std::path::Path, Error> {
+    std::fs::create_dir_all(&config.data_dir).map_err(Error::file(&config.data_dir, "the data folder can't be made"))?;
+    Ok(&config.data_dir)
+}
+
+fn passwords(config: &Config) -> Result<Passwords, Error> {
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let workers = config
+        .hashing
+        .workers
+        .and_then(|workers| usize::try_from(workers).ok())
+        .unwrap_or(cores);
+    let parameters = Parameters {
+        memory_kib: config.hashing.memory_kib,
+        iterations: config.hashing.iterations,
+        parallelism: config.hashing.parallelism,
+    };
+    Ok(Passwords::new(parameters, workers, workers.saturating_mul(PLACES_A_WORKER))?)
+}

@@ -1,0 +1,3 @@
+//! Running an installation: starting, stopping, keys, settings, files of `apply`, commands.
+
+mod server;

@@ -1,0 +1,74 @@
+//! The server starts on nothing, stops in good order, and refuses what would end badly.
+
+use std::os::unix::fs::PermissionsExt;
+
+use ostiary::clock::Clock;
+use ostiary::server::{Application, Error, Options};
+
+use crate::support::browser::Browser;
+use crate::support::server::{Backend, Server, configuration, each_backend};
+
+async fn start(folder: &std::path::Path) -> Result<Application, Error> {
+    Application::start(configuration(folder), Clock::default(), Options::default()).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_answers_on_every_backend() {
+    each_backend(async |server| {
+        assert_eq!(Browser::new().get(&server.url("/healthz")).await.status, 200);
+        assert_eq!(Browser::new().get(&server.url("/readyz")).await.status, 200);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_folder_gets_a_store_a_key_file_and_signing_keys() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = start(folder.path()).await.unwrap();
+    let path = folder.path().join("keys/master.key");
+    let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let key = std::fs::read_to_string(&path).unwrap();
+    let published = first.provider.keyring().await.unwrap().set().document().to_vec();
+    first.stop().await;
+    let second = start(folder.path()).await.unwrap();
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), key);
+    assert_eq!(second.provider.keyring().await.unwrap().set().document(), published);
+    second.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_without_its_key_file_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    start(folder.path()).await.unwrap().stop().await;
+    let path = folder.path().join("keys/master.key");
+    std::fs::remove_file(&path).unwrap();
+    assert!(matches!(start(folder.path()).await, Err(Error::KeyMissing(_))));
+    // another key opens nothing
+    let other = tempfile::tempdir().unwrap();
+    start(other.path()).await.unwrap().stop().await;
+    std::fs::copy(other.path().join("keys/master.key"), &path).unwrap();
+    assert!(matches!(start(folder.path()).await, Err(Error::WrongKey(_))));
+    std::fs::write(&path, "no key").unwrap();
+    assert!(matches!(start(folder.path()).await, Err(Error::NotAKey(_))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_servers_do_not_share_a_data_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = start(folder.path()).await.unwrap();
+    assert!(matches!(start(folder.path()).await, Err(Error::Locked(_))));
+    first.stop().await;
+    start(folder.path()).await.unwrap().stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restarted_server_is_the_same_one() {
+    let server = Server::start_with(Backend::Embedded).await;
+    let user = server.user("ada").await;
+    let server = server.restart().await;
+    let mut store = server.provider().store.read().await.unwrap();
+    assert_eq!(store.find_user_by_username("ada").await.unwrap().unwrap().id, user.id);
+    drop(store);
+    server.stop().await;
+}

@@ -1,0 +1,141 @@
+//! What a test server stores things in: files of its own, or a schema and a key prefix of its own on the servers of the test command.
+
+use std::path::Path;
+
+use ostiary::config::Config;
+use ostiary::crypto::MasterKey;
+use ostiary::flow::operations::keyring::SEALED_FOR;
+use ostiary::jose::PrivateKey;
+use ostiary::model::{Id, Secret, SigningAlgorithm, SigningKey, SigningKeyState, Timestamp};
+use ostiary::random;
+use ostiary::sql::{Database, Durability};
+use ostiary::store::Store;
+use tokio::sync::OnceCell;
+
+/// What a server stores things in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// SQLite, and the embedded files for what is short-lived.
+    Embedded,
+    /// Postgres and Redis.
+    PostgresRedis,
+}
+
+/// Whether the tests run without servers (`OSTIARY_TEST_QUICK=1`).
+pub fn quick() -> bool {
+    std::env::var("OSTIARY_TEST_QUICK").is_ok_and(|quick| quick == "1")
+}
+
+/// Those of this run.
+pub fn backends() -> Vec<Backend> {
+    if quick() {
+        vec![Backend::Embedded]
+    } else {
+        vec![Backend::Embedded, Backend::PostgresRedis]
+    }
+}
+
+/// A test server's own place on a backend.
+pub struct Place {
+    pub backend: Backend,
+    pub redis_prefix: String,
+    schema: Option<String>,
+}
+
+impl Place {
+    /// Makes room, and writes it into the configuration.
+    pub async fn make(backend: Backend, config: &mut Config) -> Self {
+        let redis_prefix = format!("test:{}:", random::hex_id());
+        let schema = match backend {
+            Backend::Embedded => None,
+            Backend::PostgresRedis => {
+                let schema = format!("it_{}", random::hex_id());
+                administer(&format!("create schema {schema}")).await;
+                config.database_url = in_schema(&schema);
+                config.redis_url = Some(provided("OSTIARY_TEST_REDIS_URL"));
+                Some(schema)
+            }
+        };
+        Self {
+            backend,
+            redis_prefix,
+            schema,
+        }
+    }
+
+    /// Removes what was made on shared servers.
+    pub async fn remove(&self) {
+        if let Some(schema) = &self.schema {
+            administer(&format!("drop schema {schema} cascade")).await;
+        }
+    }
+}
+
+fn provided(variable: &str) -> Secret {
+    let url = std::env::var(variable)
+        .unwrap_or_else(|_| panic!("this test needs {variable}: run ./scripts/test, or set OSTIARY_TEST_QUICK=1"));
+    Secret::new(url)
+}
+
+fn in_schema(schema: &str) -> Secret {
+    let url = provided("OSTIARY_TEST_POSTGRES_URL");
+    let mark = if url.expose().contains('?') { '&' } else { '?' };
+    Secret::new(format!("{}{mark}options[search_path]={schema}", url.expose()))
+}
+
+async fn administer(statement: &str) {
+    let url = provided("OSTIARY_TEST_POSTGRES_URL");
+    let database = Database::open(url.expose(), Durability::Full).await.unwrap();
+    let mut connection = database.read().await.unwrap();
+    connection.sql_built(statement.to_owned()).changed().await.unwrap();
+    drop(connection);
+    database.close().await;
+}
+
+/// Signing keys made once for all tests of this process: making RSA keys is slow.
+static KEYS: OnceCell<Vec<(SigningAlgorithm, Secret)>> = OnceCell::const_new();
+
+/// Gives an empty store and an empty key folder a master key and active signing keys.
+pub async fn furnish(config: &Config, now: Timestamp) {
+    let master = MasterKey::generate();
+    write_master_key(&config.keys_dir, &master);
+    let keys = KEYS
+        .get_or_init(|| async {
+            let make = |algorithm| (algorithm, PrivateKey::generate(algorithm).unwrap().to_jwk());
+            [SigningAlgorithm::Rs256, SigningAlgorithm::Es256, SigningAlgorithm::EdDsa]
+                .map(make)
+                .to_vec()
+        })
+        .await;
+    std::fs::create_dir_all(&config.data_dir).unwrap();
+    let store = Store::open(config.database_url.expose()).await.unwrap();
+    store.migrate().await.unwrap();
+    let mut tx = store.write().await.unwrap();
+    for (algorithm, jwk) in keys {
+        let key = SigningKey {
+            id: Id::new(now),
+            kid: PrivateKey::from_jwk(jwk.expose().as_bytes()).unwrap().kid().to_owned(),
+            algorithm: *algorithm,
+            state: SigningKeyState::Active,
+            sealed: master.seal(SEALED_FOR, jwk.expose().as_bytes()),
+            created_at: now,
+            activated_at: Some(now),
+            retiring_at: None,
+            retired_at: None,
+        };
+        tx.add_signing_key(&key).await.unwrap();
+    }
+    tx.raise_key_generation().await.unwrap();
+    tx.commit().await.unwrap();
+    store.close().await;
+}
+
+fn write_master_key(keys_dir: &Path, master: &MasterKey) {
+    use base64::Engine;
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::create_dir_all(keys_dir).unwrap();
+    let path = keys_dir.join("master.key");
+    let text = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(master.expose());
+    std::fs::write(&path, text).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+}

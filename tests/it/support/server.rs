@@ -1,0 +1,315 @@
+//! A server of a test's own: started on a free port, with a clock that the test moves, and stopped with the test.
+
+use std::time::Duration;
+
+use ostiary::clock::Clock;
+use ostiary::config::{Config, File};
+use ostiary::flow::clients::SECRET_PURPOSE;
+use ostiary::flow::{Call, Provider};
+use ostiary::model::{
+    Client, ClientMetadata, ClientOrigin, ClientPolicy, ClientSecret, GrantType, Group, Id, PasswordHash, Profile,
+    Scopes, Secret, Timestamp, TokenEndpointAuthMethod, User, UserStatus,
+};
+use ostiary::random;
+use ostiary::server::{Application, Options};
+use tempfile::TempDir;
+
+pub use super::backend::Backend;
+use super::backend::{Place, backends, furnish};
+
+/// A running server.
+pub struct Server {
+    application: Application,
+    clock: Clock,
+    base: String,
+    place: Place,
+    folder: TempDir,
+    config: Config,
+}
+
+/// A person with a password that the test knows.
+#[derive(Clone, Debug)]
+pub struct TestUser {
+    pub id: Id<User>,
+    pub username: String,
+    pub subject: String,
+    pub email: String,
+    pub password: String,
+}
+
+/// A client with a secret that the test knows.
+#[derive(Clone, Debug)]
+pub struct TestClient {
+    pub id: Id<Client>,
+    pub client_id: String,
+    /// Empty for a client without one.
+    pub secret: String,
+    pub redirect_uri: String,
+    pub client: Client,
+}
+
+impl Server {
+    /// A server on SQLite and embedded files.
+    pub async fn start() -> Self {
+        Self::start_with(Backend::Embedded).await
+    }
+
+    /// A server on this backend.
+    pub async fn start_with(backend: Backend) -> Self {
+        Self::start_configured(backend, |_| ()).await
+    }
+
+    /// The same after the configuration was changed.
+    pub async fn start_configured(backend: Backend, change: impl FnOnce(&mut Config)) -> Self {
+        Self::start_fully(backend, change, |_| ()).await
+    }
+
+    /// The same, with options.
+    pub async fn start_fully(
+        backend: Backend,
+        change: impl FnOnce(&mut Config),
+        options: impl FnOnce(&mut Options),
+    ) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = configuration(folder.path());
+        let place = Place::make(backend, &mut config).await;
+        change(&mut config);
+        let clock = Clock::default();
+        furnish(&config, Timestamp::from_micros(clock.micros())).await;
+        let mut chosen = Options {
+            redis_prefix: place.redis_prefix.clone(),
+            ..Options::default()
+        };
+        options(&mut chosen);
+        let application = Application::start(config.clone(), clock.clone(), chosen).await.unwrap();
+        let base = application.provider.issuer.as_str().to_owned();
+        Self {
+            application,
+            clock,
+            base,
+            place,
+            folder,
+            config,
+        }
+    }
+
+    /// The address of a path that begins with a slash.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    /// The issuer.
+    pub fn issuer(&self) -> &str {
+        &self.base
+    }
+
+    /// The server's time.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Moves the server's time forward.
+    pub fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+    }
+
+    /// What the server's flows work with.
+    pub fn provider(&self) -> &Provider {
+        &self.application.provider
+    }
+
+    /// A call by the operator, now.
+    pub fn call(&self) -> Call {
+        Call::operator(&self.clock)
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> std::net::SocketAddr {
+        self.application.address
+    }
+
+    /// What it was started with; the port is 0 there.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The folder of its files.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// A user with this name, a verified mail address and a random password.
+    pub async fn user(&self, username: &str) -> TestUser {
+        self.user_with(username, |_| ()).await
+    }
+
+    /// The same with another profile.
+    pub async fn user_with(&self, username: &str, change: impl FnOnce(&mut Profile)) -> TestUser {
+        let call = self.call();
+        let password = random::token();
+        let hash = self.provider().passwords.hash(Secret::new(password.clone())).await.unwrap();
+        let email = format!("{username}@example.com");
+        let mut profile = Profile {
+            email: Some(email.clone()),
+            email_verified: true,
+            ..Profile::default()
+        };
+        change(&mut profile);
+        let user = User {
+            id: Id::new(call.now),
+            subject: random::hex_id(),
+            username: username.to_owned(),
+            version: 1,
+            status: UserStatus::Active,
+            profile,
+            password: Some(PasswordHash::new(hash.expose())),
+            password_changed_at: Some(call.now),
+            created_at: call.now,
+            updated_at: call.now,
+        };
+        let mut tx = self.provider().store.write().await.unwrap();
+        tx.add_user(&user).await.unwrap();
+        tx.commit().await.unwrap();
+        TestUser {
+            id: user.id,
+            username: user.username,
+            subject: user.subject,
+            email: user.profile.email.unwrap_or_default(),
+            password,
+        }
+    }
+
+    /// A group with these permissions and members.
+    pub async fn group(&self, name: &str, permissions: &[&str], members: &[&TestUser]) -> Id<Group> {
+        let call = self.call();
+        let group = Group {
+            id: Id::new(call.now),
+            name: name.to_owned(),
+            external_id: None,
+            description: None,
+            permissions: permissions.iter().map(|&permission| permission.to_owned()).collect(),
+            version: 1,
+            created_at: call.now,
+            updated_at: call.now,
+        };
+        let mut tx = self.provider().store.write().await.unwrap();
+        tx.add_group(&group).await.unwrap();
+        for member in members {
+            tx.add_member(group.id, member.id, call.now).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        group.id
+    }
+
+    /// A confidential client that may do the code flow with refresh tokens and asks for consent, after a change of it.
+    pub async fn client(&self, change: impl FnOnce(&mut Client)) -> TestClient {
+        let call = self.call();
+        let secret = Secret::generate();
+        let mut client = Client {
+            id: Id::new(call.now),
+            client_id: format!("client-{}", random::hex_id()),
+            version: 1,
+            created_at: call.now,
+            updated_at: call.now,
+            disabled_at: None,
+            origin: ClientOrigin::Operator,
+            metadata: ClientMetadata {
+                redirect_uris: vec!["https://client.example/callback".to_owned()],
+                grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
+                client_name: Some("Sample client".to_owned()),
+                scope: Scopes::from_tokens(ostiary::model::scope::STANDARD.iter().copied()),
+                ..ClientMetadata::default()
+            },
+            policy: ClientPolicy::default(),
+            secrets: Vec::new(),
+            registration_token: None,
+        };
+        change(&mut client);
+        let method = client.metadata.token_endpoint_auth_method;
+        if method.uses_secret() && client.secrets.is_empty() {
+            client.secrets.push(ClientSecret {
+                id: Id::new(call.now),
+                digest: secret.digest(),
+                sealed: (method == TokenEndpointAuthMethod::ClientSecretJwt).then(|| {
+                    self.provider()
+                        .master
+                        .seal(SECRET_PURPOSE, secret.expose().as_bytes())
+                }),
+                created_at: call.now,
+                expires_at: None,
+            });
+        }
+        let mut tx = self.provider().store.write().await.unwrap();
+        tx.add_client(&client).await.unwrap();
+        tx.raise_client_generation().await.unwrap();
+        tx.commit().await.unwrap();
+        self.provider().refresh_memory().await.unwrap();
+        TestClient {
+            id: client.id,
+            client_id: client.client_id.clone(),
+            secret: if method.uses_secret() { secret.expose().to_owned() } else { String::new() },
+            redirect_uri: client.metadata.redirect_uris.first().cloned().unwrap_or_default(),
+            client,
+        }
+    }
+
+    /// A public client, as [`Server::client`].
+    pub async fn public_client(&self, change: impl FnOnce(&mut Client)) -> TestClient {
+        self.client(|client| {
+            client.metadata.token_endpoint_auth_method = TokenEndpointAuthMethod::None;
+            change(client);
+        })
+        .await
+    }
+
+    /// Changes settings: a table as in a file of `apply`.
+    pub async fn settings(&self, table: serde_json::Value) {
+        use ostiary::flow::operations::settings::{ChangedBy, change};
+        let table = table.as_object().unwrap();
+        change(self.provider(), &self.call(), table, ChangedBy::Command).await.unwrap();
+    }
+
+    /// Stops it in good order, and removes what it had.
+    pub async fn stop(self) {
+        self.application.stop().await;
+        self.place.remove().await;
+    }
+
+    /// Stops it and starts another one on the same store, keys and time, at another port.
+    pub async fn restart(self) -> Self {
+        self.application.stop().await;
+        let options = Options {
+            redis_prefix: self.place.redis_prefix.clone(),
+            ..Options::default()
+        };
+        let application = Application::start(self.config.clone(), self.clock.clone(), options).await.unwrap();
+        Self {
+            base: application.provider.issuer.as_str().to_owned(),
+            application,
+            ..self
+        }
+    }
+}
+
+/// The configuration of a test's server, with its files below `folder`: a free port, cheap password hashes, and outgoing
+/// requests to this machine allowed.
+pub fn configuration(folder: &std::path::Path) -> Config {
+    let mut config = Config::read(None::<File>, Vec::<(String, String)>::new()).unwrap();
+    config.listen.set_port(0);
+    config.data_dir = folder.join("data");
+    config.keys_dir = folder.join("keys");
+    config.database_url = Secret::new(format!("sqlite:{}", config.data_dir.join("ostiary.db").display()));
+    config.hashing.memory_kib = 64;
+    config.hashing.iterations = 1;
+    config.egress.networks = vec!["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()];
+    config
+}
+
+/// Runs a test on SQLite and embedded files, and on Postgres and Redis unless this is a quick run.
+pub async fn each_backend(test: impl AsyncFn(&Server)) {
+    for backend in backends() {
+        let server = Server::start_with(backend).await;
+        test(&server).await;
+        server.stop().await;
+    }
+}
