@@ -19,6 +19,12 @@ create table users (
 );
 create index users_created on users (created_at, id);
 
+create table departed_subjects (
+  digest bytea not null,
+  departed_at bigint not null,
+  constraint departed_subjects_digest primary key (digest)
+);
+
 create table groups (
   id uuid not null,
   name text not null,

@@ -19,6 +19,12 @@ create table users (
 ) strict;
 create index users_created on users (created_at, id);
 
+create table departed_subjects (
+  digest blob not null,
+  departed_at integer not null,
+  constraint departed_subjects_digest primary key (digest)
+) strict;
+
 create table groups (
   id blob not null,
   name text not null,

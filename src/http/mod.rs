@@ -1,1 +1,19 @@
+//! HTTP: requests become calls of flows, and what flows answer becomes responses. A handler holds no rule.
+//!
+//! One layer, [`layer::edge`], stands around every route: it gives each request its call, refuses what no route should
+//! see, turns refusals into the form their reader understands, and sets the headers of every response.
 
+pub mod answer;
+pub mod error;
+pub mod extract;
+pub mod layer;
+pub mod oauth;
+pub mod page;
+pub mod router;
+pub mod sheet;
+pub mod state;
+
+pub use error::Refusal;
+pub use router::router;
+pub use sheet::Sheet;
+pub use state::{Http, Limits};

@@ -195,6 +195,11 @@ set is_primary = $3
 where user_id = $1
 and group_id = $2";
 
+const HOLD_WITH_PERMISSION: &str = "
+update groups
+set updated_at = updated_at
+where id in (select group_id from group_permissions where permission = $1)";
+
 const REMOVE_MEMBER: &str = "
 delete from group_members
 where user_id = $1
@@ -271,6 +276,12 @@ impl Write {
             .changed()
             .await?
             == 1)
+    }
+
+    /// Keeps others from changing who holds a permission until this transaction ends: whoever else wants to hold them waits.
+    pub async fn hold_groups_with_permission(&mut self, permission: &str) -> Result<(), Error> {
+        self.sql(HOLD_WITH_PERMISSION).bind(permission).changed().await?;
+        Ok(())
     }
 
     /// Makes one of a user's groups the primary one. False if the user is not in it.

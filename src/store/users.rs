@@ -3,7 +3,7 @@
 use super::rows::{Columns, to_json};
 use super::{Error, Write, readers};
 use crate::model::user::comparison_key;
-use crate::model::{Id, PasswordHash, Timestamp, User};
+use crate::model::{Digest, Id, PasswordHash, Timestamp, User};
 use crate::sql::{self, Record, Row};
 
 /// A page of users.
@@ -74,12 +74,18 @@ select id, subject, username, status, profile, password_hash, password_changed_a
 from users
 where email_key >= $1
 and email_key < $2
+and email_key > $3
 order by email_key
-limit $3";
+limit $4";
 
 const COUNT_UP_TO: &str = "
 select count(*)
 from (select 1 as one from users limit $1) as counted";
+
+const IS_DEPARTED: &str = "
+select count(*)
+from departed_subjects
+where digest = $1";
 
 const LIST_APPLIED: &str = "
 select username
@@ -136,16 +142,23 @@ readers! {
         Ok(self.sql(LIST_BY_USERNAME_PREFIX).bind(from).bind(to).bind(after).bind(limit).all().await?)
     }
 
-    /// Users whose mail address begins with `prefix`, by address.
-    pub async fn list_users_by_email(&mut self, prefix: &str, limit: u32) -> Result<UserPage, Error> {
+    /// Users whose mail address begins with `prefix`, by address, after the address `after`.
+    pub async fn list_users_by_email(&mut self, prefix: &str, after: &str, limit: u32) -> Result<UserPage, Error> {
         let from = comparison_key(prefix);
         let to = format!("{from}\u{10FFFF}");
-        Ok(self.sql(LIST_BY_EMAIL_PREFIX).bind(from).bind(to).bind(limit).all().await?)
+        let after = comparison_key(after);
+        Ok(self.sql(LIST_BY_EMAIL_PREFIX).bind(from).bind(to).bind(after).bind(limit).all().await?)
     }
 
     /// How many users there are, counted no further than `most`.
     pub async fn count_users(&mut self, most: u32) -> Result<i64, Error> {
         Ok(self.sql(COUNT_UP_TO).bind(most).one().await?)
+    }
+
+    /// Whether a deleted user was known by this subject.
+    pub async fn is_subject_departed(&mut self, subject: &str) -> Result<bool, Error> {
+        let found: i64 = self.sql(IS_DEPARTED).bind(&Digest::of(subject.as_bytes())).one().await?;
+        Ok(found > 0)
     }
 
     /// The usernames that came by `apply`.
@@ -180,6 +193,11 @@ const MARK_APPLIED: &str = "
 update users
 set applied = $2
 where id = $1";
+
+const DEPART: &str = "
+insert into departed_subjects (digest, departed_at)
+values ($1, $2)
+on conflict do nothing";
 
 const DELETE: &str = "
 delete from users
@@ -249,6 +267,16 @@ impl Write {
     /// Remembers that `apply` made it.
     pub async fn mark_user_applied(&mut self, id: Id<User>) -> Result<(), Error> {
         self.sql(MARK_APPLIED).bind(id).bind(true).changed().await?;
+        Ok(())
+    }
+
+    /// Remembers that nobody else may ever be known by this subject; the digest is enough for that.
+    pub async fn remember_departed_subject(&mut self, subject: &str, at: Timestamp) -> Result<(), Error> {
+        self.sql(DEPART)
+            .bind(&Digest::of(subject.as_bytes()))
+            .bind(at)
+            .changed()
+            .await?;
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 // a test that can't go on says so by panicking, in its helpers too
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod api;
 mod architecture;
 mod config;
 mod credential;

@@ -40,8 +40,14 @@ pub async fn document(provider: &Provider, ui_locales: Vec<&'static str>) -> Res
         acr_values: vec![crate::flow::session::PASSWORD],
     });
     let bytes = Bytes::from(value.to_string());
-    let etag = crypto::sha256(&bytes).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let etag = crypto::sha256(&bytes)
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     let document = Document { bytes, etag };
-    provider.memory.remember_metadata(Arc::clone(&settings), Arc::clone(&resources), document.clone());
+    provider
+        .memory
+        .remember_metadata(Arc::clone(&settings), Arc::clone(&resources), document.clone());
     Ok(document)
 }

@@ -1,1 +1,31 @@
+//! People: users, their groups, permissions, passwords and sessions. Every way of changing a user ends here, whoever asks:
+//! the administration API, a file of `apply`, a command or the first setup.
 
+pub mod departure;
+pub mod fields;
+pub mod groups;
+pub mod members;
+pub mod passwords;
+pub mod permissions;
+pub mod rights;
+pub mod sessions;
+pub mod source;
+pub mod standing;
+pub mod user_change;
+pub mod users;
+pub mod welcome;
+
+pub use groups::{
+    GroupChange, NewGroup, change_group, create_group, delete_group, find_group_by_name, get_group, list_groups,
+};
+pub use members::{add_member, list_members, make_primary, remove_member};
+pub use passwords::{NewPassword, WeakPasswords, set_password};
+pub use rights::Rights;
+pub use sessions::{LiveSession, end_session, end_sessions, list_sessions};
+pub use source::ChangeSource;
+pub use standing::{deactivate_user, delete_user, reactivate_user};
+pub use user_change::{UserChange, change_user};
+pub use users::{
+    CreatedUser, NewUser, Page, UserKey, UserSelection, count_users, create_user, find_user, get_user, list_users,
+};
+pub use welcome::Welcome;

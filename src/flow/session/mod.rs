@@ -1,17 +1,18 @@
-//! Who is signed in, in which browser.
-pub struct Browser {
-    pub accounts: Vec<Account>,
-    pub key: crate::model::Secret,
-}
-pub struct Account {
-    pub session: crate::model::Session,
-    pub user: crate::model::User,
-    pub facts: SessionFacts,
-}
-pub struct SessionFacts {
-    pub auth_time: crate::model::Timestamp,
-    pub amr: Vec<String>,
-    pub acr: String,
-    pub remember: bool,
-}
-pub const PASSWORD: &str = "urn:ostiary:password";
+//! Sessions of browsers: who is recognised, how a session begins, how it ends.
+//!
+//! A session is live if the session store holds it *and* the store does not say that it ended. A browser's session cookie
+//! holds the tokens of up to eight sessions, one a person; its other cookie holds a key that binds forms and pending
+//! interactions to it.
+
+mod account;
+mod begin;
+mod browser;
+mod end;
+pub mod logout_request;
+mod token;
+
+pub use account::{Account, PASSWORD, Proof, SessionFacts};
+pub use begin::begin;
+pub use browser::{Browser, recognize};
+pub use end::{end, end_all_of_user};
+pub use token::SessionToken;

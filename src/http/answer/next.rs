@@ -24,7 +24,10 @@ pub fn next(http: &Http, call: &Call, locale: Locale, next: Next) -> Response {
 pub fn see_other(location: &str) -> Response {
     match HeaderValue::from_str(location) {
         Ok(location) => {
-            let headers = [(header::LOCATION, location), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+            let headers = [
+                (header::LOCATION, location),
+                (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+            ];
             (StatusCode::SEE_OTHER, headers).into_response()
         }
         Err(_) => Refusal::failed().into_response(),
@@ -36,8 +39,16 @@ fn respond(http: &Http, call: &Call, locale: Locale, response: &AuthorizationRes
     // a form can't be posted to a private-use scheme: those get the query
     match (response.mode(), Link::parse(redirect_uri)) {
         (ResponseMode::FormPost, Some(action)) => {
-            let parameters = response.parameters.iter().map(|(name, value)| Hidden::new(name, value)).collect();
-            let page = Page::FormPost(FormPost { client: response.client.clone(), action, parameters });
+            let parameters = response
+                .parameters
+                .iter()
+                .map(|(name, value)| Hidden::new(*name, value))
+                .collect();
+            let page = Page::FormPost(FormPost {
+                client: response.client.clone(),
+                action,
+                parameters,
+            });
             Sheet::new(page, locale).leads_to(redirect_uri).show(http, call)
         }
         _ => see_other(&response.location()),

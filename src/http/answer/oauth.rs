@@ -33,7 +33,10 @@ pub fn bearer_error(call: &Call, error: Error, presented: Presence) -> Response 
     let challenge = match presented {
         // section 3.1: who brought nothing is told nothing but the scheme
         Presence::Absent => "Bearer".to_owned(),
-        Presence::Present => format!("Bearer error=\"{}\", error_description=\"{}\"", error.code, error.description),
+        Presence::Present => format!(
+            "Bearer error=\"{}\", error_description=\"{}\"",
+            error.code, error.description
+        ),
     };
     let mut response = refusal(call, &error, &HeaderMap::new());
     if let Ok(challenge) = HeaderValue::from_str(&challenge) {

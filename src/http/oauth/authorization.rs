@@ -4,8 +4,8 @@ use axum::response::Response;
 
 use super::parameters::Raw;
 use crate::flow::authorization::{self, Begun};
-use crate::http::answer::next::see_other;
 use crate::http::answer::next;
+use crate::http::answer::next::see_other;
 use crate::http::extract::Visit;
 use crate::http::{Http, Refusal};
 use crate::protocol::authorization_request::Untrusted;
@@ -45,7 +45,9 @@ async fn begin(http: &Http, visit: &Visit, raw: &Raw) -> Result<Response, Refusa
 /// A page of ours, never a redirect (RFC 6749 section 4.1.2.1).
 fn refusal(untrusted: Untrusted) -> Refusal {
     match untrusted {
-        Untrusted::ClientMissing => Refusal::bad_request("client_id is missing or repeated").trouble(Trouble::UnknownClient),
+        Untrusted::ClientMissing => {
+            Refusal::bad_request("client_id is missing or repeated").trouble(Trouble::UnknownClient)
+        }
         Untrusted::ClientUnknown => Refusal::bad_request("client_id is not known here").trouble(Trouble::UnknownClient),
         Untrusted::RedirectUriMissing => {
             Refusal::bad_request("redirect_uri is missing or repeated").trouble(Trouble::UnknownRedirect)

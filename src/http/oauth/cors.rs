@@ -19,7 +19,9 @@ pub fn public(mut response: Response) -> Response {
 
 /// What pages of this client's origins may read.
 pub fn for_client(request: &HeaderMap, client: Option<&Client>, mut response: Response) -> Response {
-    response.headers_mut().append(header::VARY, HeaderValue::from_static("Origin"));
+    response
+        .headers_mut()
+        .append(header::VARY, HeaderValue::from_static("Origin"));
     let Some(origin) = request.get(header::ORIGIN) else {
         return response;
     };
@@ -28,7 +30,9 @@ pub fn for_client(request: &HeaderMap, client: Option<&Client>, mut response: Re
         _ => false,
     };
     if allowed {
-        response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+        response
+            .headers_mut()
+            .insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
         response.headers_mut().insert(
             header::ACCESS_CONTROL_EXPOSE_HEADERS,
             HeaderValue::from_static("www-authenticate, retry-after"),
@@ -41,7 +45,11 @@ pub fn for_client(request: &HeaderMap, client: Option<&Client>, mut response: Re
 fn is_origin_of(client: &Client, origin: &str) -> bool {
     let of_redirect = |uri: &String| Url::parse(uri).is_ok_and(|uri| uri.origin().ascii_serialization() == origin);
     origin != "null"
-        && (client.metadata.allowed_cors_origins.iter().any(|allowed| allowed == origin)
+        && (client
+            .metadata
+            .allowed_cors_origins
+            .iter()
+            .any(|allowed| allowed == origin)
             || client.metadata.redirect_uris.iter().any(of_redirect))
 }
 
@@ -49,10 +57,14 @@ fn is_origin_of(client: &Client, origin: &str) -> bool {
 /// is decided with the answer.
 pub async fn preflight(State(_): State<Http>, headers: HeaderMap) -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
-    response.headers_mut().append(header::VARY, HeaderValue::from_static("Origin"));
-    let web = headers
-        .get(header::ORIGIN)
-        .filter(|origin| origin.to_str().is_ok_and(|origin| origin.starts_with("https://") || origin.starts_with("http://")));
+    response
+        .headers_mut()
+        .append(header::VARY, HeaderValue::from_static("Origin"));
+    let web = headers.get(header::ORIGIN).filter(|origin| {
+        origin
+            .to_str()
+            .is_ok_and(|origin| origin.starts_with("https://") || origin.starts_with("http://"))
+    });
     if let Some(origin) = web {
         allow_asking(&mut response, origin.clone());
     }
@@ -69,7 +81,13 @@ pub async fn preflight_public() -> Response {
 fn allow_asking(response: &mut Response, origin: HeaderValue) {
     let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
-    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("authorization, content-type"));
+    headers.insert(
+        header::ACCESS_CONTROL_ALLOW_METHODS,
+        HeaderValue::from_static("GET, POST"),
+    );
+    headers.insert(
+        header::ACCESS_CONTROL_ALLOW_HEADERS,
+        HeaderValue::from_static("authorization, content-type"),
+    );
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
 }

@@ -10,5 +10,9 @@ use crate::http::{Http, Refusal};
 /// GET.
 pub async fn document(State(http): State<Http>, headers: HeaderMap) -> Result<Response, Refusal> {
     let keyring = http.provider.keyring().await?;
-    Ok(cors::public(metadata::cached_json(&headers, keyring.document(), keyring.etag())))
+    Ok(cors::public(metadata::cached_json(
+        &headers,
+        keyring.document(),
+        keyring.etag(),
+    )))
 }

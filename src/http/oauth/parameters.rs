@@ -37,16 +37,19 @@ impl FromRequest<Http> for Raw {
             if !is_form(&parts.headers) {
                 return Err(Refusal::media_type());
             }
-            Bytes::from_request(Request::from_parts(parts, body), http).await.map_err(|rejection| {
-                match rejection.into_response().status() {
+            Bytes::from_request(Request::from_parts(parts, body), http)
+                .await
+                .map_err(|rejection| match rejection.into_response().status() {
                     StatusCode::PAYLOAD_TOO_LARGE => Refusal::too_large(),
                     _ => Refusal::bad_request("the form can't be read"),
-                }
-            })?
+                })?
         } else {
             Bytes::new()
         };
-        Ok(Self { query: query.unwrap_or_default().into_bytes(), form })
+        Ok(Self {
+            query: query.unwrap_or_default().into_bytes(),
+            form,
+        })
     }
 }
 
@@ -90,11 +93,20 @@ pub async fn authenticate(
     parameters: &Parameters,
     path: &str,
 ) -> Result<Arc<Client>, Error> {
-    let authorization = match headers.get_all(header::AUTHORIZATION).iter().collect::<Vec<_>>().as_slice() {
+    let authorization = match headers
+        .get_all(header::AUTHORIZATION)
+        .iter()
+        .collect::<Vec<_>>()
+        .as_slice()
+    {
         [] => None,
         [one] => one.to_str().ok(),
         _ => {
-            let several = OAuthError::new(ErrorCode::InvalidRequest, "client_authentication_methods", "several Authorization headers");
+            let several = OAuthError::new(
+                ErrorCode::InvalidRequest,
+                "client_authentication_methods",
+                "several Authorization headers",
+            );
             return Err(several.into());
         }
     };

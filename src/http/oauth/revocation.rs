@@ -28,7 +28,11 @@ pub async fn revoke(
         Err(error) => return Ok(client_error(&call, error, &headers)),
     };
     let response = match revocation::revoke(provider, &call, &client, &parameters).await {
-        Ok(()) => (StatusCode::OK, [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))]).into_response(),
+        Ok(()) => (
+            StatusCode::OK,
+            [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))],
+        )
+            .into_response(),
         Err(error) => client_error(&call, error, &headers),
     };
     Ok(cors::for_client(&headers, Some(&client), response))

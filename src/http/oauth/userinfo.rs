@@ -49,7 +49,11 @@ async fn answer(http: &Http, call: &Call, headers: &HeaderMap, query: &[u8], in_
     let token = match bearer(headers, query, in_form) {
         Ok(Some(token)) => token,
         Ok(None) => {
-            let missing = OAuthError::new(ErrorCode::InvalidToken, "userinfo.token_missing", "an access token is needed");
+            let missing = OAuthError::new(
+                ErrorCode::InvalidToken,
+                "userinfo.token_missing",
+                "an access token is needed",
+            );
             return cors::for_client(headers, None, bearer_error(call, missing.into(), Presence::Absent));
         }
         Err(error) => return cors::for_client(headers, None, bearer_error(call, error.into(), Presence::Present)),
@@ -72,8 +76,14 @@ async fn answer(http: &Http, call: &Call, headers: &HeaderMap, query: &[u8], in_
     cors::for_client(headers, client.as_deref(), response)
 }
 
-async fn client_of(http: &Http, call: &Call, token: &Secret) -> Result<Option<std::sync::Arc<crate::model::Client>>, Error> {
-    Ok(verify::find(&http.provider, call, token).await?.map(|verified| verified.client))
+async fn client_of(
+    http: &Http,
+    call: &Call,
+    token: &Secret,
+) -> Result<Option<std::sync::Arc<crate::model::Client>>, Error> {
+    Ok(verify::find(&http.provider, call, token)
+        .await?
+        .map(|verified| verified.client))
 }
 
 /// The one bearer token of a request. In the query it is refused (RFC 9700 section 4.3.2); twice, too (RFC 6750 section 2).
@@ -83,10 +93,13 @@ fn bearer(headers: &HeaderMap, query: &[u8], in_form: Option<Secret>) -> Result<
         return Err(refused("the access token does not belong into the address"));
     }
     let mut in_header = headers.get_all(header::AUTHORIZATION).iter();
-    let first = in_header.next().and_then(|value| value.to_str().ok()).and_then(|value| {
-        let (scheme, token) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| Secret::new(token.trim()))
-    });
+    let first = in_header
+        .next()
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| {
+            let (scheme, token) = value.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then(|| Secret::new(token.trim()))
+        });
     if in_header.next().is_some() {
         return Err(refused("several Authorization headers"));
     }

@@ -1,0 +1,70 @@
+//! What ends with an account or its password: the sessions, and the grants with all their tokens.
+//!
+//! SQL ends them in the change's own transaction, and what SQL says has ended is over whatever the session store still
+//! holds; the session store is cleared after the commit.
+
+use crate::flow::{Call, Error, Provider};
+use crate::model::group::ADMIN;
+use crate::model::{Id, User};
+use crate::store::Write;
+
+/// Why everything of a user ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Departure {
+    /// The account was deactivated.
+    Deactivated,
+    /// The account was deleted.
+    Deleted,
+    /// The password was set.
+    PasswordChanged,
+    /// An administrator ended all sessions.
+    EndedByAdministrator,
+}
+
+impl Departure {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Deactivated => "user_deactivated",
+            Self::Deleted => "user_deleted",
+            Self::PasswordChanged => "password_changed",
+            Self::EndedByAdministrator => "ended_by_administrator",
+        }
+    }
+}
+
+/// Ends every session and grant of a user. Gives how many sessions.
+pub(super) async fn end_everything(tx: &mut Write, call: &Call, id: Id<User>, why: Departure) -> Result<u64, Error> {
+    let sessions = tx.end_sessions_of_user(id, call.now, why.word()).await?;
+    tx.end_grants_of_user(id, call.now, why.word()).await?;
+    Ok(sessions)
+}
+
+/// Clears the session store of a user whose sessions SQL has ended. If it does not answer they are over all the same.
+pub(super) async fn end_browsers(provider: &Provider, id: Id<User>) {
+    if let Err(error) = provider.sessions.end_all(id).await {
+        tracing::warn!(user = %id, %error, "ended sessions stay in the session store until they expire");
+    }
+}
+
+/// Whether there was an administrator before a change.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct HadAdministrator(bool);
+
+impl HadAdministrator {
+    /// Asks, and holds the groups that decide it, so that two changes at once can't each rely on the other's administrator.
+    pub(super) async fn ask(tx: &mut Write) -> Result<Self, Error> {
+        tx.hold_groups_with_permission(ADMIN).await?;
+        Ok(Self(!tx.list_some_with_permission(ADMIN).await?.is_empty()))
+    }
+
+    /// Refuses a change after which nobody could administer the installation any more.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`]: `last_administrator`.
+    pub(super) async fn must_stay_so(self, tx: &mut Write) -> Result<(), Error> {
+        if self.0 && tx.list_some_with_permission(ADMIN).await?.is_empty() {
+            return Err(Error::Conflict("last_administrator"));
+        }
+        Ok(())
+    }
+}

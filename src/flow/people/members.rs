@@ -1,0 +1,169 @@
+//! Membership: who is in a group, and which group is a user's primary one. Joining confers what the group carries.
+
+use super::departure::HadAdministrator;
+use super::users::position;
+use super::{ChangeSource, Page};
+use crate::flow::{Call, Error, FieldError, Provider};
+use crate::model::user::comparison_key;
+use crate::model::{EventKind, Fact, Group, Id, User};
+use crate::store::Write;
+
+/// Puts a user into a group; the first group becomes the primary one. Once more changes nothing.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::Forbidden`] for a permission of the group that is not the caller's to confer.
+pub async fn add_member(
+    provider: &Provider,
+    call: &Call,
+    source: &ChangeSource,
+    group: Id<Group>,
+    user: Id<User>,
+) -> Result<(), Error> {
+    let mut tx = provider.store.write().await?;
+    let group = load(&mut tx, source, group, user).await?;
+    if !tx.add_member(group.id, user, call.now).await? {
+        tx.abandon().await?;
+        return Ok(());
+    }
+    if tx.find_primary_group_of(user).await?.is_none() {
+        tx.make_primary(group.id, user).await?;
+    }
+    record(&mut tx, call, source, &group, user, "member_added").await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Takes a user out of a group; if it was the primary one, the first of the others by name takes its place.
+///
+/// # Errors
+/// [`Error::NotFound`] also if the user is not in it, [`Error::Forbidden`] for a permission of the group that the caller does
+/// not hold, [`Error::Conflict`] for the last administrator.
+pub async fn remove_member(
+    provider: &Provider,
+    call: &Call,
+    source: &ChangeSource,
+    group: Id<Group>,
+    user: Id<User>,
+) -> Result<(), Error> {
+    let mut tx = provider.store.write().await?;
+    let administrator = HadAdministrator::ask(&mut tx).await?;
+    let group = load(&mut tx, source, group, user).await?;
+    if !tx.remove_member(group.id, user).await? {
+        tx.abandon().await?;
+        return Err(Error::NotFound);
+    }
+    administrator.must_stay_so(&mut tx).await?;
+    if tx.find_primary_group_of(user).await?.is_none()
+        && let Some(name) = tx.list_group_names_of(user).await?.first()
+        && let Some(next) = tx.find_group_by_name(name).await?
+    {
+        tx.make_primary(next.id, user).await?;
+    }
+    record(&mut tx, call, source, &group, user, "member_removed").await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Makes one of a user's groups the primary one.
+///
+/// # Errors
+/// [`Error::NotFound`] also if the user is not in it, [`Error::Forbidden`].
+pub async fn make_primary(
+    provider: &Provider,
+    call: &Call,
+    source: &ChangeSource,
+    group: Id<Group>,
+    user: Id<User>,
+) -> Result<(), Error> {
+    let mut tx = provider.store.write().await?;
+    let group = load(&mut tx, source, group, user).await?;
+    let primary = tx.find_primary_group_of(user).await?;
+    if primary.is_some_and(|name| comparison_key(&name) == comparison_key(&group.name)) {
+        tx.abandon().await?;
+        return Ok(());
+    }
+    if !tx.make_primary(group.id, user).await? {
+        return Err(Error::NotFound);
+    }
+    record(&mut tx, call, source, &group, user, "primary_group").await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// A page of a group's members.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::Invalid`] for a position of another list.
+pub async fn list_members(
+    provider: &Provider,
+    group: Id<Group>,
+    after: Option<&str>,
+    limit: u32,
+) -> Result<Page<User>, Error> {
+    let mut store = provider.store.read().await?;
+    if store.find_group(group).await?.is_none() {
+        return Err(Error::NotFound);
+    }
+    let ids = store
+        .list_members(group, position(after)?, limit.saturating_add(1))
+        .await?;
+    let page = Page::cut(ids, limit, Id::to_string);
+    let mut items = Vec::with_capacity(page.items.len());
+    for id in page.items {
+        items.extend(store.find_user(id).await?);
+    }
+    Ok(Page { items, next: page.next })
+}
+
+/// Puts a new user into groups, by name.
+pub(super) async fn join(
+    tx: &mut Write,
+    call: &Call,
+    source: &ChangeSource,
+    user: &User,
+    names: &[String],
+    primary: Option<&str>,
+) -> Result<(), Error> {
+    let primary = primary.or(names.first().map(String::as_str)).map(comparison_key);
+    for (place, name) in names.iter().enumerate() {
+        let Some(group) = tx.find_group_by_name(name).await? else {
+            return Err(Error::Invalid(vec![FieldError {
+                pointer: format!("/groups/{place}"),
+                code: "unknown",
+                detail: "there is no group of this name".to_owned(),
+            }]));
+        };
+        source.must_cover(group.permissions.iter().map(String::as_str))?;
+        tx.add_member(group.id, user.id, call.now).await?;
+        if primary.as_deref() == Some(comparison_key(name).as_str()) {
+            tx.make_primary(group.id, user.id).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn load(tx: &mut Write, source: &ChangeSource, group: Id<Group>, user: Id<User>) -> Result<Group, Error> {
+    let group = tx.find_group(group).await?.ok_or(Error::NotFound)?;
+    if tx.find_user(user).await?.is_none() {
+        return Err(Error::NotFound);
+    }
+    source.must_cover(group.permissions.iter().map(String::as_str))?;
+    Ok(group)
+}
+
+async fn record(
+    tx: &mut Write,
+    call: &Call,
+    source: &ChangeSource,
+    group: &Group,
+    user: Id<User>,
+    what: &'static str,
+) -> Result<(), Error> {
+    let event = call
+        .event(EventKind::GroupChanged)
+        .user(user)
+        .because(what)
+        .fact("group", Fact::Id(group.id.uuid()))
+        .fact("source", source.fact());
+    Ok(tx.add_event(&event).await?)
+}

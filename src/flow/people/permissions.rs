@@ -1,0 +1,74 @@
+//! Permissions: named rights that groups carry. Those of this server are known by name; every other belongs to an application.
+
+use crate::flow::FieldError;
+use crate::model::Scopes;
+use crate::model::group::ADMIN;
+
+/// What the administration API asks for, beside [`ADMIN`], which is everything. Each has a `.read` of its own.
+pub const ADMINISTRATION: &[&str] = &[
+    "admin:users",
+    "admin:groups",
+    "admin:clients",
+    "admin:resources",
+    "admin:sessions",
+    "admin:settings",
+    "admin:keys",
+    "admin:events",
+];
+
+const LONGEST: usize = 200;
+
+/// Whether it is a right over this server.
+pub fn is_of_administration(permission: &str) -> bool {
+    permission == ADMIN || permission.starts_with("admin:")
+}
+
+/// Whether the administration API knows this name.
+pub fn is_known(permission: &str) -> bool {
+    permission == ADMIN
+        || ADMINISTRATION
+            .iter()
+            .any(|known| permission == *known || permission.strip_suffix(".read") == Some(*known))
+}
+
+/// Every scope of the administration API.
+pub fn scopes() -> Scopes {
+    let mut scopes = Scopes::from_tokens([ADMIN]);
+    for whole in ADMINISTRATION {
+        scopes.add(whole);
+        scopes.add(&format!("{whole}.read"));
+    }
+    scopes
+}
+
+/// Judges the names of permissions: each must be a scope token (RFC 6749 section 3.3), since tokens carry it as one.
+pub(super) fn check(permissions: &[String], errors: &mut Vec<FieldError>) {
+    for (place, permission) in permissions.iter().enumerate() {
+        let is_one_token = Scopes::parse(permission).is_ok_and(|scopes| scopes.iter().eq([permission.as_str()]));
+        let problem = if !is_one_token || permission.len() > LONGEST {
+            Some((
+                "malformed",
+                format!(
+                    "a permission is up to {LONGEST} printable ASCII characters without spaces, quotes and backslashes"
+                ),
+            ))
+        } else if is_of_administration(permission) && !is_known(permission) {
+            Some((
+                "unknown",
+                format!(
+                    "{permission} is no permission of this server; known are admin, {}",
+                    ADMINISTRATION.join(", ")
+                ),
+            ))
+        } else {
+            None
+        };
+        if let Some((code, detail)) = problem {
+            errors.push(FieldError {
+                pointer: format!("/permissions/{place}"),
+                code,
+                detail,
+            });
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! A user's sessions, as an administrator sees and ends them.
+
+use super::ChangeSource;
+use super::departure::{Departure, end_browsers, end_everything};
+use crate::flow::{Call, Error, Provider};
+use crate::model::{EventKind, Fact, Id, Session, Timestamp, User};
+
+/// More live sessions of one person are not listed.
+const MOST: u32 = 200;
+
+/// A session that goes on.
+#[derive(Clone, Debug)]
+pub struct LiveSession {
+    /// The session.
+    pub id: Id<Session>,
+    /// Who signed in.
+    pub user: Id<User>,
+    /// When.
+    pub started_at: Timestamp,
+    /// When it was last used.
+    pub seen_at: Timestamp,
+    /// When it ends if it is not used any more.
+    pub ends_at: Timestamp,
+    /// From where it was begun.
+    pub address: Option<String>,
+    /// With which browser.
+    pub user_agent: Option<String>,
+}
+
+/// The live sessions of a user, newest first: those the session store holds and SQL does not say have ended.
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub async fn list_sessions(provider: &Provider, call: &Call, user: Id<User>) -> Result<Vec<LiveSession>, Error> {
+    let mut store = provider.store.read().await?;
+    if store.find_user(user).await?.is_none() {
+        return Err(Error::NotFound);
+    }
+    let rows = store.list_live_sessions_of(user, call.now, MOST).await?;
+    drop(store);
+    let held = provider.sessions.list(user, call.now).await?;
+    let live = rows.into_iter().filter_map(|row| {
+        let session = held.iter().find(|session| session.id == row.id)?;
+        Some(LiveSession {
+            id: row.id,
+            user,
+            started_at: row.started_at,
+            seen_at: session.seen,
+            ends_at: session.ends(),
+            address: row.address,
+            user_agent: row.user_agent,
+        })
+    });
+    Ok(live.collect())
+}
+
+/// Ends a session and the grants that were begun in it.
+///
+/// # Errors
+/// [`Error::NotFound`] also if it has ended, [`Error::Forbidden`] if the user holds rights of administration that the caller
+/// lacks.
+pub async fn end_session(
+    provider: &Provider,
+    call: &Call,
+    source: &ChangeSource,
+    id: Id<Session>,
+) -> Result<(), Error> {
+    const WHY: &str = "ended_by_administrator";
+    let mut tx = provider.store.write().await?;
+    let session = tx.find_session(id).await?.ok_or(Error::NotFound)?;
+    source.must_outrank(&tx.list_permissions_of(session.user).await?)?;
+    if !tx.end_session(id, call.now, WHY).await? {
+        tx.abandon().await?;
+        return Err(Error::NotFound);
+    }
+    tx.end_grants_of_session(id, call.now, WHY).await?;
+    let event = call
+        .event(EventKind::SignOut)
+        .user(session.user)
+        .because(WHY)
+        .fact("session", Fact::Id(id.uuid()))
+        .fact("source", source.fact());
+    tx.add_event(&event).await?;
+    tx.commit().await?;
+    if let Err(error) = provider.sessions.end(session.user, id).await {
+        tracing::warn!(session = %id, %error, "an ended session stays in the session store until it expires");
+    }
+    Ok(())
+}
+
+/// Ends every session and grant of a user. Gives how many sessions.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::Forbidden`] if the user holds rights of administration that the caller lacks.
+pub async fn end_sessions(
+    provider: &Provider,
+    call: &Call,
+    source: &ChangeSource,
+    user: Id<User>,
+) -> Result<u64, Error> {
+    let mut tx = provider.store.write().await?;
+    if tx.find_user(user).await?.is_none() {
+        return Err(Error::NotFound);
+    }
+    source.must_outrank(&tx.list_permissions_of(user).await?)?;
+    let ended = end_everything(&mut tx, call, user, Departure::EndedByAdministrator).await?;
+    let event = call
+        .event(EventKind::SignOut)
+        .user(user)
+        .because("ended_by_administrator")
+        .fact("sessions", Fact::Number(i64::try_from(ended).unwrap_or(i64::MAX)))
+        .fact("source", source.fact());
+    tx.add_event(&event).await?;
+    tx.commit().await?;
+    end_browsers(provider, user).await;
+    Ok(ended)
+}

@@ -1,0 +1,106 @@
+//! Whether an account may be used, and its end.
+
+use super::ChangeSource;
+use super::departure::{Departure, HadAdministrator, end_browsers, end_everything};
+use crate::flow::{Call, Error, Provider};
+use crate::model::{EventKind, Id, User, UserStatus};
+use crate::store::Write;
+
+/// Deactivates a user and ends the user's sessions and grants. Once more changes nothing.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::Stale`], [`Error::Forbidden`], [`Error::Conflict`] for the last administrator.
+pub async fn deactivate_user(
+    provider: &Provider,
+    call: &Call,
+    source: &ChangeSource,
+    id: Id<User>,
+    expected: Option<i64>,
+) -> Result<User, Error> {
+    let mut tx = provider.store.write().await?;
+    let administrator = HadAdministrator::ask(&mut tx).await?;
+    let user = load(&mut tx, source, id, expected).await?;
+    if user.status == UserStatus::Inactive {
+        tx.abandon().await?;
+        return Ok(user);
+    }
+    let user = move_to(&mut tx, call, user, UserStatus::Inactive).await?;
+    administrator.must_stay_so(&mut tx).await?;
+    end_everything(&mut tx, call, id, Departure::Deactivated).await?;
+    let event = call.event(EventKind::UserDeactivated).user(id);
+    tx.add_event(&event.fact("source", source.fact())).await?;
+    tx.commit().await?;
+    end_browsers(provider, id).await;
+    Ok(user)
+}
+
+/// Reactivates a user. Once more changes nothing.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::Stale`], [`Error::Forbidden`].
+pub async fn reactivate_user(
+    provider: &Provider,
+    call: &Call,
+    source: &ChangeSource,
+    id: Id<User>,
+    expected: Option<i64>,
+) -> Result<User, Error> {
+    let mut tx = provider.store.write().await?;
+    let user = load(&mut tx, source, id, expected).await?;
+    if user.status == UserStatus::Active {
+        tx.abandon().await?;
+        return Ok(user);
+    }
+    let user = move_to(&mut tx, call, user, UserStatus::Active).await?;
+    let event = call.event(EventKind::UserReactivated).user(id);
+    tx.add_event(&event.fact("source", source.fact())).await?;
+    tx.commit().await?;
+    Ok(user)
+}
+
+/// Deletes a user with everything that hangs on it. The subject is never given to anyone else
+/// (OpenID Connect Core section 2).
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::Stale`], [`Error::Forbidden`], [`Error::Conflict`] for the last administrator.
+pub async fn delete_user(
+    provider: &Provider,
+    call: &Call,
+    source: &ChangeSource,
+    id: Id<User>,
+    expected: Option<i64>,
+) -> Result<(), Error> {
+    let mut tx = provider.store.write().await?;
+    let administrator = HadAdministrator::ask(&mut tx).await?;
+    let user = load(&mut tx, source, id, expected).await?;
+    end_everything(&mut tx, call, id, Departure::Deleted).await?;
+    tx.remember_departed_subject(&user.subject, call.now).await?;
+    if !tx.delete_user(id).await? {
+        return Err(Error::NotFound);
+    }
+    administrator.must_stay_so(&mut tx).await?;
+    let event = call.event(EventKind::UserDeleted).user(id);
+    tx.add_event(&event.fact("source", source.fact())).await?;
+    tx.commit().await?;
+    end_browsers(provider, id).await;
+    Ok(())
+}
+
+async fn load(tx: &mut Write, source: &ChangeSource, id: Id<User>, expected: Option<i64>) -> Result<User, Error> {
+    let user = tx.find_user(id).await?.ok_or(Error::NotFound)?;
+    if expected.is_some_and(|version| version != user.version) {
+        return Err(Error::Stale);
+    }
+    source.must_outrank(&tx.list_permissions_of(id).await?)?;
+    Ok(user)
+}
+
+async fn move_to(tx: &mut Write, call: &Call, mut user: User, status: UserStatus) -> Result<User, Error> {
+    user.status = status;
+    user.updated_at = call.now;
+    if !tx.change_user(&user).await? {
+        return Err(Error::Stale);
+    }
+    user.version = user.version.saturating_add(1);
+    Ok(user)
+}

@@ -1,0 +1,187 @@
+//! The one change of a user: a patch of fields. A field that is absent stays, `Some(None)` clears it.
+
+use super::{ChangeSource, fields, users};
+use crate::flow::{Call, Error, Provider};
+use crate::model::{Address, EventKind, Fact, Id, Profile, User};
+
+/// A change of a user's fields. Names are those of the standard claims (OpenID Connect Core section 5.1).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UserChange {
+    /// What the person signs in with.
+    pub username: Option<String>,
+    /// Full name.
+    pub name: Option<Option<String>>,
+    /// Given name.
+    pub given_name: Option<Option<String>>,
+    /// Family name.
+    pub family_name: Option<Option<String>>,
+    /// Middle name.
+    pub middle_name: Option<Option<String>>,
+    /// Nickname.
+    pub nickname: Option<Option<String>>,
+    /// Profile page.
+    pub profile: Option<Option<String>>,
+    /// Picture.
+    pub picture: Option<Option<String>>,
+    /// Website.
+    pub website: Option<Option<String>>,
+    /// Mail address. A new one is not verified unless the change says so.
+    pub email: Option<Option<String>>,
+    /// Whether the mail address is verified.
+    pub email_verified: Option<bool>,
+    /// Gender.
+    pub gender: Option<Option<String>>,
+    /// Birthday.
+    pub birthdate: Option<Option<String>>,
+    /// Time zone.
+    pub zoneinfo: Option<Option<String>>,
+    /// Language.
+    pub locale: Option<Option<String>>,
+    /// Phone number. A new one is not verified unless the change says so.
+    pub phone_number: Option<Option<String>>,
+    /// Whether the phone number is verified.
+    pub phone_number_verified: Option<bool>,
+    /// Postal address, as a whole.
+    pub address: Option<Option<Address>>,
+}
+
+impl UserChange {
+    /// The change that makes a username and profile exactly these.
+    pub fn to(username: &str, profile: &Profile) -> Self {
+        let Profile {
+            name,
+            given_name,
+            family_name,
+            middle_name,
+            nickname,
+            profile,
+            picture,
+            website,
+            email,
+            email_verified,
+            gender,
+            birthdate,
+            zoneinfo,
+            locale,
+            phone_number,
+            phone_number_verified,
+            address,
+        } = profile.clone();
+        Self {
+            username: Some(username.to_owned()),
+            name: Some(name),
+            given_name: Some(given_name),
+            family_name: Some(family_name),
+            middle_name: Some(middle_name),
+            nickname: Some(nickname),
+            profile: Some(profile),
+            picture: Some(picture),
+            website: Some(website),
+            email: Some(email),
+            email_verified: Some(email_verified),
+            gender: Some(gender),
+            birthdate: Some(birthdate),
+            zoneinfo: Some(zoneinfo),
+            locale: Some(locale),
+            phone_number: Some(phone_number),
+            phone_number_verified: Some(phone_number_verified),
+            address: Some(address),
+        }
+    }
+
+    /// What a username and profile become.
+    pub(super) fn make(self, username: &mut String, profile: &mut Profile) {
+        if let Some(new) = self.username {
+            *username = new;
+        }
+        // who proved to hold one address has proved nothing about another
+        if self.email.as_ref().is_some_and(|new| *new != profile.email) {
+            profile.email_verified = false;
+        }
+        if self
+            .phone_number
+            .as_ref()
+            .is_some_and(|new| *new != profile.phone_number)
+        {
+            profile.phone_number_verified = false;
+        }
+        let texts = [
+            (&mut profile.name, self.name),
+            (&mut profile.given_name, self.given_name),
+            (&mut profile.family_name, self.family_name),
+            (&mut profile.middle_name, self.middle_name),
+            (&mut profile.nickname, self.nickname),
+            (&mut profile.profile, self.profile),
+            (&mut profile.picture, self.picture),
+            (&mut profile.website, self.website),
+            (&mut profile.email, self.email),
+            (&mut profile.gender, self.gender),
+            (&mut profile.birthdate, self.birthdate),
+            (&mut profile.zoneinfo, self.zoneinfo),
+            (&mut profile.locale, self.locale),
+            (&mut profile.phone_number, self.phone_number),
+        ];
+        for (field, new) in texts {
+            if let Some(new) = new {
+                *field = new;
+            }
+        }
+        if let Some(verified) = self.email_verified {
+            profile.email_verified = verified;
+        }
+        if let Some(verified) = self.phone_number_verified {
+            profile.phone_number_verified = verified;
+        }
+        if let Some(address) = self.address {
+            profile.address = address;
+        }
+    }
+}
+
+/// Changes a user, if its version still is the expected one. A change that changes nothing leaves no trace.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::Stale`], [`Error::Invalid`], [`Error::Forbidden`] if the user holds rights of
+/// administration that the caller lacks.
+pub async fn change_user(
+    provider: &Provider,
+    call: &Call,
+    source: &ChangeSource,
+    id: Id<User>,
+    expected: Option<i64>,
+    change: UserChange,
+) -> Result<User, Error> {
+    let mut tx = provider.store.write().await?;
+    let before = tx.find_user(id).await?.ok_or(Error::NotFound)?;
+    if expected.is_some_and(|version| version != before.version) {
+        tx.abandon().await?;
+        return Err(Error::Stale);
+    }
+    source.must_outrank(&tx.list_permissions_of(id).await?)?;
+    let mut user = before.clone();
+    change.make(&mut user.username, &mut user.profile);
+    if user.username == before.username && user.profile == before.profile {
+        tx.abandon().await?;
+        return Ok(before);
+    }
+    let errors = fields::check_user(&user.username, &user.profile);
+    if !errors.is_empty() {
+        return Err(Error::Invalid(errors));
+    }
+    users::must_be_free(&mut tx, &user).await?;
+    user.updated_at = call.now;
+    if !tx.change_user(&user).await.map_err(users::taken)? {
+        return Err(Error::Stale);
+    }
+    user.version = user.version.saturating_add(1);
+    let event = call
+        .event(EventKind::UserChanged)
+        .user(id)
+        .fact("source", source.fact())
+        .fact("username", Fact::Bool(user.username != before.username))
+        .fact("email", Fact::Bool(user.profile.email != before.profile.email))
+        .fact("version", Fact::Number(user.version));
+    tx.add_event(&event).await?;
+    tx.commit().await?;
+    Ok(user)
+}

@@ -1,0 +1,326 @@
+//! Users: made, found, listed.
+
+use super::passwords::prepare;
+use super::{ChangeSource, NewPassword, WeakPasswords, Welcome, fields, members, welcome};
+use crate::flow::{Call, Error, FieldError, Provider};
+use crate::model::user::comparison_key;
+use crate::model::{EventKind, Fact, Id, Profile, Secret, User, UserStatus};
+use crate::random;
+use crate::store::{self, Read, Write};
+
+/// A user to make.
+#[derive(Clone, Debug)]
+pub struct NewUser {
+    /// What the person signs in with.
+    pub username: String,
+    /// What is told about the person.
+    pub profile: Profile,
+    /// Whether the account may be used.
+    pub status: UserStatus,
+    /// The password.
+    pub password: NewPassword,
+    /// Whether it may be weak.
+    pub weak: WeakPasswords,
+    /// Names of the groups to be in; the first becomes the primary one.
+    pub groups: Vec<String>,
+    /// The primary group, if it is not the first.
+    pub primary_group: Option<String>,
+    /// What clients know the person by, brought along from elsewhere; a new random one if unset.
+    pub subject: Option<String>,
+    /// Whether the person is told.
+    pub welcome: Welcome,
+}
+
+impl NewUser {
+    /// An active user of this name, without password, groups or mail.
+    pub fn named(username: impl Into<String>) -> Self {
+        Self {
+            username: username.into(),
+            profile: Profile::default(),
+            status: UserStatus::Active,
+            password: NewPassword::None,
+            weak: WeakPasswords::Refuse,
+            groups: Vec::new(),
+            primary_group: None,
+            subject: None,
+            welcome: Welcome::Silent,
+        }
+    }
+}
+
+/// A user that was made.
+#[derive(Clone, Debug)]
+pub struct CreatedUser {
+    /// The user.
+    pub user: User,
+    /// The generated password, to be told once.
+    pub password: Option<Secret>,
+}
+
+/// Makes a user.
+///
+/// # Errors
+/// [`Error::Invalid`] naming every field that can't be taken, [`Error::Forbidden`] if a group carries a permission that is
+/// not the caller's to confer, [`Error::Busy`].
+pub async fn create_user(
+    provider: &Provider,
+    call: &Call,
+    source: &ChangeSource,
+    new: NewUser,
+) -> Result<CreatedUser, Error> {
+    let mut errors = fields::check_user(&new.username, &new.profile);
+    errors.extend(new.subject.as_deref().and_then(fields::check_subject));
+    if let Some(primary) = &new.primary_group {
+        let key = comparison_key(primary);
+        if !new.groups.iter().any(|group| comparison_key(group) == key) {
+            errors.push(FieldError {
+                pointer: "/primary_group".to_owned(),
+                code: "contradiction",
+                detail: "the primary group is one of the groups".to_owned(),
+            });
+        }
+    }
+    if !errors.is_empty() {
+        return Err(Error::Invalid(errors));
+    }
+    let prepared = prepare(provider, &new.username, &new.profile, new.password, new.weak).await?;
+    let user = User {
+        id: Id::new(call.now),
+        subject: new.subject.unwrap_or_else(random::token),
+        username: new.username,
+        version: 1,
+        status: new.status,
+        profile: new.profile,
+        password_changed_at: prepared.hash.as_ref().map(|_| call.now),
+        password: prepared.hash,
+        created_at: call.now,
+        updated_at: call.now,
+    };
+    let mail = match new.welcome {
+        Welcome::Mail => Some(welcome::write(provider, &user).await?),
+        Welcome::Silent => None,
+    };
+    let mut tx = provider.store.write().await?;
+    must_be_free(&mut tx, &user).await?;
+    if tx.is_subject_departed(&user.subject).await? {
+        return Err(taken_field("/subject"));
+    }
+    tx.add_user(&user).await.map_err(taken)?;
+    members::join(&mut tx, call, source, &user, &new.groups, new.primary_group.as_deref()).await?;
+    let event = call
+        .event(EventKind::UserCreated)
+        .user(user.id)
+        .fact("source", source.fact())
+        .fact("password", Fact::Bool(user.password.is_some()))
+        .fact(
+            "groups",
+            Fact::Number(i64::try_from(new.groups.len()).unwrap_or(i64::MAX)),
+        );
+    tx.add_event(&event).await?;
+    if let Some(mail) = &mail {
+        tx.add_mail(mail, call.now).await?;
+    }
+    tx.commit().await?;
+    Ok(CreatedUser {
+        user,
+        password: prepared.told,
+    })
+}
+
+/// Refuses a username that is another person's mail address and the other way round: the same word would sign in either.
+pub(super) async fn must_be_free(tx: &mut Write, user: &User) -> Result<(), Error> {
+    let is_other = |found: Option<User>| found.is_some_and(|found| found.id != user.id);
+    if is_other(tx.find_user_by_email(&user.username).await?) {
+        return Err(taken_field("/username"));
+    }
+    if let Some(email) = &user.profile.email
+        && is_other(tx.find_user_by_username(email).await?)
+    {
+        return Err(taken_field("/email"));
+    }
+    Ok(())
+}
+
+/// The constraints that a user may meet, as fields.
+pub(super) fn taken(error: store::Error) -> Error {
+    match error {
+        store::Error::Taken(constraint) => match constraint.as_str() {
+            "users_username_key" => taken_field("/username"),
+            "users_email_key" => taken_field("/email"),
+            "users_subject" => taken_field("/subject"),
+            _ => Error::Conflict("taken"),
+        },
+        other => other.into(),
+    }
+}
+
+fn taken_field(pointer: &str) -> Error {
+    Error::field(pointer, "taken", "somebody else has it")
+}
+
+/// What a user is looked up by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UserKey {
+    /// The row.
+    Id(Id<User>),
+    /// The username, without regard to case.
+    Username(String),
+    /// The mail address, without regard to case.
+    Email(String),
+    /// What clients know the person by.
+    Subject(String),
+    /// What the person signs in with: username or mail address.
+    Identifier(String),
+}
+
+/// The user, if there is one.
+///
+/// # Errors
+/// The store's.
+pub async fn find_user(provider: &Provider, key: &UserKey) -> Result<Option<User>, Error> {
+    let mut store = provider.store.read().await?;
+    Ok(match key {
+        UserKey::Id(id) => store.find_user(*id).await?,
+        UserKey::Username(username) => store.find_user_by_username(username).await?,
+        UserKey::Email(email) => store.find_user_by_email(email).await?,
+        UserKey::Subject(subject) => store.find_user_by_subject(subject).await?,
+        UserKey::Identifier(identifier) => store.find_user_by_identifier(identifier).await?,
+    })
+}
+
+/// The user of this row.
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub async fn get_user(provider: &Provider, id: Id<User>) -> Result<User, Error> {
+    let mut store = provider.store.read().await?;
+    store.find_user(id).await?.ok_or(Error::NotFound)
+}
+
+/// Which users are listed, and in what order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UserSelection {
+    /// All, the first made first.
+    Oldest,
+    /// All, the last made first.
+    Newest,
+    /// Those whose username begins like this, by username, then those whose mail address does, by address.
+    Beginning(String),
+    /// The one that is looked up.
+    One(UserKey),
+}
+
+/// A page of a list, and the position after which the next begins, if there is one.
+#[derive(Clone, Debug)]
+pub struct Page<T> {
+    /// What is on it.
+    pub items: Vec<T>,
+    /// Where the next begins. Whoever hands it out authenticates it.
+    pub next: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// Cuts a page out of one item more than fits on it.
+    pub fn cut(mut items: Vec<T>, limit: u32, position: impl Fn(&T) -> String) -> Self {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next = items.last().filter(|_| more).map(position);
+        Self { items, next }
+    }
+}
+
+/// A page of users after a position that an earlier page gave.
+///
+/// # Errors
+/// [`Error::Invalid`] for a position of another list.
+pub async fn list_users(
+    provider: &Provider,
+    selection: &UserSelection,
+    after: Option<&str>,
+    limit: u32,
+) -> Result<Page<User>, Error> {
+    let mut store = provider.store.read().await?;
+    let fetched = limit.saturating_add(1);
+    let by_id = |user: &User| user.id.to_string();
+    match selection {
+        UserSelection::Oldest => {
+            let users = store.list_users(position(after)?, fetched).await?;
+            Ok(Page::cut(users, limit, by_id))
+        }
+        UserSelection::Newest => {
+            let users = store.list_newest_users(position(after)?, fetched).await?;
+            Ok(Page::cut(users, limit, by_id))
+        }
+        UserSelection::Beginning(prefix) => list_beginning(&mut store, prefix, after, limit).await,
+        UserSelection::One(key) => {
+            drop(store);
+            let found = find_user(provider, key).await?;
+            Ok(Page {
+                items: found.into_iter().collect(),
+                next: None,
+            })
+        }
+    }
+}
+
+/// How many users there are, counted no further than `most`.
+///
+/// # Errors
+/// The store's.
+pub async fn count_users(provider: &Provider, most: u32) -> Result<i64, Error> {
+    Ok(provider.store.read().await?.count_users(most).await?)
+}
+
+/// Reads a position that is an id.
+pub(super) fn position<T>(after: Option<&str>) -> Result<Option<Id<T>>, Error> {
+    after.map(str::parse).transpose().map_err(|_| wrong_position())
+}
+
+fn wrong_position() -> Error {
+    Error::field("after", "malformed", "the cursor belongs to another list")
+}
+
+const BY_USERNAME: &str = "username:";
+const BY_EMAIL: &str = "email:";
+
+/// Two ranges of two indexes, one after the other: the cost of a page does not depend on how deep it is.
+async fn list_beginning(store: &mut Read, prefix: &str, after: Option<&str>, limit: u32) -> Result<Page<User>, Error> {
+    let fetched = limit.saturating_add(1);
+    let mut users = Vec::new();
+    let after_email = match after {
+        Some(after) if after.starts_with(BY_EMAIL) => after.strip_prefix(BY_EMAIL).unwrap_or_default(),
+        _ => {
+            let after = match after {
+                Some(after) => after.strip_prefix(BY_USERNAME).ok_or_else(wrong_position)?,
+                None => "",
+            };
+            users = store.list_users_by_username(prefix, after, fetched).await?;
+            ""
+        }
+    };
+    let room = usize::try_from(limit).unwrap_or(usize::MAX);
+    if users.len() > room {
+        return Ok(Page::cut(users, limit, |user| {
+            format!("{BY_USERNAME}{}", user.username)
+        }));
+    }
+    let left = room.saturating_sub(users.len());
+    let asked = u32::try_from(left).unwrap_or(u32::MAX).saturating_add(1);
+    let mut more = store.list_users_by_email(prefix, after_email, asked).await?;
+    let is_last = more.len() <= left;
+    more.truncate(left);
+    let next = match more.last().and_then(|user| user.profile.email.as_deref()) {
+        _ if is_last => None,
+        Some(email) => Some(format!("{BY_EMAIL}{email}")),
+        // the page is full of usernames; the addresses begin on the next
+        None => Some(format!("{BY_EMAIL}{after_email}")),
+    };
+    // those found by their username have been told already
+    let key = comparison_key(prefix);
+    users.extend(
+        more.into_iter()
+            .filter(|user| !comparison_key(&user.username).starts_with(&key)),
+    );
+    Ok(Page { items: users, next })
+}

@@ -1,0 +1,49 @@
+//! The mail that tells a person of a new account. It waits in the outbox, written with the account itself.
+
+use crate::flow::{Error, Provider};
+use crate::model::User;
+use crate::model::setting::LOCALE;
+use crate::store::OutboxMail;
+use crate::view;
+
+/// What mails in the outbox are sealed for.
+pub const SEALED_FOR: &str = "outbox";
+
+/// Whether the person is told of the account by mail.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Welcome {
+    /// Yes: it needs a mail address.
+    Mail,
+    /// No.
+    #[default]
+    Silent,
+}
+
+/// The mail to a new user, ready for the outbox.
+pub(super) async fn write(provider: &Provider, user: &User) -> Result<OutboxMail, Error> {
+    let Some(recipient) = user.profile.email.clone() else {
+        return Err(Error::field(
+            "/email",
+            "required",
+            "a welcome mail needs an address to go to",
+        ));
+    };
+    let sign_in =
+        view::Link::parse(&provider.issuer.path("/login")).ok_or_else(|| Error::defect("the issuer is not a link"))?;
+    let mail = view::Mail::Welcome(view::Welcome {
+        name: user.full_name(),
+        username: user.username.clone(),
+        sign_in,
+    });
+    let json = serde_json::to_vec(&mail).map_err(|error| Error::Failed(Box::new(error)))?;
+    let locale = match &user.profile.locale {
+        Some(locale) => locale.clone(),
+        None => provider.settings().await?.word(LOCALE).to_owned(),
+    };
+    Ok(OutboxMail {
+        kind: "welcome",
+        recipient,
+        locale,
+        sealed: provider.master.seal(SEALED_FOR, &json),
+    })
+}

@@ -1,0 +1,77 @@
+//! Somebody who is signed in, and how they proved who they are.
+
+use serde::{Deserialize, Serialize};
+
+use super::SessionToken;
+use crate::model::{Session, Timestamp, User};
+
+/// The authentication context class of a sign-in with a password (OpenID Connect Core section 2, `acr`).
+pub const PASSWORD: &str = "urn:ostiary:password";
+
+/// Somebody who is signed in in a browser.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// What the browser holds.
+    pub token: SessionToken,
+    /// The session.
+    pub session: Session,
+    /// The person.
+    pub user: User,
+    /// How they proved who they are.
+    pub facts: SessionFacts,
+}
+
+/// What is kept with a session, as JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionFacts {
+    /// When the person last proved who they are: the claim `auth_time`.
+    pub auth_time: Timestamp,
+    /// How: authentication method references (RFC 8176).
+    pub amr: Vec<String>,
+    /// With which assurance: the claim `acr`.
+    pub acr: String,
+    /// Whether the person asked to stay signed in.
+    pub remember: bool,
+}
+
+/// How a person has just proved who they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proof {
+    /// Authentication method references (RFC 8176).
+    pub amr: Vec<String>,
+    /// The authentication context class.
+    pub acr: String,
+    /// Whether the person asks to stay signed in.
+    pub remember: bool,
+}
+
+impl Proof {
+    /// By password.
+    pub fn password(remember: bool) -> Self {
+        Self {
+            amr: vec!["pwd".to_owned()],
+            acr: PASSWORD.to_owned(),
+            remember,
+        }
+    }
+}
+
+impl SessionFacts {
+    /// What is kept of a proof that was given at `auth_time`.
+    pub(super) fn of(proof: Proof, auth_time: Timestamp) -> Self {
+        Self {
+            auth_time,
+            amr: proof.amr,
+            acr: proof.acr,
+            remember: proof.remember,
+        }
+    }
+
+    pub(super) fn read(data: &[u8]) -> Option<Self> {
+        serde_json::from_slice(data).ok()
+    }
+
+    pub(super) fn write(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+}

@@ -1,0 +1,117 @@
+//! A browser, as its cookies tell: who is signed in there.
+
+use std::time::Duration;
+
+use super::{Account, SessionFacts, SessionToken};
+use crate::flow::{Call, Error, Provider};
+use crate::model::{Id, Secret, Session, User};
+use crate::store;
+
+/// So many people may be signed in in one browser.
+pub(super) const MOST_ACCOUNTS: usize = 8;
+/// A session's use is noted no more often than this.
+const TOUCH_EVERY: Duration = Duration::from_secs(60);
+/// And at least so often that a tenth of the idle timeout is not lost.
+const TOUCHES_A_TIMEOUT: u32 = 10;
+/// The length of 256 bits in base64url.
+const KEY_CHARACTERS: usize = 43;
+
+/// A browser.
+#[derive(Clone, Debug)]
+pub struct Browser {
+    /// Who is signed in, the most recent sign-in first.
+    pub accounts: Vec<Account>,
+    /// A secret of this browser's own: forms and pending interactions are bound to it.
+    pub key: Secret,
+    /// Whether the key was made just now: the browser has to be told.
+    pub is_new: bool,
+    /// Whether the accounts are no longer those that the cookie names: the browser has to be told.
+    pub is_changed: bool,
+    /// The languages it asks for, as in Accept-Language.
+    pub languages: Option<String>,
+}
+
+impl Browser {
+    /// The account of this user.
+    pub fn account(&self, user: Id<User>) -> Option<&Account> {
+        self.accounts.iter().find(|account| account.user.id == user)
+    }
+
+    /// What the session cookie has to hold.
+    pub fn cookie_value(&self) -> String {
+        let tokens: Vec<&str> = self.accounts.iter().map(|account| account.token.expose()).collect();
+        tokens.join(".")
+    }
+}
+
+/// Recognises a browser by its cookies. A token counts if its session is live in the session store, has not ended in the
+/// store, and its user may sign in.
+///
+/// # Errors
+/// [`Error::Unavailable`] if it can't be known who is signed in: nobody is signed out for that.
+pub async fn recognize(
+    provider: &Provider,
+    call: &Call,
+    tokens: Option<&str>,
+    key: Option<&str>,
+) -> Result<Browser, Error> {
+    let known = key.filter(|key| is_key(key)).map(Secret::new);
+    let mut browser = Browser {
+        accounts: Vec::new(),
+        is_new: known.is_none(),
+        key: known.unwrap_or_else(Secret::generate),
+        is_changed: false,
+        languages: None,
+    };
+    let tokens: Vec<&str> = tokens.into_iter().flat_map(|tokens| tokens.split('.')).collect();
+    for text in tokens.iter().take(MOST_ACCOUNTS) {
+        let Some(token) = SessionToken::parse(text).filter(|token| browser.account(token.user()).is_none()) else {
+            continue;
+        };
+        browser.accounts.extend(account(provider, call, token).await?);
+    }
+    browser.is_changed = browser.accounts.len() != tokens.len();
+    Ok(browser)
+}
+
+async fn account(provider: &Provider, call: &Call, token: SessionToken) -> Result<Option<Account>, Error> {
+    let digest = token.digest();
+    let Some(session) = provider.sessions.get(token.user(), &digest, call.now).await? else {
+        return Ok(None);
+    };
+    let Some(facts) = SessionFacts::read(&session.data) else {
+        return Ok(None);
+    };
+    let mut store = provider.store.read().await?;
+    let Some(user) = person(&mut store, &session).await? else {
+        return Ok(None);
+    };
+    drop(store);
+    let every = TOUCH_EVERY.min(session.idle_timeout / TOUCHES_A_TIMEOUT);
+    if call.now.since(session.seen) >= every {
+        provider.sessions.touch(session.user, &digest, call.now).await?;
+    }
+    Ok(Some(Account {
+        token,
+        session,
+        user,
+        facts,
+    }))
+}
+
+/// The person of a session that has not ended, if they may sign in.
+async fn person(store: &mut store::Read, session: &Session) -> Result<Option<User>, Error> {
+    let row = store.find_session(session.id).await?;
+    if row.is_none_or(|row| row.ended_at.is_some()) {
+        return Ok(None);
+    }
+    let user = store.find_user(session.user).await?;
+    Ok(user.filter(User::is_active))
+}
+
+fn is_key(text: &str) -> bool {
+    text.len() == KEY_CHARACTERS
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+}

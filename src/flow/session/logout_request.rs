@@ -1,0 +1,151 @@
+//! A client asks to sign its person out: RP-Initiated Logout 1.0.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Account, Browser, end};
+use crate::ephemeral::Kind;
+use crate::flow::authorization::hint::{self, Hint};
+use crate::flow::{Call, Error, Provider};
+use crate::model::Client;
+use crate::protocol::logout::{self, ReturnAddress};
+use crate::protocol::parameters::Parameters;
+use crate::protocol::{ErrorCode, OAuthError, subject};
+use crate::random;
+
+/// How long the person may think about it.
+const LIFETIME: Duration = Duration::from_secs(30 * 60);
+/// What it is sealed for.
+const SEALED_FOR: &str = "logout request";
+
+/// How a request to sign out goes on.
+pub enum LogoutStep {
+    /// The person is asked; the request waits under this handle.
+    Ask(String),
+    /// Nobody is signed in (any more): on to the client, or to our good-bye.
+    Done(Option<ReturnAddress>),
+}
+
+/// A request to sign out that waits for the person.
+#[derive(Clone, Debug)]
+pub struct LogoutRequest {
+    /// The client's name, if it said who it is.
+    pub client: Option<String>,
+    /// Where to go afterwards.
+    pub return_address: Option<ReturnAddress>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    client: Option<String>,
+    return_address: Option<ReturnAddress>,
+    browser: [u8; 32],
+}
+
+/// Takes a request to sign out. A hint that names a session of this browser is enough; else the person is asked.
+pub async fn request(
+    provider: &Provider,
+    call: &Call,
+    browser: &mut Browser,
+    parameters: &Parameters,
+) -> Result<LogoutStep, Error> {
+    parameters.refuse_repeated()?;
+    let hint = match parameters.get("id_token_hint") {
+        None => None,
+        Some(token) => Some(hint::read(provider, token).await?.ok_or_else(|| {
+            OAuthError::new(
+                ErrorCode::InvalidRequest,
+                "logout.hint",
+                "id_token_hint is not an ID token of this server",
+            )
+        })?),
+    };
+    let client = client_of(provider, hint.as_ref(), parameters).await?;
+    let return_address = logout::return_address(parameters, client.as_deref())?;
+    let hinted = hint
+        .as_ref()
+        .and_then(|hint| account_of(provider, browser, client.as_deref(), hint))
+        .cloned();
+    if let Some(account) = hinted {
+        end(provider, call, browser, &account).await?;
+        return Ok(LogoutStep::Done(return_address));
+    }
+    if browser.accounts.is_empty() {
+        return Ok(LogoutStep::Done(return_address));
+    }
+    let stored = Stored {
+        client: client.map(|client| client.name().to_owned()),
+        return_address,
+        browser: *browser.key.digest().as_bytes(),
+    };
+    let id = random::token();
+    let plain = serde_json::to_vec(&stored).map_err(|error| Error::Failed(Box::new(error)))?;
+    let sealed = provider.master.seal(SEALED_FOR, &plain);
+    provider
+        .ephemeral
+        .put(Kind::Logout, &id, &sealed, call.now.after(LIFETIME), call.now)
+        .await?;
+    Ok(LogoutStep::Ask(id))
+}
+
+/// Opens a waiting request in the browser that it came from.
+///
+/// # Errors
+/// [`Error::NotFound`] if it has ended or belongs to another browser.
+pub async fn load(provider: &Provider, call: &Call, browser: &Browser, id: &str) -> Result<LogoutRequest, Error> {
+    let sealed = provider
+        .ephemeral
+        .get(Kind::Logout, id, call.now)
+        .await?
+        .ok_or(Error::NotFound)?;
+    let plain = provider.master.open(SEALED_FOR, &sealed).map_err(|_| Error::NotFound)?;
+    let stored: Stored = serde_json::from_slice(&plain).map_err(|_| Error::NotFound)?;
+    if !crate::crypto::equal(&stored.browser, browser.key.digest().as_bytes()) {
+        return Err(Error::NotFound);
+    }
+    Ok(LogoutRequest {
+        client: stored.client,
+        return_address: stored.return_address,
+    })
+}
+
+/// The client that asks: by its hint, by name, or both, which then have to agree (section 2).
+async fn client_of(
+    provider: &Provider,
+    hint: Option<&Hint>,
+    parameters: &Parameters,
+) -> Result<Option<Arc<Client>>, Error> {
+    let named = parameters.get("client_id");
+    let hinted = hint.map(|hint| hint.audience.as_str());
+    if let (Some(named), Some(hinted)) = (named, hinted)
+        && named != hinted
+    {
+        let error = "client_id is not the one that id_token_hint was made for";
+        return Err(OAuthError::new(ErrorCode::InvalidRequest, "logout.client", error).into());
+    }
+    match named.or(hinted) {
+        Some(client_id) => provider.client(client_id).await,
+        None => Ok(None),
+    }
+}
+
+/// The account of this browser that a hint names: by session, else by subject.
+fn account_of<'a>(
+    provider: &Provider,
+    browser: &'a Browser,
+    client: Option<&Client>,
+    hint: &Hint,
+) -> Option<&'a Account> {
+    let by_session = |account: &&Account| hint.session.as_deref() == Some(account.session.id.to_string().as_str());
+    if let Some(account) = browser.accounts.iter().find(by_session) {
+        return Some(account);
+    }
+    let client = client?;
+    let key = provider.pairwise_key();
+    browser
+        .accounts
+        .iter()
+        .find(|account| subject::of(&account.user, client, &key) == hint.subject)
+}

@@ -1,0 +1,214 @@
+//! A refusal before it is known who reads it.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+
+use crate::flow;
+use crate::view::{Link, Trouble};
+
+/// When to come back after an outage.
+const OUTAGE: Duration = Duration::from_secs(5);
+
+/// Why a request was not served.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    pub(super) status: StatusCode,
+    pub(super) trouble: Trouble,
+    /// The registered OAuth code.
+    pub(super) code: &'static str,
+    /// A sentence of ours for whoever builds the application.
+    pub(super) detail: Option<Cow<'static, str>>,
+    pub(super) retry_after: Option<Duration>,
+    /// The application that was on the way.
+    pub(super) client: Option<String>,
+    /// Where it can be entered again.
+    pub(super) back: Option<Link>,
+}
+
+impl Refusal {
+    const fn new(status: StatusCode, trouble: Trouble, code: &'static str) -> Self {
+        Self {
+            status,
+            trouble,
+            code,
+            detail: None,
+            retry_after: None,
+            client: None,
+            back: None,
+        }
+    }
+
+    /// Nothing at this address.
+    pub const fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, Trouble::NotFound, "invalid_request")
+    }
+
+    /// Not with this method.
+    pub const fn method() -> Self {
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, Trouble::Method, "invalid_request")
+    }
+
+    /// The request can't be understood.
+    pub fn bad_request(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, Trouble::BadRequest, "invalid_request").detail(detail)
+    }
+
+    /// The request is for another host than ours (RFC 9110 section 15.5.20).
+    pub fn wrong_host(issuer: &str) -> Self {
+        Self::new(StatusCode::MISDIRECTED_REQUEST, Trouble::BadRequest, "invalid_request")
+            .detail(format!("the address of this server is {issuer}"))
+    }
+
+    /// The body is larger than the route takes.
+    pub fn too_large() -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, Trouble::BadRequest, "invalid_request").detail("the body is too large")
+    }
+
+    /// The body is of a type that the route does not take.
+    pub fn media_type() -> Self {
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Trouble::BadRequest,
+            "invalid_request",
+        )
+        .detail("the body is not of a type that is taken here")
+    }
+
+    /// The sign-in is over or was never there.
+    pub const fn expired() -> Self {
+        Self::new(StatusCode::NOT_FOUND, Trouble::Expired, "invalid_request")
+    }
+
+    /// The form did not come from a page of ours in this browser.
+    pub const fn forgery() -> Self {
+        Self::new(StatusCode::FORBIDDEN, Trouble::Forgery, "invalid_request")
+    }
+
+    /// The browser sends no cookies.
+    pub const fn no_cookies() -> Self {
+        Self::new(StatusCode::FORBIDDEN, Trouble::NoCookies, "invalid_request")
+    }
+
+    /// This account may not do this.
+    pub const fn forbidden() -> Self {
+        Self::new(StatusCode::FORBIDDEN, Trouble::Forbidden, "access_denied")
+    }
+
+    /// The setup link was used, replaced or is too old.
+    pub const fn setup_link() -> Self {
+        Self::new(StatusCode::NOT_FOUND, Trouble::SetupLink, "invalid_request")
+    }
+
+    /// A defect of ours.
+    pub const fn failed() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, Trouble::Failure, "server_error")
+    }
+
+    /// It took too long.
+    pub fn overdue() -> Self {
+        Self::unavailable(OUTAGE)
+    }
+
+    fn unavailable(retry_after: Duration) -> Self {
+        let refusal = Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            Trouble::Unavailable,
+            "temporarily_unavailable",
+        );
+        Self {
+            retry_after: Some(retry_after),
+            ..refusal
+        }
+    }
+
+    /// Names the application, and where it can be entered again. Only for one that is known here.
+    #[must_use]
+    pub fn client(self, name: &str, back: Option<Link>) -> Self {
+        Self {
+            client: Some(name.to_owned()),
+            back,
+            ..self
+        }
+    }
+
+    /// The sentence for whoever builds the application.
+    #[must_use]
+    pub fn detail(self, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            detail: Some(detail.into()),
+            ..self
+        }
+    }
+
+    /// What the person is told instead of what the kind of refusal says.
+    #[must_use]
+    pub fn trouble(self, trouble: Trouble) -> Self {
+        Self { trouble, ..self }
+    }
+
+    /// The response's status.
+    pub const fn status(&self) -> StatusCode {
+        self.status
+    }
+}
+
+impl From<flow::Error> for Refusal {
+    fn from(error: flow::Error) -> Self {
+        match error {
+            flow::Error::OAuth(error) => Self {
+                code: error.code.as_str(),
+                detail: Some(error.description),
+                ..Self::new(StatusCode::BAD_REQUEST, Trouble::BadRequest, "invalid_request")
+            },
+            flow::Error::Invalid(_) => Self::bad_request("a field can't be taken as it is"),
+            flow::Error::NotFound => Self::not_found(),
+            flow::Error::Stale | flow::Error::Conflict(_) => {
+                Self::new(StatusCode::CONFLICT, Trouble::BadRequest, "invalid_request").detail("it changed meanwhile")
+            }
+            flow::Error::Forbidden(_) => Self::forbidden(),
+            flow::Error::Throttled { retry_after } => Self {
+                retry_after: Some(retry_after),
+                ..Self::new(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    Trouble::TooMany,
+                    "temporarily_unavailable",
+                )
+            },
+            flow::Error::Busy { retry_after } => Self::unavailable(retry_after),
+            flow::Error::Unavailable(source) => {
+                tracing::error!(causes = %Causes(source.as_ref()), "a store is not available");
+                Self::unavailable(OUTAGE)
+            }
+            flow::Error::Failed(source) => {
+                tracing::error!(causes = %Causes(source.as_ref()), "a request failed");
+                Self::failed()
+            }
+        }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// An error and what caused it, for the log alone.
+pub(in crate::http) struct Causes<'a>(pub(in crate::http) &'a (dyn std::error::Error + 'static));
+
+impl std::fmt::Display for Causes<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(formatter, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,35 @@
+//! The browser that a request comes from, by its two cookies.
+
+use axum::extract::{Extension, FromRequestParts};
+use axum::http::header;
+use axum::http::request::Parts;
+
+use super::cookie::{self, Name};
+use crate::flow::Call;
+use crate::flow::session::{self, Browser};
+use crate::http::{Http, Refusal};
+
+impl FromRequestParts<Http> for Browser {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, http: &Http) -> Result<Self, Refusal> {
+        let call = call(parts, http).await?;
+        let tokens = cookie::read(http, &parts.headers, Name::Session);
+        let key = cookie::read(http, &parts.headers, Name::Browser);
+        let mut browser = session::recognize(&http.provider, &call, tokens.as_deref(), key.as_deref()).await?;
+        browser.languages = parts
+            .headers
+            .get(header::ACCEPT_LANGUAGE)
+            .and_then(|languages| languages.to_str().ok())
+            .map(str::to_owned);
+        Ok(browser)
+    }
+}
+
+/// The call that the edge has made.
+pub(super) async fn call(parts: &mut Parts, http: &Http) -> Result<Call, Refusal> {
+    match Extension::<Call>::from_request_parts(parts, http).await {
+        Ok(Extension(call)) => Ok(call),
+        Err(_) => Err(Refusal::failed()),
+    }
+}

@@ -1,0 +1,11 @@
+//! What handlers take from a request.
+
+mod browser;
+pub mod cookie;
+pub mod csrf;
+mod form;
+mod visit;
+
+pub use csrf::{Forgery, Provenance};
+pub use form::{Form, Query};
+pub use visit::Visit;

@@ -1,0 +1,107 @@
+//! A browser's visit to a page: everything that every page needs of a request.
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::response::Response;
+use url::form_urlencoded;
+
+use super::browser;
+use super::cookie;
+use super::csrf::{self, Forgery, Provenance};
+use crate::flow::session::Browser;
+use crate::flow::{Call, Provider};
+use crate::http::{Http, Refusal, Sheet};
+use crate::model::User;
+use crate::model::setting::{self, Settings};
+use crate::view::{Locale, Page, negotiate};
+
+/// A browser's visit to a page.
+pub struct Visit {
+    /// What every handler works with.
+    pub http: Http,
+    /// The call.
+    pub call: Call,
+    /// The browser and who is signed in there.
+    pub browser: Browser,
+    /// The settings in force.
+    pub settings: Arc<Settings>,
+    provenance: Provenance,
+    path: String,
+    query: String,
+}
+
+impl FromRequestParts<Http> for Visit {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, http: &Http) -> Result<Self, Refusal> {
+        let call = browser::call(parts, http).await?;
+        let browser = Browser::from_request_parts(parts, http).await?;
+        Ok(Self {
+            settings: http.provider.settings().await?,
+            provenance: Provenance::of(http, &parts.headers),
+            path: parts.uri.path().to_owned(),
+            query: parts.uri.query().unwrap_or_default().to_owned(),
+            http: http.clone(),
+            call,
+            browser,
+        })
+    }
+}
+
+impl Visit {
+    /// What flows work with.
+    pub fn provider(&self) -> &Provider {
+        &self.http.provider
+    }
+
+    /// The language of this visit: the footer's switch, what the application asks for, the person's own, the browser's,
+    /// the one that is set for everyone.
+    pub fn locale(&self, ui_locales: &[String], user: Option<&User>) -> Locale {
+        let switched = form_urlencoded::parse(self.query.as_bytes())
+            .find(|(name, _)| name == "ui_locales")
+            .map(|(_, locales)| locales.into_owned());
+        let wished: Vec<&str> = switched
+            .iter()
+            .flat_map(|locales| locales.split(' '))
+            .chain(ui_locales.iter().map(String::as_str))
+            .collect();
+        let own = user.and_then(|user| user.profile.locale.as_deref());
+        // the least of all wishes: the language set for everyone
+        let fallback = self.settings.word(setting::LOCALE);
+        let accepted = match &self.browser.languages {
+            Some(languages) => format!("{languages}, {fallback};q=0.001"),
+            None => fallback.to_owned(),
+        };
+        negotiate(&wished, own, Some(&accepted))
+    }
+
+    /// A page of this visit, whose forms serve `purpose`.
+    pub fn sheet(&self, page: Page, locale: Locale, purpose: &str) -> Sheet {
+        Sheet::new(page, locale).at(&self.path, &self.query).csrf(csrf::token(
+            &self.http,
+            &self.call,
+            &self.browser,
+            purpose,
+        ))
+    }
+
+    /// Shows a page to this browser.
+    pub fn show(&self, sheet: Sheet) -> Response {
+        self.keep(sheet.show(&self.http, &self.call))
+    }
+
+    /// Gives the browser the cookies it has to keep.
+    pub fn keep(&self, response: Response) -> Response {
+        cookie::keep(&self.http, &self.call, &self.browser, response)
+    }
+
+    /// Whether the form was sent from a page of ours in this browser.
+    ///
+    /// # Errors
+    /// [`Forgery`]: why it is not believed.
+    pub fn check(&self, purpose: &str, token: &str) -> Result<(), Forgery> {
+        csrf::check(&self.http, &self.call, &self.browser, self.provenance, purpose, token)
+    }
+}

@@ -1,0 +1,108 @@
+//! The one layer around every route. In this order: the request gets its call, is refused if it came to another host or
+//! over plain HTTP, runs within its time, and its answer gets the headers of every response and a line in the log.
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use tracing::Instrument;
+
+use super::{forwarded, headers, host, run};
+use crate::flow::Call;
+use crate::http::Http;
+use crate::http::error::{self, Audience, Refusal};
+
+/// See the module.
+pub async fn edge(State(http): State<Http>, mut request: Request, next: Next) -> Response {
+    let began = http.provider.clock.micros();
+    let origin = forwarded::origin(&http, &request);
+    let call = Call::new(&http.provider.clock, origin);
+    let audience = Audience::of(request.uri().path(), request.headers());
+    let told = Told::of(&request);
+    let span = tracing::info_span!("request", trace = %call.trace);
+    request.extensions_mut().insert(call.clone());
+    let mut response = match refuse(&http, &request) {
+        Some(refused) => refused,
+        None => run::within(&http, request, next).instrument(span.clone()).await,
+    };
+    if let Some(refusal) = refusal(&mut response) {
+        let _entered = span.enter();
+        error::draw(&http, &call, audience, &told.headers, refusal, &mut response);
+    }
+    headers::add(&http, &mut response);
+    let micros = http.provider.clock.micros().saturating_sub(began);
+    tracing::info!(
+        target: "ostiary::access",
+        trace = %call.trace,
+        method = method_word(&told.method),
+        path = told.route.as_ref().map_or("", MatchedPath::as_str),
+        status = response.status().as_u16(),
+        micros,
+        "request"
+    );
+    response
+}
+
+/// What is needed of the request after it is gone.
+struct Told {
+    method: Method,
+    route: Option<MatchedPath>,
+    headers: HeaderMap,
+}
+
+impl Told {
+    fn of(request: &Request) -> Self {
+        // a page that tells of a refusal asks for its language, nothing else
+        let languages = request.headers().get(header::ACCEPT_LANGUAGE);
+        Self {
+            method: request.method().clone(),
+            route: request.extensions().get::<MatchedPath>().cloned(),
+            headers: languages
+                .map(|languages| (header::ACCEPT_LANGUAGE, languages.clone()))
+                .into_iter()
+                .collect(),
+        }
+    }
+}
+
+/// What no route should see.
+fn refuse(http: &Http, request: &Request) -> Option<Response> {
+    if matches!(request.uri().path(), "/healthz" | "/readyz") {
+        return None;
+    }
+    host::refuse_foreign(http, request)
+        .or_else(|| forwarded::refuse_plain(http, request))
+        .or_else(|| refuse_large(http, request))
+}
+
+/// A body that says itself that it is too large is not read at all.
+fn refuse_large(http: &Http, request: &Request) -> Option<Response> {
+    let announced = request.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?;
+    let fits = announced
+        .parse::<usize>()
+        .is_ok_and(|bytes| bytes <= http.limits.body_bytes);
+    (!fits).then(|| error::refused(Refusal::too_large()))
+}
+
+/// The refusal that a response stands for: one of ours, or axum's bare "method not allowed".
+fn refusal(response: &mut Response) -> Option<Refusal> {
+    if let Some(refusal) = response.extensions_mut().remove::<Refusal>() {
+        return Some(refusal);
+    }
+    let bare = !response.headers().contains_key(header::CONTENT_TYPE);
+    (response.status() == StatusCode::METHOD_NOT_ALLOWED && bare).then(Refusal::method)
+}
+
+/// The method as the log has it: never text of the request's choosing.
+fn method_word(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}

@@ -1,0 +1,47 @@
+//! The headers of every response, error pages and files included (SEC-522, SEC-523, SEC-530). A route that needs another
+//! value sets its own.
+
+use axum::http::HeaderValue;
+use axum::http::header::{self, HeaderName};
+use axum::response::Response;
+
+use crate::http::Http;
+
+const EVERYWHERE: [(HeaderName, &str); 7] = [
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (
+        HeaderName::from_static("permissions-policy"),
+        "accelerometer=(), autoplay=(), camera=(), display-capture=(), encrypted-media=(), fullscreen=(), geolocation=(), \
+         gyroscope=(), magnetometer=(), microphone=(), midi=(), payment=(), usb=(), xr-spatial-tracking=()",
+    ),
+    // pages bring a policy of their own
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'",
+    ),
+    (header::CACHE_CONTROL, "no-store"),
+];
+
+const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+/// A year, subdomains included.
+const STRICT: &str = "max-age=31536000; includeSubDomains";
+
+/// Adds what the route did not set itself.
+pub(super) fn add(http: &Http, response: &mut Response) {
+    let headers = response.headers_mut();
+    for (name, value) in EVERYWHERE {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    // what scripts of other origins may read, they may also load
+    let shared = headers.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN);
+    let resource_policy = if shared { "cross-origin" } else { "same-origin" };
+    headers
+        .entry(RESOURCE_POLICY)
+        .or_insert(HeaderValue::from_static(resource_policy));
+    if http.provider.issuer.is_https() {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(STRICT));
+    }
+}

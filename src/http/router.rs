@@ -1,0 +1,26 @@
+//! Every route on one page: each room lists its own.
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+
+use super::error::Refusal;
+use super::{Http, layer, oauth, page};
+
+/// Forms and protocol messages are small; the administration API sets a limit of its own.
+const FORM_BYTES: usize = 64 * 1024;
+
+/// Every route of this server.
+pub fn router(http: Http) -> Router {
+    Router::new()
+        .merge(oauth::routes())
+        .merge(page::routes())
+        .fallback(nothing_here)
+        .layer(DefaultBodyLimit::max(FORM_BYTES))
+        .layer(from_fn_with_state(http.clone(), layer::edge))
+        .with_state(http)
+}
+
+async fn nothing_here() -> Refusal {
+    Refusal::not_found()
+}

@@ -1,0 +1,117 @@
+//! A page on its way to a browser, with the policy that belongs to it.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use url::{Host, Url};
+
+use super::Http;
+use super::error::Causes;
+use crate::flow::Call;
+use crate::random;
+use crate::view::{Frame, Locale, OwnPath, Page};
+
+/// A page on its way to a browser.
+#[must_use = "a sheet is nothing before it is shown"]
+pub struct Sheet {
+    page: Page,
+    locale: Locale,
+    status: StatusCode,
+    path: Option<OwnPath>,
+    query: String,
+    csrf: String,
+    targets: Vec<String>,
+}
+
+impl Sheet {
+    /// This page in this language.
+    pub fn new(page: Page, locale: Locale) -> Self {
+        Self {
+            page,
+            locale,
+            status: StatusCode::OK,
+            path: None,
+            query: String::new(),
+            csrf: String::new(),
+            targets: Vec::new(),
+        }
+    }
+
+    /// With another status than 200.
+    pub fn status(self, status: StatusCode) -> Self {
+        Self { status, ..self }
+    }
+
+    /// Where a GET shows this page again: gives it the language switch.
+    pub fn at(self, path: &str, query: &str) -> Self {
+        Self {
+            path: OwnPath::parse(path),
+            query: query.to_owned(),
+            ..self
+        }
+    }
+
+    /// With the anti-forgery token of its forms.
+    pub fn csrf(self, token: String) -> Self {
+        Self { csrf: token, ..self }
+    }
+
+    /// Its forms may also lead to this redirect URI: browsers hold the redirect after a form's POST against `form-action`.
+    pub fn leads_to(mut self, redirect_uri: &str) -> Self {
+        self.targets
+            .extend(Url::parse(redirect_uri).ok().map(|url| source(&url)));
+        self
+    }
+
+    /// The response.
+    pub fn show(self, http: &Http, call: &Call) -> Response {
+        let nonce = random::hex_id();
+        let policy = self.policy(&nonce, http.provider.issuer.is_https());
+        let frame = Frame {
+            locale: self.locale,
+            nonce,
+            trace: call.trace.clone(),
+            path: self.path,
+            query: self.query,
+            csrf: self.csrf,
+        };
+        let (status, document) = match http.views.page(&self.page, &frame) {
+            Ok(document) => (self.status, document),
+            Err(error) => {
+                tracing::error!(causes = %Causes(&error), "a page can't be drawn");
+                let plain = format!("<!doctype html><title>Ostiary</title><p>{}", call.trace);
+                (StatusCode::INTERNAL_SERVER_ERROR, plain)
+            }
+        };
+        let headers = [
+            (
+                header::CONTENT_TYPE,
+                HeaderValue::from_static("text/html; charset=utf-8"),
+            ),
+            (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+            (header::CONTENT_SECURITY_POLICY, policy),
+        ];
+        (status, headers, document).into_response()
+    }
+
+    /// The Content-Security-Policy (SEC-521): scripts by this response's nonce alone, forms to this server and to where
+    /// the page may lead.
+    fn policy(&self, nonce: &str, https: bool) -> HeaderValue {
+        // logos of applications under development are on loopback addresses
+        let images = if https { "https:" } else { "https: http:" };
+        let targets: String = self.targets.iter().map(|target| format!(" {target}")).collect();
+        let policy = format!(
+            "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self'; img-src 'self' data: {images}; \
+             form-action 'self'{targets}; frame-ancestors 'none'; base-uri 'none'; report-uri /csp-report"
+        );
+        HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"))
+    }
+}
+
+/// The source expression of a redirect URI (CSP Level 3 section 2.3.1): its origin, or the scheme where an expression can
+/// name no more than that (private-use schemes, IPv6 addresses).
+fn source(url: &Url) -> String {
+    match (url.scheme(), url.host()) {
+        ("http" | "https", Some(Host::Domain(_) | Host::Ipv4(_))) => url.origin().ascii_serialization(),
+        (scheme, _) => format!("{scheme}:"),
+    }
+}

@@ -1,0 +1,52 @@
+//! What every handler works with.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::FromRef;
+use ipnet::IpNet;
+
+use super::layer::Running;
+use crate::flow::Provider;
+use crate::view::Views;
+
+/// What every handler works with. Clones share it.
+#[derive(Clone)]
+pub struct Http {
+    /// What flows work with.
+    pub provider: Provider,
+    /// The pages.
+    pub views: Arc<Views>,
+    /// What a request may take.
+    pub limits: Limits,
+    /// Networks whose forwarding headers count.
+    pub trusted_proxies: Arc<[IpNet]>,
+    /// Whether the listener itself speaks TLS.
+    pub tls: bool,
+    /// What has begun to change something and is not finished: the server waits for it before it stops.
+    pub running: Running,
+}
+
+/// What a request may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// The largest body in bytes, where a route sets no smaller limit.
+    pub body_bytes: usize,
+    /// How long a request may take.
+    pub time: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes: 1024 * 1024,
+            time: Duration::from_secs(30),
+        }
+    }
+}
+
+impl FromRef<Http> for Provider {
+    fn from_ref(http: &Http) -> Self {
+        http.provider.clone()
+    }
+}
