@@ -18,6 +18,8 @@ pub(super) struct Arguments {
     pub(super) command: Command,
 }
 
+// read once a process
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Run the server.
@@ -238,6 +240,8 @@ pub(super) enum Groups {
     Delete { group: String },
 }
 
+// read once a process
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug, Subcommand)]
 pub(super) enum Clients {
     /// List clients.

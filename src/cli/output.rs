@@ -14,11 +14,6 @@ pub(super) enum Shape {
 }
 
 impl Output {
-    /// Nothing to tell.
-    pub(super) fn nothing() -> Self {
-        Self::default()
-    }
-
     /// A sentence.
     pub(super) fn line(text: impl Into<String>) -> Self {
         let mut text = text.into();

@@ -14,6 +14,6 @@ pub mod sheet;
 pub mod state;
 
 pub use error::Refusal;
-pub use router::router;
+pub use router::{router, router_with};
 pub use sheet::Sheet;
 pub use state::{Http, Limits};

@@ -12,9 +12,15 @@ const FORM_BYTES: usize = 64 * 1024;
 
 /// Every route of this server.
 pub fn router(http: Http) -> Router {
+    router_with(http, Router::new())
+}
+
+/// The same and more: what the sandbox adds.
+pub fn router_with(http: Http, more: Router<Http>) -> Router {
     Router::new()
         .merge(oauth::routes())
         .merge(page::routes())
+        .merge(more)
         .fallback(nothing_here)
         .layer(DefaultBodyLimit::max(FORM_BYTES))
         .layer(from_fn_with_state(http.clone(), layer::edge))

@@ -34,7 +34,9 @@ pub(super) fn open(keys_dir: &Path, sealed: Sealed) -> Result<MasterKey, Error> 
     let path = path(keys_dir);
     match fs::read_to_string(&path) {
         Ok(text) => read(&path, Zeroizing::new(text)),
-        Err(error) if error.kind() == ErrorKind::NotFound && sealed == Sealed::Something => Err(Error::KeyMissing(path)),
+        Err(error) if error.kind() == ErrorKind::NotFound && sealed == Sealed::Something => {
+            Err(Error::KeyMissing(path))
+        }
         Err(error) if error.kind() == ErrorKind::NotFound => create(keys_dir, &path),
         Err(error) => Err(Error::file(path, "the master key can't be read")(error)),
     }
@@ -61,7 +63,11 @@ fn create(keys_dir: &Path, path: &Path) -> Result<MasterKey, Error> {
     let draft = keys_dir.join(format!(".{NAME}.{}", random::hex_id()));
     let written = (|| {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(keys_dir)?;
-        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&draft)?;
         file.write_all(Zeroizing::new(URL_SAFE_NO_PAD.encode(key.expose())).as_bytes())?;
         file.write_all(b"\n")?;
         file.sync_all()?;

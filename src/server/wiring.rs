@@ -10,11 +10,11 @@ use crate::credential::{Parameters, Passwords};
 use crate::crypto::MasterKey;
 use crate::egress::Egress;
 use crate::ephemeral::{self, Ephemeral, RedisConnection};
-use crate::flow::operations::keyring;
-use crate::flow::operations::keys;
 use crate::flow::audit::EventQueue;
 use crate::flow::clients::keys::RemoteKeysCache;
 use crate::flow::memory::Memory;
+use crate::flow::operations::keyring;
+use crate::flow::operations::keys;
 use crate::flow::provider::{self, Issuer};
 use crate::flow::{Call, Provider};
 use crate::model::{SigningKeyState, setting};
@@ -59,7 +59,11 @@ pub async fn open(config: &Config) -> Result<(Store, Option<Lock>), Error> {
 /// # Errors
 /// [`Error`], in words for the operator.
 pub async fn provide(config: &Config, clock: &Clock) -> Result<Parts, Error> {
-    let schema = if is_embedded(config) { Schema::Bring } else { Schema::Expect };
+    let schema = if is_embedded(config) {
+        Schema::Bring
+    } else {
+        Schema::Expect
+    };
     assemble(config, clock, super::REDIS_PREFIX, schema).await
 }
 
@@ -152,7 +156,8 @@ async fn open_master(config: &Config, store: &Store) -> Result<MasterKey, Error>
 }
 
 fn make_folder(config: &Config) -> Result<&std::path::Path, Error> {
-    std::fs::create_dir_all(&config.data_dir).map_err(Error::file(&config.data_dir, "the data folder can't be made"))?;
+    std::fs::create_dir_all(&config.data_dir)
+        .map_err(Error::file(&config.data_dir, "the data folder can't be made"))?;
     Ok(&config.data_dir)
 }
 
@@ -168,5 +173,9 @@ fn passwords(config: &Config) -> Result<Passwords, Error> {
         iterations: config.hashing.iterations,
         parallelism: config.hashing.parallelism,
     };
-    Ok(Passwords::new(parameters, workers, workers.saturating_mul(PLACES_A_WORKER))?)
+    Ok(Passwords::new(
+        parameters,
+        workers,
+        workers.saturating_mul(PLACES_A_WORKER),
+    )?)
 }

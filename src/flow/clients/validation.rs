@@ -9,7 +9,11 @@ use crate::model::{ClientMetadata, ClientPolicy, TokenEndpointAuthMethod};
 use crate::protocol::client_registration::{MemberError, judge, judge_policy};
 
 /// Refuses metadata and policies that can't be stored.
-pub(in crate::flow) fn validate(egress: &Egress, metadata: &ClientMetadata, policy: &ClientPolicy) -> Result<(), Error> {
+pub(in crate::flow) fn validate(
+    egress: &Egress,
+    metadata: &ClientMetadata,
+    policy: &ClientPolicy,
+) -> Result<(), Error> {
     let mut errors = judge(metadata);
     errors.extend(judge_documents(egress, metadata));
     errors.extend(judge_policy(policy));

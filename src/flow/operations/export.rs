@@ -36,15 +36,25 @@ pub async fn export(provider: &Provider, secrets: Secrets) -> Result<Value, Erro
     let settings = provider.store.read().await?.list_settings().await?;
     file.insert("settings".to_owned(), nested(settings));
     file.insert("resources".to_owned(), json!(export_resources(provider).await?));
-    file.insert("clients".to_owned(), json!(export_clients(provider, sealer.as_ref()).await?));
+    file.insert(
+        "clients".to_owned(),
+        json!(export_clients(provider, sealer.as_ref()).await?),
+    );
     let there: Vec<_> = inventory::groups(provider).await?.iter().map(groups::to_json).collect();
     file.insert("groups".to_owned(), json!(there));
-    file.insert("users".to_owned(), json!(export_users(provider, sealer.as_ref()).await?));
+    file.insert(
+        "users".to_owned(),
+        json!(export_users(provider, sealer.as_ref()).await?),
+    );
     Ok(Value::Object(file))
 }
 
 async fn export_resources(provider: &Provider) -> Result<Vec<Map<String, Value>>, Error> {
-    Ok(inventory::resources(provider).await?.iter().map(resources::to_json).collect())
+    Ok(inventory::resources(provider)
+        .await?
+        .iter()
+        .map(resources::to_json)
+        .collect())
 }
 
 async fn export_clients(provider: &Provider, sealer: Option<&Sealer>) -> Result<Vec<Map<String, Value>>, Error> {

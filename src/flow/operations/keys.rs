@@ -77,7 +77,9 @@ pub async fn rotate(provider: &Provider, call: &Call, how: Rotation) -> Result<(
     for key in &keys {
         let kind = key_plan::kind_of(key);
         match (how, key.state) {
-            (_, SigningKeyState::Retired) | (Rotation::Announced, _) | (Rotation::AtOnce, SigningKeyState::Retiring) => {}
+            (_, SigningKeyState::Retired)
+            | (Rotation::Announced, _)
+            | (Rotation::AtOnce, SigningKeyState::Retiring) => {}
             (Rotation::AtOnce, SigningKeyState::Active) => {
                 take(&mut tx, call, Step::StopSigning(key.id, kind), &mut made).await?;
             }

@@ -167,7 +167,11 @@ impl Wanted {
                 }
             }
         }
-        if errors.is_empty() { Ok(Self(wanted)) } else { Err(Error::Invalid(errors)) }
+        if errors.is_empty() {
+            Ok(Self(wanted))
+        } else {
+            Err(Error::Invalid(errors))
+        }
     }
 
     fn onto(&self, before: &Map<String, Value>) -> Map<String, Value> {

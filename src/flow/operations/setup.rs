@@ -84,7 +84,11 @@ pub async fn follow_link(
     // of two who follow it at once, one is turned away before anything is made
     let mark = format!("setup:{}", hex(token.digest().as_bytes()));
     let until = call.now.after(FOLLOWED_WITHIN);
-    if !provider.ephemeral.put_new(Kind::Form, &mark, b"", until, call.now).await? {
+    if !provider
+        .ephemeral
+        .put_new(Kind::Form, &mark, b"", until, call.now)
+        .await?
+    {
         return Err(Error::NotFound);
     }
     let made = if is_link_open(provider, call, token).await? {

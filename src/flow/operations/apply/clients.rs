@@ -90,7 +90,9 @@ impl Entry {
         let disabled = reader.flag("disabled", mistakes);
         let stored_secrets = reader.value("client_secrets").and_then(|value| {
             let sealed = value.as_array()?;
-            let opened = sealed.iter().filter_map(|one| opener.open(one, &reader, "client_secrets", mistakes));
+            let opened = sealed
+                .iter()
+                .filter_map(|one| opener.open(one, &reader, "client_secrets", mistakes));
             Some(opened.collect::<Vec<_>>())
         });
         let stored_secrets = stored_secrets.map(|secrets| {
@@ -128,7 +130,10 @@ fn overlay<T: Serialize + for<'de> Deserialize<'de>>(
     }
 }
 
-fn laid_over<T: Serialize + for<'de> Deserialize<'de>>(base: &T, patch: &Map<String, Value>) -> Result<T, serde_json::Error> {
+fn laid_over<T: Serialize + for<'de> Deserialize<'de>>(
+    base: &T,
+    patch: &Map<String, Value>,
+) -> Result<T, serde_json::Error> {
     let mut members = match serde_json::to_value(base)? {
         Value::Object(members) => members,
         _ => Map::new(),
@@ -217,7 +222,8 @@ fn plan_one(provider: &Provider, call: &Call, entry: &Entry, before: Option<Clie
     let old_policy = old.map(|client| client.policy.clone()).unwrap_or_default();
     let metadata = laid_over(&old_metadata, &entry.metadata).map_err(failed)?;
     let policy = laid_over(&old_policy, &entry.policy).map_err(failed)?;
-    clients::validation::validate(&provider.egress, &metadata, &policy).map_err(|error| super::below(error, &entry.pointer))?;
+    clients::validation::validate(&provider.egress, &metadata, &policy)
+        .map_err(|error| super::below(error, &entry.pointer))?;
     let shown_before = match old {
         Some(client) => to_json(client)?,
         None => Map::new(),
@@ -230,10 +236,18 @@ fn plan_one(provider: &Provider, call: &Call, entry: &Entry, before: Option<Clie
     shown_after.insert("disabled".to_owned(), disabled.into());
     let mut fields = FieldChange::between(&shown_before, &shown_after);
     let fields_change = fields.iter().any(|change| change.field != "disabled");
-    let secret = entry.secret.clone().filter(|secret| !holds(old, secret, call.now)).map(|secret| Given {
-        secret,
-        strength: if entry.accept_weak { Strength::Waived } else { Strength::Demanded },
-    });
+    let secret = entry
+        .secret
+        .clone()
+        .filter(|secret| !holds(old, secret, call.now))
+        .map(|secret| Given {
+            secret,
+            strength: if entry.accept_weak {
+                Strength::Waived
+            } else {
+                Strength::Demanded
+            },
+        });
     let stored_secrets = entry
         .stored_secrets
         .clone()
@@ -380,6 +394,5 @@ async fn install(provider: &Provider, call: &Call, id: Id<Client>, secrets: &[St
     .await?;
     tx.raise_client_generation().await?;
     tx.commit().await?;
-    crate::flow::operations::forget(provider).await;
-    Ok(())
+    provider.refresh_memory().await
 }

@@ -75,11 +75,19 @@ fn read(file: &Value, passphrase: Option<&Secret>, mistakes: &mut Mistakes) -> O
         Some(value) => match (Sealing::read(value), passphrase) {
             (Some(sealing), Some(passphrase)) => Opener::with(&sealing, passphrase, mistakes),
             (Some(_), None) => {
-                mistakes.add("/sealing", "passphrase", "the file holds sealed secrets; their passphrase is needed");
+                mistakes.add(
+                    "/sealing",
+                    "passphrase",
+                    "the file holds sealed secrets; their passphrase is needed",
+                );
                 Opener::without()
             }
             (None, _) => {
-                mistakes.add("/sealing", "invalid", "this program can't read the way the secrets are sealed");
+                mistakes.add(
+                    "/sealing",
+                    "invalid",
+                    "this program can't read the way the secrets are sealed",
+                );
                 Opener::without()
             }
         },
@@ -92,8 +100,14 @@ fn read(file: &Value, passphrase: Option<&Secret>, mistakes: &mut Mistakes) -> O
     let users = each(&mut reader, "users", mistakes, |entry, mistakes| {
         users::Entry::read(entry, &opener, mistakes)
     });
-    twice(resources.iter().map(|entry| (&entry.pointer, entry.identifier.clone())), mistakes);
-    twice(clients.iter().map(|entry| (&entry.pointer, entry.client_id.clone())), mistakes);
+    twice(
+        resources.iter().map(|entry| (&entry.pointer, entry.identifier.clone())),
+        mistakes,
+    );
+    twice(
+        clients.iter().map(|entry| (&entry.pointer, entry.client_id.clone())),
+        mistakes,
+    );
     twice(groups.iter().map(|entry| (&entry.pointer, entry.key())), mistakes);
     twice(users.iter().map(|entry| (&entry.pointer, entry.key())), mistakes);
     let prune = prune(&mut reader, mistakes);

@@ -53,10 +53,20 @@ impl Entry {
 pub(in crate::flow::operations) fn to_json(group: &Group) -> Map<String, Value> {
     let mut permissions = group.permissions.clone();
     permissions.sort_unstable();
-    shown(&group.name, group.external_id.as_deref(), group.description.as_deref(), &permissions)
+    shown(
+        &group.name,
+        group.external_id.as_deref(),
+        group.description.as_deref(),
+        &permissions,
+    )
 }
 
-fn shown(name: &str, external_id: Option<&str>, description: Option<&str>, permissions: &[String]) -> Map<String, Value> {
+fn shown(
+    name: &str,
+    external_id: Option<&str>,
+    description: Option<&str>,
+    permissions: &[String],
+) -> Map<String, Value> {
     let mut entry = Map::new();
     entry.insert("name".to_owned(), name.into());
     if let Some(external_id) = external_id {
@@ -94,7 +104,12 @@ pub(super) async fn plan(provider: &Provider, entries: &[Entry]) -> Result<Vec<P
             .clone()
             .unwrap_or_else(|| old.map(|group| group.permissions.clone()).unwrap_or_default());
         permissions.sort_unstable();
-        let after = shown(&entry.name, external_id.as_deref(), description.as_deref(), &permissions);
+        let after = shown(
+            &entry.name,
+            external_id.as_deref(),
+            description.as_deref(),
+            &permissions,
+        );
         let fields = FieldChange::between(&old.map(to_json).unwrap_or_default(), &after);
         if fields.is_empty() {
             continue;

@@ -89,12 +89,7 @@ pub async fn apply(
     Ok(Difference { changes })
 }
 
-async fn plan(
-    provider: &Provider,
-    call: &Call,
-    document: &Document,
-    prune: PruneUsers,
-) -> Result<Vec<Planned>, Error> {
+async fn plan(provider: &Provider, call: &Call, document: &Document, prune: PruneUsers) -> Result<Vec<Planned>, Error> {
     must_know_groups(provider, document).await?;
     let mut planned = resources::plan(provider, call, &document.resources).await?;
     planned.extend(groups::plan(provider, &document.groups).await?);
@@ -142,7 +137,11 @@ async fn must_know_groups(provider: &Provider, document: &Document) -> Result<()
             detail: format!("there is no group {name}, neither here nor in the file"),
         });
     }
-    if unknown.is_empty() { Ok(()) } else { Err(Error::Invalid(unknown)) }
+    if unknown.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::Invalid(unknown))
+    }
 }
 
 /// The same refusal with pointers into the file.

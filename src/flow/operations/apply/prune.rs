@@ -42,10 +42,17 @@ pub(super) async fn plan(provider: &Provider, document: &Document, prune: PruneU
     if pruned(Section::Resources) {
         let applied = provider.store.read().await?.list_applied_resources().await?;
         for resource in inventory::resources(provider).await? {
-            let named = document.resources.iter().any(|entry| entry.identifier == resource.identifier);
+            let named = document
+                .resources
+                .iter()
+                .any(|entry| entry.identifier == resource.identifier);
             if !named && applied.contains(&resource.identifier) {
                 let name = resource.identifier.clone();
-                planned.push(removal(resources::SECTION, name, Act::Resource(resource, Action::Remove)));
+                planned.push(removal(
+                    resources::SECTION,
+                    name,
+                    Act::Resource(resource, Action::Remove),
+                ));
             }
         }
     }

@@ -97,7 +97,11 @@ impl<'a> Reader<'a> {
             Value::String(text) => Some(Secret::new(text.clone())),
             Value::Null => None,
             _ => {
-                mistakes.add(&self.at(name), "type", "expected a text, {\"env\": NAME} or {\"file\": PATH}");
+                mistakes.add(
+                    &self.at(name),
+                    "type",
+                    "expected a text, {\"env\": NAME} or {\"file\": PATH}",
+                );
                 None
             }
         }

@@ -27,14 +27,22 @@ impl Entry {
         // RFC 8707 section 2: an absolute URI without a fragment
         let absolute = |text: &String| Url::parse(text).is_ok_and(|url| url.fragment().is_none());
         if identifier.as_ref().is_some_and(|identifier| !absolute(identifier)) {
-            mistakes.add(&reader.at("identifier"), "invalid", "expected an absolute URI without a fragment");
+            mistakes.add(
+                &reader.at("identifier"),
+                "invalid",
+                "expected an absolute URI without a fragment",
+            );
         }
         let name = reader.has("name").then(|| reader.text("name", mistakes));
         let mut scopes = None;
         if let Some(tokens) = reader.texts("scopes", mistakes) {
             match Scopes::parse(&tokens.join(" ")) {
                 Ok(read) if tokens.iter().all(|token| !token.contains(' ')) => scopes = Some(read),
-                _ => mistakes.add(&reader.at("scopes"), "invalid", "expected scopes (RFC 6749 section 3.3)"),
+                _ => mistakes.add(
+                    &reader.at("scopes"),
+                    "invalid",
+                    "expected scopes (RFC 6749 section 3.3)",
+                ),
             }
         }
         let format = reader.has("access_token_format").then(|| {
@@ -100,7 +108,11 @@ pub(super) async fn plan(provider: &Provider, call: &Call, entries: &[Entry]) ->
         if fields.is_empty() {
             continue;
         }
-        let action = if before.is_some() { Action::Change } else { Action::Create };
+        let action = if before.is_some() {
+            Action::Change
+        } else {
+            Action::Create
+        };
         planned.push(Planned {
             pointer: entry.pointer.clone(),
             change: Change {

@@ -68,11 +68,16 @@ impl Sealing {
     /// # Errors
     /// [`Error::Failed`] if no key can be made.
     pub(in crate::flow::operations) fn sealer(&self, passphrase: &Secret) -> Result<Sealer, Error> {
-        Ok(Sealer(self.key(passphrase).ok_or_else(|| Error::defect("no key from the passphrase"))?))
+        Ok(Sealer(
+            self.key(passphrase)
+                .ok_or_else(|| Error::defect("no key from the passphrase"))?,
+        ))
     }
 
     fn key(&self, passphrase: &Secret) -> Option<MasterKey> {
-        derive_key(passphrase, &self.salt, self.parameters).ok().map(MasterKey::new)
+        derive_key(passphrase, &self.salt, self.parameters)
+            .ok()
+            .map(MasterKey::new)
     }
 }
 
@@ -97,13 +102,23 @@ impl Opener {
     pub(super) fn with(sealing: &Sealing, passphrase: &Secret, mistakes: &mut Mistakes) -> Self {
         let key = sealing.key(passphrase);
         if key.is_none() {
-            mistakes.add("/sealing", "invalid", "this program can't make a key with these parameters");
+            mistakes.add(
+                "/sealing",
+                "invalid",
+                "this program can't make a key with these parameters",
+            );
         }
         Self(key)
     }
 
     /// Opens a value that may be sealed; one in clear is taken as it is.
-    pub(super) fn open(&self, value: &Value, reader: &Reader<'_>, name: &str, mistakes: &mut Mistakes) -> Option<Secret> {
+    pub(super) fn open(
+        &self,
+        value: &Value,
+        reader: &Reader<'_>,
+        name: &str,
+        mistakes: &mut Mistakes,
+    ) -> Option<Secret> {
         if let Value::String(clear) = value {
             return Some(Secret::new(clear.clone()));
         }

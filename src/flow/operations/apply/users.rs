@@ -7,9 +7,7 @@ use super::reader::{Mistakes, Reader};
 use super::sealing::Opener;
 use super::{Act, Planned};
 use crate::flow::operations::inventory::{self, Membership};
-use crate::flow::people::{
-    self, ChangeSource, NewPassword, NewUser, UserChange, UserKey, WeakPasswords, Welcome,
-};
+use crate::flow::people::{self, ChangeSource, NewPassword, NewUser, UserChange, UserKey, WeakPasswords, Welcome};
 use crate::flow::{Call, Error, Provider};
 use crate::model::user::comparison_key;
 use crate::model::{Id, PasswordHash, Profile, Secret, User, UserStatus};
@@ -77,7 +75,11 @@ impl Entry {
             .value("password_hash")
             .and_then(|value| opener.open(value, &reader, "password_hash", mistakes));
         if password.is_some() && password_hash.is_some() {
-            mistakes.add(&reader.at("password"), "contradiction", "password and password_hash exclude each other");
+            mistakes.add(
+                &reader.at("password"),
+                "contradiction",
+                "password and password_hash exclude each other",
+            );
         }
         let accept_weak = reader.flag("accept_weak", mistakes).unwrap_or(false);
         let pointer = reader.pointer.clone();
@@ -121,7 +123,11 @@ fn laid_over(base: &Profile, patch: &Map<String, Value>) -> Result<Profile, serd
     }
     // who proved to hold one address has proved nothing about another
     for (field, proof) in [("email", "email_verified"), ("phone_number", "phone_number_verified")] {
-        let before = if field == "email" { &base.email } else { &base.phone_number };
+        let before = if field == "email" {
+            &base.email
+        } else {
+            &base.phone_number
+        };
         let changed = members.get(field).and_then(Value::as_str) != before.as_deref();
         if changed && !patch.contains_key(proof) {
             members.remove(proof);
@@ -237,8 +243,7 @@ fn change(entry: &Entry, user: &User, membership: &Membership) -> Result<Option<
         let detail = "the subject of a user that is there never changes";
         return Err(Error::field(format!("{}/subject", entry.pointer), "immutable", detail));
     }
-    let profile =
-        laid_over(&user.profile, &entry.profile).map_err(|error| Error::Failed(Box::new(error)))?;
+    let profile = laid_over(&user.profile, &entry.profile).map_err(|error| Error::Failed(Box::new(error)))?;
     let status = entry.status.unwrap_or(user.status);
     let mut wanted = membership.clone();
     if let Some(groups) = &entry.groups {
@@ -257,14 +262,20 @@ fn change(entry: &Entry, user: &User, membership: &Membership) -> Result<Option<
     }
     let fields_change = profile != user.profile || entry.username != user.username;
     let missing = |from: &Membership, of: &Membership| -> Vec<String> {
-        of.groups.iter().filter(|group| !from.contains(group)).cloned().collect()
+        of.groups
+            .iter()
+            .filter(|group| !from.contains(group))
+            .cloned()
+            .collect()
     };
     let act = ChangedUser {
         id: user.id,
         fields: fields_change.then(|| UserChange::to(&entry.username, &profile)),
         join: missing(membership, &wanted),
         leave: missing(&wanted, membership),
-        primary: (wanted.primary != membership.primary).then_some(wanted.primary).flatten(),
+        primary: (wanted.primary != membership.primary)
+            .then_some(wanted.primary)
+            .flatten(),
         status: (status != user.status).then_some(status),
     };
     Ok(Some(Planned {
