@@ -58,7 +58,11 @@ pub(super) async fn run(
     // opening sealed secrets takes a key from Argon2id
     let read = tokio::task::spawn_blocking(move || Document::read(&file, passphrase.as_ref()));
     let document = read.await.map_err(|error| Failure::refused(error.to_string()))??;
-    let prune = if arguments.prune_users { PruneUsers::Yes } else { PruneUsers::No };
+    let prune = if arguments.prune_users {
+        PruneUsers::Yes
+    } else {
+        PruneUsers::No
+    };
     let difference = if arguments.dry_run {
         apply::difference(provider, call, &document, prune).await?
     } else {
@@ -68,14 +72,12 @@ pub(super) async fn run(
     if let Value::Object(members) = &mut value {
         members.insert("dry_run".to_owned(), json!(arguments.dry_run));
     }
-    Ok(Output::either(arguments.json.shape(), &value, || difference.to_string()))
+    Ok(Output::either(arguments.json.shape(), &value, || {
+        difference.to_string()
+    }))
 }
 
-pub(super) async fn export(
-    provider: &Provider,
-    arguments: &Export,
-    input: Option<Secret>,
-) -> Result<Output, Failure> {
+pub(super) async fn export(provider: &Provider, arguments: &Export, input: Option<Secret>) -> Result<Output, Failure> {
     let secrets = match (arguments.with_secrets, input) {
         (false, _) => Secrets::Omitted,
         (true, Some(passphrase)) => Secrets::Sealed(passphrase),
@@ -97,7 +99,9 @@ fn parse(path: &Path, text: &str) -> Result<Value, Failure> {
         Some("json") => serde_json::from_str(text).map_err(|error| refused(error.to_string())),
         // standard input
         None if path == Path::new("-") => serde_json::from_str(text).map_err(|error| refused(error.to_string())),
-        _ => Err(Failure::usage("the file's name must end in .json, .toml, .yaml or .yml")),
+        _ => Err(Failure::usage(
+            "the file's name must end in .json, .toml, .yaml or .yml",
+        )),
     }
 }
 

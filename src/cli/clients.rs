@@ -34,7 +34,13 @@ pub(super) async fn run(
     match command {
         Clients::List(json) => {
             let rows: Vec<Value> = inventory::clients(provider).await?.iter().map(row).collect();
-            let columns = ["client_id", "client_name", "token_endpoint_auth_method", "origin", "status"];
+            let columns = [
+                "client_id",
+                "client_name",
+                "token_endpoint_auth_method",
+                "origin",
+                "status",
+            ];
             Ok(Output::table(json.shape(), &rows, &columns))
         }
         Clients::Show { client_id, json } => {
@@ -158,9 +164,15 @@ fn told(provider: &Provider, created: &Created) -> String {
     if let Some(secret) = &created.secret {
         text.push_str(&format!("client_secret  {}   (shown this once)\n", secret.expose()));
     }
-    text.push_str(&format!("issuer         {issuer}\ndiscovery      {}\n\n", discovery(provider)));
+    text.push_str(&format!(
+        "issuer         {issuer}\ndiscovery      {}\n\n",
+        discovery(provider)
+    ));
     text.push_str("For the application's environment:\n\n");
-    text.push_str(&format!("  OIDC_ISSUER={issuer}\n  OIDC_CLIENT_ID={}\n", client.client_id));
+    text.push_str(&format!(
+        "  OIDC_ISSUER={issuer}\n  OIDC_CLIENT_ID={}\n",
+        client.client_id
+    ));
     if let Some(secret) = &created.secret {
         text.push_str(&format!("  OIDC_CLIENT_SECRET={}\n", secret.expose()));
     }
@@ -196,7 +208,8 @@ async fn rotate(
 async fn registration_token(provider: &Provider, call: &Call, command: RegistrationToken) -> Result<Output, Failure> {
     match command {
         RegistrationToken::Create { name, uses, life, json } => {
-            let life = setting::parse_duration(&life).ok_or_else(|| Failure::usage("--life: a time, as in 1h or 7d"))?;
+            let life =
+                setting::parse_duration(&life).ok_or_else(|| Failure::usage("--life: a time, as in 1h or 7d"))?;
             let new = initial_access_token::NewRegistrationToken { name, uses, life };
             let (token, secret) = initial_access_token::create(provider, call, new).await?;
             let expires_at = token.expires_at.rfc3339();
@@ -243,7 +256,10 @@ fn row(client: &Client) -> Value {
 fn whole(client: &Client) -> Result<Value, Failure> {
     let mut value = row(client);
     if let Value::Object(members) = &mut value {
-        for part in [serde_json::to_value(&client.metadata)?, serde_json::to_value(&client.policy)?] {
+        for part in [
+            serde_json::to_value(&client.metadata)?,
+            serde_json::to_value(&client.policy)?,
+        ] {
             if let Value::Object(part) = part {
                 members.extend(part);
             }

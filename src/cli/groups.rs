@@ -17,7 +17,11 @@ pub(super) async fn run(provider: &Provider, call: &Call, command: Groups) -> Re
     match command {
         Groups::List(json) => {
             let rows: Vec<Value> = inventory::groups(provider).await?.iter().map(row).collect();
-            Ok(Output::table(json.shape(), &rows, &["name", "permissions", "description", "id"]))
+            Ok(Output::table(
+                json.shape(),
+                &rows,
+                &["name", "permissions", "description", "id"],
+            ))
         }
         Groups::Create {
             name,
@@ -32,7 +36,9 @@ pub(super) async fn run(provider: &Provider, call: &Call, command: Groups) -> Re
                 ..NewGroup::default()
             };
             let group = people::create_group(provider, call, &SOURCE, new).await?;
-            Ok(Output::either(json.shape(), &row(&group), || format!("{} is made\n", group.name)))
+            Ok(Output::either(json.shape(), &row(&group), || {
+                format!("{} is made\n", group.name)
+            }))
         }
         Groups::Add { group, user } => add(provider, call, &group, &user).await,
         Groups::Remove { group, user } => remove(provider, call, &group, &user).await,

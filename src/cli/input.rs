@@ -61,7 +61,9 @@ pub(super) fn new_secret(what: &str) -> Result<Secret, Failure> {
 /// Asks for a secret without showing it.
 pub(super) fn hidden(prompt: &str) -> Result<Secret, Failure> {
     if !std::io::stdin().is_terminal() {
-        return Err(Failure::usage("there is no terminal to ask at; give it by standard input or a file"));
+        return Err(Failure::usage(
+            "there is no terminal to ask at; give it by standard input or a file",
+        ));
     }
     eprint!("{prompt}");
     std::io::stderr().flush()?;
@@ -90,6 +92,10 @@ impl Drop for Silence {
 
 fn stty(mode: &str) {
     // without the program the secret is seen while it is typed, which is no reason to refuse
-    let told = Command::new("stty").arg(mode).stdin(Stdio::inherit()).stderr(Stdio::null()).status();
+    let told = Command::new("stty")
+        .arg(mode)
+        .stdin(Stdio::inherit())
+        .stderr(Stdio::null())
+        .status();
     drop(told);
 }

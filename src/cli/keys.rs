@@ -26,7 +26,11 @@ pub(super) async fn run(
     match command {
         Keys::List(json) => {
             let rows: Vec<Value> = keys::list(provider).await?.iter().map(row).collect();
-            Ok(Output::table(json.shape(), &rows, &["kid", "algorithm", "state", "created_at", "activated_at"]))
+            Ok(Output::table(
+                json.shape(),
+                &rows,
+                &["kid", "algorithm", "state", "created_at", "activated_at"],
+            ))
         }
         Keys::Rotate { now, compromised } => {
             let ahead = provider.settings().await?.duration(setting::KEY_PUBLISH_AHEAD);
@@ -51,7 +55,11 @@ pub(super) async fn run(
             let material = input.ok_or_else(|| Failure::usage("the key is missing"))?;
             let key = keys::import(provider, call, material).await?;
             Ok(Output::either(json.shape(), &row(&key), || {
-                format!("{} ({}) is published, and signs next\n", key.kid, key.algorithm.as_str())
+                format!(
+                    "{} ({}) is published, and signs next\n",
+                    key.kid,
+                    key.algorithm.as_str()
+                )
             }))
         }
     }

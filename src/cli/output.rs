@@ -60,7 +60,9 @@ impl Output {
 fn draw(rows: &[Value], columns: &[&str]) -> String {
     let mut lines: Vec<Vec<String>> = vec![columns.iter().map(|column| column.replace('_', " ")).collect()];
     lines.extend(rows.iter().map(|row| {
-        let cells = columns.iter().map(|column| row.get(column).map(cell).unwrap_or_default());
+        let cells = columns
+            .iter()
+            .map(|column| row.get(column).map(cell).unwrap_or_default());
         cells.collect()
     }));
     let widths: Vec<usize> = (0..columns.len())

@@ -24,7 +24,11 @@ pub(super) async fn run(provider: &Provider, call: &Call, command: Settings) -> 
         Settings::History(json) => {
             let revisions = settings::history(provider).await?;
             let rows: Vec<Value> = revisions.iter().map(row).collect();
-            Ok(Output::table(json.shape(), &rows, &["number", "at", "by", "source", "changed"]))
+            Ok(Output::table(
+                json.shape(),
+                &rows,
+                &["number", "at", "by", "source", "changed"],
+            ))
         }
         Settings::Rollback { number, json } => match settings::roll_back(provider, call, number).await {
             Err(Error::NotFound) => Err(Failure::refused(format!("there is no revision {number}"))),
@@ -42,7 +46,14 @@ fn changed(shape: Shape, changes: &[SettingChange]) -> Result<Output, Failure> {
         let shown = |value: &Option<Value>| value.as_ref().map_or("built in".to_owned(), Value::to_string);
         changes
             .iter()
-            .map(|change| format!("{}: {} -> {}\n", change.key, shown(&change.before), shown(&change.after)))
+            .map(|change| {
+                format!(
+                    "{}: {} -> {}\n",
+                    change.key,
+                    shown(&change.before),
+                    shown(&change.after)
+                )
+            })
             .collect()
     }))
 }

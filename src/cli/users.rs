@@ -7,9 +7,7 @@ use super::failure::Failure;
 use super::input;
 use super::output::Output;
 use crate::flow::operations::inventory;
-use crate::flow::people::{
-    self, ChangeSource, NewPassword, NewUser, UserKey, UserSelection, WeakPasswords, Welcome,
-};
+use crate::flow::people::{self, ChangeSource, NewPassword, NewUser, UserKey, UserSelection, WeakPasswords, Welcome};
 use crate::flow::{Call, Provider};
 use crate::model::{Secret, User};
 
@@ -39,7 +37,11 @@ pub(super) async fn run(
             let selection = beginning.map_or(UserSelection::Oldest, UserSelection::Beginning);
             let page = people::list_users(provider, &selection, None, limit).await?;
             let rows: Vec<Value> = page.items.iter().map(row).collect();
-            Ok(Output::table(json.shape(), &rows, &["username", "email", "name", "status", "id"]))
+            Ok(Output::table(
+                json.shape(),
+                &rows,
+                &["username", "email", "name", "status", "id"],
+            ))
         }
         Users::Create(new) => create(provider, call, new, input).await,
         Users::Show { user, json } => {
@@ -119,7 +121,9 @@ async fn create(provider: &Provider, call: &Call, new: CreateUser, input: Option
     }
     Ok(Output::either(new.json.shape(), &value, || {
         let line = format!("{} is made", made.user.username);
-        told.map_or(format!("{line}\n"), |told| format!("{line}; the password, shown this once: {told}\n"))
+        told.map_or(format!("{line}\n"), |told| {
+            format!("{line}; the password, shown this once: {told}\n")
+        })
     }))
 }
 
@@ -133,7 +137,11 @@ fn new_password(from: PasswordFrom, input: Option<Secret>) -> Result<NewPassword
 }
 
 fn weak(accept: bool) -> WeakPasswords {
-    if accept { WeakPasswords::Accept } else { WeakPasswords::Refuse }
+    if accept {
+        WeakPasswords::Accept
+    } else {
+        WeakPasswords::Refuse
+    }
 }
 
 fn row(user: &User) -> Value {
