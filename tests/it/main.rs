@@ -12,11 +12,8 @@ mod egress;
 mod ephemeral;
 mod jose;
 mod mail;
-<<<<<<< HEAD
 mod oauth;
-=======
 mod operations;
->>>>>>> 0c82df4 (server: it starts from nothing, listens within limits, stops in good order)
 mod page;
 mod sessions;
 mod sql;

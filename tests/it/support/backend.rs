@@ -102,9 +102,13 @@ pub async fn furnish(config: &Config, now: Timestamp) {
     let keys = KEYS
         .get_or_init(|| async {
             let make = |algorithm| (algorithm, PrivateKey::generate(algorithm).unwrap().to_jwk());
-            [SigningAlgorithm::Rs256, SigningAlgorithm::Es256, SigningAlgorithm::EdDsa]
-                .map(make)
-                .to_vec()
+            [
+                SigningAlgorithm::Rs256,
+                SigningAlgorithm::Es256,
+                SigningAlgorithm::EdDsa,
+            ]
+            .map(make)
+            .to_vec()
         })
         .await;
     std::fs::create_dir_all(&config.data_dir).unwrap();

@@ -112,12 +112,20 @@ impl Browser {
     /// Another browser window that shares nothing.
     pub fn cookie(&self, name: &str) -> Option<String> {
         let cookies = self.cookies.lock().unwrap();
-        cookies.iter().find(|((_, known), _)| known == name).map(|(_, value)| value.clone())
+        cookies
+            .iter()
+            .find(|((_, known), _)| known == name)
+            .map(|(_, value)| value.clone())
     }
 
     /// The names of all cookies.
     pub fn cookie_names(&self) -> Vec<String> {
-        self.cookies.lock().unwrap().keys().map(|(_, name)| name.clone()).collect()
+        self.cookies
+            .lock()
+            .unwrap()
+            .keys()
+            .map(|(_, name)| name.clone())
+            .collect()
     }
 
     /// Sets a cookie for a host.
@@ -167,8 +175,11 @@ impl Browser {
 
     /// POST with more headers.
     pub async fn post_with(&self, url: &str, fields: &[(&str, &str)], headers: &[(&str, &str)]) -> Page {
-        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        self.send(Method::POST, &Url::parse(url).unwrap(), headers, Some(body)).await
+        let body = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(fields)
+            .finish();
+        self.send(Method::POST, &Url::parse(url).unwrap(), headers, Some(body))
+            .await
     }
 
     /// Sends a form of a page after filling it in: hidden inputs, the anti-forgery one among them, go with it.
@@ -205,7 +216,10 @@ impl Browser {
             }
             let forms = page.forms();
             if let Some(form) = forms.iter().find(|form| form.has("password")) {
-                let values = [("username", user.username.as_str()), ("password", user.password.as_str())];
+                let values = [
+                    ("username", user.username.as_str()),
+                    ("password", user.password.as_str()),
+                ];
                 page = self.submit(&page, form.clone(), &values).await;
             } else if let Some(form) = forms.iter().find(|form| form.has_button("decision", "allow")) {
                 page = self.submit(&page, form.clone(), &[("decision", "allow")]).await;

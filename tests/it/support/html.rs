@@ -138,7 +138,10 @@ fn attributes(text: &str) -> BTreeMap<String, String> {
                 None => body.find(char::is_whitespace).unwrap_or(body.len()),
             };
             value = unescape(&body[..end]);
-            rest = body.get(end + usize::from(quoted.is_some())..).unwrap_or_default().trim_start();
+            rest = body
+                .get(end + usize::from(quoted.is_some())..)
+                .unwrap_or_default()
+                .trim_start();
         }
         if !name.is_empty() && name != "/" {
             found.insert(name, value);

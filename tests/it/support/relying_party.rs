@@ -39,7 +39,11 @@ impl Answer {
 
     /// A text member; empty if it is not there.
     pub fn get(&self, name: &str) -> String {
-        self.json().get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+        self.json()
+            .get(name)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
     }
 
     /// The answer, which must be a success.
@@ -138,7 +142,8 @@ impl<'a> RelyingParty<'a> {
 
     /// Refreshes.
     pub async fn refresh(&self, refresh_token: &str) -> Answer {
-        self.token(&[("grant_type", "refresh_token"), ("refresh_token", refresh_token)]).await
+        self.token(&[("grant_type", "refresh_token"), ("refresh_token", refresh_token)])
+            .await
     }
 
     /// The token endpoint, authenticated with the client's own method (Basic or in the form).
@@ -169,7 +174,9 @@ impl<'a> RelyingParty<'a> {
 
     /// An endpoint, with nothing added.
     pub async fn post_as(&self, path: &str, form: &[(&str, &str)], headers: &[(&str, &str)]) -> Answer {
-        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        let body = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(form)
+            .finish();
         let mut request = self
             .http
             .post(self.server.url(path))

@@ -147,7 +147,12 @@ impl Server {
     pub async fn user_with(&self, username: &str, change: impl FnOnce(&mut Profile)) -> TestUser {
         let call = self.call();
         let password = random::token();
-        let hash = self.provider().passwords.hash(Secret::new(password.clone())).await.unwrap();
+        let hash = self
+            .provider()
+            .passwords
+            .hash(Secret::new(password.clone()))
+            .await
+            .unwrap();
         let email = format!("{username}@example.com");
         let mut profile = Profile {
             email: Some(email.clone()),
@@ -230,11 +235,8 @@ impl Server {
             client.secrets.push(ClientSecret {
                 id: Id::new(call.now),
                 digest: secret.digest(),
-                sealed: (method == TokenEndpointAuthMethod::ClientSecretJwt).then(|| {
-                    self.provider()
-                        .master
-                        .seal(SECRET_PURPOSE, secret.expose().as_bytes())
-                }),
+                sealed: (method == TokenEndpointAuthMethod::ClientSecretJwt)
+                    .then(|| self.provider().master.seal(SECRET_PURPOSE, secret.expose().as_bytes())),
                 created_at: call.now,
                 expires_at: None,
             });
@@ -247,7 +249,11 @@ impl Server {
         TestClient {
             id: client.id,
             client_id: client.client_id.clone(),
-            secret: if method.uses_secret() { secret.expose().to_owned() } else { String::new() },
+            secret: if method.uses_secret() {
+                secret.expose().to_owned()
+            } else {
+                String::new()
+            },
             redirect_uri: client.metadata.redirect_uris.first().cloned().unwrap_or_default(),
             client,
         }
@@ -266,7 +272,9 @@ impl Server {
     pub async fn settings(&self, table: serde_json::Value) {
         use ostiary::flow::operations::settings::{ChangedBy, change};
         let table = table.as_object().unwrap();
-        change(self.provider(), &self.call(), table, ChangedBy::Command).await.unwrap();
+        change(self.provider(), &self.call(), table, ChangedBy::Command)
+            .await
+            .unwrap();
     }
 
     /// Stops it in good order, and removes what it had.
@@ -282,7 +290,9 @@ impl Server {
             redis_prefix: self.place.redis_prefix.clone(),
             ..Options::default()
         };
-        let application = Application::start(self.config.clone(), self.clock.clone(), options).await.unwrap();
+        let application = Application::start(self.config.clone(), self.clock.clone(), options)
+            .await
+            .unwrap();
         Self {
             base: application.provider.issuer.as_str().to_owned(),
             application,
