@@ -650,7 +650,6 @@ async fn grant(ground: &Ground, user: &User, client: Id<ostiary::model::Client>)
             auth_time: Timestamp::default(),
             acr: String::new(),
             amr: Vec::new(),
-            auth_time_wanted: false,
         },
     };
     let mut tx = ground.provider.store.write().await.unwrap();

@@ -43,6 +43,8 @@ impl Ground {
             egress: Egress::new(Vec::new()).unwrap(),
             master: MasterKey::generate(),
             issuer: Issuer::new("https://id.example".parse().unwrap()),
+            events: Default::default(),
+            remote_keys: Default::default(),
             memory: Memory::default(),
             file_settings: std::collections::BTreeMap::new(),
         });

@@ -1,6 +1,6 @@
 //! What several test files use.
 
-// a helper of one room of tests is not used by the others
+// what serves one room of tests is not used by the others
 #![allow(dead_code)]
 
 pub mod backend;
