@@ -12,6 +12,7 @@ pub mod people;
 pub mod provider;
 pub mod session;
 pub mod sign_in;
+pub mod sign_out;
 pub mod token;
 
 pub use call::{Call, Origin};

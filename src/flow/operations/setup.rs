@@ -8,7 +8,7 @@ use crate::flow::people::{
     ChangeSource, CreatedUser, GroupChange, NewGroup, NewPassword, NewUser, change_group, create_group, create_user,
     find_group_by_name,
 };
-use crate::flow::{Call, Error, Provider};
+use crate::flow::{Call, Error, Provider, guess};
 use crate::model::group::{ADMIN, ADMINISTRATORS};
 use crate::model::{EventKind, Group, Id, Secret, Timestamp};
 
@@ -69,6 +69,20 @@ pub async fn new_link(provider: &Provider, call: &Call) -> Result<SetupLink, Err
 pub async fn is_link_open(provider: &Provider, call: &Call, token: &Secret) -> Result<bool, Error> {
     let mut store = provider.store.read().await?;
     Ok(store.is_setup_link_open(&token.digest(), call.now).await?)
+}
+
+/// The same for whoever opens a link's page: tokens that lead nowhere are counted as guesses.
+///
+/// # Errors
+/// [`Error::Throttled`] after too many of them.
+pub async fn look_at_link(provider: &Provider, call: &Call, token: &Secret) -> Result<bool, Error> {
+    guess::look(provider, call, guess::Account::SetupLink).await?;
+    if is_link_open(provider, call, token).await? {
+        guess::right(provider, call, guess::Account::SetupLink).await?;
+        return Ok(true);
+    }
+    guess::wrong(provider, call, guess::Account::SetupLink).await?;
+    Ok(false)
 }
 
 /// Follows a link: makes an administrator, and the link counts no more. A refused field leaves the link open.

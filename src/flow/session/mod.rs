@@ -8,7 +8,6 @@ mod account;
 mod begin;
 mod browser;
 mod end;
-pub mod logout_request;
 mod token;
 
 pub use account::{Account, PASSWORD, Proof, SessionFacts};

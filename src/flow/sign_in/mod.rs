@@ -1,1 +1,3 @@
+//! Signing in: how people prove who they are.
 
+pub mod password;

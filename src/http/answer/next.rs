@@ -13,7 +13,9 @@ use crate::view::{FormPost, Hidden, Link, Locale, Page};
 /// The response that leads there.
 pub fn next(http: &Http, call: &Call, locale: Locale, next: Next) -> Response {
     match next {
-        Next::Login(id) | Next::Reauthenticate(id) => see_other(&format!("/login?flow={id}")),
+        Next::Login(id) => see_other(&format!("/login?flow={id}")),
+        // the known account's name stands there, and can't be typed over by accident
+        Next::Reauthenticate(id) => see_other(&format!("/login?flow={id}&again=1")),
         Next::SelectAccount(id) => see_other(&format!("/login/account?flow={id}")),
         Next::Consent(id) => see_other(&format!("/login/consent?flow={id}")),
         Next::Respond(response) => respond(http, call, locale, &response),

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 
 use super::parameters::Raw;
-use crate::flow::session::logout_request::{self, LogoutStep};
+use crate::flow::sign_out::{self, LogoutStep};
 use crate::http::answer::next::see_other;
 use crate::http::extract::Visit;
 use crate::http::{Http, Refusal};
@@ -29,7 +29,7 @@ pub async fn by_post(State(http): State<Http>, visit: Visit, raw: Raw) -> Result
 
 async fn end(http: &Http, mut visit: Visit, raw: &Raw) -> Result<Response, Refusal> {
     let parameters = raw.all().map_err(crate::flow::Error::from)?;
-    let step = logout_request::request(&http.provider, &visit.call, &mut visit.browser, &parameters).await?;
+    let step = sign_out::request(&http.provider, &visit.call, &mut visit.browser, &parameters).await?;
     let response = match step {
         LogoutStep::Ask(id) => see_other(&format!("/logout?flow={id}")),
         LogoutStep::Done(Some(address)) => see_other(&address.location()),

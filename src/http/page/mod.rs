@@ -1,10 +1,18 @@
 //! Pages for people: signing in, choosing an account, consenting, signing out, the first administrator, home. And what a
 //! browser loads beside them.
 
+mod account;
 mod asset;
+mod consent;
 mod health;
 mod home;
+mod login;
+mod logout;
+mod pending;
 mod report;
+mod return_target;
+mod setup;
+mod shown;
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -15,6 +23,12 @@ use super::Http;
 pub fn routes() -> Router<Http> {
     Router::new()
         .route("/", get(home::show))
+        .route("/login", get(login::show).post(login::sign_in))
+        .route("/login/account", get(account::show).post(account::choose))
+        .route("/login/consent", get(consent::show).post(consent::decide))
+        .route("/logout", get(logout::show).post(logout::decide))
+        .route("/logout/done", get(logout::done))
+        .route("/setup", get(setup::show).post(setup::follow))
         .route("/assets/{*name}", get(asset::file))
         .route("/favicon.ico", get(asset::favicon))
         .route("/csp-report", post(report::take))

@@ -37,6 +37,8 @@ pub enum LoginError {
         /// When it is worth trying again.
         seconds: u64,
     },
+    /// The pair is right, but an administrator has deactivated the account.
+    Inactive,
     /// The server cannot check a password now.
     Busy,
     /// The anti-forgery token was missing or old.

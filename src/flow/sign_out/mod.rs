@@ -1,14 +1,14 @@
-//! A client asks to sign its person out: RP-Initiated Logout 1.0.
+//! Signing out: because the person wants it, or a client asks for it (RP-Initiated Logout 1.0).
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Account, Browser, end};
+use super::authorization::hint::{self, Hint};
+use super::session::{Account, Browser, end};
+use super::{Call, Error, Provider};
 use crate::ephemeral::Kind;
-use crate::flow::authorization::hint::{self, Hint};
-use crate::flow::{Call, Error, Provider};
 use crate::model::Client;
 use crate::protocol::logout::{self, ReturnAddress};
 use crate::protocol::parameters::Parameters;
@@ -109,6 +109,17 @@ pub async fn load(provider: &Provider, call: &Call, browser: &Browser, id: &str)
         client: stored.client,
         return_address: stored.return_address,
     })
+}
+
+/// The person signs out: everybody in this browser, since the next one to use it may be somebody else.
+///
+/// # Errors
+/// [`Error::Unavailable`]: who was not signed out yet is still signed in.
+pub async fn confirm(provider: &Provider, call: &Call, browser: &mut Browser) -> Result<(), Error> {
+    for account in browser.accounts.clone() {
+        end(provider, call, browser, &account).await?;
+    }
+    Ok(())
 }
 
 /// The client that asks: by its hint, by name, or both, which then have to agree (section 2).

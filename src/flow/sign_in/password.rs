@@ -1,0 +1,128 @@
+//! Signing in with a password.
+//!
+//! Nothing in the answer or its time tells an unknown name from a wrong password: a name that nobody has costs a hash as
+//! well. Guesses are counted by account and by network address, before they are checked.
+
+use crate::credential::{self, Verdict};
+use crate::flow::guess;
+use crate::flow::session::{self, Account, Browser, Proof};
+use crate::flow::{Call, Error, Provider};
+use crate::model::user::comparison_key;
+use crate::model::{EventKind, PasswordHash, Secret, User};
+
+/// No username or mail address is longer.
+const LONGEST_IDENTIFIER: usize = 512;
+
+/// What a person typed.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// Username or mail address.
+    pub identifier: String,
+    /// The password, byte for byte.
+    pub password: Secret,
+    /// Whether they want to stay signed in.
+    pub remember: bool,
+}
+
+/// Why somebody is not signed in.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// There is no such pair of identifier and password, for whatever reason.
+    #[error("no such pair of identifier and password")]
+    Wrong,
+    /// The pair is right, but an administrator has deactivated the account.
+    #[error("the account is deactivated")]
+    Inactive,
+    /// The password was not checked, or the sign-in could not be completed.
+    #[error(transparent)]
+    Failed(#[from] Error),
+}
+
+/// Signs a person in. The account stands first in the browser afterwards.
+///
+/// # Errors
+/// [`Refused`].
+pub async fn sign_in(
+    provider: &Provider,
+    call: &Call,
+    browser: &mut Browser,
+    attempt: Attempt,
+) -> Result<Account, Refused> {
+    let user = find(provider, &attempt.identifier).await?;
+    // one counter for every way to write the same person's name
+    let name = match &user {
+        Some(user) => user.id.to_string(),
+        None => comparison_key(&attempt.identifier),
+    };
+    guess::look(provider, call, guess::Account::User(&name)).await?;
+    let verdict = match check(provider, user.as_ref(), &attempt.password).await {
+        Ok(verdict) => verdict,
+        Err(error) => {
+            guess::unjudged(provider, call, guess::Account::User(&name)).await?;
+            return Err(error.into());
+        }
+    };
+    let (Verdict::Right { rehash }, Some(user)) = (verdict, user.as_ref()) else {
+        guess::wrong(provider, call, guess::Account::User(&name)).await?;
+        note(provider, call, user.as_ref()).await;
+        return Err(Refused::Wrong);
+    };
+    guess::right(provider, call, guess::Account::User(&name)).await?;
+    if !user.is_active() {
+        let event = call.event(EventKind::SignIn).refused("sign_in.inactive").user(user.id);
+        provider.note(event).await;
+        return Err(Refused::Inactive);
+    }
+    if rehash {
+        renew_hash(provider, user, attempt.password).await;
+    }
+    Ok(session::begin(provider, call, browser, user, Proof::password(attempt.remember)).await?)
+}
+
+async fn find(provider: &Provider, identifier: &str) -> Result<Option<User>, Error> {
+    if identifier.len() > LONGEST_IDENTIFIER {
+        return Ok(None);
+    }
+    let mut store = provider.store.read().await?;
+    Ok(store.find_user_by_identifier(identifier).await?)
+}
+
+async fn check(provider: &Provider, user: Option<&User>, password: &Secret) -> Result<Verdict, Error> {
+    let stored = match user.and_then(|user| user.password.as_ref()) {
+        Some(hash) => Some(credential::PasswordHash::parse(hash.expose())?),
+        None => None,
+    };
+    Ok(provider.passwords.verify(password.clone(), stored).await?)
+}
+
+/// The audit log knows what the answer does not say.
+async fn note(provider: &Provider, call: &Call, user: Option<&User>) {
+    let rule = match user {
+        None => "sign_in.unknown",
+        Some(user) if user.password.is_none() => "sign_in.no_password",
+        Some(_) => "sign_in.wrong_password",
+    };
+    let event = call.event(EventKind::SignIn).refused(rule);
+    provider
+        .note(match user {
+            Some(user) => event.user(user.id),
+            None => event,
+        })
+        .await;
+}
+
+/// Hashes the password anew under today's parameters. Where that does not work now, it will at another sign-in.
+async fn renew_hash(provider: &Provider, user: &User, password: Secret) {
+    let renewed = async {
+        let Some(old) = &user.password else { return Ok(()) };
+        let hash = provider.passwords.hash(password).await?;
+        let mut store = provider.store.write().await?;
+        store
+            .rehash_password(user.id, old, &PasswordHash::new(hash.expose()))
+            .await?;
+        Ok::<_, Error>(store.commit().await?)
+    };
+    if let Err(error) = renewed.await {
+        tracing::warn!(%error, "a password's hash was not renewed");
+    }
+}

@@ -1,0 +1,109 @@
+//! `/login/consent`: may this application have this?
+
+use axum::response::Response;
+use serde::Deserialize;
+
+use super::{pending, shown};
+use crate::flow::Error;
+use crate::flow::authorization::interaction::{self, ConsentQuestion};
+use crate::flow::authorization::{Consenting, Interaction};
+use crate::http::Refusal;
+use crate::http::answer::next::see_other;
+use crate::http::extract::{Forgery, Form, Query, Visit};
+use crate::model::Resource;
+use crate::view::{Asked, Consent, Page};
+
+/// What the address says.
+#[derive(Deserialize)]
+pub(super) struct Wish {
+    flow: String,
+}
+
+/// What the form sends.
+#[derive(Deserialize)]
+pub(super) struct Fields {
+    #[serde(default)]
+    csrf: String,
+    decision: Decision,
+}
+
+/// What the person pressed.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Decision {
+    Allow,
+    Deny,
+}
+
+/// GET /login/consent
+pub(super) async fn show(visit: Visit, Query(wish): Query<Wish>) -> Result<Response, Refusal> {
+    let interaction = pending::open(&visit, &wish.flow).await?;
+    question(&visit, &interaction).await
+}
+
+/// POST /login/consent
+pub(super) async fn decide(
+    visit: Visit,
+    Query(wish): Query<Wish>,
+    Form(fields): Form<Fields>,
+) -> Result<Response, Refusal> {
+    let interaction = pending::open(&visit, &wish.flow).await?;
+    match visit.check(&purpose(&interaction), &fields.csrf) {
+        Ok(()) => {}
+        Err(Forgery::Token) => return question(&visit, &interaction).await,
+        Err(forgery) => return Err(forgery.into()),
+    }
+    let consenting = match fields.decision {
+        Decision::Allow => Consenting::Allow,
+        Decision::Deny => Consenting::Deny,
+    };
+    let locale = pending::locale(&visit, &interaction);
+    let next = interaction::consent(visit.provider(), &visit.call, &visit.browser, interaction, consenting).await;
+    pending::go_on(&visit, locale, next)
+}
+
+async fn question(visit: &Visit, interaction: &Interaction) -> Result<Response, Refusal> {
+    let provider = visit.provider();
+    let asked = interaction::consent_question(provider, &visit.call, &visit.browser, interaction).await;
+    let asked = match asked {
+        Ok(asked) => asked,
+        // signed out meanwhile
+        Err(Error::NotFound) => return Ok(visit.keep(see_other(&format!("/login?flow={}", interaction.id)))),
+        Err(error) => return Err(error.into()),
+    };
+    let page = Page::Consent(Consent {
+        client: shown::client(&interaction.client),
+        account: shown::account(&asked.user),
+        asked: list(&asked, &provider.resources().await?),
+        action: pending::address("/login/consent", interaction),
+        hidden: Vec::new(),
+    });
+    let locale = visit.locale(&interaction.request.ui_locales, Some(&asked.user));
+    let sheet = visit.sheet(page, locale, &purpose(interaction));
+    Ok(visit.show(sheet.leads_to(&interaction.request.answerable.redirect_uri)))
+}
+
+/// Scopes first, then the single claims.
+fn list(question: &ConsentQuestion, resources: &[Resource]) -> Vec<Asked> {
+    let scopes = question.scopes.iter().map(|scope| match Asked::scope(scope) {
+        Asked::Custom { name, description, .. } => {
+            let owner = resources.iter().find(|resource| resource.scopes.contains(&name));
+            Asked::Custom {
+                name,
+                description,
+                resource: owner.map(|owner| owner.name.clone().unwrap_or_else(|| owner.identifier.clone())),
+            }
+        }
+        standard => standard,
+    });
+    let claims = question.claims.iter().map(|claim| Asked::Custom {
+        name: claim.clone(),
+        description: None,
+        resource: None,
+    });
+    scopes.chain(claims).collect()
+}
+
+fn purpose(interaction: &Interaction) -> String {
+    format!("consent {}", interaction.id)
+}

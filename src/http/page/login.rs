@@ -1,0 +1,219 @@
+//! `/login`: who are you? For an authorization request, or for this server itself.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+use serde::Deserialize;
+use url::form_urlencoded;
+
+use super::{pending, return_target, shown};
+use crate::flow::authorization::{Interaction, interaction};
+use crate::flow::sign_in::password::{self, Attempt, Refused};
+use crate::flow::{self, session};
+use crate::http::Refusal;
+use crate::http::answer::next::see_other;
+use crate::http::extract::{Forgery, Form, Query, Visit};
+use crate::model::Secret;
+use crate::view::{Locale, Login, LoginError, OwnPath, Page};
+
+/// What the address says.
+#[derive(Deserialize)]
+pub(super) struct Wish {
+    /// The pending authorization request.
+    flow: Option<String>,
+    /// Set where the account of that request has to be proved once more.
+    again: Option<String>,
+    /// Where to go afterwards when there is no such request.
+    return_to: Option<String>,
+}
+
+/// What the form sends.
+#[derive(Deserialize)]
+pub(super) struct Fields {
+    #[serde(default)]
+    csrf: String,
+    #[serde(default)]
+    username: String,
+    password: Option<Secret>,
+    remember: Option<String>,
+    intent: Option<String>,
+}
+
+/// GET /login
+pub(super) async fn show(visit: Visit, Query(wish): Query<Wish>) -> Result<Response, Refusal> {
+    let door = Door::open(&visit, &wish).await?;
+    let hint = door.interaction.as_ref().and_then(|it| it.request.login_hint.clone());
+    let form = Filled {
+        identifier: hint.unwrap_or_default(),
+        remember: false,
+        error: None,
+    };
+    Ok(door.show(&visit, form, StatusCode::OK))
+}
+
+/// POST /login
+pub(super) async fn sign_in(
+    mut visit: Visit,
+    Query(wish): Query<Wish>,
+    Form(fields): Form<Fields>,
+) -> Result<Response, Refusal> {
+    let door = Door::open(&visit, &wish).await?;
+    let remember = fields.remember.is_some();
+    let mut form = Filled {
+        identifier: fields.username.clone(),
+        remember,
+        error: Some(LoginError::Expired),
+    };
+    match visit.check(&door.purpose(), &fields.csrf) {
+        Ok(()) => {}
+        Err(Forgery::Token) => return Ok(door.show(&visit, form, StatusCode::FORBIDDEN)),
+        Err(forgery) => return Err(forgery.into()),
+    }
+    match fields.intent.as_deref() {
+        Some("cancel") => return door.cancel(&visit).await,
+        Some("other_account") => return Ok(see_other(door.address(None).as_str())),
+        _ => {}
+    }
+    let attempt = Attempt {
+        identifier: match &door.again {
+            Some(account) => account.user.username.clone(),
+            None => fields.username,
+        },
+        password: fields.password.unwrap_or_else(|| Secret::new("")),
+        remember,
+    };
+    let http = visit.http.clone();
+    let signed_in = password::sign_in(&http.provider, &visit.call, &mut visit.browser, attempt).await;
+    let (error, status, wait) = match signed_in {
+        Ok(account) => return door.go_on(&visit, &account).await,
+        Err(Refused::Wrong) => (LoginError::Credentials, StatusCode::UNPROCESSABLE_ENTITY, None),
+        Err(Refused::Inactive) => (LoginError::Inactive, StatusCode::FORBIDDEN, None),
+        Err(Refused::Failed(flow::Error::Throttled { retry_after })) => {
+            let seconds = retry_after.as_secs().max(1);
+            let error = LoginError::Throttled { seconds };
+            (error, StatusCode::TOO_MANY_REQUESTS, Some(seconds))
+        }
+        Err(Refused::Failed(flow::Error::Busy { retry_after })) => {
+            let seconds = retry_after.as_secs().max(1);
+            (LoginError::Busy, StatusCode::SERVICE_UNAVAILABLE, Some(seconds))
+        }
+        Err(Refused::Failed(error)) => return Err(error.into()),
+    };
+    form.error = Some(error);
+    let mut response = door.show(&visit, form, status);
+    if let Some(seconds) = wait {
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    Ok(response)
+}
+
+/// What stands in the form.
+struct Filled {
+    identifier: String,
+    remember: bool,
+    error: Option<LoginError>,
+}
+
+/// What somebody signs in for.
+struct Door {
+    interaction: Option<Interaction>,
+    /// Who has to prove it once more.
+    again: Option<session::Account>,
+    return_to: Option<OwnPath>,
+    locale: Locale,
+}
+
+impl Door {
+    async fn open(visit: &Visit, wish: &Wish) -> Result<Self, Refusal> {
+        let issuer = visit.provider().issuer.url();
+        let Some(id) = &wish.flow else {
+            return Ok(Self {
+                interaction: None,
+                again: None,
+                return_to: wish
+                    .return_to
+                    .as_deref()
+                    .and_then(|text| return_target::wished(issuer, text)),
+                locale: visit.locale(&[], None),
+            });
+        };
+        let interaction = pending::open(visit, id).await?;
+        let known = interaction.account.and_then(|user| visit.browser.account(user));
+        Ok(Self {
+            again: known.filter(|_| wish.again.is_some()).cloned(),
+            locale: pending::locale(visit, &interaction),
+            interaction: Some(interaction),
+            return_to: None,
+        })
+    }
+
+    /// The address of this page.
+    fn address(&self, again: Option<&session::Account>) -> OwnPath {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        if let Some(interaction) = &self.interaction {
+            query.append_pair("flow", &interaction.id);
+        }
+        if again.is_some() {
+            query.append_pair("again", "1");
+        }
+        if let Some(path) = &self.return_to {
+            query.append_pair("return_to", path.as_str());
+        }
+        let query = query.finish();
+        let mark = if query.is_empty() { "" } else { "?" };
+        OwnPath::or_home(&format!("/login{mark}{query}"))
+    }
+
+    /// What the form's token is for.
+    fn purpose(&self) -> String {
+        let id = self.interaction.as_ref().map_or("", |interaction| &interaction.id);
+        format!("login {id}")
+    }
+
+    fn show(&self, visit: &Visit, form: Filled, status: StatusCode) -> Response {
+        let page = Page::Login(Login {
+            client: self.interaction.as_ref().map(|it| shown::client(&it.client)),
+            action: self.address(self.again.as_ref()),
+            hidden: Vec::new(),
+            identifier: form.identifier,
+            account: self.again.as_ref().map(|account| shown::account(&account.user)),
+            remember: form.remember,
+            cancel: self.interaction.is_some(),
+            error: form.error,
+        });
+        let sheet = visit.sheet(page, self.locale, &self.purpose()).status(status);
+        visit.show(match &self.interaction {
+            Some(interaction) => sheet.leads_to(&interaction.request.answerable.redirect_uri),
+            None => sheet,
+        })
+    }
+
+    async fn cancel(self, visit: &Visit) -> Result<Response, Refusal> {
+        match self.interaction {
+            Some(it) => {
+                let next = interaction::cancel(visit.provider(), &visit.call, &visit.browser, it).await;
+                pending::go_on(visit, self.locale, next)
+            }
+            None => Ok(see_other("/")),
+        }
+    }
+
+    async fn go_on(self, visit: &Visit, account: &session::Account) -> Result<Response, Refusal> {
+        match self.interaction {
+            Some(it) => {
+                let next = interaction::signed_in(visit.provider(), &visit.call, &visit.browser, it, account).await;
+                // the session has begun whatever becomes of the request: the browser is told in any case
+                match pending::go_on(visit, self.locale, next) {
+                    Ok(response) => Ok(response),
+                    Err(refusal) => Ok(visit.keep(axum::response::IntoResponse::into_response(refusal))),
+                }
+            }
+            None => {
+                let issuer = visit.provider().issuer.url();
+                let address = return_target::address(issuer, self.return_to.as_ref());
+                Ok(visit.keep(see_other(&address)))
+            }
+        }
+    }
+}

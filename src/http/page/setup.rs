@@ -1,0 +1,148 @@
+//! `/setup`: the first administrator's account, through a one-time link.
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Deserialize;
+
+use crate::flow::operations::setup::{self, NewAdministrator};
+use crate::flow::{Error, FieldError};
+use crate::http::Refusal;
+use crate::http::extract::{Forgery, Form, Query, Visit};
+use crate::model::{Secret, setting};
+use crate::view::{Hidden, OwnPath, Page, Setup, SetupDone, SetupError, SetupField, SetupProblem};
+
+const PURPOSE: &str = "setup";
+
+/// What the address says.
+#[derive(Deserialize)]
+pub(super) struct Wish {
+    token: Secret,
+}
+
+/// What the form sends.
+#[derive(Deserialize)]
+pub(super) struct Fields {
+    token: Secret,
+    #[serde(default)]
+    csrf: String,
+    #[serde(default)]
+    email: String,
+    #[serde(default)]
+    username: String,
+    password: Option<Secret>,
+    password_again: Option<Secret>,
+}
+
+/// GET /setup
+pub(super) async fn show(visit: Visit, Query(wish): Query<Wish>) -> Result<Response, Refusal> {
+    look(&visit, &wish.token).await?;
+    let form = Filled {
+        token: wish.token,
+        email: String::new(),
+        username: String::new(),
+    };
+    Ok(form.show(&visit, Vec::new(), StatusCode::OK))
+}
+
+/// POST /setup
+pub(super) async fn follow(visit: Visit, Form(fields): Form<Fields>) -> Result<Response, Refusal> {
+    look(&visit, &fields.token).await?;
+    let form = Filled {
+        token: fields.token.clone(),
+        email: fields.email.trim().to_owned(),
+        username: fields.username.trim().to_owned(),
+    };
+    match visit.check(PURPOSE, &fields.csrf) {
+        Ok(()) => {}
+        Err(Forgery::Token) => return Ok(form.show(&visit, Vec::new(), StatusCode::FORBIDDEN)),
+        Err(forgery) => return Err(forgery.into()),
+    }
+    let password = fields.password.unwrap_or_else(|| Secret::new(""));
+    let errors = form.gaps(&password, fields.password_again.as_ref());
+    if !errors.is_empty() {
+        return Ok(form.show(&visit, errors, StatusCode::UNPROCESSABLE_ENTITY));
+    }
+    let new = NewAdministrator {
+        username: form.username.clone(),
+        email: form.email.clone(),
+        password,
+    };
+    match setup::follow_link(visit.provider(), &visit.call, &fields.token, new).await {
+        Ok(made) => {
+            let page = Page::SetupDone(SetupDone {
+                username: made.user.username,
+                sign_in: OwnPath::or_home("/login"),
+            });
+            Ok(visit.show(visit.sheet(page, visit.locale(&[], None), PURPOSE)))
+        }
+        Err(Error::Invalid(errors)) => {
+            let errors = errors.iter().filter_map(problem).collect();
+            Ok(form.show(&visit, errors, StatusCode::UNPROCESSABLE_ENTITY))
+        }
+        Err(Error::NotFound) => Err(Refusal::setup_link()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Refuses a link that leads nowhere.
+async fn look(visit: &Visit, token: &Secret) -> Result<(), Refusal> {
+    if setup::look_at_link(visit.provider(), &visit.call, token).await? {
+        Ok(())
+    } else {
+        Err(Refusal::setup_link())
+    }
+}
+
+/// What stands in the form.
+struct Filled {
+    token: Secret,
+    email: String,
+    username: String,
+}
+
+impl Filled {
+    fn show(&self, visit: &Visit, errors: Vec<SetupError>, status: StatusCode) -> Response {
+        let least = visit.settings.count(setting::PASSWORD_MINIMUM_LENGTH);
+        let page = Page::Setup(Setup {
+            action: OwnPath::or_home("/setup"),
+            hidden: vec![Hidden::new("token", self.token.expose())],
+            email: self.email.clone(),
+            username: self.username.clone(),
+            least: u32::try_from(least).unwrap_or(u32::MAX),
+            errors,
+        });
+        visit.show(visit.sheet(page, visit.locale(&[], None), PURPOSE).status(status))
+    }
+
+    /// What is missing, and whether both passwords are the same.
+    fn gaps(&self, password: &Secret, again: Option<&Secret>) -> Vec<SetupError> {
+        let error = |field, problem| SetupError { field, problem };
+        let mut errors = Vec::new();
+        let texts = [
+            (SetupField::Email, self.email.as_str()),
+            (SetupField::Username, self.username.as_str()),
+            (SetupField::Password, password.expose()),
+        ];
+        for (field, _) in texts.iter().filter(|(_, text)| text.is_empty()) {
+            errors.push(error(*field, SetupProblem::Empty));
+        }
+        if !again.is_some_and(|again| again.matches(password)) {
+            errors.push(error(SetupField::PasswordAgain, SetupProblem::Different));
+        }
+        errors
+    }
+}
+
+/// A field that the flow did not take, as the page shows it.
+fn problem(error: &FieldError) -> Option<SetupError> {
+    let (field, problem) = match (error.pointer.as_str(), error.code) {
+        ("/email", _) => (SetupField::Email, SetupProblem::NotAnEmail),
+        ("/username", _) => (SetupField::Username, SetupProblem::NotAUsername),
+        ("/password", "too_short") => (SetupField::Password, SetupProblem::TooShort),
+        ("/password", "too_long") => (SetupField::Password, SetupProblem::TooLong),
+        ("/password", "personal") => (SetupField::Password, SetupProblem::TooSimilar),
+        ("/password", _) => (SetupField::Password, SetupProblem::TooCommon),
+        _ => return None,
+    };
+    Some(SetupError { field, problem })
+}
