@@ -15,6 +15,7 @@ mod mail;
 mod oauth;
 mod operations;
 mod page;
+mod protocol;
 mod sessions;
 mod sql;
 mod support;
