@@ -13,6 +13,7 @@ mod ephemeral;
 mod jose;
 mod mail;
 mod oauth;
+mod oidf;
 mod operations;
 mod page;
 mod sessions;
