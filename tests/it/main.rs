@@ -14,6 +14,7 @@ mod jose;
 mod mail;
 mod oauth;
 mod oidc;
+mod oidf;
 mod operations;
 mod page;
 mod protocol;
