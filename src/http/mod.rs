@@ -4,6 +4,7 @@
 //! see, turns refusals into the form their reader understands, and sets the headers of every response.
 
 pub mod answer;
+pub mod api;
 pub mod error;
 pub mod extract;
 pub mod layer;

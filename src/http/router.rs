@@ -5,7 +5,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 
 use super::error::Refusal;
-use super::{Http, layer, oauth, page};
+use super::{Http, api, layer, oauth, page};
 
 /// Forms and protocol messages are small; the administration API sets a limit of its own.
 const FORM_BYTES: usize = 64 * 1024;
@@ -18,6 +18,7 @@ pub fn router(http: Http) -> Router {
 /// The same and more: what the sandbox adds.
 pub fn router_with(http: Http, more: Router<Http>) -> Router {
     Router::new()
+        .merge(api::routes())
         .merge(oauth::routes())
         .merge(page::routes())
         .merge(more)

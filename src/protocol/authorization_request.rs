@@ -255,6 +255,7 @@ fn check_lengths(parameters: &Parameters) -> Result<(), OAuthError> {
         ("ui_locales", MOST_HINT_BYTES),
         ("claims_locales", MOST_HINT_BYTES),
         ("acr_values", MOST_HINT_BYTES),
+        ("prompt", MOST_HINT_BYTES),
     ] {
         if parameters.get(name).is_some_and(|value| value.len() > most) {
             return Err(OAuthError::named(

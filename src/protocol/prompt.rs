@@ -64,6 +64,8 @@ pub enum Because {
     PromptConsent,
     /// Not everything was allowed before.
     NotConsented,
+    /// All of it was allowed before, but whoever asks now may be another program.
+    ClientUnproven,
 }
 
 /// Decides. `account` is the one the browser would continue with; `others` whether more are signed in.
@@ -116,13 +118,15 @@ fn next_question(
     } else if others && !answers.account_chosen && answers.signed_in_at.is_none() && !silent {
         return Decision::SelectAccount(Because::SeveralAccounts);
     }
-    if request.prompt.contains(&Prompt::Login) && answers.signed_in_at.is_none() {
+    // for this very request, and by this very account: another one that is signed in as well has answered nothing
+    let proved_for_this = answers.signed_in_at.is_some_and(|at| account.auth_time >= at);
+    if request.prompt.contains(&Prompt::Login) && !proved_for_this {
         return Decision::Reauthenticate(Because::PromptLogin);
     }
     if let Some(max_age) = request.max_age {
         let age = now.since(account.auth_time);
         // an answer to this very request is fresh enough, else max_age=0 would ask for ever
-        if age.as_secs() >= max_age.max(1) && answers.signed_in_at != Some(account.auth_time) {
+        if age.as_secs() >= max_age.max(1) && !proved_for_this {
             return Decision::Reauthenticate(Because::MaxAge);
         }
     }
@@ -138,7 +142,16 @@ fn next_question(
     if !is_covered(request, consent) {
         return Decision::Consent(Because::NotConsented);
     }
+    if could_be_another(request, client) {
+        return Decision::Consent(Because::ClientUnproven);
+    }
     Decision::Issue
+}
+
+/// Whether another program could stand in for the client: it neither authenticates nor owns the address that the answer
+/// goes to. Then nothing is repeated without asking (RFC 8252 section 8.6, OAuth 2.1 section 7.3).
+fn could_be_another(request: &AuthorizationRequest, client: &Client) -> bool {
+    client.is_public() && !request.answerable.redirect_uri.starts_with("https://")
 }
 
 /// Core section 5.5.1.1: an essential `acr` with values none of which can be met makes the request fail.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::refuse;
+use super::{challenge, refuse};
 use crate::ephemeral::Kind;
 use crate::flow::session::{Account, Browser};
 use crate::flow::token::authorization_code;
@@ -113,6 +113,15 @@ impl Interaction {
         }
     }
 
+    /// Settles the account. What somebody else answered before does not count for this one.
+    fn go_on_with(&mut self, user: Id<User>) {
+        if self.account != Some(user) {
+            self.answers = Answers::default();
+        }
+        self.account = Some(user);
+        self.answers.account_chosen = true;
+    }
+
     async fn keep(&self, provider: &Provider, call: &Call, lifetime: Duration) -> Result<(), Error> {
         let stored = Stored {
             request: self.request.clone(),
@@ -189,9 +198,8 @@ pub async fn signed_in(
     mut interaction: Interaction,
     account: &Account,
 ) -> Result<Next, Error> {
-    interaction.account = Some(account.user.id);
+    interaction.go_on_with(account.user.id);
     interaction.answers.signed_in_at = Some(account.facts.auth_time);
-    interaction.answers.account_chosen = true;
     advance(provider, call, browser, interaction).await
 }
 
@@ -206,8 +214,7 @@ pub async fn choose_account(
     if !browser.accounts.iter().any(|account| account.user.id == user) {
         return Ok(Next::Login(interaction.id));
     }
-    interaction.account = Some(user);
-    interaction.answers.account_chosen = true;
+    interaction.go_on_with(user);
     advance(provider, call, browser, interaction).await
 }
 
@@ -353,10 +360,9 @@ pub(super) async fn advance(
 
 /// The account to go on with: the settled one, else the hinted one, else the one used last.
 fn account_of<'a>(provider: &Provider, browser: &'a Browser, interaction: &Interaction) -> Option<&'a Account> {
-    if let Some(user) = interaction.account
-        && let Some(account) = browser.accounts.iter().find(|account| account.user.id == user)
-    {
-        return Some(account);
+    if let Some(user) = interaction.account {
+        // signed out meanwhile: nobody else in this browser steps in unasked
+        return browser.accounts.iter().find(|account| account.user.id == user);
     }
     if let Some(hinted) = &interaction.request.hinted_subject {
         let key = provider.pairwise_key();
@@ -485,12 +491,18 @@ async fn issue_code(
             call.now,
         )
         .await?;
-    let event = call
+    let mut event = call
         .by(Actor::User(account.user.id))
         .event(EventKind::Authorization)
         .user(account.user.id)
         .client(interaction.client.id)
         .fact("session", Fact::Id(account.session.id.uuid()));
+    if let Some(challenge) = &request.code_challenge
+        && challenge::is_repeated(provider, call, &interaction.client, challenge).await?
+    {
+        // noticed, not refused: a client that sends constants has to be found before it can be forbidden
+        event = event.because("pkce.challenge_repeated");
+    }
     provider.note(event).await;
     let answerable: Answerable = request.answerable.clone();
     let response = AuthorizationResponse::code(&interaction.client, answerable, provider.issuer.as_str(), &code);

@@ -1,5 +1,7 @@
 //! Authorization requests: from the first look to the code.
 
+mod challenge;
+pub mod consents;
 pub mod hint;
 pub mod interaction;
 

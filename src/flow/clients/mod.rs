@@ -5,6 +5,7 @@ pub mod authority;
 pub mod change;
 pub mod create;
 pub mod end;
+pub mod find;
 pub mod initial_access_token;
 pub mod keys;
 pub mod registration;

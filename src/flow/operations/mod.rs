@@ -2,7 +2,9 @@
 
 pub mod apply;
 pub mod cleaning;
+pub mod events;
 pub mod export;
+pub mod idempotency;
 pub mod inventory;
 pub mod key_plan;
 pub mod keyring;
@@ -10,6 +12,7 @@ pub mod keys;
 pub mod metadata;
 pub mod outbox;
 pub mod readiness;
+pub mod resources;
 pub mod settings;
 pub mod setup;
 

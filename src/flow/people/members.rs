@@ -115,6 +115,35 @@ pub async fn list_members(
     Ok(Page { items, next: page.next })
 }
 
+/// A group that a user is in.
+#[derive(Clone, Debug)]
+pub struct Membership {
+    /// The group.
+    pub group: Group,
+    /// Whether it is the user's primary one.
+    pub primary: bool,
+}
+
+/// The groups a user is in, by name.
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub async fn list_groups_of(provider: &Provider, user: Id<User>) -> Result<Vec<Membership>, Error> {
+    let mut store = provider.store.read().await?;
+    if store.find_user(user).await?.is_none() {
+        return Err(Error::NotFound);
+    }
+    let primary = store.find_primary_group_of(user).await?;
+    let mut memberships = Vec::new();
+    for name in store.list_group_names_of(user).await? {
+        if let Some(group) = store.find_group_by_name(&name).await? {
+            let primary = primary.as_ref() == Some(&group.name);
+            memberships.push(Membership { group, primary });
+        }
+    }
+    Ok(memberships)
+}
+
 /// Puts a new user into groups, by name.
 pub(super) async fn join(
     tx: &mut Write,

@@ -18,7 +18,7 @@ pub mod welcome;
 pub use groups::{
     GroupChange, NewGroup, change_group, create_group, delete_group, find_group_by_name, get_group, list_groups,
 };
-pub use members::{add_member, list_members, make_primary, remove_member};
+pub use members::{Membership, add_member, list_groups_of, list_members, make_primary, remove_member};
 pub use passwords::{NewPassword, WeakPasswords, set_password};
 pub use rights::Rights;
 pub use sessions::{LiveSession, end_session, end_sessions, list_sessions};

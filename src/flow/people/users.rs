@@ -204,6 +204,8 @@ pub enum UserSelection {
     Oldest,
     /// All, the last made first.
     Newest,
+    /// All, by username.
+    ByName,
     /// Those whose username begins like this, by username, then those whose mail address does, by address.
     Beginning(String),
     /// The one that is looked up.
@@ -251,6 +253,12 @@ pub async fn list_users(
         UserSelection::Newest => {
             let users = store.list_newest_users(position(after)?, fetched).await?;
             Ok(Page::cut(users, limit, by_id))
+        }
+        UserSelection::ByName => {
+            let users = store
+                .list_users_by_username("", after.unwrap_or_default(), fetched)
+                .await?;
+            Ok(Page::cut(users, limit, |user| user.username.clone()))
         }
         UserSelection::Beginning(prefix) => list_beginning(&mut store, prefix, after, limit).await,
         UserSelection::One(key) => {

@@ -6,7 +6,7 @@ use super::issue::{Behalf, Minting, TokenResponse, first_refresh_token};
 use super::{Call, Error, Provider};
 use crate::ephemeral::Kind;
 use crate::model::setting;
-use crate::model::{Actor, Client, Digest, EventKind, Fact, Grant, GrantType, Id, Secret};
+use crate::model::{Actor, Client, ConsentMode, Digest, EventKind, Fact, Grant, GrantType, Id, Secret};
 use crate::protocol::code_exchange::{self, CodePayload};
 use crate::protocol::parameters::Parameters;
 use crate::protocol::{ErrorCode, OAuthError};
@@ -132,6 +132,14 @@ async fn load_behalf(
     let session = store.find_session(payload.session).await?;
     if !session.is_some_and(|session| session.is_live(call.now)) {
         return Err(gone("code.session").into());
+    }
+    if client.policy.consent == ConsentMode::Ask {
+        // taken back while the code was on its way
+        let consent = store.find_consent(user.id, client.id).await?;
+        let allowed = consent.map(|consent| consent.scope).unwrap_or_default();
+        if !payload.terms.scope.is_within(&allowed) {
+            return Err(gone("code.consent").into());
+        }
     }
     let groups = store.list_group_names_of(user.id).await?;
     let settings = provider.settings().await?;

@@ -23,8 +23,10 @@ pub async fn by_get(State(http): State<Http>, visit: Visit, raw: Raw) -> Result<
 /// POST. From another site it comes without our Lax cookies: a GET of our own brings them along.
 pub async fn by_post(State(http): State<Http>, visit: Visit, raw: Raw) -> Result<Response, Refusal> {
     let joined = [raw.query.as_slice(), &raw.form].join(&b'&');
-    if visit.browser.is_new && joined.len() <= LONGEST_ADDRESS {
-        let request = String::from_utf8(joined).map_err(|_| Refusal::bad_request("the request is not valid UTF-8"))?;
+    // what an address can't hold is judged as it came
+    let fits = joined.len() <= LONGEST_ADDRESS && joined.iter().all(u8::is_ascii_graphic);
+    if visit.browser.is_new && fits {
+        let request = String::from_utf8_lossy(&joined);
         return Ok(see_other(&format!("/oauth2/authorize?{}", request.trim_matches('&'))));
     }
     begin(&http, &visit, &raw).await

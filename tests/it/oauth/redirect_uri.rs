@@ -7,7 +7,7 @@ use ostiary::protocol::redirect_uri::{judge_document, judge_link, judge_origin, 
 use serde_json::json;
 
 /// Spellings that a careless comparison, a parser or a browser takes for `https://client.example/callback`.
-const NEAR_MISSES: &[&str] = &[
+pub const NEAR_MISSES: &[&str] = &[
     "",
     "/",
     "callback",

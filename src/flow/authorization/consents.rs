@@ -1,0 +1,46 @@
+//! What people have allowed clients: to look at, and to take back.
+
+use crate::flow::{Call, Error, Provider};
+use crate::model::{Client, Consent, EventKind, Fact, Id, User};
+
+/// More consents of one person are not listed.
+const MOST: u32 = 1000;
+
+/// What a person has allowed, newest first.
+///
+/// # Errors
+/// [`Error::NotFound`] if there is no such person.
+pub async fn list(provider: &Provider, _: &Call, user: Id<User>) -> Result<Vec<Consent>, Error> {
+    let mut store = provider.store.read().await?;
+    if store.find_user(user).await?.is_none() {
+        return Err(Error::NotFound);
+    }
+    Ok(store.list_consents_of(user, MOST).await?)
+}
+
+/// Takes back everything a person has allowed a client: every grant ends, and with it every token (RFC 9700 section 2.2).
+///
+/// A client that people are not asked about has grants without a consent; those end, too.
+///
+/// # Errors
+/// [`Error::NotFound`] if there is nothing to take back.
+pub async fn withdraw(provider: &Provider, call: &Call, user: Id<User>, client: Id<Client>) -> Result<(), Error> {
+    let mut store = provider.store.write().await?;
+    let withdrawn = store.withdraw_consent(user, client).await?;
+    let ended = store
+        .end_grants_of_user_and_client(user, client, call.now, "consent_withdrawn")
+        .await?;
+    if !withdrawn && ended == 0 {
+        store.abandon().await?;
+        return Err(Error::NotFound);
+    }
+    let event = call
+        .event(EventKind::Consent)
+        .because("withdrawn")
+        .user(user)
+        .client(client)
+        .fact("grants", Fact::Number(i64::try_from(ended).unwrap_or(i64::MAX)));
+    store.add_event(&event).await?;
+    store.commit().await?;
+    Ok(())
+}

@@ -1,0 +1,77 @@
+//! What a handler answers.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Problem, entity_tag};
+
+/// An answer of success. Kept for requests that are sent again.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Answer {
+    status: u16,
+    body: Option<Value>,
+    version: Option<i64>,
+    location: Option<String>,
+}
+
+impl Answer {
+    /// 204: done, and nothing to say.
+    pub(super) const fn done() -> Self {
+        Self {
+            status: 204,
+            body: None,
+            version: None,
+            location: None,
+        }
+    }
+
+    /// 200 with this.
+    pub(super) fn of(body: &impl Serialize) -> Result<Self, Problem> {
+        let body = serde_json::to_value(body).map_err(|error| Problem::failed(error))?;
+        Ok(Self {
+            status: 200,
+            body: Some(body),
+            ..Self::done()
+        })
+    }
+
+    /// 201 with this, which is now there.
+    pub(super) fn created(location: String, body: &impl Serialize) -> Result<Self, Problem> {
+        Ok(Self {
+            status: 201,
+            location: Some(location),
+            ..Self::of(body)?
+        })
+    }
+
+    /// With the version of the one thing it tells of.
+    pub(super) fn version(self, version: i64) -> Self {
+        Self {
+            version: Some(version),
+            ..self
+        }
+    }
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        let mut response = match self.body {
+            Some(body) => {
+                let json = HeaderValue::from_static("application/json");
+                ([(header::CONTENT_TYPE, json)], body.to_string()).into_response()
+            }
+            None => Response::default(),
+        };
+        *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::OK);
+        let headers = response.headers_mut();
+        if let Some(tag) = self.version.and_then(entity_tag::write) {
+            headers.insert(header::ETAG, tag);
+        }
+        if let Some(location) = self.location.and_then(|location| HeaderValue::try_from(location).ok()) {
+            headers.insert(header::LOCATION, location);
+        }
+        response
+    }
+}

@@ -1,0 +1,73 @@
+//! A request after the questions that every request is asked: who calls, what it names, what it brings.
+
+use axum::http::HeaderMap;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::bearer::Caller;
+use super::list::{ListRule, Listed};
+use super::{Problem, body, entity_tag};
+use crate::flow::people::{ChangeSource, Rights};
+use crate::flow::{Call, Error, Provider};
+use crate::http::Http;
+use crate::model::Id;
+
+/// A request of the API.
+pub(super) struct Asked {
+    pub(super) http: Http,
+    pub(super) caller: Caller,
+    pub(super) path: Vec<(String, String)>,
+    pub(super) query: Vec<(String, String)>,
+    pub(super) headers: HeaderMap,
+    /// The members of its body; none of a request without one.
+    pub(super) body: Map<String, Value>,
+    /// The route's path, with parameters in braces.
+    pub(super) template: &'static str,
+    /// What the list it asks for may be asked.
+    pub(super) rule: Option<&'static ListRule>,
+}
+
+impl Asked {
+    pub(super) fn provider(&self) -> &Provider {
+        &self.http.provider
+    }
+
+    pub(super) const fn call(&self) -> &Call {
+        &self.caller.call
+    }
+
+    pub(super) const fn rights(&self) -> &Rights {
+        &self.caller.rights
+    }
+
+    /// The source of a change, for the flows of people.
+    pub(super) fn source(&self) -> ChangeSource {
+        ChangeSource::Api(self.caller.rights.clone())
+    }
+
+    /// A parameter of the path.
+    pub(super) fn parameter(&self, name: &str) -> &str {
+        let found = self.path.iter().find(|(known, _)| known == name);
+        found.map_or("", |(_, value)| value.as_str())
+    }
+
+    /// An id of the path. What is no id names nothing.
+    pub(super) fn id<T>(&self, name: &str) -> Result<Id<T>, Problem> {
+        self.parameter(name).parse().map_err(|_| Error::NotFound.into())
+    }
+
+    /// The version that the caller expects to change, if it says so.
+    pub(super) fn expected(&self) -> Result<Option<i64>, Problem> {
+        entity_tag::expected(&self.headers)
+    }
+
+    /// The body as a `T`, whose every member has a default.
+    pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        body::read(&self.body)
+    }
+
+    /// What the list is asked.
+    pub(super) fn listed(&self) -> Result<Listed, Problem> {
+        Listed::read(self)
+    }
+}

@@ -1,0 +1,79 @@
+//! The administration API: `/api/v1`. One table of routes makes the router, the OpenAPI document, the page to read and the
+//! tests of permissions; one file asks every request the same questions before its handler is called.
+
+mod answer;
+mod asked;
+mod bearer;
+mod body;
+mod client_body;
+mod clients;
+mod cursor;
+mod docs;
+mod entity_tag;
+mod events;
+mod groups;
+mod keys;
+mod list;
+mod members;
+mod openapi;
+mod problem;
+mod protected_resource;
+mod registration_tokens;
+mod resources;
+pub mod route;
+mod serve;
+mod sessions;
+mod settings;
+mod user_body;
+mod users;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::get;
+
+use self::answer::Answer;
+use self::asked::Asked;
+use self::problem::Problem;
+use self::route::Route;
+use super::Http;
+
+/// What every path of the API begins with.
+pub const BASE: &str = "/api/v1";
+/// Larger than a form: clients bring their keys.
+const BODY_BYTES: usize = 512 * 1024;
+
+/// Every route of the API, by resource.
+pub fn table() -> Vec<Route> {
+    let mut table = vec![openapi::route()];
+    table.extend(users::table());
+    table.extend(groups::table());
+    table.extend(members::table());
+    table.extend(sessions::table());
+    table.extend(clients::table());
+    table.extend(registration_tokens::table());
+    table.extend(resources::table());
+    table.extend(keys::table());
+    table.extend(settings::table());
+    table.extend(events::table());
+    table
+}
+
+/// The routes of this room.
+pub fn routes() -> Router<Http> {
+    let mut router = Router::new();
+    for route in table() {
+        router = router.route(&format!("{BASE}{}", route.path), serve::method_router(route));
+    }
+    router
+        .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .route("/api/docs", get(docs::show))
+        .route(
+            "/.well-known/oauth-protected-resource",
+            get(protected_resource::document),
+        )
+        // RFC 9728 section 3: where clients look for it that know the resource's identifier alone
+        .route(
+            "/.well-known/oauth-protected-resource/api/v1",
+            get(protected_resource::document),
+        )
+}

@@ -1,0 +1,238 @@
+//! The OpenAPI document (3.1), made from the table of routes and the types of the bodies.
+
+use schemars::generate::SchemaSettings;
+use schemars::{Schema, SchemaGenerator};
+use serde_json::{Map, Value, json};
+
+use super::list::{Count, ListRule, Words};
+use super::problem::ProblemBody;
+use super::route::{Method, Permission, Route, handler, schema};
+use super::{Answer, Asked, Problem};
+use crate::flow::people::permissions;
+use crate::flow::provider::Issuer;
+
+pub(super) fn route() -> Route {
+    Route {
+        permission: Permission::Open,
+        gives: (200, Some(any)),
+        ..Route::new(Method::Get, "/openapi.json", "", "This document.", handler!(get))
+    }
+}
+
+async fn get(asked: Asked) -> Result<Answer, Problem> {
+    Answer::of(&document(&super::table(), &asked.provider().issuer))
+}
+
+fn any(_: &mut SchemaGenerator) -> Schema {
+    Schema::from(Map::from_iter([("type".to_owned(), json!("object"))]))
+}
+
+/// A generator whose definitions stand where OpenAPI wants them.
+pub(super) fn generator() -> SchemaGenerator {
+    let mut settings = SchemaSettings::draft2020_12();
+    settings.definitions_path = "/components/schemas".into();
+    settings.into_generator()
+}
+
+/// The document of a table of routes.
+pub(super) fn document(table: &[Route], issuer: &Issuer) -> Value {
+    let mut generator = generator();
+    let problem = schema::<ProblemBody>(&mut generator);
+    let mut paths = Map::new();
+    for route in table {
+        let operation = operation(route, &mut generator);
+        let path = paths.entry(route.path).or_insert_with(|| json!({}));
+        if let Value::Object(path) = path {
+            path.insert(route.method.as_str().to_ascii_lowercase(), operation);
+        }
+    }
+    let scopes: Map<String, Value> = permissions::scopes()
+        .iter()
+        .map(|scope| (scope.to_owned(), json!("")))
+        .collect();
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Ostiary administration API",
+            "version": "1",
+            "description": "Bearer tokens with the audience of this API. Errors are problems (RFC 9457).",
+        },
+        "servers": [{"url": issuer.api()}],
+        "paths": paths,
+        "components": {
+            "schemas": generator.take_definitions(true),
+            "responses": {"Problem": {
+                "description": "It was not done.",
+                "content": {"application/problem+json": {"schema": problem}},
+            }},
+            "securitySchemes": {"bearer": {
+                "type": "oauth2",
+                "flows": {
+                    "clientCredentials": {"tokenUrl": issuer.path("/oauth2/token"), "scopes": scopes.clone()},
+                    "authorizationCode": {
+                        "authorizationUrl": issuer.path("/oauth2/authorize"),
+                        "tokenUrl": issuer.path("/oauth2/token"),
+                        "scopes": scopes,
+                    },
+                },
+            }},
+        },
+    })
+}
+
+fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
+    let (status, gives) = route.gives;
+    let mut success = json!({"description": "It was done."});
+    if let Some(gives) = gives {
+        insert(
+            &mut success,
+            "content",
+            json!({"application/json": {"schema": gives(generator)}}),
+        );
+    }
+    let mut operation = json!({
+        "operationId": operation_id(route),
+        "tags": [tag(route)],
+        "summary": route.summary,
+        "parameters": parameters(route),
+        "responses": {status.to_string(): success, "default": {"$ref": "#/components/responses/Problem"}},
+        "security": match route.permission {
+            Permission::Open => json!([]),
+            Permission::Held(permission) => json!([{"bearer": [permission]}]),
+        },
+    });
+    if let Some(takes) = route.takes {
+        let schema = takes(generator);
+        let media_type = match route.method {
+            Method::Patch => "application/merge-patch+json",
+            _ => "application/json",
+        };
+        insert(
+            &mut operation,
+            "requestBody",
+            json!({"content": {media_type: {"schema": schema}}}),
+        );
+    }
+    operation
+}
+
+fn insert(object: &mut Value, name: &str, value: Value) {
+    if let Value::Object(members) = object {
+        members.insert(name.to_owned(), value);
+    }
+}
+
+/// `post_users_id_deactivate`.
+fn operation_id(route: &Route) -> String {
+    let words = route.path.split(['/', '-', '.']).filter(|word| !word.is_empty());
+    let words: Vec<&str> = words.map(|word| word.trim_matches(['{', '}'])).collect();
+    format!("{}_{}", route.method.as_str().to_ascii_lowercase(), words.join("_"))
+}
+
+/// The resource that a route belongs to.
+pub(super) fn tag(route: &Route) -> &'static str {
+    route.path.split('/').nth(1).unwrap_or_default()
+}
+
+fn parameters(route: &Route) -> Vec<Value> {
+    described(route)
+        .into_iter()
+        .map(|parameter| {
+            json!({
+                "name": parameter.name,
+                "in": parameter.place,
+                "required": parameter.place == "path",
+                "description": parameter.description,
+                "schema": parameter.schema,
+            })
+        })
+        .collect()
+}
+
+/// A parameter of a route.
+pub(super) struct Parameter {
+    pub(super) name: String,
+    pub(super) place: &'static str,
+    pub(super) description: String,
+    pub(super) schema: Value,
+}
+
+/// What a route takes beside its body.
+pub(super) fn described(route: &Route) -> Vec<Parameter> {
+    let mut parameters = Vec::new();
+    let mut add = |name: &str, place, description: &str, schema| {
+        parameters.push(Parameter {
+            name: name.to_owned(),
+            place,
+            description: description.to_owned(),
+            schema,
+        });
+    };
+    let text = || json!({"type": "string"});
+    for name in route
+        .path
+        .split('/')
+        .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+    {
+        add(name, "path", "Which one.", text());
+    }
+    if let Some(rule) = route.list {
+        list_parameters(rule, &mut add);
+    }
+    match route.method {
+        Method::Post => add(
+            "Idempotency-Key",
+            "header",
+            "A key of the caller's own: the request is done once, however often it is sent within a day.",
+            json!({"type": "string", "maxLength": 255}),
+        ),
+        Method::Patch | Method::Delete if route.path.ends_with('}') => {
+            add("If-Match", "header", "The ETag of the version that is meant.", text());
+        }
+        _ => {}
+    }
+    parameters
+}
+
+fn list_parameters(rule: &ListRule, add: &mut impl FnMut(&str, &'static str, &str, Value)) {
+    let text = || json!({"type": "string"});
+    add(
+        "limit",
+        "query",
+        "How many at most.",
+        json!({"type": "integer", "minimum": 1, "maximum": 200, "default": 50}),
+    );
+    add("after", "query", "The cursor of the page before: its `next`.", text());
+    if !rule.sorts.is_empty() {
+        add(
+            "sort",
+            "query",
+            "The order.",
+            json!({"type": "string", "enum": rule.sorts}),
+        );
+    }
+    if !rule.filters.is_empty() {
+        let forms: Vec<String> = rule
+            .filters
+            .iter()
+            .map(|member| format!("`{member} eq \"...\"`"))
+            .collect();
+        add(
+            "filter",
+            "query",
+            &format!("Only the one with {}.", forms.join(" or ")),
+            text(),
+        );
+    }
+    if let Words::Beginning(what) = rule.words {
+        add("q", "query", &format!("Only those with {what}."), text());
+    }
+    if rule.count == Count::IfAsked {
+        add(
+            "count",
+            "query",
+            "Whether to tell how many there are.",
+            json!({"type": "boolean"}),
+        );
+    }
+}

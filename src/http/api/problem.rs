@@ -1,0 +1,216 @@
+//! Problems: RFC 9457. The type is a stable URN per code; what is no matter of the API is drawn by the edge.
+
+use std::borrow::Cow;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::flow::{self, Call, FieldError};
+use crate::http::Refusal;
+
+/// Why a request of the API was not served.
+#[derive(Debug)]
+pub(super) enum Problem {
+    /// In the API's own words.
+    Told(Box<Told>),
+    /// In the edge's.
+    Refused(Box<Refusal>),
+}
+
+/// A problem in the API's own words.
+#[derive(Debug)]
+pub(super) struct Told {
+    status: StatusCode,
+    code: &'static str,
+    detail: Cow<'static, str>,
+    errors: Vec<FieldError>,
+    /// The `WWW-Authenticate` of a 401 or 403.
+    challenge: Option<String>,
+}
+
+/// A problem as it is sent (RFC 9457 section 3).
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+pub(super) struct ProblemBody {
+    /// `urn:ostiary:problem:` and a stable word.
+    #[serde(rename = "type")]
+    kind: String,
+    /// The status in words.
+    title: String,
+    /// The status.
+    status: u16,
+    /// What is wrong, in a sentence.
+    detail: String,
+    /// The members that can't be taken.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    errors: Vec<ProblemField>,
+    /// What to name to an administrator: 32 hex digits.
+    trace_id: String,
+}
+
+/// A member that can't be taken.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct ProblemField {
+    /// Where: a JSON pointer into the body, or the name of a parameter or header.
+    pointer: String,
+    /// What: a stable word.
+    code: String,
+    /// A sentence.
+    detail: String,
+}
+
+impl Problem {
+    fn told(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::Told(Box::new(Told {
+            status,
+            code,
+            detail: detail.into(),
+            errors: Vec::new(),
+            challenge: None,
+        }))
+    }
+
+    fn with(self, errors: Vec<FieldError>) -> Self {
+        match self {
+            Self::Told(told) => Self::Told(Box::new(Told { errors, ..*told })),
+            refused @ Self::Refused(_) => refused,
+        }
+    }
+
+    fn challenge(self, challenge: String) -> Self {
+        match self {
+            Self::Told(told) => Self::Told(Box::new(Told {
+                challenge: Some(challenge),
+                ..*told
+            })),
+            refused @ Self::Refused(_) => refused,
+        }
+    }
+
+    /// A parameter or header that can't be understood.
+    pub(super) fn bad_request(place: &str, detail: &'static str) -> Self {
+        Self::told(
+            StatusCode::BAD_REQUEST,
+            "bad_request",
+            "the request can't be understood",
+        )
+        .with(vec![FieldError {
+            pointer: place.to_owned(),
+            code: "malformed",
+            detail: detail.to_owned(),
+        }])
+    }
+
+    /// A parameter, sort or filter that this list does not have.
+    pub(super) fn unsupported(place: &str, detail: String) -> Self {
+        Self::told(StatusCode::BAD_REQUEST, "unsupported", "this list can't be asked that").with(vec![FieldError {
+            pointer: place.to_owned(),
+            code: "unsupported",
+            detail,
+        }])
+    }
+
+    /// A body that is not JSON, or not the one that it seems.
+    pub(super) fn malformed_body(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::told(StatusCode::BAD_REQUEST, "malformed_body", detail)
+    }
+
+    /// No token, or none that counts (RFC 6750 section 3).
+    pub(super) fn unauthenticated(detail: &'static str, challenge: String) -> Self {
+        Self::told(StatusCode::UNAUTHORIZED, "unauthenticated", detail).challenge(challenge)
+    }
+
+    /// The token does not allow it (RFC 6750 section 3.1: `insufficient_scope`).
+    pub(super) fn forbidden(permission: &str) -> Self {
+        Self::told(
+            StatusCode::FORBIDDEN,
+            "forbidden",
+            format!("this needs the permission {permission}"),
+        )
+        .challenge(format!("Bearer error=\"insufficient_scope\", scope=\"{permission}\""))
+    }
+
+    /// A defect of ours.
+    pub(super) fn failed(error: impl std::error::Error + Send + Sync + 'static) -> Self {
+        flow::Error::Failed(Box::new(error)).into()
+    }
+
+    /// Whether the caller lacked a right.
+    pub(super) fn is_forbidden(&self) -> bool {
+        matches!(self, Self::Told(told) if told.status == StatusCode::FORBIDDEN)
+    }
+
+    /// The response.
+    pub(super) fn respond(self, call: &Call) -> Response {
+        let told = match self {
+            Self::Told(told) => *told,
+            Self::Refused(refusal) => return refusal.into_response(),
+        };
+        tracing::info!(trace = %call.trace, code = told.code, "refused");
+        let body = ProblemBody {
+            kind: format!("urn:ostiary:problem:{}", told.code),
+            title: told.status.canonical_reason().unwrap_or("Refused").to_owned(),
+            status: told.status.as_u16(),
+            detail: told.detail.into_owned(),
+            errors: told
+                .errors
+                .into_iter()
+                .map(|error| ProblemField {
+                    pointer: error.pointer,
+                    code: error.code.to_owned(),
+                    detail: error.detail,
+                })
+                .collect(),
+            trace_id: call.trace.clone(),
+        };
+        let body = serde_json::to_string(&body).unwrap_or_default();
+        let content_type = HeaderValue::from_static("application/problem+json");
+        let mut response = (told.status, [(header::CONTENT_TYPE, content_type)], body).into_response();
+        if let Some(challenge) = told
+            .challenge
+            .and_then(|challenge| HeaderValue::try_from(challenge).ok())
+        {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        response
+    }
+}
+
+impl From<flow::Error> for Problem {
+    fn from(error: flow::Error) -> Self {
+        match error {
+            flow::Error::Invalid(errors) => Self::told(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "invalid",
+                "nothing was changed: some members can't be taken",
+            )
+            .with(errors),
+            flow::Error::NotFound => Self::told(StatusCode::NOT_FOUND, "not_found", "there is no such thing"),
+            flow::Error::Stale => Self::told(
+                StatusCode::PRECONDITION_FAILED,
+                "stale",
+                "it changed since it was read: read it again",
+            ),
+            flow::Error::Conflict(what) => Self::told(StatusCode::CONFLICT, "conflict", conflict(what)),
+            flow::Error::Forbidden(permission) => Self::forbidden(&permission),
+            other => Self::Refused(Box::new(other.into())),
+        }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(Box::new(refusal))
+    }
+}
+
+/// Some conflicts have a word, for programs; here is what it means.
+fn conflict(what: &'static str) -> &'static str {
+    match what {
+        "last_administrator" => "nobody would be left to administer this installation",
+        "in_progress" => "the same request is being done: ask again in a moment",
+        sentence => sentence,
+    }
+}

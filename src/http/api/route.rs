@@ -1,0 +1,139 @@
+//! A row of the table of routes.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use schemars::{Schema, SchemaGenerator};
+
+use super::list::ListRule;
+use super::{Answer, Asked, Problem};
+
+/// One method on one path.
+#[derive(Clone, Copy)]
+pub struct Route {
+    /// How.
+    pub method: Method,
+    /// Where, below `/api/v1`, with parameters in braces.
+    pub path: &'static str,
+    /// Who may.
+    pub permission: Permission,
+    /// What it does, in a sentence.
+    pub summary: &'static str,
+    /// What its body holds; none: it has no body.
+    pub takes: Option<SchemaOf>,
+    /// The status of success, and what its body holds.
+    pub gives: (u16, Option<SchemaOf>),
+    /// What its query may say, if it is a list.
+    pub list: Option<&'static ListRule>,
+    /// What it does.
+    pub(super) handler: Handler,
+}
+
+/// The methods of the API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// Reads.
+    Get,
+    /// Creates, or does something that has a name.
+    Post,
+    /// Puts something into its place.
+    Put,
+    /// Changes (RFC 7396).
+    Patch,
+    /// Ends.
+    Delete,
+}
+
+impl Method {
+    /// As requests spell it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// Who may use a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Permission {
+    /// Anyone: it tells nothing about this installation.
+    Open,
+    /// Whoever holds this.
+    Held(&'static str),
+}
+
+/// Makes the schema of a body.
+pub type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
+
+/// What a route does.
+pub(super) type Handler = fn(Asked) -> Pin<Box<dyn Future<Output = Result<Answer, Problem>> + Send>>;
+
+/// The schema of a type.
+pub(super) fn schema<T: schemars::JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    generator.subschema_for::<T>()
+}
+
+impl Route {
+    pub(super) const fn new(
+        method: Method,
+        path: &'static str,
+        permission: &'static str,
+        summary: &'static str,
+        handler: Handler,
+    ) -> Self {
+        Self {
+            method,
+            path,
+            permission: Permission::Held(permission),
+            summary,
+            takes: None,
+            gives: (204, None),
+            list: None,
+            handler,
+        }
+    }
+
+    /// Its body is a `T`.
+    pub(super) fn takes<T: schemars::JsonSchema>(self) -> Self {
+        Self {
+            takes: Some(schema::<T>),
+            ..self
+        }
+    }
+
+    /// It answers 200 with a `T`.
+    pub(super) fn gives<T: schemars::JsonSchema>(self) -> Self {
+        Self {
+            gives: (200, Some(schema::<T>)),
+            ..self
+        }
+    }
+
+    /// It answers 201 with a `T`.
+    pub(super) fn creates<T: schemars::JsonSchema>(self) -> Self {
+        Self {
+            gives: (201, Some(schema::<T>)),
+            ..self
+        }
+    }
+
+    /// It is a list by this rule.
+    pub(super) const fn listed(self, rule: &'static ListRule) -> Self {
+        Self {
+            list: Some(rule),
+            ..self
+        }
+    }
+}
+
+/// Makes a handler of an async function.
+macro_rules! handler {
+    ($function:expr) => {
+        |asked| Box::pin($function(asked))
+    };
+}
+pub(super) use handler;

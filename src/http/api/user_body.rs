@@ -1,0 +1,278 @@
+//! Users as the API spells them: the standard claims of OpenID Connect Core section 5.1.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::body::present;
+use crate::flow::people::{NewPassword, NewUser, UserChange, WeakPasswords, Welcome};
+use crate::model::{Address, PasswordHash, Profile, Secret, User, UserStatus};
+
+/// The bodies of a user have these texts in common.
+macro_rules! user_bodies {
+    ($($(#[doc = $doc:literal])+ $field:ident;)+) => {
+        /// A user to make.
+        #[derive(Default, Deserialize, JsonSchema)]
+        #[serde(default, deny_unknown_fields)]
+        pub(super) struct NewUserBody {
+            /// What the person signs in with: 1 to 150 characters, unique without regard to case.
+            #[schemars(required)]
+            username: String,
+            $($(#[doc = $doc])+ $field: Option<String>,)+
+            /// Whether the person has shown that the mail address is theirs.
+            email_verified: bool,
+            /// Whether the person has shown that the phone number is theirs.
+            phone_number_verified: bool,
+            /// Postal address.
+            address: Option<AddressBody>,
+            /// What clients know the person by, brought along from elsewhere: 1 to 255 ASCII characters, never anybody
+            /// else's. A new random one if absent.
+            subject: Option<String>,
+            /// The password.
+            #[schemars(with = "Option<String>")]
+            password: Option<Secret>,
+            /// An Argon2id hash as a PHC string, for moving in; instead of a password.
+            #[schemars(with = "Option<String>")]
+            password_hash: Option<Secret>,
+            /// Whether a password is made up here and told in the answer, once.
+            generate_password: bool,
+            /// Whether the person is told of the account by mail.
+            send_welcome: bool,
+        }
+
+        /// A change of a user: what is absent stays, `null` clears.
+        #[derive(Default, Deserialize, JsonSchema)]
+        #[serde(default, deny_unknown_fields)]
+        pub(super) struct UserPatchBody {
+            /// What the person signs in with.
+            username: Option<String>,
+            $($(#[doc = $doc])+ #[serde(deserialize_with = "present")] $field: Option<Option<String>>,)+
+            /// Whether the person has shown that the mail address is theirs. No longer so with a new address, unless said
+            /// with it.
+            email_verified: Option<bool>,
+            /// Whether the person has shown that the phone number is theirs. No longer so with a new number, unless said
+            /// with it.
+            phone_number_verified: Option<bool>,
+            /// Postal address, as a whole.
+            #[serde(deserialize_with = "present")]
+            address: Option<Option<AddressBody>>,
+        }
+
+        /// A user.
+        #[derive(Serialize, JsonSchema)]
+        #[schemars(rename = "User")]
+        pub(super) struct UserBody {
+            /// The id of this API.
+            id: String,
+            /// What clients know the person by: the claim `sub`, unless pairwise.
+            subject: String,
+            /// What the person signs in with.
+            username: String,
+            /// `active` or `inactive`.
+            status: String,
+            $($(#[doc = $doc])+ #[serde(skip_serializing_if = "Option::is_none")] $field: Option<String>,)+
+            /// Whether the person has shown that the mail address is theirs.
+            email_verified: bool,
+            /// Whether the person has shown that the phone number is theirs.
+            phone_number_verified: bool,
+            /// Postal address.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            address: Option<AddressBody>,
+            /// Whether the person can sign in by password.
+            has_password: bool,
+            /// When the password was last set.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            password_changed_at: Option<String>,
+            /// When the account was made.
+            created_at: String,
+            /// When it last changed.
+            updated_at: String,
+            /// The generated password: told this once.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            password: Option<String>,
+        }
+
+        impl NewUserBody {
+            /// The user to make.
+            pub(super) fn into_new(self) -> NewUser {
+                let password = match (self.password, self.password_hash) {
+                    (Some(password), _) => NewPassword::Given(password),
+                    (None, Some(hash)) => NewPassword::Hash(PasswordHash::new(hash.expose())),
+                    (None, None) if self.generate_password => NewPassword::Generated,
+                    (None, None) => NewPassword::None,
+                };
+                NewUser {
+                    username: self.username,
+                    profile: Profile {
+                        $($field: self.$field,)+
+                        email_verified: self.email_verified,
+                        phone_number_verified: self.phone_number_verified,
+                        address: self.address.map(Into::into),
+                    },
+                    status: UserStatus::Active,
+                    password,
+                    weak: WeakPasswords::Refuse,
+                    groups: Vec::new(),
+                    primary_group: None,
+                    subject: self.subject,
+                    welcome: if self.send_welcome { Welcome::Mail } else { Welcome::Silent },
+                }
+            }
+
+            /// Whether it says in more than one way what the password is.
+            pub(super) fn contradicts_itself(&self) -> bool {
+                let ways = [self.password.is_some(), self.password_hash.is_some(), self.generate_password];
+                ways.into_iter().filter(|way| *way).count() > 1
+            }
+        }
+
+        impl From<UserPatchBody> for UserChange {
+            fn from(body: UserPatchBody) -> Self {
+                Self {
+                    username: body.username,
+                    $($field: body.$field,)+
+                    email_verified: body.email_verified,
+                    phone_number_verified: body.phone_number_verified,
+                    address: body.address.map(|address| address.map(Into::into)),
+                }
+            }
+        }
+
+        impl UserBody {
+            /// The user as the API tells of it, with a generated password.
+            pub(super) fn of(user: User, password: Option<&Secret>) -> Self {
+                let profile = user.profile;
+                Self {
+                    id: user.id.to_string(),
+                    subject: user.subject,
+                    username: user.username,
+                    status: user.status.to_string(),
+                    $($field: profile.$field,)+
+                    email_verified: profile.email_verified,
+                    phone_number_verified: profile.phone_number_verified,
+                    address: profile.address.map(Into::into),
+                    has_password: user.password.is_some(),
+                    password_changed_at: user.password_changed_at.map(|at| at.rfc3339()),
+                    created_at: user.created_at.rfc3339(),
+                    updated_at: user.updated_at.rfc3339(),
+                    password: password.map(|password| password.expose().to_owned()),
+                }
+            }
+        }
+    };
+}
+
+user_bodies! {
+    /// Full name, if it is not just given and family name.
+    name;
+    /// Given name.
+    given_name;
+    /// Family name.
+    family_name;
+    /// Middle name.
+    middle_name;
+    /// Nickname.
+    nickname;
+    /// Address of a profile page, https or http.
+    profile;
+    /// Address of a picture, https or http.
+    picture;
+    /// Address of a website, https or http.
+    website;
+    /// Mail address, unique without regard to case.
+    email;
+    /// Gender.
+    gender;
+    /// Birthday: `YYYY-MM-DD`, `0000-MM-DD` or `YYYY`.
+    birthdate;
+    /// Time zone: `Europe/Paris`.
+    zoneinfo;
+    /// Language: `en-US`.
+    locale;
+    /// Phone number in E.164: `+33123456789`.
+    phone_number;
+}
+
+/// A postal address (OpenID Connect Core section 5.1.1).
+#[derive(Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "Address")]
+pub(super) struct AddressBody {
+    /// The whole, as on a letter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    formatted: Option<String>,
+    /// Street, house number, post box.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    street_address: Option<String>,
+    /// City.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    locality: Option<String>,
+    /// State, province.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    region: Option<String>,
+    /// Postal code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    postal_code: Option<String>,
+    /// Country.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    country: Option<String>,
+}
+
+impl From<AddressBody> for Address {
+    fn from(body: AddressBody) -> Self {
+        let AddressBody {
+            formatted,
+            street_address,
+            locality,
+            region,
+            postal_code,
+            country,
+        } = body;
+        Self {
+            formatted,
+            street_address,
+            locality,
+            region,
+            postal_code,
+            country,
+        }
+    }
+}
+
+impl From<Address> for AddressBody {
+    fn from(address: Address) -> Self {
+        let Address {
+            formatted,
+            street_address,
+            locality,
+            region,
+            postal_code,
+            country,
+        } = address;
+        Self {
+            formatted,
+            street_address,
+            locality,
+            region,
+            postal_code,
+            country,
+        }
+    }
+}
+
+/// A password to set.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct PasswordResetBody {
+    /// The new password; one is made up and told in the answer if absent.
+    #[schemars(with = "Option<String>")]
+    pub(super) password: Option<Secret>,
+}
+
+/// What became of a reset.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "PasswordReset")]
+pub(super) struct PasswordResetAnswer {
+    /// The generated password: told this once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) password: Option<String>,
+}

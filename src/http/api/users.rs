@@ -1,0 +1,144 @@
+//! `/users`: people's accounts.
+
+use super::list::{Count, ListRule, PageBody, Words};
+use super::route::{Method, Route, handler};
+use super::user_body::{NewUserBody, PasswordResetAnswer, PasswordResetBody, UserBody, UserPatchBody};
+use super::{Answer, Asked, BASE, Problem};
+use crate::flow::Error;
+use crate::flow::people::{self, NewPassword, UserChange, UserKey, UserSelection, WeakPasswords};
+
+const READ: &str = "admin:users.read";
+const WRITE: &str = "admin:users";
+/// No further is counted.
+const MOST_COUNTED: u32 = 100_000;
+
+const LIST: ListRule = ListRule {
+    sorts: &["created_at", "-created_at", "username"],
+    filters: &["username", "email", "subject"],
+    words: Words::Beginning("the beginning of a username or mail address"),
+    count: Count::IfAsked,
+};
+
+pub(super) fn table() -> Vec<Route> {
+    let route = Route::new;
+    vec![
+        route(Method::Get, "/users", READ, "Lists users.", handler!(list))
+            .listed(&LIST)
+            .gives::<PageBody<UserBody>>(),
+        route(Method::Post, "/users", WRITE, "Makes a user.", handler!(create))
+            .takes::<NewUserBody>()
+            .creates::<UserBody>(),
+        route(Method::Get, "/users/{id}", READ, "Tells of a user.", handler!(get)).gives::<UserBody>(),
+        route(Method::Patch, "/users/{id}", WRITE, "Changes a user.", handler!(change))
+            .takes::<UserPatchBody>()
+            .gives::<UserBody>(),
+        route(
+            Method::Delete,
+            "/users/{id}",
+            WRITE,
+            "Deletes a user with all sessions and grants.",
+            handler!(delete),
+        ),
+        route(
+            Method::Post,
+            "/users/{id}/deactivate",
+            WRITE,
+            "Deactivates a user and ends all sessions and grants.",
+            handler!(deactivate),
+        )
+        .gives::<UserBody>(),
+        route(
+            Method::Post,
+            "/users/{id}/reactivate",
+            WRITE,
+            "Reactivates a user.",
+            handler!(reactivate),
+        )
+        .gives::<UserBody>(),
+        route(
+            Method::Post,
+            "/users/{id}/reset-password",
+            WRITE,
+            "Sets a user's password and ends all sessions and grants.",
+            handler!(reset_password),
+        )
+        .takes::<PasswordResetBody>()
+        .gives::<PasswordResetAnswer>(),
+    ]
+}
+
+async fn list(asked: Asked) -> Result<Answer, Problem> {
+    let listed = asked.listed()?;
+    let selection = match (&listed.words, &listed.filter) {
+        (Some(words), _) => UserSelection::Beginning(words.clone()),
+        (None, Some(("username", username))) => UserSelection::One(UserKey::Username(username.clone())),
+        (None, Some(("email", email))) => UserSelection::One(UserKey::Email(email.clone())),
+        (None, Some((_, subject))) => UserSelection::One(UserKey::Subject(subject.clone())),
+        (None, None) => match listed.sort {
+            "-created_at" => UserSelection::Newest,
+            "username" => UserSelection::ByName,
+            _ => UserSelection::Oldest,
+        },
+    };
+    let page = people::list_users(asked.provider(), &selection, listed.after.as_deref(), listed.limit).await?;
+    let count = if listed.count {
+        Some(people::count_users(asked.provider(), MOST_COUNTED).await?)
+    } else {
+        None
+    };
+    listed.answer(&asked, page, count, |user| UserBody::of(user, None))
+}
+
+async fn create(asked: Asked) -> Result<Answer, Problem> {
+    let body: NewUserBody = asked.read()?;
+    if body.contradicts_itself() {
+        let detail = "expected one of password, password_hash and generate_password";
+        return Err(Error::field("/password", "contradiction", detail).into());
+    }
+    let created = people::create_user(asked.provider(), asked.call(), &asked.source(), body.into_new()).await?;
+    let (location, version) = (format!("{BASE}/users/{}", created.user.id), created.user.version);
+    let body = UserBody::of(created.user, created.password.as_ref());
+    Ok(Answer::created(location, &body)?.version(version))
+}
+
+async fn get(asked: Asked) -> Result<Answer, Problem> {
+    one(people::get_user(asked.provider(), asked.id("id")?).await?)
+}
+
+async fn change(asked: Asked) -> Result<Answer, Problem> {
+    let change = UserChange::from(asked.read::<UserPatchBody>()?);
+    let (id, expected) = (asked.id("id")?, asked.expected()?);
+    one(people::change_user(asked.provider(), asked.call(), &asked.source(), id, expected, change).await?)
+}
+
+async fn delete(asked: Asked) -> Result<Answer, Problem> {
+    let (id, expected) = (asked.id("id")?, asked.expected()?);
+    people::delete_user(asked.provider(), asked.call(), &asked.source(), id, expected).await?;
+    Ok(Answer::done())
+}
+
+async fn deactivate(asked: Asked) -> Result<Answer, Problem> {
+    let (id, expected) = (asked.id("id")?, asked.expected()?);
+    one(people::deactivate_user(asked.provider(), asked.call(), &asked.source(), id, expected).await?)
+}
+
+async fn reactivate(asked: Asked) -> Result<Answer, Problem> {
+    let (id, expected) = (asked.id("id")?, asked.expected()?);
+    one(people::reactivate_user(asked.provider(), asked.call(), &asked.source(), id, expected).await?)
+}
+
+async fn reset_password(asked: Asked) -> Result<Answer, Problem> {
+    let body: PasswordResetBody = asked.read()?;
+    let password = body.password.map_or(NewPassword::Generated, NewPassword::Given);
+    let (id, source) = (asked.id("id")?, asked.source());
+    let weak = WeakPasswords::Refuse;
+    let told = people::set_password(asked.provider(), asked.call(), &source, id, password, weak).await?;
+    Answer::of(&PasswordResetAnswer {
+        password: told.map(|password| password.expose().to_owned()),
+    })
+}
+
+fn one(user: crate::model::User) -> Result<Answer, Problem> {
+    let version = user.version;
+    Ok(Answer::of(&UserBody::of(user, None))?.version(version))
+}

@@ -1,0 +1,3 @@
+//! OpenID Connect, as relying parties meet it.
+
+mod relying_party;
