@@ -24,6 +24,8 @@ pub(super) struct Arguments {
 pub(super) enum Command {
     /// Run the server.
     Serve,
+    /// Run a throwaway sandbox with a sample application.
+    Demo(Demo),
     /// Bring the store to this program's schema.
     Migrate(Migrate),
     #[command(flatten)]
@@ -67,6 +69,19 @@ impl Json {
     pub(super) fn shape(self) -> Shape {
         if self.json { Shape::Json } else { Shape::People }
     }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Demo {
+    /// Port of the server, on this machine alone.
+    #[arg(long, default_value_t = 8080)]
+    pub(super) port: u16,
+    /// Port of the sample application.
+    #[arg(long, default_value_t = 8081)]
+    pub(super) app_port: u16,
+    /// Address to listen on; only loopback ones are taken.
+    #[arg(long, default_value = "127.0.0.1", value_name = "ADDRESS")]
+    pub(super) listen: std::net::IpAddr,
 }
 
 #[derive(Debug, Args)]

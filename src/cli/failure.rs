@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use crate::config;
+use crate::demo;
 use crate::flow::{Error, FieldError};
 use crate::server;
 
@@ -76,6 +77,16 @@ impl From<server::Error> for Failure {
     fn from(error: server::Error) -> Self {
         match error {
             server::Error::Flow(error) => error.into(),
+            other => Self::refused(with_causes(&other)),
+        }
+    }
+}
+
+impl From<demo::Error> for Failure {
+    fn from(error: demo::Error) -> Self {
+        match error {
+            demo::Error::Flow(error) => error.into(),
+            demo::Error::Server(error) => error.into(),
             other => Self::refused(with_causes(&other)),
         }
     }

@@ -4,6 +4,7 @@
 mod apply;
 mod arguments;
 mod clients;
+mod demo;
 mod failure;
 mod groups;
 mod input;
@@ -47,6 +48,7 @@ pub fn main() -> ExitCode {
 async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     match arguments.command {
         Command::Serve => serve::run(arguments.config.as_deref()).await,
+        Command::Demo(demo) => demo::run(&demo).await,
         Command::Migrate(migrate) => migrate::run(arguments.config.as_deref(), &migrate).await,
         Command::Store(command) => store_command::run(arguments.config.as_deref(), command).await,
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::flow::people::welcome::SEALED_FOR;
 use crate::flow::{Call, Error, Provider};
 use crate::mail::{self, Mailer, Message};
 use crate::model::{Id, Timestamp};
@@ -17,9 +18,6 @@ pub struct Post {
     /// The pages and mails.
     pub views: Arc<Views>,
 }
-
-/// What mails in the outbox are sealed for.
-pub const SEALED_FOR: &str = "outbox";
 
 /// How many are sent in one go.
 const BATCH: u32 = 20;
@@ -60,7 +58,7 @@ pub async fn send_due(provider: &Provider, call: &Call, post: &Post) -> Result<u
         if !claim(provider, call, row.id).await? {
             continue;
         }
-        let outcome = match draw(provider, post, &row) {
+        let outcome = match draw(provider, &post.views, &row) {
             Ok(content) => mailer.send(message(provider, &row, content)).await.map_err(Trouble::of),
             Err(_) => Err(Trouble::Unreadable),
         };
@@ -84,12 +82,12 @@ pub async fn send_due(provider: &Provider, call: &Call, post: &Post) -> Result<u
 ///
 /// # Errors
 /// [`Error`] if the store does not answer. A mail of another program's version is left out.
-pub async fn list(provider: &Provider, post: &Post, limit: u32) -> Result<Vec<SeenMail>, Error> {
+pub async fn list(provider: &Provider, views: &Views, limit: u32) -> Result<Vec<SeenMail>, Error> {
     let rows = provider.store.read().await?.list_outbox(limit).await?;
     Ok(rows
         .into_iter()
         .filter_map(|row| {
-            let content = draw(provider, post, &row).ok()?;
+            let content = draw(provider, views, &row).ok()?;
             Some(SeenMail {
                 id: row.id,
                 recipient: row.recipient,
@@ -108,14 +106,14 @@ async fn claim(provider: &Provider, call: &Call, id: Id<OutboxMail>) -> Result<b
     Ok(claimed)
 }
 
-fn draw(provider: &Provider, post: &Post, row: &OutboxRow) -> Result<RenderedMail, Error> {
+fn draw(provider: &Provider, views: &Views, row: &OutboxRow) -> Result<RenderedMail, Error> {
     let json = provider
         .master
         .open(SEALED_FOR, &row.sealed)
         .map_err(|error| Error::Failed(Box::new(error)))?;
     let mail: Mail = serde_json::from_slice(&json).map_err(|error| Error::Failed(Box::new(error)))?;
     let locale = Locale::from_tag(&row.locale).unwrap_or(Locale::English);
-    post.views
+    views
         .mail(&mail, locale)
         .map_err(|error| Error::Failed(Box::new(error)))
 }

@@ -111,7 +111,8 @@ pub const PACKAGES: &[(&str, &[&str])] = &[
     ("josekit", &["jose"]),
     ("redis", &["ephemeral", "sessions"]),
     ("argon2", &["credential"]),
-    ("reqwest", &["egress"]),
+    // the sample application of the sandbox stands for somebody else's program
+    ("reqwest", &["egress", "demo"]),
     ("lettre", &["mail"]),
     ("minijinja", &["view"]),
     ("oxide_auth", &["protocol"]),
