@@ -20,4 +20,5 @@ mod page;
 mod protocol;
 mod sessions;
 mod sql;
+mod store;
 mod support;
