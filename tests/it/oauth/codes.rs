@@ -264,8 +264,8 @@ async fn token_client_auth_first() {
         let another = basic(&public.client_id, secret);
         let as_public = [("client_id", id)];
         let by_form = [("client_id", id), ("client_secret", secret)];
-        let attempts: [(&[(&str, &str)], Option<&str>); 6] = [
-            (&[], None),
+        let attempts = [
+            (&[][..], None),
             (&[], Some(&nobody)),
             (&[], Some(&empty)),
             (&[], Some(&another)),
@@ -276,7 +276,7 @@ async fn token_client_auth_first() {
         let mut answers = BTreeSet::new();
         for (more, authorization) in attempts {
             let headers: Vec<(&str, &str)> = authorization
-                .map(|value| ("authorization", value))
+                .map(|value: &String| ("authorization", value.as_str()))
                 .into_iter()
                 .collect();
             for form in [grant.to_vec(), vec![("grant_type", "nothing"), ("code", "nothing")]] {

@@ -539,12 +539,24 @@ impl<T: PartialEq> Probe<T> {
 /// SEC-108: the lint. A secret has no `==`, and what is let out of one is not compared in a way that takes its time.
 #[test]
 fn constant_time_compare() {
-    assert!(Probe::<String>::PLAINLY);
-    assert!(!Probe::<Secret>::PLAINLY);
-    assert!(!Probe::<MasterKey>::PLAINLY);
-    assert!(!Probe::<PrivateKey>::PLAINLY);
-    assert!(!Probe::<SessionToken>::PLAINLY);
-    assert!(!Probe::<PasswordHash>::PLAINLY);
+    assert_eq!(
+        [
+            ("text", Probe::<String>::PLAINLY),
+            ("secret", Probe::<Secret>::PLAINLY),
+            ("master key", Probe::<MasterKey>::PLAINLY),
+            ("private key", Probe::<PrivateKey>::PLAINLY),
+            ("session token", Probe::<SessionToken>::PLAINLY),
+            ("password hash", Probe::<PasswordHash>::PLAINLY),
+        ],
+        [
+            ("text", true),
+            ("secret", false),
+            ("master key", false),
+            ("private key", false),
+            ("session token", false),
+            ("password hash", false),
+        ]
+    );
     let mut broken = Vec::new();
     for source in sources("src") {
         for (at, line) in source.text.lines().enumerate() {
