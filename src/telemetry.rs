@@ -1,5 +1,7 @@
 //! Logs: structured, on standard error, text or JSON. No secrets, no personal data; ids only.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -21,6 +23,7 @@ pub fn start(filter: &str, format: Format) -> Result<(), String> {
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_target(false);
     let started = match format {
         Format::Text => lines.finish().try_init(),

@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use super::arguments::Settings;
 use super::failure::Failure;
 use super::output::{Output, Shape};
+use crate::flow::operations::settings::Revision;
 use crate::flow::operations::settings::{self, SettingChange};
 use crate::flow::{Call, Error, Provider};
-use crate::store::Revision;
 
 pub(super) async fn run(provider: &Provider, call: &Call, command: Settings) -> Result<Output, Failure> {
     match command {

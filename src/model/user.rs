@@ -122,7 +122,7 @@ pub struct Address {
 }
 
 /// A password's hash as a PHC string. Prints as `***`.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct PasswordHash(String);
 
 impl PasswordHash {

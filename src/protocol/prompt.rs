@@ -126,7 +126,7 @@ fn next_question(
     if let Some(max_age) = request.max_age {
         let age = now.since(account.auth_time);
         // an answer to this very request is fresh enough, else max_age=0 would ask for ever
-        if age.as_secs() >= max_age.max(1) && !proved_for_this {
+        if age.as_secs() >= max_age && !proved_for_this {
             return Decision::Reauthenticate(Because::MaxAge);
         }
     }

@@ -53,7 +53,7 @@ pub(super) async fn apply(database: &Database, migrations: &'static [Migration])
         return Ok(applied);
     }
     while let Some(name) = apply_next(database, migrations).await? {
-        tracing::info!(name, "migration applied");
+        tracing::debug!(name, "migration applied");
         applied.push(name);
     }
     Ok(applied)

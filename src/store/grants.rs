@@ -114,6 +114,7 @@ impl Write {
             .bind(id)
             .bind(at)
             .bind(because)
+            .bind(false)
             .changed()
             .await?)
     }

@@ -78,6 +78,13 @@ const ADD: &str = "
 insert into sessions (id, user_id, started_at, expires_at, address, user_agent, remember)
 values ($1, $2, $3, $4, $5, $6, $7)";
 
+const HOLD: &str = "
+update sessions
+set ended_at = ended_at
+where id = $1
+and ended_at is null
+and expires_at > $2";
+
 const END: &str = "
 update sessions
 set ended_at = $2, ended_because = $3
@@ -108,6 +115,11 @@ impl Write {
             .changed()
             .await?;
         Ok(())
+    }
+
+    /// Keeps a session from being ended until this transaction is: whoever wants to end it waits. False if it has ended.
+    pub async fn hold_session(&mut self, id: Id<Session>, now: Timestamp) -> Result<bool, Error> {
+        Ok(self.sql(HOLD).bind(id).bind(now).changed().await? == 1)
     }
 
     /// Ends a session. False if it had ended before.

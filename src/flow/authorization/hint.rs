@@ -22,7 +22,9 @@ pub async fn read(provider: &Provider, token: &str) -> Result<Option<Hint>, Erro
         return Ok(None);
     };
     let text = |name: &str| claims.get(name).and_then(serde_json::Value::as_str).map(str::to_owned);
-    if text("iss").as_deref() != Some(provider.issuer.as_str()) {
+    // a signed userinfo answer has the same `typ`, issuer, subject and audience, but no end (RFC 8725 section 3.12)
+    let ends = claims.get("exp").is_some_and(serde_json::Value::is_i64);
+    if text("iss").as_deref() != Some(provider.issuer.as_str()) || !ends {
         return Ok(None);
     }
     let (Some(subject), Some(audience)) = (text("sub"), text("aud")) else {

@@ -359,7 +359,7 @@ pub(super) async fn advance(
 }
 
 /// The account to go on with: the settled one, else the hinted one, else the one used last.
-fn account_of<'a>(provider: &Provider, browser: &'a Browser, interaction: &Interaction) -> Option<&'a Account> {
+pub fn account_of<'a>(provider: &Provider, browser: &'a Browser, interaction: &Interaction) -> Option<&'a Account> {
     if let Some(user) = interaction.account {
         // signed out meanwhile: nobody else in this browser steps in unasked
         return browser.accounts.iter().find(|account| account.user.id == user);

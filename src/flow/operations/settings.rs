@@ -5,7 +5,8 @@ use serde_json::{Map, Value};
 use crate::flow::{Call, Error, FieldError, Provider};
 use crate::model::setting::{Declaration, SettingError};
 use crate::model::{EventKind, Fact};
-use crate::store::{Revision, Write};
+pub use crate::store::Revision;
+use crate::store::Write;
 
 /// One setting that differs.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]

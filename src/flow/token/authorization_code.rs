@@ -42,6 +42,11 @@ pub async fn redeem(
     });
 
     let mut store = provider.store.write().await?;
+    // a family that outlives its session must not begin behind the back of who ends session and families right now
+    if grant.terms.is_offline() && !store.hold_session(grant.session, call.now).await? {
+        store.abandon().await?;
+        return Err(gone("code.session").into());
+    }
     if !store.redeem_code(&grant).await? {
         // somebody was faster with the same code: RFC 6749 section 4.1.2 wants the family ended
         store.abandon().await?;
@@ -122,7 +127,6 @@ async fn load_behalf(
     code: &Digest,
     payload: &CodePayload,
 ) -> Result<Behalf, Error> {
-    let gone = |rule| OAuthError::new(ErrorCode::InvalidGrant, rule, "the sign-in behind the code has ended");
     let mut store = provider.store.read().await?;
     let user = store
         .find_user(payload.user)
@@ -161,4 +165,8 @@ async fn load_behalf(
         terms: payload.terms.clone(),
     };
     Ok(Behalf { grant, user, groups })
+}
+
+fn gone(rule: &'static str) -> OAuthError {
+    OAuthError::new(ErrorCode::InvalidGrant, rule, "the sign-in behind the code has ended")
 }

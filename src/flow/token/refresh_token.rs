@@ -96,6 +96,13 @@ async fn recheck(store: &mut Read, call: &Call, client: &Client, behalf: &Behalf
         return Err(refused("refresh.user", "the account behind the refresh token can not be used").into());
     }
     let grant = &behalf.grant;
+    if behalf.user.password_changed_at.is_some_and(|at| at > grant.created_at) {
+        // a new password ends what was begun under the old one, whatever else did not
+        return Err(refused("refresh.password", "the password has been changed since the sign-in").into());
+    }
+    if grant.terms.is_offline() && !client.metadata.scope.contains("offline_access") {
+        return Err(refused("refresh.offline_gone", "the client may no longer have offline_access").into());
+    }
     if !grant.terms.is_offline() {
         let session = store.find_session(grant.session).await?;
         if !session.is_some_and(|session| session.is_live(call.now)) {

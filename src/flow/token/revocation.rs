@@ -34,7 +34,8 @@ pub async fn revoke(
     }
     let mut store = provider.store.write().await?;
     if !store.delete_access_token(&token.digest()).await? {
-        store.revoke_token(&token.digest(), verified.claims.expires_at).await?;
+        let id = verify::revocation_digest(&verified.claims);
+        store.revoke_token(&id, verified.claims.expires_at).await?;
     }
     let mut event = call
         .by(Actor::Client(caller.id))

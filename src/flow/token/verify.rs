@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Call, Error, Provider};
-use crate::model::{AccessToken, Client, Grant, Id, Scopes, Secret, SigningAlgorithm, User};
+use crate::model::{AccessToken, Client, Digest, Grant, Id, Scopes, Secret, SigningAlgorithm, User};
 use crate::protocol::access_token::{self, AccessTokenClaims};
 use crate::protocol::audience::is_api_scope;
 use crate::protocol::{ErrorCode, OAuthError, subject};
@@ -131,10 +131,16 @@ async fn read_signed(provider: &Provider, store: &mut Read, token: &Secret) -> R
     let Some(claims) = access_token::from_claims(&set, provider.issuer.as_str()) else {
         return Ok(None);
     };
-    if store.is_token_revoked(&token.digest()).await? {
+    if store.is_token_revoked(&revocation_digest(&claims)).await? {
         return Ok(None);
     }
     Ok(Some((claims, None)))
+}
+
+/// Under what a revoked JWT is remembered: its `jti`. Not its text, because whoever holds a token can spell its signature in
+/// another way that verifies as well: with ECDSA the negative of `s` in place of `s`.
+pub(super) fn revocation_digest(claims: &AccessTokenClaims) -> Digest {
+    Digest::of(claims.id.as_bytes())
 }
 
 fn read_opaque(row: AccessToken) -> (AccessTokenClaims, Option<Id<Client>>) {

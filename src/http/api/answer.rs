@@ -29,7 +29,7 @@ impl Answer {
 
     /// 200 with this.
     pub(super) fn of(body: &impl Serialize) -> Result<Self, Problem> {
-        let body = serde_json::to_value(body).map_err(|error| Problem::failed(error))?;
+        let body = serde_json::to_value(body).map_err(Problem::failed)?;
         Ok(Self {
             status: 200,
             body: Some(body),

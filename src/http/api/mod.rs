@@ -7,6 +7,7 @@ mod bearer;
 mod body;
 mod client_body;
 mod clients;
+mod consents;
 mod cursor;
 mod docs;
 mod entity_tag;
@@ -49,6 +50,7 @@ pub fn table() -> Vec<Route> {
     table.extend(groups::table());
     table.extend(members::table());
     table.extend(sessions::table());
+    table.extend(consents::table());
     table.extend(clients::table());
     table.extend(registration_tokens::table());
     table.extend(resources::table());

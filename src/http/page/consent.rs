@@ -48,7 +48,7 @@ pub(super) async fn decide(
     Form(fields): Form<Fields>,
 ) -> Result<Response, Refusal> {
     let interaction = pending::open(&visit, &wish.flow).await?;
-    match visit.check(&purpose(&interaction), &fields.csrf) {
+    match visit.check(&purpose(&visit, &interaction), &fields.csrf) {
         Ok(()) => {}
         Err(Forgery::Token) => return question(&visit, &interaction).await,
         Err(forgery) => return Err(forgery.into()),
@@ -79,7 +79,7 @@ async fn question(visit: &Visit, interaction: &Interaction) -> Result<Response, 
         hidden: Vec::new(),
     });
     let locale = visit.locale(&interaction.request.ui_locales, Some(&asked.user));
-    let sheet = visit.sheet(page, locale, &purpose(interaction));
+    let sheet = visit.sheet(page, locale, &purpose(visit, interaction));
     Ok(visit.show(sheet.leads_to(&interaction.request.answerable.redirect_uri)))
 }
 
@@ -104,6 +104,9 @@ fn list(question: &ConsentQuestion, resources: &[Resource]) -> Vec<Asked> {
     scopes.chain(claims).collect()
 }
 
-fn purpose(interaction: &Interaction) -> String {
-    format!("consent {}", interaction.id)
+/// Bound to the account that the page shows: another tab may have gone on with another one (SEC-017).
+fn purpose(visit: &Visit, interaction: &Interaction) -> String {
+    let account = interaction::account_of(visit.provider(), &visit.browser, interaction);
+    let user = account.map(|account| account.user.id.to_string()).unwrap_or_default();
+    format!("consent {} {user}", interaction.id)
 }

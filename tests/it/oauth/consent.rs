@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ostiary::flow::Error;
 use ostiary::flow::authorization::consents;
-use ostiary::model::{ClientOrigin, Scopes};
+use ostiary::model::{ClientOrigin, GrantType, Scopes};
 use reqwest::StatusCode;
 use serde_json::json;
 
@@ -234,5 +234,58 @@ async fn the_question_waits_an_hour_and_no_longer() {
     let answered = press(&browser, &page, "decision", "allow").await;
     assert!(answered.status.is_client_error(), "{}", answered.status);
     assert_eq!(answered.header("location"), "");
+    server.stop().await;
+}
+
+/// SEC-021: an administrator sees and takes back what a person has allowed.
+#[tokio::test(flavor = "multi_thread")]
+async fn consent_withdraw_kills_tokens_through_the_api() {
+    let server = Server::start().await;
+    let user = server.user("ada").await;
+    let client = server.client(|_| ()).await;
+    let party = RelyingParty::new(&server, &client);
+    let tokens = party.tokens(&user).await;
+    let token = async |scope: &str| {
+        let service = server
+            .client(|client| {
+                client.metadata.grant_types = vec![GrantType::ClientCredentials];
+                client.metadata.scope = Scopes::from_tokens([scope]);
+            })
+            .await;
+        let form = [("grant_type", "client_credentials"), ("scope", scope)];
+        RelyingParty::new(&server, &service)
+            .token(&form)
+            .await
+            .ok()
+            .get("access_token")
+    };
+    let may_change = token("admin:users").await;
+    let may_read = token("admin:users.read").await;
+    let of_user = format!("/api/v1/users/{}/consents", user.id);
+    let list = party.get(&of_user, &may_read).await.ok().json();
+    assert_eq!(list["items"][0]["client"], client.id.to_string());
+    assert_eq!(list["items"][0]["scope"], party.scope);
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let withdraw = async |token: &str| {
+        let request = http.delete(server.url(&format!("{of_user}/{}", client.id)));
+        request
+            .header("authorization", format!("Bearer {token}"))
+            .send()
+            .await
+            .unwrap()
+            .status()
+    };
+    assert_eq!(withdraw(&may_read).await, StatusCode::FORBIDDEN);
+    party.userinfo(&tokens.get("access_token")).await.ok();
+    assert_eq!(withdraw(&may_change).await, StatusCode::NO_CONTENT);
+    assert_eq!(
+        party.refresh(&tokens.get("refresh_token")).await.error(),
+        "invalid_grant"
+    );
+    assert_eq!(
+        party.userinfo(&tokens.get("access_token")).await.status,
+        StatusCode::UNAUTHORIZED
+    );
+    assert_eq!(withdraw(&may_change).await, StatusCode::NOT_FOUND);
     server.stop().await;
 }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use ostiary::model::ConsentMode;
 use serde_json::json;
 
 use super::steps::{arrival, begin, enter, outcome, press, redeemed, refused, sign_in_beside, skips};
@@ -171,7 +170,6 @@ async fn prompt_login_proves_the_same_person_anew() {
 #[tokio::test(flavor = "multi_thread")]
 async fn another_account_is_asked_for_a_proof_of_its_own() {
     let world = World::open().await;
-    let first = RelyingParty::new(&world.server, &world.first_party);
     let party = RelyingParty::new(&world.server, &world.client);
     let browser = world.browser(State::Several).await;
     world.server.advance(minutes(5));
@@ -205,7 +203,6 @@ async fn another_account_is_asked_for_a_proof_of_its_own() {
     let chosen = browser.submit(&chooser, choose, &[("account", other)]).await;
     let next = browser.follow(chosen).await;
     assert_eq!(next.url.path(), "/login", "{}", next.body);
-    drop(first);
     world.server.stop().await;
 }
 
@@ -275,8 +272,6 @@ async fn oidc_max_age_acr_enforced() {
 async fn oidc_id_token_hint_safe() {
     let world = World::open().await;
     let party = RelyingParty::new(&world.server, &world.first_party);
-    let mut other = world.first_party.client.clone();
-    other.policy.consent = ConsentMode::Skip;
     let elsewhere = world.server.client(skips).await;
     let elsewhere = RelyingParty::new(&world.server, &elsewhere);
     let of = async |party: &RelyingParty<'_>, user: &TestUser| party.tokens(user).await.get("id_token");
@@ -442,7 +437,12 @@ async fn login_return_to_relative_only() {
         let entered = browser.submit(&page, form, &values).await;
         if let Some(to) = entered.location() {
             assert_eq!(to.origin(), entered.url.origin(), "{place}: {to}");
-            assert!(!entered.header("location").contains("evil"), "{place}: {to}");
+            // and no browser reads it otherwise
+            let spelled = entered.header("location");
+            assert!(
+                !spelled.starts_with("//") && !spelled.contains(['\\', '\t', '\r', '\n']),
+                "{place}: {to}"
+            );
         }
     }
     server.stop().await;

@@ -191,6 +191,8 @@ fn oidc_max_age_acr_enforced_in_the_rule() {
     assert_eq!(at(60, 59, &fresh, &[]), Decision::Issue);
     assert_eq!(at(60, 60, &fresh, &[]), again);
     assert_eq!(at(0, 1, &fresh, &[]), again);
+    // OpenID Connect Core 3.1.2.1: max_age=0 is as good as prompt=login
+    assert_eq!(at(0, 0, &fresh, &[]), again);
     assert_eq!(at(u64::MAX, 1_000_000, &fresh, &[]), Decision::Issue);
     assert_eq!(refusal(at(60, 61, &fresh, &[Prompt::None])), "login_required");
     // signed in for this very request: not asked again and again, however slow the rest was
@@ -524,7 +526,7 @@ proptest! {
             prop_assert!(answers.signed_in_at == Some(account.auth_time));
         }
         if let Some(max_age) = request.max_age {
-            let young = NOW.since(account.auth_time).as_secs() < max_age.max(1);
+            let young = NOW.since(account.auth_time).as_secs() < max_age;
             prop_assert!(young || answers.signed_in_at == Some(account.auth_time));
         }
         let skips = world.client.policy.consent == ConsentMode::Skip;

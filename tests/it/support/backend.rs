@@ -63,6 +63,15 @@ impl Place {
         }
     }
 
+    /// The same place, for one more server in it. What is shared is removed by the first.
+    pub fn shared(&self) -> Self {
+        Self {
+            backend: self.backend,
+            redis_prefix: self.redis_prefix.clone(),
+            schema: None,
+        }
+    }
+
     /// Removes what was made on shared servers.
     pub async fn remove(&self) {
         if let Some(schema) = &self.schema {

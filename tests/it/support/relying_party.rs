@@ -180,6 +180,7 @@ impl<'a> RelyingParty<'a> {
         let mut request = self
             .http
             .post(self.server.url(path))
+            .header("host", self.server.host())
             .header("content-type", "application/x-www-form-urlencoded")
             .body(body);
         for (name, value) in headers {
@@ -190,7 +191,7 @@ impl<'a> RelyingParty<'a> {
 
     /// GET with an access token.
     pub async fn get(&self, path: &str, access_token: &str) -> Answer {
-        let request = self.http.get(self.server.url(path));
+        let request = self.http.get(self.server.url(path)).header("host", self.server.host());
         answer(request.header("authorization", format!("Bearer {access_token}"))).await
     }
 

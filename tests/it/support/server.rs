@@ -100,7 +100,40 @@ impl Server {
 
     /// The issuer.
     pub fn issuer(&self) -> &str {
-        &self.base
+        self.provider().issuer.as_str()
+    }
+
+    /// The issuer's host and port, which every request names, whichever node it is sent to.
+    pub fn host(&self) -> String {
+        let url = self.provider().issuer.url();
+        format!("{}:{}", url.host_str().unwrap(), url.port_or_known_default().unwrap())
+    }
+
+    /// One more node of the same installation: the same store, keys and time behind another port. For Postgres and Redis
+    /// only; stop it before this one.
+    pub async fn node(&self) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = self.config.clone();
+        config.data_dir = folder.path().join("data");
+        config.public_url = self.provider().issuer.url().clone();
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        config.listen = free.local_addr().unwrap();
+        drop(free);
+        let options = Options {
+            redis_prefix: self.place.redis_prefix.clone(),
+            ..Options::default()
+        };
+        let application = Application::start(config.clone(), self.clock.clone(), options)
+            .await
+            .unwrap();
+        Self {
+            base: format!("http://{}", application.address),
+            application,
+            clock: self.clock.clone(),
+            place: self.place.shared(),
+            folder,
+            config,
+        }
     }
 
     /// The server's time.
