@@ -173,7 +173,7 @@ pub(super) enum Users {
     SetPassword {
         user: String,
         /// Where the new password comes from.
-        #[arg(long, value_enum, default_value_t = PasswordFrom::Prompt)]
+        #[arg(long, value_enum, value_name = "FROM", default_value_t = PasswordFrom::Prompt)]
         password: PasswordFrom,
         /// Take a password that the policy calls weak.
         #[arg(long)]
@@ -205,7 +205,7 @@ pub(super) struct CreateUser {
     #[arg(long = "group", value_name = "GROUP")]
     pub(super) groups: Vec<String>,
     /// Where the password comes from.
-    #[arg(long, value_enum, default_value_t = PasswordFrom::Generate)]
+    #[arg(long, value_enum, value_name = "FROM", default_value_t = PasswordFrom::Generate)]
     pub(super) password: PasswordFrom,
     /// Take a password that the policy calls weak.
     #[arg(long)]

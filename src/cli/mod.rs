@@ -23,6 +23,7 @@ use clap::Parser;
 
 use arguments::{Arguments, Command};
 use failure::Failure;
+pub use store_command::commands;
 
 /// Runs the command line of this process. Exit codes: 0 done, 1 refused or failed, 2 wrong usage.
 pub fn main() -> ExitCode {

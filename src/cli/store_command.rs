@@ -40,7 +40,7 @@ pub(super) async fn run(file: Option<&Path>, command: StoreCommand) -> Result<Ex
 }
 
 /// What a server runs the commands of its local socket with.
-pub(super) fn commands() -> Commands {
+pub fn commands() -> Commands {
     Arc::new(|provider, request| Box::pin(run_for_another(provider, request)))
 }
 

@@ -1,3 +1,8 @@
 //! Running an installation: starting, stopping, keys, settings, files of `apply`, commands.
 
+mod apply;
+mod cli;
+mod keys;
 mod server;
+mod settings;
+mod setup;

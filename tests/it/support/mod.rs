@@ -5,6 +5,7 @@
 
 pub mod backend;
 pub mod browser;
+pub mod cli;
 pub mod documents;
 pub mod html;
 pub mod relying_party;

@@ -1,0 +1,353 @@
+//! `apply` and `export`: a file says how it is to be, a second time it changes nothing, and what it does not name stays.
+
+use ostiary::flow::Error;
+use ostiary::flow::operations::apply::clients::{METADATA, POLICY};
+use ostiary::flow::operations::apply::users::PROFILE;
+use ostiary::flow::operations::apply::{Difference, Document, PruneUsers, apply, difference};
+use ostiary::flow::operations::export::{Secrets, export};
+use ostiary::model::{ClientMetadata, ClientPolicy, Profile, Secret};
+use serde_json::{Value, json};
+
+use crate::support::relying_party::RelyingParty;
+use crate::support::server::{Server, TestClient, each_backend};
+
+async fn run(server: &Server, file: &Value) -> Result<Difference, Error> {
+    run_pruning(server, file, PruneUsers::No).await
+}
+
+async fn run_pruning(server: &Server, file: &Value, prune: PruneUsers) -> Result<Difference, Error> {
+    let document = Document::read(file, None)?;
+    apply(server.provider(), &server.call(), &document, prune).await
+}
+
+async fn mistakes(server: &Server, file: &Value) -> Vec<(String, &'static str)> {
+    match run(server, file).await {
+        Err(Error::Invalid(fields)) => fields.into_iter().map(|field| (field.pointer, field.code)).collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The example of the documentation.
+fn whole() -> Value {
+    json!({
+        "version": 1,
+        "settings": {"session": {"idle_timeout": "30m"}, "client_registration": {"mode": "token"}},
+        "resources": [{"identifier": "https://api.shop.example", "scopes": ["orders.read", "orders.write"], "access_token_format": "jwt"}],
+        "clients": [{
+            "client_id": "shop", "client_name": "Shop", "client_secret": "a-client-secret-of-forty-characters-and-3",
+            "redirect_uris": ["https://shop.example/callback"], "post_logout_redirect_uris": ["https://shop.example/"],
+            "grant_types": ["authorization_code", "refresh_token"], "response_types": ["code"],
+            "token_endpoint_auth_method": "client_secret_basic", "scope": "openid profile email offline_access",
+            "consent": "skip"}],
+        "groups": [{"name": "staff", "external_id": "ou=staff", "permissions": ["orders.read"]}],
+        "users": [{"username": "ada", "email": "ada@example.com", "email_verified": true, "given_name": "Ada",
+            "family_name": "Lovelace", "password": "Correct-Horse-Battery-1729", "groups": ["staff"], "primary_group": "staff"}],
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_makes_everything_and_a_second_time_nothing() {
+    each_backend(async |server| {
+        let document = Document::read(&whole(), None).unwrap();
+        let planned = difference(server.provider(), &server.call(), &document, PruneUsers::No)
+            .await
+            .unwrap();
+        let done = run(server, &whole()).await.unwrap();
+        assert_eq!(planned, done);
+        let sections: Vec<_> = done.changes.iter().map(|change| change.section).collect();
+        assert_eq!(
+            sections,
+            ["settings", "settings", "resources", "groups", "clients", "users"]
+        );
+        assert!(!done.to_string().contains("Correct-Horse") && !done.to_string().contains("a-client-secret"));
+        let again = run(server, &whole()).await.unwrap();
+        assert!(again.is_empty(), "{again}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_changes_nothing() {
+    let server = Server::start().await;
+    let before = export(server.provider(), Secrets::Omitted).await.unwrap();
+    let document = Document::read(&whole(), None).unwrap();
+    let planned = difference(server.provider(), &server.call(), &document, PruneUsers::No)
+        .await
+        .unwrap();
+    assert_eq!(planned.changes.len(), 6);
+    assert_eq!(export(server.provider(), Secrets::Omitted).await.unwrap(), before);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_of_the_file_works_and_a_changed_one_replaces_it() {
+    let server = Server::start().await;
+    let mut file = whole();
+    file["clients"][0]["grant_types"] = json!(["authorization_code", "refresh_token", "client_credentials"]);
+    run(&server, &file).await.unwrap();
+    let works = async |secret: &str| {
+        let client = server.provider().client("shop").await.unwrap().unwrap();
+        let client = TestClient {
+            id: client.id,
+            client_id: "shop".to_owned(),
+            secret: secret.to_owned(),
+            redirect_uri: String::new(),
+            client: client.as_ref().clone(),
+        };
+        let party = RelyingParty::new(&server, &client);
+        party.token(&[("grant_type", "client_credentials")]).await.status == 200
+    };
+    assert!(works("a-client-secret-of-forty-characters-and-3").await);
+    file["clients"][0]["client_secret"] = json!("another-client-secret-of-forty-characters");
+    let changed = run(&server, &file).await.unwrap();
+    assert_eq!(changed.changes.len(), 1);
+    assert!(works("another-client-secret-of-forty-characters").await);
+    // the old one counts for the overlap of the settings
+    assert!(works("a-client-secret-of-forty-characters-and-3").await);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_file_does_not_name_is_left_alone() {
+    let server = Server::start().await;
+    run(&server, &whole()).await.unwrap();
+    let file = json!({"version": 1, "users": [{"username": "ada", "nickname": "Countess"}]});
+    let done = run(&server, &file).await.unwrap();
+    assert_eq!(done.changes.len(), 1);
+    assert_eq!(done.changes[0].fields.len(), 1);
+    let exported = export(server.provider(), Secrets::Omitted).await.unwrap();
+    let ada = &exported["users"][0];
+    assert_eq!(ada["given_name"], "Ada");
+    assert_eq!(ada["nickname"], "Countess");
+    assert_eq!(ada["groups"], json!(["staff"]));
+    // null takes a field back
+    let file = json!({"version": 1, "users": [{"username": "ada", "nickname": null}]});
+    run(&server, &file).await.unwrap();
+    assert!(
+        export(server.provider(), Secrets::Omitted).await.unwrap()["users"][0]
+            .get("nickname")
+            .is_none()
+    );
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_counts_at_creation_only() {
+    let server = Server::start().await;
+    run(&server, &whole()).await.unwrap();
+    let mut file = whole();
+    file["users"][0]["password"] = json!("Another-Horse-Battery-1729");
+    assert!(run(&server, &file).await.unwrap().is_empty());
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_mail_address_is_not_verified_by_the_old_one() {
+    let server = Server::start().await;
+    run(&server, &whole()).await.unwrap();
+    let file = json!({"version": 1, "users": [{"username": "ada", "email": "countess@example.com"}]});
+    run(&server, &file).await.unwrap();
+    assert!(
+        export(server.provider(), Secrets::Omitted).await.unwrap()["users"][0]
+            .get("email_verified")
+            .is_none()
+    );
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mistakes_are_told_with_their_place_before_anything_changes() {
+    let server = Server::start().await;
+    for (file, pointer, code) in [
+        (json!({}), "/version", "required"),
+        (json!({"version": 2}), "/version", "unsupported"),
+        (json!({"version": 1, "clinets": []}), "/clinets", "unknown"),
+        (
+            json!({"version": 1, "clients": [{"client_id": "a", "redirect_uri": "x"}]}),
+            "/clients/0/redirect_uri",
+            "unknown",
+        ),
+        (
+            json!({"version": 1, "clients": [{"client_name": "a"}]}),
+            "/clients/0/client_id",
+            "required",
+        ),
+        (
+            json!({"version": 1, "clients": [{"client_id": "a", "grant_types": ["magic"]}]}),
+            "/clients/0/grant_types",
+            "invalid",
+        ),
+        (
+            json!({"version": 1, "users": [{"username": "a", "groups": ["ghosts"]}]}),
+            "/users/0/groups/0",
+            "unknown",
+        ),
+        (
+            json!({"version": 1, "users": [{"username": "a"}, {"username": "A"}]}),
+            "/users/1",
+            "twice",
+        ),
+        (
+            json!({"version": 1, "users": [{"username": "a", "status": "asleep"}]}),
+            "/users/0/status",
+            "invalid",
+        ),
+        (
+            json!({"version": 1, "settings": {"session": {"idle_timeot": "30m"}}}),
+            "/settings/session/idle_timeot",
+            "unknown",
+        ),
+        (
+            json!({"version": 1, "settings": {"session": {"idle_timeout": "1s"}}}),
+            "/settings/session/idle_timeout",
+            "invalid",
+        ),
+        (
+            json!({"version": 1, "resources": [{"identifier": "shop"}]}),
+            "/resources/0/identifier",
+            "invalid",
+        ),
+        (json!({"version": 1, "prune": ["settings"]}), "/prune/0", "unknown"),
+    ] {
+        let found = mistakes(&server, &file).await;
+        assert!(found.contains(&(pointer.to_owned(), code)), "{file} {found:?}");
+    }
+    // a mistake at the end keeps the beginning from happening
+    let mut file = whole();
+    file["users"][0]["groups"] = json!(["ghosts"]);
+    mistakes(&server, &file).await;
+    assert!(server.provider().client("shop").await.unwrap().is_none());
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn weak_secrets_need_to_be_accepted() {
+    let server = Server::start().await;
+    let client = |weak: bool| {
+        json!({"version": 1, "clients": [{"client_id": "old", "client_secret": "short", "accept_weak": weak,
+            "redirect_uris": ["https://old.example/cb"]}]})
+    };
+    assert_eq!(mistakes(&server, &client(false)).await[0].0, "/clients/0/client_secret");
+    run(&server, &client(true)).await.unwrap();
+    let user =
+        |weak: bool| json!({"version": 1, "users": [{"username": "bo", "password": "password", "accept_weak": weak}]});
+    assert_eq!(mistakes(&server, &user(false)).await[0].0, "/users/0/password");
+    run(&server, &user(true)).await.unwrap();
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn prune_removes_what_an_earlier_file_made_and_nothing_else() {
+    let server = Server::start().await;
+    server.user("by-hand").await;
+    server.client(|client| client.client_id = "by-hand".to_owned()).await;
+    run(&server, &whole()).await.unwrap();
+    let file = json!({"version": 1, "prune": ["clients", "groups", "resources"]});
+    run(&server, &file).await.unwrap();
+    let exported = export(server.provider(), Secrets::Omitted).await.unwrap();
+    assert_eq!(exported["clients"].as_array().unwrap().len(), 1);
+    assert_eq!(exported["groups"], json!([]));
+    assert_eq!(exported["resources"], json!([]));
+    assert_eq!(exported["users"].as_array().unwrap().len(), 2);
+    let file = json!({"version": 1, "prune": ["users"]});
+    assert_eq!(mistakes(&server, &file).await[0].1, "prune_users");
+    run_pruning(&server, &file, PruneUsers::Yes).await.unwrap();
+    let exported = export(server.provider(), Secrets::Omitted).await.unwrap();
+    assert_eq!(exported["users"].as_array().unwrap().len(), 1);
+    assert_eq!(exported["users"][0]["username"], "by-hand");
+    server.stop().await;
+}
+
+/// SEC-755: applying an export changes nothing where it was made, and elsewhere rebuilds the same, secrets included.
+#[tokio::test(flavor = "multi_thread")]
+async fn prop_import_equiv() {
+    let passphrase = Secret::new("a passphrase of the operator");
+    let sealed = || Secrets::Sealed(passphrase.clone());
+    let first = Server::start().await;
+    run(&first, &whole()).await.unwrap();
+    first.user("grace").await;
+    first.public_client(|client| client.client_id = "spa".to_owned()).await;
+    let user = first.user("emmy").await;
+    let file = export(first.provider(), sealed()).await.unwrap();
+    let text = file.to_string();
+    assert!(!text.contains("$argon2id$") && !text.contains("a-client-secret"));
+    assert!(matches!(Document::read(&file, None), Err(Error::Invalid(_))));
+    assert!(matches!(
+        Document::read(&file, Some(&Secret::new("another"))),
+        Err(Error::Invalid(_))
+    ));
+    let document = Document::read(&file, Some(&passphrase)).unwrap();
+    let here = apply(first.provider(), &first.call(), &document, PruneUsers::No)
+        .await
+        .unwrap();
+    assert!(here.is_empty(), "{here}");
+    let second = Server::start().await;
+    apply(second.provider(), &second.call(), &document, PruneUsers::No)
+        .await
+        .unwrap();
+    let there = apply(second.provider(), &second.call(), &document, PruneUsers::No)
+        .await
+        .unwrap();
+    assert!(there.is_empty(), "{there}");
+    let plain = async |server: &Server| export(server.provider(), Secrets::Omitted).await.unwrap();
+    let sorted = |mut file: Value| {
+        for section in ["clients", "users", "groups"] {
+            let entries = file[section].as_array_mut().unwrap();
+            entries.sort_by_key(|entry| entry.to_string());
+        }
+        file
+    };
+    assert_eq!(sorted(plain(&first).await), sorted(plain(&second).await));
+    // the same person signs in with the same password, and is the same subject
+    let mut store = second.provider().store.read().await.unwrap();
+    let moved = store.find_user_by_username("emmy").await.unwrap().unwrap();
+    drop(store);
+    assert_eq!(moved.subject, user.subject);
+    let hash = ostiary::credential::PasswordHash::parse(moved.password.unwrap().expose()).unwrap();
+    let verdict = second
+        .provider()
+        .passwords
+        .verify(Secret::new(user.password), Some(hash))
+        .await
+        .unwrap();
+    assert!(matches!(verdict, ostiary::credential::Verdict::Right { .. }));
+    first.stop().await;
+    second.stop().await;
+}
+
+#[test]
+fn every_field_of_a_client_and_user_stands_in_the_file() {
+    // a name that is not a member would be ignored instead of refused here
+    fn knows<T: serde::de::DeserializeOwned>(name: &str) -> bool {
+        let strange = json!({"strange": [{}]});
+        let read = serde_json::from_value::<T>(json!({ name: strange.clone() }));
+        read.is_err() || name == "jwks" || name == "jwks_uri"
+    }
+    for name in METADATA {
+        assert!(knows::<ClientMetadata>(name), "{name}");
+    }
+    for name in POLICY {
+        assert!(knows::<ClientPolicy>(name), "{name}");
+    }
+    for name in PROFILE {
+        assert!(knows::<Profile>(name) || *name == "address", "{name}");
+    }
+    // and whatever a full one writes is among the names
+    let source = |file: &str, item: &str| {
+        let text = std::fs::read_to_string(format!("{}/src/model/{file}.rs", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        let body = text
+            .split(&format!("pub struct {item} {{"))
+            .nth(1)
+            .unwrap()
+            .split("\n}")
+            .next()
+            .unwrap()
+            .to_owned();
+        body.lines()
+            .filter_map(|line| line.trim().strip_prefix("pub ")?.split(':').next().map(str::to_owned))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(source("client", "ClientMetadata"), METADATA);
+    assert_eq!(source("client", "ClientPolicy"), POLICY);
+    assert_eq!(source("user", "Profile"), PROFILE);
+}
