@@ -11,6 +11,7 @@ mod dependencies;
 mod egress;
 mod ephemeral;
 mod jose;
+mod login;
 mod mail;
 mod oauth;
 mod oidc;
