@@ -15,7 +15,7 @@ pub async fn disable(provider: &Provider, call: &Call, id: Id<Client>) -> Result
     set(provider, call, client, "disabled").await
 }
 
-/// Enables a client again. The tokens it had do not come back.
+/// Enables a client again. Its opaque access tokens are gone; families that have not ended meanwhile count again.
 pub async fn enable(provider: &Provider, call: &Call, authority: &Authority, id: Id<Client>) -> Result<Client, Error> {
     let mut client = load(provider, id).await?;
     authority.require(&client.metadata)?;

@@ -3,19 +3,16 @@
 
 use std::time::Duration;
 
-use crate::ephemeral::Kind;
 use crate::flow::people::{
     ChangeSource, CreatedUser, GroupChange, NewGroup, NewPassword, NewUser, change_group, create_group, create_user,
     find_group_by_name,
 };
 use crate::flow::{Call, Error, Provider, guess};
 use crate::model::group::{ADMIN, ADMINISTRATORS};
-use crate::model::{EventKind, Group, Id, Secret, Timestamp};
+use crate::model::{Digest, EventKind, Group, Id, Secret, Timestamp};
 
 /// How long a setup link may be followed.
 const LINK_LIFETIME: Duration = Duration::from_secs(60 * 60);
-/// Who follows a link has it alone for so long.
-const FOLLOWED_WITHIN: Duration = Duration::from_secs(60);
 
 /// A link to follow once.
 pub struct SetupLink {
@@ -88,36 +85,18 @@ pub async fn look_at_link(provider: &Provider, call: &Call, token: &Secret) -> R
 /// Follows a link: makes an administrator, and the link counts no more. A refused field leaves the link open.
 ///
 /// # Errors
-/// [`Error::NotFound`] if the link is unknown, ended, used or being used; [`Error::Invalid`] for fields that can't be taken.
+/// [`Error::NotFound`] if the link is unknown, ended or used; [`Error::Invalid`] for fields that can't be taken.
 pub async fn follow_link(
     provider: &Provider,
     call: &Call,
     token: &Secret,
     new: NewAdministrator,
 ) -> Result<CreatedUser, Error> {
-    // of two who follow it at once, one is turned away before anything is made
-    let mark = format!("setup:{}", hex(token.digest().as_bytes()));
-    let until = call.now.after(FOLLOWED_WITHIN);
-    if !provider
-        .ephemeral
-        .put_new(Kind::Form, &mark, b"", until, call.now)
-        .await?
-    {
+    if !is_link_open(provider, call, token).await? {
         return Err(Error::NotFound);
     }
-    let made = if is_link_open(provider, call, token).await? {
-        make(provider, call, new).await
-    } else {
-        Err(Error::NotFound)
-    };
-    if made.is_ok() {
-        let mut tx = provider.store.write().await?;
-        tx.use_setup_link(&token.digest(), call.now).await?;
-        tx.add_event(&call.event(EventKind::Setup).because("link_used")).await?;
-        tx.commit().await?;
-    }
-    provider.ephemeral.forget(Kind::Form, &mark).await?;
-    made
+    // the link is used up in the transaction that makes the user: of two who follow it at once, one is turned away
+    make(provider, call, new, Some(token.digest())).await
 }
 
 /// Makes the first administrator, if there is none.
@@ -128,16 +107,22 @@ pub async fn make_first(provider: &Provider, call: &Call, new: NewAdministrator)
     if !is_needed(provider).await? {
         return Ok(None);
     }
-    make(provider, call, new).await.map(Some)
+    make(provider, call, new, None).await.map(Some)
 }
 
-async fn make(provider: &Provider, call: &Call, new: NewAdministrator) -> Result<CreatedUser, Error> {
+async fn make(
+    provider: &Provider,
+    call: &Call,
+    new: NewAdministrator,
+    setup_link: Option<Digest>,
+) -> Result<CreatedUser, Error> {
     let source = ChangeSource::Setup;
     administrators(provider, call, &source).await?;
     let mut user = NewUser::named(new.username);
     user.profile.email = Some(new.email);
     user.password = NewPassword::Given(new.password);
     user.groups = vec![ADMINISTRATORS.to_owned()];
+    user.setup_link = setup_link;
     create_user(provider, call, &source, user).await
 }
 
@@ -161,8 +146,4 @@ async fn administrators(provider: &Provider, call: &Call, source: &ChangeSource)
         change_group(provider, call, source, group.id, Some(group.version), change).await?;
     }
     Ok(group.id)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -4,7 +4,7 @@ use super::passwords::prepare;
 use super::{ChangeSource, NewPassword, WeakPasswords, Welcome, fields, members, welcome};
 use crate::flow::{Call, Error, FieldError, Provider};
 use crate::model::user::comparison_key;
-use crate::model::{EventKind, Fact, Id, Profile, Secret, User, UserStatus};
+use crate::model::{Digest, EventKind, Fact, Id, Profile, Secret, User, UserStatus};
 use crate::random;
 use crate::store::{self, Read, Write};
 
@@ -29,6 +29,8 @@ pub struct NewUser {
     pub subject: Option<String>,
     /// Whether the person is told.
     pub welcome: Welcome,
+    /// The one-time setup link that is used up by making this user, in the same transaction.
+    pub setup_link: Option<Digest>,
 }
 
 impl NewUser {
@@ -44,6 +46,7 @@ impl NewUser {
             primary_group: None,
             subject: None,
             welcome: Welcome::Silent,
+            setup_link: None,
         }
     }
 }
@@ -101,6 +104,13 @@ pub async fn create_user(
         Welcome::Silent => None,
     };
     let mut tx = provider.store.write().await?;
+    if let Some(link) = &new.setup_link {
+        if !tx.use_setup_link(link, call.now).await? {
+            tx.abandon().await?;
+            return Err(Error::NotFound);
+        }
+        tx.add_event(&call.event(EventKind::Setup).because("link_used")).await?;
+    }
     must_be_free(&mut tx, &user).await?;
     if tx.is_subject_departed(&user.subject).await? {
         return Err(taken_field("/subject"));

@@ -107,7 +107,7 @@ macro_rules! user_bodies {
                         email_verified: self.email_verified,
                         phone_number_verified: self.phone_number_verified,
                         address: self.address.map(Into::into),
-                    },
+                },
                     status: UserStatus::Active,
                     password,
                     weak: WeakPasswords::Refuse,
@@ -115,6 +115,7 @@ macro_rules! user_bodies {
                     primary_group: None,
                     subject: self.subject,
                     welcome: if self.send_welcome { Welcome::Mail } else { Welcome::Silent },
+                    setup_link: None,
                 }
             }
 
