@@ -116,6 +116,9 @@ pub fn generate_password() -> Secret {
 
 fn contains_personal(lower: &str, word: &str) -> bool {
     let word = word.trim().to_lowercase();
+    if word.contains('@') && lower.contains(&word) {
+        return true;
+    }
     let word = word.split_once('@').map_or(word.as_str(), |(local, _)| local);
     if word.is_empty() {
         return false;

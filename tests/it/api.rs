@@ -1,5 +1,12 @@
 //! Administration: what the flows of people do, and how the API speaks.
 
+mod clients;
+mod conventions;
+mod conversation;
+mod documents;
 mod groups;
 mod people;
 mod provider;
+mod routes;
+mod schema;
+mod settings;

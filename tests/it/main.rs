@@ -13,6 +13,7 @@ mod dependencies;
 mod egress;
 mod ephemeral;
 mod jose;
+mod login;
 mod mail;
 mod oauth;
 mod oidc;

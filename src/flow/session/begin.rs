@@ -3,7 +3,7 @@
 use super::browser::MOST_ACCOUNTS;
 use super::{Account, Browser, Proof, SessionFacts, SessionToken, end};
 use crate::flow::{Call, Error, Provider};
-use crate::model::setting::{SESSION_IDLE_TIMEOUT, SESSION_LIFETIME, SESSION_REMEMBER_LIFETIME};
+use crate::model::setting::SESSION_IDLE_TIMEOUT;
 use crate::model::{Actor, Event, EventKind, Fact, Id, Session, User};
 use crate::sessions::{Admission, AtLimit, Limit};
 use crate::store::SessionRow;
@@ -87,11 +87,6 @@ async fn renew(
 /// A new session: admitted by the session store at last, then written down; taken back if that fails.
 async fn start(provider: &Provider, call: &Call, user: &User, proof: Proof) -> Result<Account, Error> {
     let settings = provider.settings().await?;
-    let lifetime = if proof.remember {
-        SESSION_REMEMBER_LIFETIME
-    } else {
-        SESSION_LIFETIME
-    };
     let token = SessionToken::generate(user.id);
     let facts = SessionFacts::of(proof, call.now);
     let session = Session {
@@ -99,7 +94,7 @@ async fn start(provider: &Provider, call: &Call, user: &User, proof: Proof) -> R
         user: user.id,
         started: call.now,
         seen: call.now,
-        expires: call.now.after(settings.duration(lifetime)),
+        expires: call.now.after(settings.duration(facts.lifetime())),
         idle_timeout: settings.duration(SESSION_IDLE_TIMEOUT),
         data: facts.write(),
     };

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Account, SessionFacts, SessionToken};
 use crate::flow::{Call, Error, Provider};
+use crate::model::setting::SESSION_IDLE_TIMEOUT;
 use crate::model::{Id, Secret, Session, User};
 use crate::store;
 
@@ -82,12 +83,19 @@ async fn account(provider: &Provider, call: &Call, token: SessionToken) -> Resul
     let Some(facts) = SessionFacts::read(&session.data) else {
         return Ok(None);
     };
+    let settings = provider.settings().await?;
+    let idle = session.idle_timeout.min(settings.duration(SESSION_IDLE_TIMEOUT));
+    let ends = session.started.after(settings.duration(facts.lifetime()));
+    // limits that were tightened since hold for sessions that began before
+    if call.now >= ends.min(session.seen.after(idle)) {
+        return Ok(None);
+    }
     let mut store = provider.store.read().await?;
     let Some(user) = person(&mut store, &session).await? else {
         return Ok(None);
     };
     drop(store);
-    let every = TOUCH_EVERY.min(session.idle_timeout / TOUCHES_A_TIMEOUT);
+    let every = TOUCH_EVERY.min(idle / TOUCHES_A_TIMEOUT);
     if call.now.since(session.seen) >= every {
         provider.sessions.touch(session.user, &digest, call.now).await?;
     }

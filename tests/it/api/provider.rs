@@ -1,62 +1,31 @@
-//! A provider on an empty embedded store, and the calls that tests make on it.
+//! People and groups on a provider without a server.
 
-use ostiary::clock::Clock;
-use ostiary::credential::{Parameters, Passwords};
-use ostiary::crypto::MasterKey;
-use ostiary::egress::Egress;
-use ostiary::ephemeral::Ephemeral;
-use ostiary::flow::memory::Memory;
+use std::ops::Deref;
+
 use ostiary::flow::people::{ChangeSource, NewGroup, NewUser, Rights, create_group, create_user};
-use ostiary::flow::provider::{Issuer, Parts};
-use ostiary::flow::{Call, Error, Provider};
+use ostiary::flow::{Call, Error};
 use ostiary::model::{Group, Scopes, User};
-use ostiary::sessions::Sessions;
-use ostiary::store::Store;
-use tempfile::TempDir;
 
-/// A provider, its clock, and what keeps its files.
-pub struct Ground {
-    pub provider: Provider,
-    pub clock: Clock,
-    _folder: TempDir,
+use crate::support::rooms::Rooms;
+
+/// A provider without a server.
+pub struct Ground(Rooms);
+
+impl Deref for Ground {
+    type Target = Rooms;
+    fn deref(&self) -> &Rooms {
+        &self.0
+    }
 }
 
 impl Ground {
     pub async fn new() -> Self {
-        let folder = TempDir::new().unwrap();
-        let store = Store::open(&format!("sqlite:{}/store.db", folder.path().display()))
-            .await
-            .unwrap();
-        store.migrate().await.unwrap();
-        let clock = Clock::default();
-        let parameters = Parameters {
-            memory_kib: 64,
-            iterations: 1,
-            parallelism: 1,
-        };
-        let provider = Provider::new(Parts {
-            clock: clock.clone(),
-            store,
-            ephemeral: Ephemeral::embedded(&folder.path().join("ephemeral.db")).await.unwrap(),
-            sessions: Sessions::embedded(&folder.path().join("sessions.db")).await.unwrap(),
-            passwords: Passwords::new(parameters, 2, 100).unwrap(),
-            egress: Egress::new(Vec::new()).unwrap(),
-            master: MasterKey::generate(),
-            issuer: Issuer::new("https://id.example".parse().unwrap()),
-            events: Default::default(),
-            remote_keys: Default::default(),
-            memory: Memory::default(),
-            file_settings: std::collections::BTreeMap::new(),
-        });
-        Self {
-            provider,
-            clock,
-            _folder: folder,
-        }
+        Self(Rooms::open().await)
     }
 
+    /// A call by the operator, now.
     pub fn call(&self) -> Call {
-        Call::operator(&self.clock)
+        self.operator()
     }
 
     /// Makes a user of this name in these groups.

@@ -11,7 +11,7 @@ use ostiary::model::{AccessTokenFormat, Secret, TokenEndpointAuthMethod, UserSta
 use serde_json::json;
 
 use super::scene::{
-    MINUTE, SECOND, Scene, Tokens, active, assert_invalid_grant, assert_refused, count_events, events, service,
+    MINUTE, SECOND, Scene, Tokens, active, assert_invalid_grant, assert_refused, count_events, events, service, trusted,
 };
 use crate::support::browser::Browser;
 use crate::support::relying_party::{RelyingParty, basic, claims};
@@ -131,7 +131,7 @@ async fn code_reuse_revokes() {
 async fn code_reuse_revokes_nothing_when_somebody_else_repeats_it() {
     let server = Server::start().await;
     let scene = Scene::on(&server).await;
-    let other = server.client(|_| ()).await;
+    let other = trusted(&server).await;
     let party = scene.party();
     let code = scene.code(&party).await;
     let tokens = Tokens::of(&party.redeem(&code).await);
@@ -158,7 +158,7 @@ async fn code_binding_matrix() {
             client.metadata.redirect_uris.push(elsewhere.to_owned())
         })
         .await;
-        let other = server.client(|_| ()).await;
+        let other = trusted(server).await;
         let party = scene.party();
         let code = scene.code(&party).await;
         let request = |code: &str, redirect_uri: &str, verifier: &str| {

@@ -12,7 +12,8 @@ use serde_json::Value;
 use url::form_urlencoded;
 
 use super::scene::{
-    DAY, Dice, MINUTE, SECOND, Scene, Tokens, assert_invalid_grant, count_events, events, now, resource, without_trace,
+    DAY, Dice, MINUTE, SECOND, Scene, Tokens, assert_invalid_grant, count_events, events, now, resource, trusted,
+    without_trace,
 };
 use crate::support::relying_party::{Answer, RelyingParty, claims};
 use crate::support::server::{Server, each_backend};
@@ -34,7 +35,7 @@ async fn model_auth_code() {
         for seed in [1, 2] {
             let mut dice = Dice::seeded(seed);
             let scene = Scene::on(server).await;
-            let other = server.client(|_| ()).await;
+            let other = trusted(server).await;
             let mut codes: Vec<KnownCode> = Vec::new();
             let mut active = true;
             let mut successes = 0;

@@ -5,7 +5,7 @@ use ostiary::flow::clients;
 use ostiary::model::{ConsentMode, GrantType, Id, PasswordHash, Scopes, TokenEndpointAuthMethod, UserStatus};
 
 use super::scene::{
-    DAY, MINUTE, SECOND, Scene, Tokens, assert_invalid_grant, assert_refused, count_events, events, resource,
+    DAY, MINUTE, SECOND, Scene, Tokens, assert_invalid_grant, assert_refused, count_events, events, resource, trusted,
 };
 use crate::support::relying_party::{Answer, RelyingParty, claims};
 use crate::support::server::{Server, TestClient, each_backend};
@@ -173,8 +173,10 @@ async fn refresh_binding_and_narrowing() {
         resource(server, STOCK, &["stock.read"], None).await;
         let wide = "openid profile email offline_access orders.read orders.write stock.read";
         let scene = Scene::with(server, |client| client.metadata.scope = Scopes::parse(wide).unwrap()).await;
-        let foreign = server.client(|_| ()).await;
-        let public = server.public_client(|_| ()).await;
+        let foreign = trusted(server).await;
+        let public = server
+            .public_client(|client| client.policy.consent = ConsentMode::Skip)
+            .await;
         let party = scene.party_for("openid email offline_access orders.read orders.write");
         let url = party.authorization_url_with(&[("resource", ORDERS)]);
         let arrival = scene.arrive(&url).await;

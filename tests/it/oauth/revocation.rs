@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ostiary::model::{AccessTokenFormat, Scopes};
 
-use super::scene::{Scene, Tokens, assert_invalid_grant, assert_refused, service};
+use super::scene::{Scene, Tokens, assert_invalid_grant, assert_refused, service, trusted};
 use crate::support::relying_party::{Answer, RelyingParty, basic};
 use crate::support::server::{Server, each_backend};
 
@@ -22,7 +22,7 @@ async fn revocation_semantics() {
     each_backend(async |server| {
         for format in [AccessTokenFormat::Jwt, AccessTokenFormat::Opaque] {
             let scene = Scene::with(server, |client| client.policy.access_token_format = format).await;
-            let other = server.client(|_| ()).await;
+            let other = trusted(server).await;
             let stranger = RelyingParty::new(server, &other);
             let party = scene.party();
             let first = scene.tokens().await;

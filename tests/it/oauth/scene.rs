@@ -215,6 +215,11 @@ impl<'a> Scene<'a> {
     }
 }
 
+/// A client that nobody has to allow anything: whatever is refused to it is refused for another reason than consent.
+pub async fn trusted(server: &Server) -> TestClient {
+    server.client(|client| client.policy.consent = ConsentMode::Skip).await
+}
+
 /// What an introspection answer says.
 pub fn active(answer: &Answer) -> bool {
     let answer = answer.clone().ok().json();

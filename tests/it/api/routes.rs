@@ -1,0 +1,271 @@
+//! What holds for every route, made from the table of routes.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use ostiary::flow::people::{ChangeSource, deactivate_user, permissions};
+use ostiary::http::api::route::{Method, Permission};
+use ostiary::http::api::table;
+use serde_json::json;
+
+use super::conversation::{Caller, client_token, service, somewhere, user_token};
+use crate::support::server::Server;
+
+/// SEC-410: each route names a permission that exists, reading ones for what only reads, and the document lists exactly the
+/// routes of the table.
+#[tokio::test]
+async fn route_permission_inventory() {
+    let known = permissions::scopes();
+    let mut listed = BTreeSet::new();
+    for route in table() {
+        assert!(
+            listed.insert((route.path, route.method.as_str().to_lowercase())),
+            "{} twice",
+            route.path
+        );
+        match route.permission {
+            Permission::Open => assert_eq!(route.path, "/openapi.json", "nothing else is open"),
+            Permission::Held(permission) => {
+                assert!(known.contains(permission), "{permission} of {}", route.path);
+                let reads = route.method == Method::Get;
+                assert_eq!(permission.ends_with(".read"), reads, "{} {permission}", route.path);
+            }
+        }
+    }
+    let server = Server::start().await;
+    let caller = Caller::with_token(&server, "").await;
+    let mut documented = BTreeSet::new();
+    for (path, operations) in caller.document()["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            documented.insert((path.as_str(), method.clone()));
+            let route = table()
+                .into_iter()
+                .find(|route| route.path == path && route.method.as_str().eq_ignore_ascii_case(method));
+            let expected = match route.expect("a route").permission {
+                Permission::Open => json!([]),
+                Permission::Held(permission) => json!([{"bearer": [permission]}]),
+            };
+            assert_eq!(operation["security"], expected);
+        }
+    }
+    assert_eq!(documented, listed);
+    server.stop().await;
+}
+
+/// SEC-418: no token, a token for somebody else, one without the right, one that has ended, and one of somebody who may no
+/// longer: each route refuses them all, before it looks at anything else.
+#[tokio::test]
+async fn admin_token_audience_and_every_other_reason_to_refuse() {
+    let server = Server::start().await;
+    let ended = client_token(&server, &service(&server, "admin").await).await;
+    server.advance(Duration::from_secs(3600));
+
+    let boss = server.user("boss").await;
+    let other = server.user("other").await;
+    server.group("administrators", &["admin"], &[&boss, &other]).await;
+    let of_departed = user_token(&server, &boss, "openid admin").await;
+    let departed = Caller::with_token(&server, &of_departed).await;
+    assert_eq!(departed.get("/users").await.status, 200, "it counted before");
+    deactivate_user(server.provider(), &server.call(), &ChangeSource::Command, boss.id, None)
+        .await
+        .unwrap();
+    // an administrator's token that was made for userinfo alone
+    let elsewhere = user_token(&server, &other, "openid profile").await;
+    // somebody whom nobody made an administrator, although the client may ask
+    let nobody = server.user("nobody").await;
+    let powerless = user_token(&server, &nobody, "openid admin").await;
+    let unrelated = client_token(&server, &service(&server, "account scim").await).await;
+
+    let callers = [
+        ("none", String::new(), 401),
+        ("not a token", "x.y.z".to_owned(), 401),
+        ("ended", ended, 401),
+        ("elsewhere", elsewhere, 401),
+        ("departed", of_departed, 401),
+        ("powerless", powerless, 403),
+        ("unrelated", unrelated, 403),
+    ];
+    let before = changes(&server).await;
+    for (name, token, status) in callers {
+        let caller = Caller::with_token(&server, &token).await;
+        for route in table().iter().filter(|route| route.permission != Permission::Open) {
+            // what it brings is not looked at
+            let answer = caller
+                .send_text(route.method.as_str(), &somewhere(route), "{nonsense".to_owned(), &[])
+                .await;
+            assert_eq!(
+                answer.status,
+                status,
+                "{name}: {} {}",
+                route.method.as_str(),
+                route.path
+            );
+            let challenge = answer.header("www-authenticate");
+            match name {
+                "none" => assert!(challenge.starts_with("Bearer resource_metadata="), "{challenge}"),
+                _ if status == 401 => assert!(challenge.contains("error=\"invalid_token\""), "{challenge}"),
+                _ => assert!(challenge.contains("error=\"insufficient_scope\""), "{challenge}"),
+            }
+        }
+    }
+    assert_eq!(changes(&server).await, before);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn each_permission_opens_its_own_routes_and_no_others() {
+    let server = Server::start().await;
+    for permission in permissions::scopes().iter() {
+        let caller = Caller::client(&server, permission).await;
+        for route in table() {
+            let Permission::Held(needed) = route.permission else {
+                continue;
+            };
+            let path = somewhere(&route);
+            if path.contains("/keys/rotate") {
+                continue;
+            }
+            let opens = permission == needed || permission == "admin" || needed == format!("{permission}.read");
+            // a body that no route takes: whoever gets so far is told so
+            let answer = caller
+                .send_text(
+                    route.method.as_str(),
+                    &path,
+                    "[]".to_owned(),
+                    &[("content-type", "application/json")],
+                )
+                .await;
+            assert_eq!(
+                answer.status != 403,
+                opens,
+                "{permission}: {} {path} {}",
+                route.method.as_str(),
+                answer.status
+            );
+        }
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn reading_changes_nothing_and_no_cookie_is_ever_set_or_read() {
+    let server = Server::start().await;
+    server.user("ada").await;
+    let caller = Caller::client(&server, "admin").await;
+    let before = changes(&server).await;
+    for route in table().iter().filter(|route| route.method == Method::Get) {
+        let answer = caller.get(&somewhere(route)).await;
+        assert!(!answer.headers.contains_key("set-cookie"), "{}", route.path);
+        assert!(
+            !answer.headers.contains_key("access-control-allow-origin"),
+            "{}",
+            route.path
+        );
+        let wrong_method = caller
+            .send("PUT", &somewhere(route), None, &[("cookie", "session=x")])
+            .await;
+        assert!([404, 405].contains(&wrong_method.status.as_u16()), "{}", route.path);
+    }
+    assert_eq!(changes(&server).await, before);
+    server.stop().await;
+}
+
+/// SEC-429: a path that is written otherwise is no way around.
+#[tokio::test]
+async fn path_normalisation_authz() {
+    let server = Server::start().await;
+    let caller = Caller::with_token(&server, "").await;
+    for path in [
+        "//users",
+        "/users/",
+        "/Users",
+        "/users;x=1",
+        "/%75sers",
+        "/./users",
+        "/users/../users",
+        "/users%2f",
+        "/users.",
+    ] {
+        let answer = caller.get(path).await;
+        assert!(
+            [401, 404].contains(&answer.status.as_u16()),
+            "{path}: {}",
+            answer.status
+        );
+        let override_ = [("x-http-method-override", "GET"), ("x-original-url", "/healthz")];
+        let answer = caller.send("POST", path, None, &override_).await;
+        assert!(
+            [401, 404, 405].contains(&answer.status.as_u16()),
+            "{path}: {}",
+            answer.status
+        );
+    }
+    server.stop().await;
+}
+
+/// SEC-419, one node: a right that is taken is gone with the next request.
+#[tokio::test]
+async fn rights_immediate() {
+    let server = Server::start().await;
+    let (boss, other) = (server.user("boss").await, server.user("other").await);
+    let group = server.group("administrators", &["admin"], &[&boss, &other]).await;
+    let caller = Caller::with_token(&server, &user_token(&server, &boss, "openid admin").await).await;
+    caller.get("/users").await.ok();
+    let gone = caller.delete(&format!("/groups/{group}/members/{}", boss.id)).await;
+    assert_eq!(gone.status, 204, "{}", gone.body);
+    assert_eq!(caller.get("/users").await.status, 403);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_metadata_of_the_protected_resource_names_the_api_and_its_scopes() {
+    let server = Server::start().await;
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    for path in ["", "/api/v1"] {
+        let url = server.url(&format!("/.well-known/oauth-protected-resource{path}"));
+        let text = http.get(url).send().await.unwrap().text().await.unwrap();
+        let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(document["resource"], server.url("/api/v1"));
+        assert_eq!(document["authorization_servers"], json!([server.issuer()]));
+        assert_eq!(document["bearer_methods_supported"], json!(["header"]));
+        let scopes = document["scopes_supported"].as_array().unwrap();
+        for route in table() {
+            if let Permission::Held(permission) = route.permission {
+                assert!(scopes.contains(&json!(permission)), "{permission}");
+            }
+        }
+    }
+    let page = http.get(server.url("/api/docs")).send().await.unwrap();
+    assert_eq!(page.status(), 200);
+    let page = page.text().await.unwrap();
+    for route in table().iter().filter(|route| route.permission != Permission::Open) {
+        assert!(
+            page.contains(&format!("/api/v1{}", route.path).replace('/', "&#x2f;")) || page.contains(route.path),
+            "{}",
+            route.path
+        );
+    }
+    server.stop().await;
+}
+
+/// How many changes were recorded so far: sign-ins, tokens and refusals are none.
+async fn changes(server: &Server) -> usize {
+    server.provider().write_noted_events().await.unwrap();
+    let mut store = server.provider().store.read().await.unwrap();
+    let events = store.list_events(None, 10_000).await.unwrap();
+    let kinds = [
+        "user.",
+        "group.",
+        "client.created",
+        "client.changed",
+        "client.deleted",
+        "client.secret",
+        "resource.",
+        "settings.",
+        "key.",
+    ];
+    let changes = events
+        .iter()
+        .filter(|event| kinds.iter().any(|kind| event.kind.starts_with(kind)));
+    changes.count()
+}

@@ -1,0 +1,121 @@
+//! Signing in, and what every page and response has to hold to: outside-in, over HTTP.
+
+mod forms;
+mod headers;
+mod raw;
+mod requests;
+mod sessions;
+mod setup;
+mod sign_in;
+
+use std::time::Duration;
+
+use crate::support::browser::{Browser, Page};
+use crate::support::html::unescape;
+use crate::support::server::{Backend, Server, TestUser};
+
+/// A server whose issuer is https, behind a proxy on this machine that it trusts.
+async fn behind_a_proxy() -> Server {
+    Server::start_configured(Backend::Embedded, |config| {
+        config.public_url = "https://id.example".parse().unwrap();
+        config.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    })
+    .await
+}
+
+/// What a browser and the proxy in front of [`behind_a_proxy`] send.
+struct Proxied<'a> {
+    server: &'a Server,
+    browser: Browser,
+    host: String,
+}
+
+impl<'a> Proxied<'a> {
+    fn new(server: &'a Server) -> Self {
+        let host = server.issuer().split_once("://").unwrap().1.to_owned();
+        Self {
+            server,
+            browser: Browser::new(),
+            host,
+        }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.server.address())
+    }
+
+    async fn get(&self, path: &str) -> Page {
+        let headers = [("host", self.host.as_str()), ("x-forwarded-proto", "https")];
+        self.browser.get_with(&self.url(path), &headers).await
+    }
+
+    /// Signs in to the server itself.
+    async fn sign_in(&self, user: &TestUser, more: &[(&str, &str)]) -> Page {
+        let page = self.get("/login").await;
+        let form = page
+            .form_with("password")
+            .filled(&[("username", &user.username), ("password", &user.password)]);
+        let mut fields: Vec<(&str, &str)> = form.inputs.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        fields.extend_from_slice(more);
+        let headers = [("host", self.host.as_str()), ("x-forwarded-proto", "https")];
+        self.browser.post_with(&self.url("/login"), &fields, &headers).await
+    }
+}
+
+/// Signs in to the server itself.
+async fn sign_in(server: &Server, browser: &Browser, user: &TestUser) -> Page {
+    sign_in_with(server, browser, &user.username, &user.password).await
+}
+
+async fn sign_in_with(server: &Server, browser: &Browser, username: &str, password: &str) -> Page {
+    let page = browser.get(&server.url("/login")).await;
+    let form = page.form_with("password");
+    browser
+        .submit(&page, form, &[("username", username), ("password", password)])
+        .await
+}
+
+/// Whether somebody is signed in: home offers to sign out.
+async fn is_signed_in(server: &Server, browser: &Browser) -> bool {
+    offers(&browser.get(&server.url("/")).await, "/logout")
+}
+
+/// Whether a page links to this path.
+fn offers(page: &Page, path: &str) -> bool {
+    unescape(&page.body).contains(&format!("href=\"{path}\""))
+}
+
+/// One of every kind of address that answers to GET, refusals among them.
+const ADDRESSES: &[&str] = &[
+    "/",
+    "/login",
+    "/login?flow=unknown",
+    "/login/account?flow=unknown",
+    "/login/consent?flow=unknown",
+    "/login/consent",
+    "/logout",
+    "/logout/done",
+    "/setup?token=unknown",
+    "/setup",
+    "/assets/tokens.css",
+    "/assets/ostiary.css",
+    "/assets/nothing.css",
+    "/favicon.ico",
+    "/csp-report",
+    "/healthz",
+    "/readyz",
+    "/nothing",
+    "/.well-known/openid-configuration",
+    "/.well-known/nothing",
+    "/oauth2/jwks",
+    "/oauth2/authorize",
+    "/oauth2/authorize?client_id=unknown",
+    "/oauth2/token",
+    "/oauth2/userinfo",
+    "/oauth2/end_session",
+    "/oauth2/nothing",
+    "/api/v1/nothing",
+];
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(60 * 60);

@@ -1,0 +1,163 @@
+//! How long a browser stays signed in, and how it stops.
+
+use std::time::Duration;
+
+use ostiary::flow::session::SessionToken;
+use serde_json::json;
+
+use super::{HOUR, MINUTE, Proxied, behind_a_proxy, is_signed_in, offers, sign_in};
+use crate::support::browser::Browser;
+use crate::support::relying_party::RelyingParty;
+use crate::support::server::{Server, each_backend};
+
+/// SEC-171, SEC-180: a token that somebody planted signs nobody in, before and after.
+#[tokio::test]
+async fn a_planted_token_is_replaced_at_sign_in() {
+    each_backend(async |server| {
+        let user = server.user("ada").await;
+        let attacker = Browser::new();
+        let planted = SessionToken::generate(user.id).expose().to_owned();
+        let victim = Browser::new();
+        victim.set_cookie("localhost", "ostiary_session", &planted);
+        assert!(!is_signed_in(server, &victim).await);
+        sign_in(server, &victim, &user).await;
+        assert!(is_signed_in(server, &victim).await);
+        attacker.set_cookie("localhost", "ostiary_session", &planted);
+        assert!(!is_signed_in(server, &attacker).await);
+    })
+    .await;
+}
+
+/// SEC-172: unused, used, and when a limit is tightened meanwhile.
+#[tokio::test]
+async fn session_timeouts() {
+    let server = Server::start().await;
+    let user = server.user("ada").await;
+    let browser = Browser::new();
+    sign_in(&server, &browser, &user).await;
+    server.advance(8 * HOUR - MINUTE);
+    assert!(is_signed_in(&server, &browser).await, "used within eight hours");
+    server.advance(8 * HOUR - MINUTE);
+    assert!(is_signed_in(&server, &browser).await);
+    server.advance(8 * HOUR - MINUTE);
+    assert!(is_signed_in(&server, &browser).await);
+    server.advance(4 * MINUTE);
+    assert!(!is_signed_in(&server, &browser).await, "a day is over");
+
+    sign_in(&server, &browser, &user).await;
+    server.advance(8 * HOUR);
+    assert!(!is_signed_in(&server, &browser).await, "unused for eight hours");
+
+    sign_in(&server, &browser, &user).await;
+    server.advance(20 * MINUTE);
+    server.settings(json!({"session.idle_timeout": "10m"})).await;
+    assert!(!is_signed_in(&server, &browser).await, "a tighter limit holds at once");
+    server.stop().await;
+}
+
+/// SEC-172, for those who asked to stay.
+#[tokio::test]
+async fn a_remembered_session_ends_as_well() {
+    let server = behind_a_proxy().await;
+    server.settings(json!({"session.idle_timeout": "30d"})).await;
+    let user = server.user("ada").await;
+    let proxied = Proxied::new(&server);
+    proxied.sign_in(&user, &[("remember", "1")]).await;
+    server.advance(Duration::from_secs(29 * 86_400));
+    assert!(offers(&proxied.get("/").await, "/logout"));
+    server.advance(Duration::from_secs(2 * 86_400));
+    assert!(!offers(&proxied.get("/").await, "/logout"));
+    server.stop().await;
+}
+
+/// SEC-173, on one node: the cookie is taken back, and whoever kept a copy has nothing.
+#[tokio::test]
+async fn signing_out_ends_everybody_in_this_browser() {
+    each_backend(async |server| {
+        let (ada, grace) = (server.user("ada").await, server.user("grace").await);
+        let browser = Browser::new();
+        sign_in(server, &browser, &ada).await;
+        sign_in(server, &browser, &grace).await;
+        let copy = browser.cookie("ostiary_session").unwrap();
+        let page = browser.get(&server.url("/logout")).await;
+        let form = page.form_with_button("decision", "sign_out");
+        let answer = browser.submit(&page, form, &[("decision", "sign_out")]).await;
+        assert_eq!(answer.location().unwrap().path(), "/logout/done");
+        assert!(answer.header("clear-site-data").contains("storage"));
+        assert_eq!(browser.cookie("ostiary_session"), None);
+        assert!(browser.get(&server.url("/logout/done")).await.status.is_success());
+        let thief = Browser::new();
+        thief.set_cookie("localhost", "ostiary_session", &copy);
+        assert!(!is_signed_in(server, &thief).await);
+    })
+    .await;
+}
+
+/// SEC-178, and SEC-053's neighbour: an application's wish to sign out is asked about, unless its own ID token says so.
+#[tokio::test]
+async fn an_application_asks_before_it_signs_somebody_out() {
+    let server = Server::start().await;
+    let user = server.user("ada").await;
+    let target = "https://client.example/bye";
+    let client = server
+        .client(|client| client.metadata.post_logout_redirect_uris = vec![target.to_owned()])
+        .await;
+    let party = RelyingParty::new(&server, &client);
+    let browser = Browser::new();
+    let arrival = party.sign_in(&browser, &user).await;
+    let id_token = party.redeem(arrival.code()).await.ok().get("id_token");
+    let end = |query: &[(&str, &str)]| {
+        let mut url = url::Url::parse(&server.url("/oauth2/end_session")).unwrap();
+        url.query_pairs_mut().extend_pairs(query);
+        String::from(url)
+    };
+    let foreign = browser
+        .get(&end(&[
+            ("client_id", &client.client_id),
+            ("post_logout_redirect_uri", "https://evil.example/"),
+        ]))
+        .await;
+    assert_eq!(foreign.status, 400);
+    let wish = [
+        ("client_id", client.client_id.as_str()),
+        ("post_logout_redirect_uri", target),
+        ("state", "a&b"),
+    ];
+    let page = browser.open(&end(&wish)).await;
+    assert_eq!(page.url.path(), "/logout");
+    assert!(page.body.contains("Sample client"));
+    let form = page.form_with_button("decision", "stay");
+    let stayed = browser.submit(&page, form.clone(), &[("decision", "stay")]).await;
+    assert_eq!(stayed.location().unwrap().path(), "/");
+    assert!(is_signed_in(&server, &browser).await);
+    let left = browser.submit(&page, form, &[("decision", "sign_out")]).await;
+    assert_eq!(left.header("location"), format!("{target}?state=a%26b"));
+    assert!(!is_signed_in(&server, &browser).await);
+
+    let arrival = party.sign_in(&browser, &user).await;
+    let again = party.redeem(arrival.code()).await.ok().get("id_token");
+    let old = browser.get(&end(&[("id_token_hint", &format!("{id_token}x"))])).await;
+    assert_eq!(old.status, 400, "a forged hint");
+    let done = browser
+        .get(&end(&[("id_token_hint", &again), ("post_logout_redirect_uri", target)]))
+        .await;
+    assert_eq!(done.header("location"), target);
+    assert!(!is_signed_in(&server, &browser).await);
+    server.stop().await;
+}
+
+/// Nobody is signed out because a store of sessions does not answer for a moment, and the page that reaches the person has no cookie taken back.
+#[tokio::test]
+async fn an_outage_signs_nobody_out() {
+    let server = Server::start().await;
+    let user = server.user("ada").await;
+    let browser = Browser::new();
+    sign_in(&server, &browser, &user).await;
+    server.provider().store.close().await;
+    let answer = browser.get(&server.url("/")).await;
+    assert_eq!(answer.status, 503);
+    assert!(!answer.header("retry-after").is_empty());
+    assert_eq!(answer.header("set-cookie"), "");
+    assert!(browser.cookie("ostiary_session").is_some());
+    server.stop().await;
+}
