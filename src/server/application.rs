@@ -30,12 +30,16 @@ pub const REDIS_PREFIX: &str = "ostiary:";
 /// What runs when the server is told to stop has this long to finish.
 const FINISH_WITHIN: Duration = Duration::from_secs(15);
 
+const HEAD_WITHIN: Duration = Duration::from_secs(10);
+
 /// What differs between a server, the demo and a test.
 pub struct Options {
     /// What every key in Redis begins with.
     pub redis_prefix: String,
     /// Runs the commands that come by the local socket; without it there is no socket.
     pub commands: Option<Commands>,
+    /// A request's head must be there within this time; so must the next one's on a kept connection.
+    pub head_within: Duration,
     /// More routes, beside the server's own.
     pub routes: Router<Http>,
 }
@@ -45,6 +49,7 @@ impl Default for Options {
         Self {
             redis_prefix: REDIS_PREFIX.to_owned(),
             commands: None,
+            head_within: HEAD_WITHIN,
             routes: Router::new(),
         }
     }
@@ -110,6 +115,7 @@ impl Application {
             tls: acceptor,
             router,
             limits: config.http,
+            head_within: options.head_within,
             stop: stopped.clone(),
         };
         Ok(Self {

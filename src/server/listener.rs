@@ -7,6 +7,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -18,11 +20,12 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
+use super::timed_body::Timed;
 use crate::clock;
 use crate::config;
 
-/// A request's head must be there within this time; so must the next one's on a kept connection.
-const HEAD_WITHIN: Duration = Duration::from_secs(10);
+/// A peer that does not answer a ping of ours within this time is gone.
+const PONG_WITHIN: Duration = Duration::from_secs(10);
 /// A TLS handshake must be done within this time.
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
 /// What runs when the server is told to stop has this long to finish.
@@ -43,6 +46,8 @@ pub(super) struct Listener {
     pub(super) tls: Option<TlsAcceptor>,
     pub(super) router: Router,
     pub(super) limits: config::Http,
+    /// A request's head must be there within this time; so must the next one's on a kept connection.
+    pub(super) head_within: Duration,
     pub(super) stop: watch::Receiver<bool>,
 }
 
@@ -51,7 +56,7 @@ impl Listener {
     pub(super) async fn serve(mut self) {
         let most = u32::try_from(self.limits.max_connections).unwrap_or(u32::MAX >> 4);
         let places = Arc::new(Semaphore::new(usize::try_from(most).unwrap_or(Semaphore::MAX_PERMITS)));
-        let server = Arc::new(builder(&self.limits, self.tls.is_some()));
+        let server = Arc::new(builder(&self.limits, self.head_within, self.tls.is_some()));
         loop {
             // at the limit, newcomers wait in the system's queue
             let accepted = tokio::select! {
@@ -68,6 +73,8 @@ impl Listener {
                 router: self.router.clone(),
                 peer,
                 stop: self.stop.clone(),
+                body_within: self.limits.request_timeout,
+                head_bytes: self.limits.max_header_bytes,
                 _place: place,
             };
             match self.tls.clone() {
@@ -101,12 +108,12 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     drop(stop.wait_for(|stop| *stop).await);
 }
 
-fn builder(limits: &config::Http, tls: bool) -> auto::Builder<TokioExecutor> {
+fn builder(limits: &config::Http, head_within: Duration, tls: bool) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_WITHIN)
+        .header_read_timeout(head_within)
         .max_headers(MOST_HEADERS)
         .max_buf_size(limits.max_header_bytes);
     builder
@@ -117,7 +124,7 @@ fn builder(limits: &config::Http, tls: bool) -> auto::Builder<TokioExecutor> {
         .max_local_error_reset_streams(MOST_LOCAL_RESETS)
         .max_header_list_size(u32::try_from(limits.max_header_bytes).unwrap_or(u32::MAX))
         .keep_alive_interval(KEEP_ALIVE)
-        .keep_alive_timeout(HEAD_WITHIN);
+        .keep_alive_timeout(PONG_WITHIN);
     // without TLS there is HTTP/1.1 alone: telling HTTP/2 from the first bytes would wait for them without an end
     if tls { builder } else { builder.http1_only() }
 }
@@ -127,6 +134,8 @@ struct Connection {
     router: Router,
     peer: SocketAddr,
     stop: watch::Receiver<bool>,
+    body_within: Duration,
+    head_bytes: usize,
     _place: OwnedSemaphorePermit,
 }
 
@@ -150,11 +159,23 @@ impl Connection {
             router,
             peer,
             mut stop,
+            body_within,
+            head_bytes,
             _place,
         } = self;
         let answer = service_fn(move |mut request: hyper::Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer));
-            router.clone().oneshot(request.map(Body::new))
+            let router = (size(&request) <= head_bytes).then(|| router.clone());
+            async move {
+                match router {
+                    Some(router) => {
+                        router
+                            .oneshot(request.map(|body| Body::new(Timed::new(body, body_within))))
+                            .await
+                    }
+                    None => Ok(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE.into_response()),
+                }
+            }
         });
         let connection = server.serve_connection(TokioIo::new(stream), answer);
         tokio::pin!(connection);
@@ -169,4 +190,14 @@ impl Connection {
             tracing::debug!(%error, "a connection ended early");
         }
     }
+}
+
+/// The size of a request's head. The buffer it is read into grows in steps, so that a head somewhat above the limit may fit.
+fn size(request: &hyper::Request<Incoming>) -> usize {
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    let fields = request.headers().iter();
+    // a colon, a blank and the end of the line for each
+    fields.fold(target, |size, (name, value)| {
+        size + name.as_str().len() + value.len() + 4
+    })
 }

@@ -6,6 +6,7 @@ mod error;
 mod listener;
 mod lock;
 mod master_key;
+mod timed_body;
 mod tls;
 mod wiring;
 

@@ -7,6 +7,8 @@ mod api;
 mod architecture;
 mod config;
 mod credential;
+mod cryptography;
+mod demo;
 mod dependencies;
 mod egress;
 mod ephemeral;

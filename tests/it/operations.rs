@@ -3,6 +3,7 @@
 mod apply;
 mod cli;
 mod keys;
+mod listener;
 mod server;
 mod settings;
 mod setup;
