@@ -12,6 +12,7 @@ mod demo;
 mod dependencies;
 mod egress;
 mod ephemeral;
+mod fuzz;
 mod jose;
 mod login;
 mod mail;
