@@ -5,6 +5,7 @@
 
 mod api;
 mod architecture;
+mod boundaries;
 mod config;
 mod credential;
 mod cryptography;

@@ -154,7 +154,14 @@ async fn fuzz_forwarded() {
     let rooms = Rooms::open().await;
     let wrapped = application(&rooms.provider, true);
     let plain = application(&rooms.provider, false);
-    let hops = ["10.0.0.9", "10.1.1.1", "198.51.100.7", "2001:db8::7", "::ffff:10.0.0.9", "unknown"];
+    let hops = [
+        "10.0.0.9",
+        "10.1.1.1",
+        "198.51.100.7",
+        "2001:db8::7",
+        "::ffff:10.0.0.9",
+        "unknown",
+    ];
     let list = proptest::collection::vec(proptest::sample::select(hops.to_vec()), 1..4);
     let header = prop_oneof![
         (proptest::sample::select(NAMES), pieces(VALUES, 5)),

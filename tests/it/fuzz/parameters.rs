@@ -256,7 +256,7 @@ async fn fuzz_authorization_and_logout_parameters() {
     let server = Server::start().await;
     let client = server.client(|_| ()).await;
     let grantable = Scopes::parse("openid profile").unwrap();
-    holds(4_000, pairs(), |mut sent| {
+    holds(1_500, pairs(), |mut sent| {
         sent.retain(|(name, _)| name != "client_id" && name != "redirect_uri");
         let duplicate = repeats(&sent);
         sent.push(("client_id".to_owned(), client.client_id.clone()));

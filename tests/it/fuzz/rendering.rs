@@ -46,7 +46,7 @@ const MARKUP: &[&str] = &[
 #[test]
 fn fuzz_template_values() {
     let views = Views::new().unwrap();
-    holds(16, pieces(MARKUP, 10), |text| {
+    holds(8, pieces(MARKUP, 14), |text| {
         assert!(stays_inert(&views, &format!("q{text}")) > 50);
     });
     let tags = |mail: &Mail| -> Vec<String> {
@@ -92,7 +92,7 @@ fn fuzz_template_values() {
             };
             let structure = tags(&plain);
             varied += 1;
-            holds(200, pieces(MARKUP, 10), |text| {
+            holds(100, pieces(MARKUP, 10), |text| {
                 let Some(mail) = with(&format!("q{text}")) else {
                     return;
                 };
@@ -170,7 +170,7 @@ async fn fuzz_mail_builder() {
     let usual = names(sink.next().await.headers());
     let mut inputs = Inputs::new();
     let (mut sent, mut refused) = (0, 0);
-    for turn in 0..240 {
+    for turn in 0..100 {
         let mut message = Message {
             text: inputs.draw(&pieces(LINES, 8)),
             html: inputs.draw(&pieces(LINES, 8)),
@@ -195,5 +195,5 @@ async fn fuzz_mail_builder() {
         }
         assert!(sink.mails().is_empty(), "one mail became two");
     }
-    assert!(sent > 50 && refused > 50, "{sent} sent, {refused} refused");
+    assert!(sent > 20 && refused > 20, "{sent} sent, {refused} refused");
 }

@@ -77,7 +77,10 @@ fn assert_safe(config: &Config, text: &str) {
         database.starts_with("sqlite:") || database.starts_with("postgres"),
         "{text}"
     );
-    assert!(!database.starts_with("postgres") || !database.contains("changeme"), "a sample secret: {text}");
+    assert!(
+        !database.starts_with("postgres") || !database.contains("changeme"),
+        "a sample secret: {text}"
+    );
     assert!(
         config.http.max_body_bytes > 0 && config.http.max_connections > 0,
         "{text}"
