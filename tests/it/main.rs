@@ -5,6 +5,7 @@
 
 mod api;
 mod architecture;
+mod browser;
 mod config;
 mod credential;
 mod cryptography;
