@@ -6,6 +6,7 @@
 mod api;
 mod architecture;
 mod boundaries;
+mod browser;
 mod config;
 mod credential;
 mod cryptography;
