@@ -1,6 +1,6 @@
 //! Tokens that are nearly right.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as B64;
@@ -143,7 +143,7 @@ fn fuzz_jose() {
 fn a_token_of_any_shape_is_judged_at_once() {
     let ground = ground();
     let fill = |text: &str| text.repeat(MAX_COMPACT_BYTES / text.len());
-    let deep = format!("{}.e30.AA", B64.encode(fill("[")[..12_000].as_bytes()));
+    let deep = format!("{}.e30.AA", B64.encode(&fill("[").as_bytes()[..12_000]));
     let many_members: String = (0..1_000).map(|at| format!("\"{at}\":1,")).collect();
     let wide = format!("{}.e30.AA", B64.encode(format!("{{{many_members}\"alg\":\"ES256\"}}")));
     let long_signature = format!("{}.AA", ground.tokens[0].rsplit_once('.').unwrap().0) + &"A".repeat(12_000);
@@ -159,7 +159,7 @@ fn a_token_of_any_shape_is_judged_at_once() {
         assert!(text.len() <= MAX_COMPACT_BYTES + 1_024, "{}", text.len());
         let best = (0..7)
             .map(|_| {
-                let began = Instant::now();
+                let began = ostiary::clock::monotonic();
                 let accepted = ground.set.verify(&text, &["at+jwt"], SigningAlgorithm::ALL);
                 assert!(accepted.is_err());
                 began.elapsed()
