@@ -408,6 +408,12 @@ fn addresses_are_public_or_refused() {
 #[test]
 fn egress_single_client() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    // the sandbox's sample application stands for somebody else's program: the server never calls it
+    let elsewhere = [
+        source.join("egress"),
+        source.join("demo/sample"),
+        source.join("demo/error.rs"),
+    ];
     let mut folders = vec![source.clone()];
     let mut read = 0;
     while let Some(folder) = folders.pop() {
@@ -417,7 +423,8 @@ fn egress_single_client() {
                 folders.push(path);
                 continue;
             }
-            if path.extension().is_none_or(|extension| extension != "rs") || path.starts_with(source.join("egress")) {
+            let exempt = elsewhere.iter().any(|elsewhere| path.starts_with(elsewhere));
+            if exempt || path.extension().is_none_or(|extension| extension != "rs") {
                 continue;
             }
             read += 1;
