@@ -36,5 +36,5 @@ pub enum Error {
     Store(#[from] store::Error),
     /// The sample application's way to the server.
     #[error("the sample application can't be started")]
-    Sample(#[source] reqwest::Error),
+    Sample(#[source] Box<dyn std::error::Error + Send + Sync>),
 }

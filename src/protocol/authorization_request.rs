@@ -127,7 +127,8 @@ pub fn trust(parameters: &Parameters, client: Option<&Client>) -> Result<Answera
         response_mode: response_mode.unwrap_or(ResponseMode::Query),
         state: parameters
             .get("state")
-            .filter(|_| !parameters.is_repeated("state"))
+            // one that is refused for its length is not sent on either: receivers bound their addresses
+            .filter(|state| !parameters.is_repeated("state") && state.len() <= MOST_ECHO_BYTES)
             .map(str::to_owned),
     })
 }

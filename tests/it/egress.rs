@@ -404,16 +404,11 @@ fn addresses_are_public_or_refused() {
     }
 }
 
-/// SEC-501: no other HTTP client is made anywhere.
+/// SEC-501: no other HTTP client is made anywhere in the server. The sandbox's sample application is not the server: it stands
+/// for somebody else's, and talks to the issuer that it was started with.
 #[test]
 fn egress_single_client() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    // the sandbox's sample application stands for somebody else's program: the server never calls it
-    let elsewhere = [
-        source.join("egress"),
-        source.join("demo/sample"),
-        source.join("demo/error.rs"),
-    ];
     let mut folders = vec![source.clone()];
     let mut read = 0;
     while let Some(folder) = folders.pop() {
@@ -423,8 +418,11 @@ fn egress_single_client() {
                 folders.push(path);
                 continue;
             }
-            let exempt = elsewhere.iter().any(|elsewhere| path.starts_with(elsewhere));
-            if exempt || path.extension().is_none_or(|extension| extension != "rs") {
+            if path.extension().is_none_or(|extension| extension != "rs")
+                || [source.join("egress"), source.join("demo/sample")]
+                    .iter()
+                    .any(|room| path.starts_with(room))
+            {
                 continue;
             }
             read += 1;

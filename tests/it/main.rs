@@ -5,6 +5,8 @@
 
 mod api;
 mod architecture;
+mod boundaries;
+mod browser;
 mod config;
 mod credential;
 mod cryptography;
@@ -12,6 +14,7 @@ mod demo;
 mod dependencies;
 mod egress;
 mod ephemeral;
+mod fuzz;
 mod jose;
 mod login;
 mod mail;

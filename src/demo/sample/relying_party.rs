@@ -51,7 +51,7 @@ impl RelyingParty {
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .build()
-            .map_err(Error::Sample)?;
+            .map_err(|error| Error::Sample(Box::new(error)))?;
         Ok(Self { registration, http })
     }
 

@@ -22,7 +22,7 @@ async fn a_person_signs_in_with_username_or_mail_address_in_any_case() {
     .await;
 }
 
-/// SEC-160, SEC-161: a name that nobody has and a wrong password get the very same page, and cost the same.
+/// SEC-221, in part: a name that nobody has and a wrong password get the very same page, and cost the same.
 #[tokio::test]
 async fn an_unknown_name_is_answered_like_a_wrong_password() {
     let server = Server::start().await;

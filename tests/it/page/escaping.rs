@@ -69,7 +69,7 @@ fn substituted(nodes: Vec<Node>, text: &str) -> Vec<Node> {
 }
 
 /// Every field of every page that takes free text, drawn with this text; returns how many there were.
-fn stays_inert(views: &Views, text: &str) -> usize {
+pub fn stays_inert(views: &Views, text: &str) -> usize {
     let frame = Frame::sample(Locale::English);
     let mut varied_fields = 0;
     for page in Page::samples() {

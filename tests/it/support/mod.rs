@@ -12,3 +12,4 @@ pub mod relying_party;
 pub mod rooms;
 pub mod server;
 pub mod smtp_sink;
+pub mod webdriver;

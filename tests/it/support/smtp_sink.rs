@@ -137,6 +137,7 @@ impl SmtpSink {
         let shared = Arc::clone(&sink.shared);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                stream.set_nodelay(true).unwrap();
                 let shared = Arc::clone(&shared);
                 tokio::spawn(async move { drop(converse(stream, &shared).await) });
             }

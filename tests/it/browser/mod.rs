@@ -1,0 +1,9 @@
+//! The pages in Chromium: what a person does, what the browser holds against policies and cookies, what it keeps.
+//!
+//! Chromium comes from the test command; the quick run has none of these.
+
+mod client_site;
+mod cross_origin;
+mod keyboard;
+mod sample_application;
+mod traces;
