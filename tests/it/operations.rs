@@ -4,6 +4,7 @@ mod apply;
 mod cli;
 mod keys;
 mod listener;
+mod outbox;
 mod server;
 mod settings;
 mod setup;

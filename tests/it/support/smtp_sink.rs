@@ -98,6 +98,11 @@ impl SmtpSink {
         self.shared.refused.lock().unwrap().insert(recipient.to_owned(), code);
     }
 
+    /// Takes mails for this recipient again.
+    pub fn accept(&self, recipient: &str) {
+        self.shared.refused.lock().unwrap().remove(recipient);
+    }
+
     /// What has arrived and was not taken out.
     pub fn mails(&self) -> Vec<Mail> {
         self.shared.mails.lock().unwrap().clone()
