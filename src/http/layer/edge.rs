@@ -2,7 +2,7 @@
 //! over plain HTTP, runs within its time, and its answer gets the headers of every response and a line in the log.
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use tracing::Instrument;
@@ -30,11 +30,6 @@ pub async fn edge(State(http): State<Http>, mut request: Request, next: Next) ->
         error::draw(&http, &call, audience, &told.headers, refusal, &mut response);
     }
     headers::add(&http, &mut response);
-    if told.chunked {
-        response
-            .headers_mut()
-            .insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
     let micros = http.provider.clock.micros().saturating_sub(began);
     tracing::info!(
         target: "ostiary::access",
@@ -53,9 +48,6 @@ struct Told {
     method: Method,
     route: Option<MatchedPath>,
     headers: HeaderMap,
-    /// Whether the body came in chunks. If there was a Content-Length as well, it is gone by now; then nothing more may be
-    /// read of the connection (RFC 9112 section 6.1, SEC-562).
-    chunked: bool,
 }
 
 impl Told {
@@ -65,7 +57,6 @@ impl Told {
         Self {
             method: request.method().clone(),
             route: request.extensions().get::<MatchedPath>().cloned(),
-            chunked: request.headers().contains_key(header::TRANSFER_ENCODING),
             headers: languages
                 .map(|languages| (header::ACCEPT_LANGUAGE, languages.clone()))
                 .into_iter()
