@@ -134,7 +134,7 @@ async fn client_storage_clean() {
     );
     // the button that leads back shows no page of the signed-in person
     browser.execute("history.go(-2)").await;
-    browser.shows("Sign in").await;
+    browser.shows("Applications send you here").await;
     assert!(!browser.source().await.contains(&user.username));
     server.stop().await;
 }
