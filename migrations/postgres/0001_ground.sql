@@ -55,13 +55,6 @@ create table outbox (
 );
 create index outbox_next on outbox (next_at) where next_at is not null;
 
-create table leases (
-  name text not null,
-  holder uuid not null,
-  until bigint not null,
-  constraint leases_name primary key (name)
-);
-
 create table proofs (
   kind text not null,
   digest bytea not null,
