@@ -88,11 +88,6 @@ pub const KEYS: &[Key] = &[
         "Private or loopback networks that outgoing requests may reach, there also by http and on any port.",
     ),
     key(
-        "metrics.listen",
-        "unset: /metrics on the main listener, with a credential",
-        "Address and port of the metrics' own listener.",
-    ),
-    key(
         "http.max_body_bytes",
         "1048576",
         "Largest request body, in bytes, where a route sets no smaller limit.",

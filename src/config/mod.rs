@@ -14,7 +14,6 @@ mod hashing;
 mod http;
 mod keys;
 mod log;
-mod metrics;
 mod nearest;
 mod problem;
 mod public_url;
@@ -35,7 +34,6 @@ pub use hashing::Hashing;
 pub use http::Http;
 pub use keys::{KEYS, Key};
 pub use log::LogFormat;
-pub use metrics::Metrics;
 pub use problem::{Problem, Problems, Reason};
 pub use tls::Tls;
 
@@ -77,8 +75,6 @@ pub struct Config {
     pub tls: Option<Tls>,
     /// Private networks that outgoing requests may reach.
     pub egress: Egress,
-    /// The metrics' own listener.
-    pub metrics: Metrics,
     /// Limits of the listener.
     pub http: Http,
     /// Cost of password hashes.
@@ -159,7 +155,6 @@ impl Config {
             log_format: entries.take("log_format", LogFormat::parse).unwrap_or(LogFormat::Text),
             tls: Tls::read(&mut entries),
             egress: Egress::read(&mut entries),
-            metrics: Metrics::read(&mut entries, listen),
             http: Http::read(&mut entries),
             hashing: Hashing::read(&mut entries),
             settings: entries.settings(),

@@ -51,9 +51,6 @@ pub enum Problem {
         present: &'static str,
         missing: &'static str,
     },
-    /// Two listeners on one address.
-    #[error("metrics.listen is the same address as listen")]
-    SameListener,
 }
 
 /// Why a value does not do; it continues a sentence that begins with the key.

@@ -39,7 +39,6 @@ fn nothing_said_is_the_documented_default() {
     assert_eq!(config.mail_from, "no-reply@localhost");
     assert!(config.trusted_proxies.is_empty() && config.egress.networks.is_empty());
     assert_eq!((config.log.as_str(), config.log_format), ("info", LogFormat::Text));
-    assert_eq!(config.metrics.listen, None);
     assert_eq!(
         (config.http.max_body_bytes, config.http.max_header_bytes),
         (1_048_576, 32_768)
@@ -84,8 +83,6 @@ fn a_whole_file_is_read() {
         client_ca = "/etc/ostiary/clients.pem"
         [egress]
         networks = "127.0.0.0/8, 192.168.7.9"
-        [metrics]
-        listen = "127.0.0.1:9090"
         [http]
         max_body_bytes = 65536
         max_header_bytes = 16384
@@ -126,7 +123,6 @@ fn a_whole_file_is_read() {
         config.tls.as_ref().unwrap().client_ca.as_deref(),
         Some(Path::new("/etc/ostiary/clients.pem"))
     );
-    assert_eq!(config.metrics.listen.unwrap().port(), 9090);
     assert_eq!(config.http.request_timeout, Duration::from_secs(60));
     assert_eq!((config.hashing.workers, config.hashing.parallelism), (Some(3), 2));
     assert_eq!(config.log_format, LogFormat::Json);
@@ -294,10 +290,6 @@ fn a_value_that_does_not_do_is_refused_with_its_place() {
         ("[tls]\ncert = 'c.pem'", "tls.cert is set without tls.key"),
         ("[tls]\nkey = 'k.pem'", "tls.key is set without tls.cert"),
         ("[tls]\nclient_ca = 'a.pem'", "tls.client_ca is set without tls.cert"),
-        (
-            "[metrics]\nlisten = '127.0.0.1:8080'",
-            "metrics.listen is the same address as listen",
-        ),
         (
             "[http]\nrequest_timeout = 30",
             "http.request_timeout must be a time with its unit",

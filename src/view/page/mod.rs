@@ -7,9 +7,7 @@ mod demo;
 mod error;
 mod form_post;
 mod home;
-mod interstitial;
 mod login;
-mod repost;
 mod setup;
 mod sign_out;
 
@@ -24,9 +22,7 @@ pub use demo::{DemoClock, DemoMessage, DemoMessages, DemoPaths, MessageKind};
 pub use error::{ErrorPage, Trouble};
 pub use form_post::FormPost;
 pub use home::Home;
-pub use interstitial::Interstitial;
 pub use login::{Login, LoginError};
-pub use repost::Repost;
 pub use setup::{Setup, SetupDone, SetupError, SetupField, SetupProblem};
 pub use sign_out::{SignOut, SignedOut};
 
@@ -53,10 +49,6 @@ pub enum Page {
     SetupDone(SetupDone),
     /// What stands at `/`.
     Home(Home),
-    /// Continue to an application that nobody here vouches for?
-    Interstitial(Interstitial),
-    /// A request that came without our cookies, once more from our own page.
-    Repost(Repost),
     /// The administration API, readable.
     ApiDocs(ApiDocs),
     /// What the sandbox would have sent.
@@ -130,8 +122,6 @@ impl Page {
             Self::Setup(Setup::sample()),
             Self::SetupDone(SetupDone::sample()),
             Self::Home(Home::sample()),
-            Self::Interstitial(Interstitial::sample()),
-            Self::Repost(Repost::sample()),
             Self::ApiDocs(ApiDocs::sample()),
             Self::DemoMessages(DemoMessages::sample()),
             Self::DemoClock(DemoClock::sample()),
@@ -151,8 +141,6 @@ impl Page {
             Self::Setup(page) => Drawing::of("page/setup.html", Door, page).with("show-password.js"),
             Self::SetupDone(page) => Drawing::of("page/setup_done.html", Door, page),
             Self::Home(page) => Drawing::of("page/home.html", Door, page),
-            Self::Interstitial(page) => Drawing::of("page/interstitial.html", Door, page),
-            Self::Repost(page) => Drawing::of("page/repost.html", Door, page).with("submit.js"),
             Self::ApiDocs(page) => Drawing::of("page/api_docs.html", Wide, page),
             Self::DemoMessages(page) => Drawing::of("page/demo_messages.html", Read, page),
             Self::DemoClock(page) => Drawing::of("page/demo_clock.html", Read, page),
