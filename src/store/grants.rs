@@ -74,6 +74,19 @@ where user_id = $1
 and client_id = $2
 and ended_at is null";
 
+const END_OLDEST: &str = "
+update grants
+set ended_at = $5, ended_because = $6
+where id in (
+  select id
+  from grants
+  where user_id = $1
+  and client_id = $2
+  and ended_at is null
+  order by id desc
+  limit $3
+  offset $4)";
+
 const SWEEP: &str = "
 delete from grants
 where id in (select id from grants where expires_at < $1 limit $2)";
@@ -145,6 +158,28 @@ impl Write {
             .bind(because)
             .changed()
             .await?)
+    }
+
+    /// Ends a user's oldest families at a client, so that `most` are left. Gives how many.
+    pub async fn end_oldest_grants(
+        &mut self,
+        user: Id<User>,
+        client: Id<Client>,
+        most: u32,
+        at: Timestamp,
+        because: &'static str,
+    ) -> Result<u64, Error> {
+        // one family comes at a time, so a few at once keep up
+        const AT_ONCE: u32 = 16;
+        let ended = self
+            .sql(END_OLDEST)
+            .bind(user)
+            .bind(client)
+            .bind(AT_ONCE)
+            .bind(most)
+            .bind(at)
+            .bind(because);
+        Ok(ended.changed().await?)
     }
 
     /// Forgets grants that ended by themselves before `before`, a bounded number. Their tokens go with them.

@@ -344,3 +344,45 @@ async fn crypto_fail_closed() {
     assert_eq!(told.len(), 1, "{told:#?}");
     server.stop().await;
 }
+
+/// SEC-506: every place that fetches stands in the inventory, and nothing else does.
+#[test]
+fn egress_inventory_doc() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let inventory = std::fs::read_to_string(root.join("docs/outbound.md")).unwrap();
+    let mut folders = vec![root.join("src/flow"), root.join("src/http"), root.join("src/jobs")];
+    let mut fetching = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap();
+            let name = path.strip_prefix(root).unwrap().display().to_string();
+            let fetches = text.contains(".get_json(") || text.contains(".post_form(");
+            assert_eq!(fetches, inventory.contains(&format!("`{name}`")), "{name}");
+            fetching += usize::from(fetches);
+        }
+    }
+    assert!(fetching > 0);
+}
+
+/// SEC-566: the guide for the edge speaks of public certificates, revocation and the hiding of names.
+#[test]
+fn edge_tls_guide() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let guide = std::fs::read_to_string(root.join("docs/edge.md")).unwrap();
+    for topic in [
+        "public authority",
+        "OCSP",
+        "Encrypted Client Hello",
+        "HSTS",
+        "OSTIARY_TRUSTED_PROXIES",
+    ] {
+        assert!(guide.contains(topic), "{topic}");
+    }
+    let index = std::fs::read_to_string(root.join("docs/README.md")).unwrap();
+    assert!(index.contains("(edge.md)") && index.contains("(outbound.md)"));
+}

@@ -14,6 +14,9 @@ use crate::protocol::{ErrorCode, OAuthError};
 /// How long the digest of a redeemed code is kept at least, so that a replay is recognised: longer than any code lives.
 const REMEMBER_CODES: std::time::Duration = std::time::Duration::from_secs(20 * 60);
 
+/// How many families a person may have at one client: past it the oldest ends, so that storage stays bounded (SEC-066).
+const MOST_FAMILIES: u32 = 100;
+
 /// Redeems a code.
 pub async fn redeem(
     provider: &Provider,
@@ -52,6 +55,9 @@ pub async fn redeem(
         store.abandon().await?;
         return refuse_unknown(provider, call, client, &digest).await;
     }
+    store
+        .end_oldest_grants(grant.user, client.id, MOST_FAMILIES, call.now, "too_many")
+        .await?;
     if let Some((_, row)) = &first {
         store.add_refresh_token(row).await?;
     }

@@ -353,3 +353,28 @@ async fn tokens_of_a_deleted_client_do_not_come_back_under_its_name() {
     assert_refused(&party.userinfo(&tokens.access).await, 401, "invalid_token");
     server.stop().await;
 }
+
+/// SEC-066: one person's families at one client are capped, the oldest end first.
+#[tokio::test(flavor = "multi_thread")]
+async fn token_count_caps() {
+    each_backend(async |server| {
+        let scene = Scene::on(server).await;
+        let mut families = Vec::new();
+        for _ in 0..103 {
+            server.advance(SECOND);
+            families.push(scene.tokens().await);
+        }
+        let relying_party = RelyingParty::new(server, &scene.client);
+        for ended in &families[..3] {
+            assert_invalid_grant(&relying_party.refresh(&ended.refresh).await);
+            assert_eq!(
+                relying_party.introspect(&ended.access).await.ok().json()["active"],
+                false
+            );
+        }
+        for living in [&families[3], &families[102]] {
+            relying_party.refresh(&living.refresh).await.ok();
+        }
+    })
+    .await;
+}
