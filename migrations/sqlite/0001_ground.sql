@@ -55,6 +55,14 @@ create table outbox (
 ) strict;
 create index outbox_next on outbox (next_at) where next_at is not null;
 
+create table proofs (
+  kind text not null,
+  digest blob not null,
+  expires_at integer not null,
+  constraint proofs_kind_digest primary key (kind, digest)
+) strict;
+create index proofs_expires on proofs (expires_at);
+
 create table idempotency_keys (
   caller text not null,
   key_digest blob not null,
