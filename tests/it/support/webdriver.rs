@@ -188,6 +188,16 @@ impl Chromium {
             .collect()
     }
 
+    /// Waits until the console says these words: the browser tells it a little after the deed.
+    pub async fn complains_of(&self, words: &str) {
+        let what = format!("{words} in the console");
+        self.wait(&what, async || {
+            let lines = self.console().await;
+            lines.into_iter().find(|line| line.text.contains(words))
+        })
+        .await;
+    }
+
     /// The first element that a CSS selector finds, waited for.
     pub async fn find(&self, selector: &str) -> Element<'_> {
         let what = format!("{selector} on the page");
