@@ -16,7 +16,12 @@ impl<T> Id<T> {
     /// A new id for something made at `now`.
     pub fn new(now: super::Timestamp) -> Self {
         let micros = now.micros().max(0).unsigned_abs();
-        let random: [u8; 10] = crate::random::bytes();
+        let mut random: [u8; 10] = crate::random::bytes();
+        // RFC 9562 section 6.2, method 3: the first twelve random bits tell the part of the millisecond
+        let part = (micros % 1000) * 4096 / 1000;
+        let [.., part_high, part_low] = part.to_be_bytes();
+        let [high, low, ..] = &mut random;
+        (*high, *low) = (part_high, part_low);
         let builder = uuid::Builder::from_unix_timestamp_millis(micros / 1000, &random);
         Self::from_uuid(builder.into_uuid())
     }
