@@ -18,6 +18,7 @@ const BATCH: usize = 500;
 pub struct EventQueue {
     waiting: Mutex<Vec<Event>>,
     written: Notify,
+    turn: tokio::sync::Mutex<()>,
 }
 
 impl EventQueue {
@@ -67,6 +68,8 @@ impl Provider {
 
     /// Writes the events that wait. A job calls this every 200 ms; at a kill, at most what came since is lost.
     pub async fn write_noted_events(&self) -> Result<(), Error> {
+        // one at a time: when this answers, whatever was noted before is written, by whomever
+        let _turn = self.events.turn.lock().await;
         loop {
             let batch = self.events.take(BATCH);
             if batch.is_empty() {
