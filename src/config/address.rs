@@ -65,6 +65,17 @@ pub fn redis(value: &Value) -> Result<Secret, Reason> {
     )
 }
 
+/// What keys in Redis begin with. Braces would choose the slot of a Cluster in our place.
+pub fn redis_prefix(value: &Value) -> Result<String, Reason> {
+    let text = text(value)?;
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.:".contains(letter);
+    if text.len() <= 64 && text.chars().all(plain) {
+        Ok(text)
+    } else {
+        Err(Reason::RedisPrefix)
+    }
+}
+
 /// The mail server.
 pub fn smtp(value: &Value) -> Result<Secret, Reason> {
     remote(text(value)?, &["smtp://", "smtps://"], "smtp://, smtps://")

@@ -45,6 +45,11 @@ pub const KEYS: &[Key] = &[
         "Sessions and short-lived state in Redis: redis://, rediss://, redis+sentinel:// or redis+cluster://.",
     ),
     key(
+        "redis_prefix",
+        "ostiary:",
+        "What every key in Redis begins with; installations that share one Redis need different ones.",
+    ),
+    key(
         "smtp_url",
         "unset: mails wait in the outbox",
         "The mail server, smtp://USER:PASSWORD@HOST:PORT or smtps://.",

@@ -59,6 +59,8 @@ pub struct Config {
     pub migration_database_url: Option<Secret>,
     /// `redis://`, `rediss://`, `redis+sentinel://` or `redis+cluster://`; without it the embedded stores serve.
     pub redis_url: Option<Secret>,
+    /// What every key in Redis begins with: installations that share one Redis differ in it.
+    pub redis_prefix: String,
     /// `smtp://` or `smtps://`; without it mails wait in the outbox.
     pub smtp_url: Option<Secret>,
     /// Sender of the mails, `name@host` or `Name <name@host>`.
@@ -145,6 +147,9 @@ impl Config {
                 .unwrap_or_else(|| PathBuf::from("./keys")),
             migration_database_url: entries.take(keys::MIGRATION_DATABASE_URL, address::database),
             redis_url: entries.take("redis_url", address::redis),
+            redis_prefix: entries
+                .take("redis_prefix", address::redis_prefix)
+                .unwrap_or_else(|| "ostiary:".to_owned()),
             smtp_url: entries.take("smtp_url", address::smtp),
             mail_from: entries
                 .take("mail_from", address::sender)

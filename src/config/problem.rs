@@ -88,6 +88,8 @@ pub enum Reason {
     Scheme(&'static str),
     #[error("must be a mail address, as in name@example.com")]
     Mail,
+    #[error("must be at most 64 letters, digits and any of - _ . :")]
+    RedisPrefix,
     #[error("is one of {0}, nothing else")]
     Choice(&'static str),
     #[error("holds a sample password that everyone knows; choose one of your own")]

@@ -24,9 +24,6 @@ use crate::jobs;
 use crate::mail::Mailer;
 use crate::view::Views;
 
-/// What every key in Redis begins with.
-pub const REDIS_PREFIX: &str = "ostiary:";
-
 /// What runs when the server is told to stop has this long to finish.
 const FINISH_WITHIN: Duration = Duration::from_secs(15);
 
@@ -34,8 +31,6 @@ const HEAD_WITHIN: Duration = Duration::from_secs(10);
 
 /// What differs between a server, the demo and a test.
 pub struct Options {
-    /// What every key in Redis begins with.
-    pub redis_prefix: String,
     /// Runs the commands that come by the local socket; without it there is no socket.
     pub commands: Option<Commands>,
     /// A request's head must be there within this time; so must the next one's on a kept connection.
@@ -47,7 +42,6 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            redis_prefix: REDIS_PREFIX.to_owned(),
             commands: None,
             head_within: HEAD_WITHIN,
             routes: Router::new(),
@@ -90,7 +84,7 @@ impl Application {
             mailer: mailer(&config)?,
             views: Arc::new(Views::new()?),
         };
-        let Parts { provider, lock } = wiring::provide_for_server(&config, &clock, &options.redis_prefix).await?;
+        let Parts { provider, lock } = wiring::provide_for_server(&config, &clock).await?;
         let (stop, stopped) = watch::channel(false);
         let running = Running::default();
         let http = Http {

@@ -10,7 +10,7 @@ mod timed_body;
 mod tls;
 mod wiring;
 
-pub use application::{Application, Options, REDIS_PREFIX};
+pub use application::{Application, Options};
 pub use control::{Answer, Commands, Request, ask};
 pub use error::Error;
 pub use lock::Lock;

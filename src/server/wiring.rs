@@ -64,22 +64,23 @@ pub async fn provide(config: &Config, clock: &Clock) -> Result<Parts, Error> {
     } else {
         Schema::Expect
     };
-    assemble(config, clock, super::REDIS_PREFIX, schema).await
+    assemble(config, clock, schema).await
 }
 
 /// The same for a server, which brings any store to its schema.
-pub(super) async fn provide_for_server(config: &Config, clock: &Clock, redis_prefix: &str) -> Result<Parts, Error> {
-    assemble(config, clock, redis_prefix, Schema::Bring).await
+pub(super) async fn provide_for_server(config: &Config, clock: &Clock) -> Result<Parts, Error> {
+    assemble(config, clock, Schema::Bring).await
 }
 
-async fn assemble(config: &Config, clock: &Clock, redis_prefix: &str, schema: Schema) -> Result<Parts, Error> {
+async fn assemble(config: &Config, clock: &Clock, schema: Schema) -> Result<Parts, Error> {
     let file_settings = setting::read_table(&config.settings).map_err(Error::Settings)?;
     let lock = is_embedded(config).then(|| Lock::take(&config.data_dir)).transpose()?;
     let store = open_store(config, schema).await?;
     let master = open_master(config, &store).await?;
     let (ephemeral, sessions) = match &config.redis_url {
         Some(url) => {
-            let connection = RedisConnection::open(url.expose(), redis_prefix).map_err(ephemeral::Error::from)?;
+            let connection =
+                RedisConnection::open(url.expose(), &config.redis_prefix).map_err(ephemeral::Error::from)?;
             (Ephemeral::redis(connection.clone()), Sessions::redis(connection))
         }
         None => {

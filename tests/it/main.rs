@@ -18,6 +18,7 @@ mod fuzz;
 mod jose;
 mod login;
 mod mail;
+mod nodes;
 mod oauth;
 mod oidc;
 mod oidf;

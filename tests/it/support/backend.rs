@@ -38,14 +38,13 @@ pub fn backends() -> Vec<Backend> {
 /// A test server's own place on a backend.
 pub struct Place {
     pub backend: Backend,
-    pub redis_prefix: String,
     schema: Option<String>,
 }
 
 impl Place {
     /// Makes room, and writes it into the configuration.
     pub async fn make(backend: Backend, config: &mut Config) -> Self {
-        let redis_prefix = format!("test:{}:", random::hex_id());
+        config.redis_prefix = format!("test:{}:", random::hex_id());
         let schema = match backend {
             Backend::Embedded => None,
             Backend::PostgresRedis => {
@@ -56,18 +55,13 @@ impl Place {
                 Some(schema)
             }
         };
-        Self {
-            backend,
-            redis_prefix,
-            schema,
-        }
+        Self { backend, schema }
     }
 
     /// The same place, for one more server in it. What is shared is removed by the first.
     pub fn shared(&self) -> Self {
         Self {
             backend: self.backend,
-            redis_prefix: self.redis_prefix.clone(),
             schema: None,
         }
     }
@@ -105,7 +99,8 @@ async fn administer(statement: &str) {
 static KEYS: OnceCell<Vec<(SigningAlgorithm, Secret)>> = OnceCell::const_new();
 
 /// Gives an empty store and an empty key folder a master key and active signing keys.
-pub async fn furnish(config: &Config, now: Timestamp) {
+/// Gives the master key.
+pub async fn furnish(config: &Config, now: Timestamp) -> MasterKey {
     let master = MasterKey::generate();
     write_master_key(&config.keys_dir, &master);
     let keys = KEYS
@@ -141,6 +136,7 @@ pub async fn furnish(config: &Config, now: Timestamp) {
     tx.raise_key_generation().await.unwrap();
     tx.commit().await.unwrap();
     store.close().await;
+    master
 }
 
 fn write_master_key(keys_dir: &Path, master: &MasterKey) {

@@ -4,12 +4,15 @@
 #![allow(dead_code)]
 
 pub mod backend;
+pub mod balancer;
 pub mod browser;
 pub mod cli;
 pub mod documents;
 pub mod html;
+pub mod process;
 pub mod relying_party;
 pub mod rooms;
+pub mod seed;
 pub mod server;
 pub mod smtp_sink;
 pub mod webdriver;

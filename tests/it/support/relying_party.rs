@@ -13,7 +13,8 @@ use super::server::{Server, TestClient, TestUser};
 
 /// A client that talks to a server.
 pub struct RelyingParty<'a> {
-    server: &'a Server,
+    base: String,
+    host: String,
     pub client: &'a TestClient,
     http: reqwest::Client,
     /// What is asked for beside the client itself; change it before [`RelyingParty::authorization_url`].
@@ -66,14 +67,20 @@ impl Answer {
 
 impl<'a> RelyingParty<'a> {
     /// The relying party of a client.
-    pub fn new(server: &'a Server, client: &'a TestClient) -> Self {
+    pub fn new(server: &Server, client: &'a TestClient) -> Self {
+        Self::at(&server.url(""), &server.host(), client)
+    }
+
+    /// The same at a base address, which has no slash at its end; every request names this host.
+    pub fn at(base: &str, host: &str, client: &'a TestClient) -> Self {
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .build()
             .unwrap();
         Self {
-            server,
+            base: base.to_owned(),
+            host: host.to_owned(),
             client,
             http,
             scope: "openid profile email offline_access".to_owned(),
@@ -112,7 +119,7 @@ impl<'a> RelyingParty<'a> {
                 all.push((name, value));
             }
         }
-        let mut url = Url::parse(&self.server.url("/oauth2/authorize")).unwrap();
+        let mut url = Url::parse(&format!("{}/oauth2/authorize", self.base)).unwrap();
         url.query_pairs_mut().extend_pairs(all);
         url.into()
     }
@@ -179,8 +186,8 @@ impl<'a> RelyingParty<'a> {
             .finish();
         let mut request = self
             .http
-            .post(self.server.url(path))
-            .header("host", self.server.host())
+            .post(format!("{}{path}", self.base))
+            .header("host", &self.host)
             .header("content-type", "application/x-www-form-urlencoded")
             .body(body);
         for (name, value) in headers {
@@ -191,7 +198,7 @@ impl<'a> RelyingParty<'a> {
 
     /// GET with an access token.
     pub async fn get(&self, path: &str, access_token: &str) -> Answer {
-        let request = self.http.get(self.server.url(path)).header("host", self.server.host());
+        let request = self.http.get(format!("{}{path}", self.base)).header("host", &self.host);
         answer(request.header("authorization", format!("Bearer {access_token}"))).await
     }
 

@@ -4,18 +4,16 @@ use std::time::Duration;
 
 use ostiary::clock::Clock;
 use ostiary::config::{Config, File};
-use ostiary::flow::clients::SECRET_PURPOSE;
 use ostiary::flow::{Call, Provider};
-use ostiary::model::{
-    Client, ClientMetadata, ClientOrigin, ClientPolicy, ClientSecret, GrantType, Group, Id, PasswordHash, Profile,
-    Scopes, Secret, Timestamp, TokenEndpointAuthMethod, User, UserStatus,
-};
+use ostiary::model::{Client, Group, Id, Profile, Secret, Timestamp, TokenEndpointAuthMethod};
 use ostiary::random;
 use ostiary::server::{Application, Options};
 use tempfile::TempDir;
 
 pub use super::backend::Backend;
 use super::backend::{Place, backends, furnish};
+use super::seed;
+pub use super::seed::{TestClient, TestUser};
 
 /// A running server.
 pub struct Server {
@@ -25,27 +23,6 @@ pub struct Server {
     place: Place,
     folder: TempDir,
     config: Config,
-}
-
-/// A person with a password that the test knows.
-#[derive(Clone, Debug)]
-pub struct TestUser {
-    pub id: Id<User>,
-    pub username: String,
-    pub subject: String,
-    pub email: String,
-    pub password: String,
-}
-
-/// A client with a secret that the test knows.
-#[derive(Clone, Debug)]
-pub struct TestClient {
-    pub id: Id<Client>,
-    pub client_id: String,
-    /// Empty for a client without one.
-    pub secret: String,
-    pub redirect_uri: String,
-    pub client: Client,
 }
 
 impl Server {
@@ -76,10 +53,7 @@ impl Server {
         change(&mut config);
         let clock = Clock::default();
         furnish(&config, Timestamp::from_micros(clock.micros())).await;
-        let mut chosen = Options {
-            redis_prefix: place.redis_prefix.clone(),
-            ..Options::default()
-        };
+        let mut chosen = Options::default();
         options(&mut chosen);
         let application = Application::start(config.clone(), clock.clone(), chosen).await.unwrap();
         let base = application.provider.issuer.as_str().to_owned();
@@ -119,11 +93,7 @@ impl Server {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         config.listen = free.local_addr().unwrap();
         drop(free);
-        let options = Options {
-            redis_prefix: self.place.redis_prefix.clone(),
-            ..Options::default()
-        };
-        let application = Application::start(config.clone(), self.clock.clone(), options)
+        let application = Application::start(config.clone(), self.clock.clone(), Options::default())
             .await
             .unwrap();
         Self {
@@ -178,7 +148,6 @@ impl Server {
 
     /// The same with another profile.
     pub async fn user_with(&self, username: &str, change: impl FnOnce(&mut Profile)) -> TestUser {
-        let call = self.call();
         let password = random::token();
         let hash = self
             .provider()
@@ -186,35 +155,15 @@ impl Server {
             .hash(Secret::new(password.clone()))
             .await
             .unwrap();
-        let email = format!("{username}@example.com");
-        let mut profile = Profile {
-            email: Some(email.clone()),
-            email_verified: true,
-            ..Profile::default()
-        };
-        change(&mut profile);
-        let user = User {
-            id: Id::new(call.now),
-            subject: random::hex_id(),
-            username: username.to_owned(),
-            version: 1,
-            status: UserStatus::Active,
-            profile,
-            password: Some(PasswordHash::new(hash.expose())),
-            password_changed_at: Some(call.now),
-            created_at: call.now,
-            updated_at: call.now,
-        };
-        let mut tx = self.provider().store.write().await.unwrap();
-        tx.add_user(&user).await.unwrap();
-        tx.commit().await.unwrap();
-        TestUser {
-            id: user.id,
-            username: user.username,
-            subject: user.subject,
-            email: user.profile.email.unwrap_or_default(),
-            password,
-        }
+        let provider = self.provider();
+        seed::user(
+            &provider.store,
+            self.call().now,
+            username,
+            (password, hash.expose()),
+            change,
+        )
+        .await
     }
 
     /// A group with these permissions and members.
@@ -241,55 +190,10 @@ impl Server {
 
     /// A confidential client that may do the code flow with refresh tokens and asks for consent, after a change of it.
     pub async fn client(&self, change: impl FnOnce(&mut Client)) -> TestClient {
-        let call = self.call();
-        let secret = Secret::generate();
-        let mut client = Client {
-            id: Id::new(call.now),
-            client_id: format!("client-{}", random::hex_id()),
-            version: 1,
-            created_at: call.now,
-            updated_at: call.now,
-            disabled_at: None,
-            origin: ClientOrigin::Operator,
-            metadata: ClientMetadata {
-                redirect_uris: vec!["https://client.example/callback".to_owned()],
-                grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
-                client_name: Some("Sample client".to_owned()),
-                scope: Scopes::from_tokens(ostiary::model::scope::STANDARD.iter().copied()),
-                ..ClientMetadata::default()
-            },
-            policy: ClientPolicy::default(),
-            secrets: Vec::new(),
-            registration_token: None,
-        };
-        change(&mut client);
-        let method = client.metadata.token_endpoint_auth_method;
-        if method.uses_secret() && client.secrets.is_empty() {
-            client.secrets.push(ClientSecret {
-                id: Id::new(call.now),
-                digest: secret.digest(),
-                sealed: (method == TokenEndpointAuthMethod::ClientSecretJwt)
-                    .then(|| self.provider().master.seal(SECRET_PURPOSE, secret.expose().as_bytes())),
-                created_at: call.now,
-                expires_at: None,
-            });
-        }
-        let mut tx = self.provider().store.write().await.unwrap();
-        tx.add_client(&client).await.unwrap();
-        tx.raise_client_generation().await.unwrap();
-        tx.commit().await.unwrap();
-        self.provider().refresh_memory().await.unwrap();
-        TestClient {
-            id: client.id,
-            client_id: client.client_id.clone(),
-            secret: if method.uses_secret() {
-                secret.expose().to_owned()
-            } else {
-                String::new()
-            },
-            redirect_uri: client.metadata.redirect_uris.first().cloned().unwrap_or_default(),
-            client,
-        }
+        let provider = self.provider();
+        let client = seed::client(&provider.store, &provider.master, self.call().now, change).await;
+        provider.refresh_memory().await.unwrap();
+        client
     }
 
     /// A public client, as [`Server::client`].
@@ -319,11 +223,7 @@ impl Server {
     /// Stops it and starts another one on the same store, keys and time, at another port.
     pub async fn restart(self) -> Self {
         self.application.stop().await;
-        let options = Options {
-            redis_prefix: self.place.redis_prefix.clone(),
-            ..Options::default()
-        };
-        let application = Application::start(self.config.clone(), self.clock.clone(), options)
+        let application = Application::start(self.config.clone(), self.clock.clone(), Options::default())
             .await
             .unwrap();
         Self {
