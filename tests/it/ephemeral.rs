@@ -1,5 +1,6 @@
 //! Short-lived state: the same facts hold on the embedded file, on a Redis server, behind a Sentinel and on a Cluster.
 
+mod budget_model;
 pub mod redis_server;
 
 use std::collections::HashSet;
@@ -13,7 +14,7 @@ const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// Every backend that this run has, with what keeps its files.
-async fn backends() -> (Vec<Ephemeral>, tempfile::TempDir) {
+pub(crate) async fn backends() -> (Vec<Ephemeral>, tempfile::TempDir) {
     let directory = tempfile::tempdir().unwrap();
     let embedded = Ephemeral::embedded(&directory.path().join("ephemeral.db"))
         .await

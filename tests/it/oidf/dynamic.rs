@@ -171,6 +171,49 @@ async fn oidcc_registration_tos_uri() {
     assert!(page.contains("href=\"https://client.example/terms\""), "{page}");
 }
 
+/// SEC-139: what a client names as its logo or links is the browser's to fetch, as an image or behind a click; the server keeps no
+/// copy and asks for none, and an address that is not a web address is refused.
+#[tokio::test]
+async fn client_logo_safe() {
+    let documents = Documents::start().await;
+    documents.put(
+        "/logo.svg",
+        "<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>",
+    );
+    let (_run, page) = sign_in_page(json!({
+        "logo_uri": documents.url("/logo.svg"),
+        "client_uri": documents.url("/home"),
+        "policy_uri": documents.url("/policy"),
+        "tos_uri": documents.url("/terms"),
+    }))
+    .await;
+    for path in ["/logo.svg", "/home", "/policy", "/terms"] {
+        assert_eq!(documents.visits(path), 0, "{path}");
+    }
+    // an image runs no script, whatever is in it
+    assert!(
+        page.contains(&format!("src=\"{}\"", documents.url("/logo.svg"))),
+        "{page}"
+    );
+    assert!(
+        !page.contains("<object") && !page.contains("<embed") && !page.contains("<iframe"),
+        "{page}"
+    );
+    let server = open_server().await;
+    for address in [
+        "javascript:alert(1)",
+        "data:image/svg+xml,<svg/>",
+        "file:///etc/passwd",
+        "http://10.0.0.1/logo.png",
+    ] {
+        for member in ["logo_uri", "policy_uri", "tos_uri", "client_uri"] {
+            let answer = post_registration(&server, &json!({"redirect_uris": [REDIRECT_URI], member: address})).await;
+            assert_eq!(answer.status.as_u16(), 400, "{member} {address}: {}", answer.body);
+            assert!(answer.body.contains(member), "{}", answer.body);
+        }
+    }
+}
+
 /// A client whose keys stand behind this document, which holds the key of the returned party.
 async fn published(documents: &Documents, members: Value) -> Run {
     let mut members = members;
