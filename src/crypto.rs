@@ -20,6 +20,34 @@ pub fn sha512(data: &[u8]) -> [u8; 64] {
     out
 }
 
+/// SHA-256 of what comes in pieces.
+pub struct Sha256(digest::Context);
+
+impl Sha256 {
+    /// Of nothing yet.
+    pub fn new() -> Self {
+        Self(digest::Context::new(&digest::SHA256))
+    }
+
+    /// The next piece.
+    pub fn add(&mut self, data: &[u8]) {
+        self.0.update(data);
+    }
+
+    /// The digest of all pieces, as of one.
+    pub fn end(self) -> [u8; 32] {
+        let mut out = [0u8; 32];
+        out.copy_from_slice(self.0.finish().as_ref());
+        out
+    }
+}
+
+impl Default for Sha256 {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 /// HMAC-SHA-256 of the parts, each preceded by its length, so that parts can't run into each other.
 pub fn mac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
     let key = hmac::Key::new(hmac::HMAC_SHA256, key);

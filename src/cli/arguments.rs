@@ -28,6 +28,10 @@ pub(super) enum Command {
     Demo(Demo),
     /// Bring the store to this program's schema.
     Migrate(Migrate),
+    /// Back the embedded store and its keys up into one sealed file, also while the server runs.
+    Backup(Backup),
+    /// Bring a backup back; no server may run.
+    Restore(Restore),
     #[command(flatten)]
     Store(StoreCommand),
 }
@@ -56,6 +60,9 @@ pub(super) enum StoreCommand {
     /// Settings of the store.
     #[command(subcommand)]
     Settings(Settings),
+    /// Copy the embedded store into an empty file: what `backup` asks a running server.
+    #[command(hide = true)]
+    Snapshot { path: PathBuf },
 }
 
 #[derive(Clone, Copy, Debug, Args)]
@@ -88,6 +95,34 @@ pub(super) struct Demo {
 pub(super) struct Migrate {
     /// Only tell what would be done.
     #[arg(long)]
+    pub(super) check: bool,
+    #[command(flatten)]
+    pub(super) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Backup {
+    /// The file to write. An earlier backup of that name is replaced when the new one is whole.
+    pub(super) file: PathBuf,
+    /// A file with the passphrase that seals it, `-` for standard input; else it is asked for.
+    #[arg(long, value_name = "FILE")]
+    pub(super) passphrase_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Restore {
+    /// The backup.
+    pub(super) file: PathBuf,
+    /// A file with its passphrase, `-` for standard input; else it is asked for.
+    #[arg(long, value_name = "FILE")]
+    pub(super) passphrase_file: Option<PathBuf>,
+    /// Take the place of the store and keys that are there, which are kept aside.
+    #[arg(long)]
+    pub(super) replace: bool,
+    /// Only open the backup and compare everything in it.
+    #[arg(long, conflicts_with = "replace")]
     pub(super) check: bool,
     #[command(flatten)]
     pub(super) json: Json,

@@ -3,6 +3,7 @@
 
 mod apply;
 mod arguments;
+mod backup;
 mod clients;
 mod demo;
 mod failure;
@@ -51,6 +52,8 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Serve => serve::run(arguments.config.as_deref()).await,
         Command::Demo(demo) => demo::run(&demo).await,
         Command::Migrate(migrate) => migrate::run(arguments.config.as_deref(), &migrate).await,
+        Command::Backup(backup) => backup::take(arguments.config.as_deref(), &backup).await,
+        Command::Restore(restore) => backup::restore(arguments.config.as_deref(), &restore).await,
         Command::Store(command) => store_command::run(arguments.config.as_deref(), command).await,
     }
 }

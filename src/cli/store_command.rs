@@ -12,6 +12,7 @@ use super::output::Output;
 use super::{apply, clients, groups, keys, settings, setup, users};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::flow::operations::backup::snapshot;
 use crate::flow::{Call, Provider};
 use crate::model::Secret;
 use crate::server::{self, Answer, Commands, Parts, Request};
@@ -92,6 +93,10 @@ async fn execute(provider: &Provider, command: StoreCommand, input: Option<Secre
         StoreCommand::Clients(command) => clients::run(provider, call, command, input).await,
         StoreCommand::Keys(command) => keys::run(provider, call, command, input).await,
         StoreCommand::Settings(command) => settings::run(provider, call, command).await,
+        StoreCommand::Snapshot { path } => {
+            snapshot(provider, call, &path).await?;
+            Ok(Output::default())
+        }
     }
 }
 
@@ -103,7 +108,10 @@ fn read_input(command: &StoreCommand) -> Result<Option<Secret>, Failure> {
         StoreCommand::Users(command) => users::read_input(command),
         StoreCommand::Clients(command) => clients::read_input(command),
         StoreCommand::Keys(command) => keys::read_input(command),
-        StoreCommand::Setup(_) | StoreCommand::Groups(_) | StoreCommand::Settings(_) => Ok(None),
+        StoreCommand::Setup(_)
+        | StoreCommand::Groups(_)
+        | StoreCommand::Settings(_)
+        | StoreCommand::Snapshot { .. } => Ok(None),
     }
 }
 

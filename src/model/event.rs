@@ -140,6 +140,10 @@ named! {
         KeyActivated = "key.activated",
         /// A signing key left.
         KeyRetired = "key.retired",
+        /// A copy of the embedded store was made for a backup.
+        StoreBackedUp = "store.backed_up",
+        /// The store was brought back from a backup.
+        StoreRestored = "store.restored",
         /// A one-time setup link was made or used.
         Setup = "setup",
         /// A token for registering clients was made or revoked.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::flow::operations::backup::Refused;
 use crate::model::setting::SettingError;
 use crate::{credential, egress, ephemeral, flow, mail, sessions, store, view};
 
@@ -55,6 +56,38 @@ pub enum Error {
     /// The store.
     #[error("the store can't be opened")]
     Store(#[from] store::Error),
+    /// A backup can't be made, or a file is not taken as one.
+    #[error("{}: {source}", path.display())]
+    Backup {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Refused,
+    },
+    /// There is nothing to back up.
+    #[error("there is no store at {}: nothing to back up", .0.display())]
+    NoStore(PathBuf),
+    /// Something would be written over.
+    #[error("{} is there and is no backup: it is not written over", .0.display())]
+    Occupied(PathBuf),
+    /// A store is there already.
+    #[error(
+        "{} is there already: with --replace the restored one takes its place, and it is kept aside",
+        .0.display()
+    )]
+    NotEmpty(PathBuf),
+    /// The running server could not copy its store.
+    #[error("the running server could not copy its store: {0}")]
+    Snapshot(String),
+    /// The store is not a file of ours.
+    #[error(
+        "the store is in Postgres: back it up with its own tools (pg_dump), and keep a copy of the keys folder apart from it"
+    )]
+    NotEmbedded,
+    /// A store does not hold together.
+    #[error("the copy of the store does not hold together: SQLite's integrity check fails")]
+    Broken,
     /// Short-lived state.
     #[error("the short-lived state can't be opened")]
     Ephemeral(#[from] ephemeral::Error),

@@ -7,6 +7,7 @@ use std::path::Path;
 use super::Error;
 
 const NAME: &str = "ostiary.lock";
+const BACKUP_NAME: &str = "backup.lock";
 
 /// Held while a process uses the data folder; the system frees it when the process ends, however it ends.
 #[derive(Debug)]
@@ -23,7 +24,19 @@ impl Lock {
             .mode(0o700)
             .create(data_dir)
             .map_err(Error::file(data_dir, "the data folder can't be made"))?;
-        let path = data_dir.join(NAME);
+        Self::take_file(data_dir, NAME)
+    }
+
+    /// Takes the right to make backups, of which there is one at a time. The folder must be there.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] if another process has it.
+    pub(super) fn take_for_backup(data_dir: &Path) -> Result<Self, Error> {
+        Self::take_file(data_dir, BACKUP_NAME)
+    }
+
+    fn take_file(data_dir: &Path, name: &str) -> Result<Self, Error> {
+        let path = data_dir.join(name);
         let file = fs::OpenOptions::new()
             .create(true)
             .truncate(false)

@@ -1,6 +1,7 @@
 //! The server: the only room that names concrete backends. It puts the parts together, listens, and ends in good order.
 
 mod application;
+mod backup;
 mod control;
 mod error;
 mod listener;
@@ -11,6 +12,7 @@ mod tls;
 mod wiring;
 
 pub use application::{Application, Options};
+pub use backup::{Place, Restored, Taken, Verified, back_up, restore, verify};
 pub use control::{Answer, Commands, Request, ask};
 pub use error::Error;
 pub use lock::Lock;

@@ -3,7 +3,7 @@
 use std::num::NonZero;
 
 use super::master_key::{self, Sealed};
-use super::{Error, Lock};
+use super::{Error, Lock, backup};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::credential::{Parameters, Passwords};
@@ -49,9 +49,19 @@ pub fn is_embedded(config: &Config) -> bool {
 /// # Errors
 /// [`Error`] if it can't be opened.
 pub async fn open(config: &Config) -> Result<(Store, Option<Lock>), Error> {
-    let lock = is_embedded(config).then(|| Lock::take(&config.data_dir)).transpose()?;
+    let lock = take_folder(config)?;
     let url = config.migration_database_url.as_ref().unwrap_or(&config.database_url);
     Ok((Store::open(url.expose()).await?, lock))
+}
+
+/// The data folder, where the store is embedded. A restore that was interrupted is brought to its end first.
+fn take_folder(config: &Config) -> Result<Option<Lock>, Error> {
+    if !is_embedded(config) {
+        return Ok(None);
+    }
+    let lock = Lock::take(&config.data_dir)?;
+    backup::finish_interrupted(config)?;
+    Ok(Some(lock))
 }
 
 /// Everything flows work with, for a command. The embedded store is brought to this program's schema; another must be there already.
@@ -74,7 +84,7 @@ pub(super) async fn provide_for_server(config: &Config, clock: &Clock) -> Result
 
 async fn assemble(config: &Config, clock: &Clock, schema: Schema) -> Result<Parts, Error> {
     let file_settings = setting::read_table(&config.settings).map_err(Error::Settings)?;
-    let lock = is_embedded(config).then(|| Lock::take(&config.data_dir)).transpose()?;
+    let lock = take_folder(config)?;
     let store = open_store(config, schema).await?;
     let master = open_master(config, &store).await?;
     let (ephemeral, sessions) = match &config.redis_url {
@@ -138,7 +148,7 @@ fn tell_migrated(steps: &[&'static str]) {
 }
 
 /// The master key: made with an empty store, and proven on what is sealed in any other.
-async fn open_master(config: &Config, store: &Store) -> Result<MasterKey, Error> {
+pub(super) async fn open_master(config: &Config, store: &Store) -> Result<MasterKey, Error> {
     let keys = store.read().await?.list_signing_keys().await?;
     let sealed = if keys.is_empty() {
         Sealed::Nothing

@@ -4,7 +4,7 @@
 use std::fs::Permissions;
 #[cfg(unix)]
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,6 +44,8 @@ enum Backend {
     Postgres { pool: PgPool },
 }
 
+const COPY: &str = "vacuum into $1";
+const JUDGE: &str = "pragma integrity_check";
 const SQLITE_READERS: u32 = 4;
 const SQLITE_BUSY: Duration = Duration::from_secs(5);
 /// The write-ahead log is cut back to this size after a checkpoint: 64 MiB.
@@ -106,6 +108,34 @@ impl Database {
         migrations::pending(self, migrations).await
     }
 
+    /// Writes a consistent copy of a SQLite database to `path`, an empty file or none, while readers and the writer go on.
+    ///
+    /// [`Error::Other`] on Postgres, which has tools of its own.
+    pub async fn copy_to(&self, path: &Path) -> Result<(), Error> {
+        if self.engine() == Engine::Postgres {
+            return Err(Error::other("only a SQLite database is copied"));
+        }
+        let path = path
+            .to_str()
+            .ok_or_else(|| Error::other("the copy's path is no UTF-8"))?;
+        self.read().await?.sql(COPY).bind(path).changed().await?;
+        Ok(())
+    }
+
+    /// Judges a SQLite file by its own consistency check; `true` on Postgres, which judges itself.
+    pub async fn is_consistent(&self) -> Result<bool, Error> {
+        if self.engine() == Engine::Postgres {
+            return Ok(true);
+        }
+        let found: Vec<String> = self.read().await?.sql(JUDGE).all().await?;
+        Ok(found == ["ok"])
+    }
+
+    /// The names of the migrations that were applied, whether this program knows them or not.
+    pub async fn applied(&self) -> Result<Vec<String>, Error> {
+        migrations::applied(self).await
+    }
+
     /// How many durable commits SQLite's writer has made; `None` on Postgres, where every transaction is one.
     pub fn grouped_commits(&self) -> Option<u64> {
         match &*self.0 {
@@ -124,6 +154,15 @@ impl Database {
             Backend::Postgres { pool } => pool.close().await,
         }
     }
+}
+
+/// The file that an address names; none if it is not SQLite's.
+pub fn file(url: &str) -> Option<PathBuf> {
+    if !url.starts_with("sqlite:") {
+        return None;
+    }
+    let options = SqliteConnectOptions::from_str(url).ok()?;
+    Some(options.get_filename().to_path_buf())
 }
 
 async fn open_sqlite(url: &str, durability: Durability) -> Result<Backend, Error> {

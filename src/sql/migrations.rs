@@ -46,6 +46,13 @@ pub(super) async fn pending(database: &Database, migrations: &'static [Migration
     Ok(missing.iter().map(|migration| migration.name).collect())
 }
 
+/// The names of those that are applied.
+pub(super) async fn applied(database: &Database) -> Result<Vec<String>, Error> {
+    let mut connection = database.read().await?;
+    let applied = list(&mut connection).await?;
+    Ok(applied.into_iter().map(|one| one.name).collect())
+}
+
 /// Applies those that are not applied yet, each in a transaction of its own: their names.
 pub(super) async fn apply(database: &Database, migrations: &'static [Migration]) -> Result<Vec<&'static str>, Error> {
     let mut applied = Vec::new();
@@ -128,11 +135,7 @@ async fn missing(
     migrations: &'static [Migration],
 ) -> Result<Vec<&'static Migration>, Error> {
     let engine = connection.engine();
-    let exists: i64 = connection.sql(table_exists(engine)).one().await?;
-    let applied: Vec<Applied> = match exists {
-        0 => Vec::new(),
-        _ => connection.sql(LIST).all().await?,
-    };
+    let applied = list(connection).await?;
     for one in &applied {
         let Some(known) = migrations.iter().find(|migration| migration.name == one.name) else {
             return Err(fault(&one.name, MigrationFault::Unknown));
@@ -145,7 +148,15 @@ async fn missing(
     Ok(migrations.iter().filter(is_missing).collect())
 }
 
-const LIST: &str = "select name, digest from schema_migrations";
+async fn list(connection: &mut Connection) -> Result<Vec<Applied>, Error> {
+    let exists: i64 = connection.sql(table_exists(connection.engine())).one().await?;
+    match exists {
+        0 => Ok(Vec::new()),
+        _ => connection.sql(LIST).all().await,
+    }
+}
+
+const LIST: &str = "select name, digest from schema_migrations order by name";
 
 fn table_exists(engine: Engine) -> &'static str {
     match engine {

@@ -15,7 +15,7 @@ mod transaction;
 mod value;
 
 pub use connection::Connection;
-pub use database::{Database, Durability, Engine};
+pub use database::{Database, Durability, Engine, file};
 pub use error::{Cause, Error, MigrationFault};
 pub use migrations::Migration;
 pub use row::{Record, Row};

@@ -16,6 +16,7 @@ mod outbox;
 mod proofs;
 mod registration_tokens;
 mod resources;
+mod restoration;
 mod rows;
 mod sessions;
 mod settings;
@@ -29,9 +30,12 @@ pub use generations::Generations;
 pub use idempotency::Remembered;
 pub use outbox::{OutboxMail, OutboxRow};
 pub use registration_tokens::RegistrationToken;
+pub use restoration::Voided;
 pub use sessions::SessionRow;
 pub use settings::Revision;
 pub use users::UserPage;
+
+use std::path::{Path, PathBuf};
 
 use crate::sql::{self, Connection, Database, Durability, Transaction};
 
@@ -76,6 +80,21 @@ impl From<sql::Error> for Error {
     }
 }
 
+/// The file of the embedded store at `url`; none if it is another's.
+pub fn file(url: &str) -> Option<PathBuf> {
+    sql::file(url)
+}
+
+/// The address of a store in this file; none if its path is no UTF-8.
+pub fn address_of(file: &Path) -> Option<String> {
+    Some(format!("sqlite:{}", file.to_str()?))
+}
+
+/// The steps of this program's schema.
+pub fn schema() -> Vec<&'static str> {
+    migrations::ALL.iter().map(|step| step.name).collect()
+}
+
 /// What reads.
 pub struct Read {
     connection: Connection,
@@ -102,6 +121,21 @@ impl Store {
     /// The steps that [`Store::migrate`] would take.
     pub async fn pending_migrations(&self) -> Result<Vec<&'static str>, Error> {
         Ok(self.database.pending(migrations::ALL).await?)
+    }
+
+    /// The steps that were taken, whether this program knows them or not.
+    pub async fn applied_migrations(&self) -> Result<Vec<String>, Error> {
+        Ok(self.database.applied().await?)
+    }
+
+    /// Writes a consistent copy of the embedded store to `path`, an empty file or none, while everything goes on.
+    pub async fn snapshot(&self, path: &Path) -> Result<(), Error> {
+        Ok(self.database.copy_to(path).await?)
+    }
+
+    /// Whether the embedded store's file holds together.
+    pub async fn is_consistent(&self) -> Result<bool, Error> {
+        Ok(self.database.is_consistent().await?)
     }
 
     /// Begins to read.

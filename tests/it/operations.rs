@@ -1,6 +1,7 @@
 //! Running an installation: starting, stopping, keys, settings, files of `apply`, commands.
 
 mod apply;
+mod backup;
 mod cli;
 mod keys;
 mod listener;

@@ -1,6 +1,7 @@
 //! What operators do and what runs by itself: keys, settings, files of `apply`, setup, mail, cleaning.
 
 pub mod apply;
+pub mod backup;
 pub mod cleaning;
 pub mod events;
 pub mod export;

@@ -234,6 +234,27 @@ impl Server {
     }
 }
 
+impl Server {
+    /// Stops it, does something with its configuration and folders, and starts it again at the same address.
+    pub async fn restart_after(mut self, between: impl AsyncFnOnce(&mut Config)) -> Self {
+        let (address, public_url) = (self.address(), self.provider().issuer.url().clone());
+        let commands = Some(ostiary::cli::commands());
+        self.application.stop().await;
+        between(&mut self.config).await;
+        self.config.listen = address;
+        self.config.public_url = public_url;
+        let options = Options {
+            redis_prefix: self.place.redis_prefix.clone(),
+            commands,
+            ..Options::default()
+        };
+        self.application = Application::start(self.config.clone(), self.clock.clone(), options)
+            .await
+            .unwrap();
+        self
+    }
+}
+
 /// The configuration of a test's server, with its files below `folder`: a free port, cheap password hashes, and outgoing
 /// requests to this machine allowed.
 pub fn configuration(folder: &std::path::Path) -> Config {

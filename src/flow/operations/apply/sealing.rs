@@ -47,7 +47,8 @@ impl Sealing {
         })
     }
 
-    pub(super) fn read(value: &Value) -> Option<Self> {
+    /// Reads the member; none if this program does not know its method.
+    pub(in crate::flow::operations) fn read(value: &Value) -> Option<Self> {
         let number = |name: &str| value.get(name)?.as_u64().and_then(|number| u32::try_from(number).ok());
         if value.get("method")?.as_str()? != NAME {
             return None;
@@ -74,7 +75,8 @@ impl Sealing {
         ))
     }
 
-    fn key(&self, passphrase: &Secret) -> Option<MasterKey> {
+    /// The key that a passphrase gives; none for parameters that this program refuses. Takes a moment, by design.
+    pub(in crate::flow::operations) fn key(&self, passphrase: &Secret) -> Option<MasterKey> {
         derive_key(passphrase, &self.salt, self.parameters)
             .ok()
             .map(MasterKey::new)

@@ -1,0 +1,51 @@
+//! What a restored store must not bring back: everything that was open when the backup was made may have been ended, used
+//! or taken back since, and nobody knows.
+
+use super::{Error, Write};
+use crate::model::Timestamp;
+
+/// How much was open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Voided {
+    /// Sessions.
+    pub sessions: u64,
+    /// Grants, with their refresh and access tokens.
+    pub grants: u64,
+}
+
+const END_SESSIONS: &str = "
+update sessions
+set ended_at = $1, ended_because = 'restored'
+where ended_at is null";
+
+const END_GRANTS: &str = "
+update grants
+set ended_at = $1, ended_because = 'restored'
+where ended_at is null";
+
+const FORGET_ACCESS_TOKENS: &str = "
+delete from access_tokens";
+
+const CLOSE_SETUP_LINKS: &str = "
+update setup_links
+set used_at = $1
+where used_at is null";
+
+const REVOKE_COUNTED_TOKENS: &str = "
+update registration_tokens
+set revoked_at = $1
+where uses_left is not null
+and revoked_at is null";
+
+impl Write {
+    /// Ends every session and grant, forgets opaque access tokens, closes setup links, and revokes the registration tokens
+    /// whose uses are counted.
+    pub async fn void_what_was_open(&mut self, now: Timestamp) -> Result<Voided, Error> {
+        let sessions = self.sql(END_SESSIONS).bind(now).changed().await?;
+        let grants = self.sql(END_GRANTS).bind(now).changed().await?;
+        self.sql(FORGET_ACCESS_TOKENS).changed().await?;
+        self.sql(CLOSE_SETUP_LINKS).bind(now).changed().await?;
+        self.sql(REVOKE_COUNTED_TOKENS).bind(now).changed().await?;
+        Ok(Voided { sessions, grants })
+    }
+}
