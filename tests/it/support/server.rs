@@ -244,7 +244,6 @@ impl Server {
         self.config.listen = address;
         self.config.public_url = public_url;
         let options = Options {
-            redis_prefix: self.place.redis_prefix.clone(),
             commands,
             ..Options::default()
         };
