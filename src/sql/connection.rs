@@ -1,6 +1,7 @@
 //! One connection of either engine: a reader's, or the inside of a transaction.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgQueryResult;
@@ -9,14 +10,20 @@ use sqlx::{AssertSqlSafe, Executor, Postgres, SqlSafeStr, SqlStr, Sqlite, Sqlite
 use tokio::time::timeout;
 
 use super::group_commit::Seat;
+use super::outage::Outage;
 use super::row::Rows;
 use super::statement::Statement;
 use super::value::Bound;
 use super::{Engine, Error};
 
-/// How long a Postgres server may be silent: longer than the statement timeout it has been given itself, so that this
-/// one ends only what a stopped server or a broken network keeps waiting.
-const LONGEST_SILENCE: Duration = Duration::from_secs(4);
+/// How long whoever asks for a connection waits until its first statement is answered, getting the connection included:
+/// a little longer than the statement timeout that the server has been given itself, so that this one ends what a stopped
+/// server or a broken network keeps waiting.
+const FIRST_ANSWER_WITHIN: Duration = Duration::from_millis(1900);
+/// How long any statement may take at least.
+const LEAST_PATIENCE: Duration = Duration::from_secs(1);
+/// How long a connection that is given back may take for its last statement.
+const LAST_ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
 /// A connection to read from, or the inside of a [`super::Transaction`].
 pub struct Connection {
@@ -27,8 +34,16 @@ pub struct Connection {
     pub(super) sound: bool,
     /// Whether an answer is on its way that nobody has waited for to its end.
     running: bool,
-    /// How long an answer of Postgres may take; `None` is for ever.
-    pub(super) silence: Option<Duration>,
+    /// What is known of a server of Postgres.
+    server: Option<Server>,
+}
+
+struct Server {
+    /// When the connection was asked for.
+    asked: Instant,
+    outage: Arc<Outage>,
+    /// Whether statements may take any time.
+    unhurried: bool,
 }
 
 pub(super) enum Link {
@@ -46,7 +61,40 @@ impl Connection {
             link,
             sound: true,
             running: false,
-            silence: Some(LONGEST_SILENCE),
+            server: None,
+        }
+    }
+
+    /// One of Postgres, that was asked for at `asked`.
+    pub(super) fn of_postgres(link: Link, asked: Instant, outage: Arc<Outage>) -> Self {
+        let mut connection = Self::new(link);
+        connection.server = Some(Server {
+            asked,
+            outage,
+            unhurried: false,
+        });
+        connection
+    }
+
+    /// Statements may take any time from here on.
+    pub(super) fn without_time_limit(&mut self) {
+        if let Some(server) = &mut self.server {
+            server.unhurried = true;
+        }
+    }
+
+    /// How long the next answer may take; `None` is for ever.
+    pub(super) fn patience(&self) -> Option<Duration> {
+        let server = self.server.as_ref().filter(|server| !server.unhurried)?;
+        let left = FIRST_ANSWER_WITHIN.saturating_sub(server.asked.elapsed());
+        Some(left.max(LEAST_PATIENCE))
+    }
+
+    /// Passes an answer on; one that stays out raises a suspicion.
+    pub(super) fn told<T>(&self, answer: Result<T, Error>) -> Result<T, Error> {
+        match &self.server {
+            Some(server) => server.outage.told(answer),
+            None => answer,
         }
     }
 
@@ -78,7 +126,7 @@ impl Connection {
 
     pub(super) async fn rows(&mut self, text: SqlStr, bound: Bound) -> Result<Rows, Error> {
         self.begin_statement()?;
-        let silence = self.silence;
+        let silence = self.patience();
         let answer = match (self.raw()?, bound) {
             (Raw::Sqlite(raw), Bound::Sqlite(values)) => sqlx::query_with(text, values)
                 .fetch_all(raw)
@@ -96,7 +144,7 @@ impl Connection {
 
     pub(super) async fn changed(&mut self, text: SqlStr, bound: Bound) -> Result<u64, Error> {
         self.begin_statement()?;
-        let silence = self.silence;
+        let silence = self.patience();
         let answer = match (self.raw()?, bound) {
             (Raw::Sqlite(raw), Bound::Sqlite(values)) => sqlx::query_with(text, values)
                 .execute(raw)
@@ -117,7 +165,7 @@ impl Connection {
     /// Runs several statements that take no values.
     pub(super) async fn script(&mut self, text: &'static str) -> Result<(), Error> {
         self.begin_statement()?;
-        let silence = self.silence;
+        let silence = self.patience();
         let answer = match self.raw()? {
             Raw::Sqlite(raw) => sqlx::raw_sql(text).execute(raw).await.map(|_| ()).map_err(Error::from),
             Raw::Postgres(raw) => in_time(silence, sqlx::raw_sql(text).execute(&mut **raw))
@@ -149,7 +197,7 @@ impl Connection {
             }
             Err(_) => {}
         }
-        answer
+        self.told(answer)
     }
 
     fn raw(&mut self) -> Result<Raw<'_>, Error> {
@@ -181,7 +229,7 @@ pub(super) fn give_back(mut raw: PoolConnection<Postgres>, text: &'static str) {
         return;
     };
     runtime.spawn(async move {
-        if in_time(Some(LONGEST_SILENCE), raw.execute(text)).await.is_err() {
+        if in_time(Some(LAST_ANSWER_WITHIN), raw.execute(text)).await.is_err() {
             raw.close_on_drop();
         }
     });

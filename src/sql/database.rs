@@ -11,13 +11,15 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection as _, PgPool, SqlitePool};
+use sqlx::{Connection as _, Executor as _, PgPool, SqlitePool};
 
 use super::connection::{Connection, Link};
 use super::error::is_busy;
 use super::group_commit::Writer;
+use super::outage::Outage;
 use super::transaction::Transaction;
 use super::{Error, Migration, migrations};
+use crate::clock;
 
 /// Which database it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +43,7 @@ pub struct Database(Arc<Backend>);
 
 enum Backend {
     Sqlite { writer: Writer, readers: SqlitePool },
-    Postgres { pool: PgPool },
+    Postgres { pool: PgPool, outage: Arc<Outage> },
 }
 
 const COPY: &str = "vacuum into $1";
@@ -51,7 +53,10 @@ const SQLITE_BUSY: Duration = Duration::from_secs(5);
 /// The write-ahead log is cut back to this size after a checkpoint: 64 MiB.
 const SQLITE_LOG_BYTES: &str = "67108864";
 const POSTGRES_CONNECTIONS: u32 = 16;
-const ACQUIRE: Duration = Duration::from_secs(2);
+/// How long is waited for a connection: with the least time of a statement (see `connection.rs`) below two seconds.
+const ACQUIRE: Duration = Duration::from_millis(900);
+/// What Postgres itself gives a statement.
+const STATEMENT: &str = "1700ms";
 /// A connection that has rested this long is tried before it is used.
 const RESTED: Duration = Duration::from_secs(1);
 const STATEMENTS_KEPT: usize = 200;
@@ -61,10 +66,16 @@ impl Database {
     ///
     /// [`Error::Unavailable`] if nobody answers there; [`Error::Other`] if the address can't be understood.
     pub async fn open(url: &str, durability: Durability) -> Result<Self, Error> {
+        Self::open_watching(url, durability, "").await
+    }
+
+    /// The same. On Postgres, `first` runs on every new connection before anything else does: a script that gives no
+    /// rows.
+    pub async fn open_watching(url: &str, durability: Durability, first: &'static str) -> Result<Self, Error> {
         let backend = if url.starts_with("sqlite:") {
             open_sqlite(url, durability).await?
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            open_postgres(url).await?
+            open_postgres(url, first).await?
         } else {
             return Err(Error::other("the address begins with neither sqlite: nor postgres:"));
         };
@@ -81,18 +92,26 @@ impl Database {
 
     /// A connection for reading what is committed. Each statement sees the newest state.
     pub async fn read(&self) -> Result<Connection, Error> {
-        let link = match &*self.0 {
-            Backend::Sqlite { readers, .. } => Link::SqliteReader(readers.acquire().await?),
-            Backend::Postgres { pool } => Link::PostgresReader(pool.acquire().await?),
-        };
-        Ok(Connection::new(link))
+        match &*self.0 {
+            Backend::Sqlite { readers, .. } => Ok(Connection::new(Link::SqliteReader(readers.acquire().await?))),
+            Backend::Postgres { pool, outage } => {
+                outage.refuse()?;
+                let asked = clock::monotonic();
+                let raw = outage.told(pool.acquire().await.map_err(Error::from))?;
+                Ok(Connection::of_postgres(
+                    Link::PostgresReader(raw),
+                    asked,
+                    outage.clone(),
+                ))
+            }
+        }
     }
 
     /// A transaction. On SQLite there is one at a time, in the order of asking.
     pub async fn write(&self) -> Result<Transaction, Error> {
         match &*self.0 {
             Backend::Sqlite { writer, .. } => Transaction::of_sqlite(writer).await,
-            Backend::Postgres { pool } => Transaction::of_postgres(pool).await,
+            Backend::Postgres { pool, outage } => Transaction::of_postgres(pool, outage).await,
         }
     }
 
@@ -144,6 +163,15 @@ impl Database {
         }
     }
 
+    /// How many statements can run at once.
+    pub fn connections(&self) -> usize {
+        let connections = match &*self.0 {
+            Backend::Sqlite { .. } => SQLITE_READERS,
+            Backend::Postgres { .. } => POSTGRES_CONNECTIONS,
+        };
+        usize::try_from(connections).unwrap_or(1)
+    }
+
     /// Commits what is waiting and closes all connections.
     pub async fn close(&self) {
         match &*self.0 {
@@ -151,7 +179,7 @@ impl Database {
                 readers.close().await;
                 writer.close().await;
             }
-            Backend::Postgres { pool } => pool.close().await,
+            Backend::Postgres { pool, .. } => pool.close().await,
         }
     }
 }
@@ -234,14 +262,14 @@ async fn open_writer(options: SqliteConnectOptions) -> Result<Writer, Error> {
     Ok(Writer::open(options).await?)
 }
 
-async fn open_postgres(url: &str) -> Result<Backend, Error> {
+async fn open_postgres(url: &str, first: &'static str) -> Result<Backend, Error> {
     let options = PgConnectOptions::from_str(url)?
         .application_name("ostiary")
         .statement_cache_capacity(STATEMENTS_KEPT)
         .options([
-            ("statement_timeout", "3s"),
+            ("statement_timeout", STATEMENT),
             // a node that stands still must not keep its locks
-            ("idle_in_transaction_session_timeout", "10s"),
+            ("idle_in_transaction_session_timeout", "5s"),
             // the server notices within a minute that a node is gone
             ("tcp_keepalives_idle", "30"),
             ("tcp_keepalives_interval", "10"),
@@ -259,7 +287,16 @@ async fn open_postgres(url: &str) -> Result<Backend, Error> {
                 Ok(true)
             })
         })
-        .connect_with(options)
+        .after_connect(move |connection, _| {
+            Box::pin(async move {
+                if !first.is_empty() {
+                    connection.execute(first).await?;
+                }
+                Ok(())
+            })
+        })
+        .connect_with(options.clone())
         .await?;
-    Ok(Backend::Postgres { pool })
+    let outage = Outage::none(options);
+    Ok(Backend::Postgres { pool, outage })
 }

@@ -9,6 +9,7 @@ mod database;
 mod error;
 mod group_commit;
 mod migrations;
+mod outage;
 mod row;
 mod statement;
 mod transaction;

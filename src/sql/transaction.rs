@@ -1,12 +1,15 @@
 //! A transaction: everything in it happens, or nothing.
 
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
 use sqlx::{Executor, PgPool};
 
 use super::Error;
 use super::connection::{Connection, Link, give_back, in_time};
 use super::group_commit::{Seat, Writer};
+use super::outage::Outage;
+use crate::clock;
 
 /// An open transaction. Dropped without [`Transaction::commit`] it is rolled back.
 ///
@@ -25,11 +28,13 @@ impl Transaction {
         })
     }
 
-    pub(super) async fn of_postgres(pool: &PgPool) -> Result<Self, Error> {
-        let raw = pool.acquire().await?;
+    pub(super) async fn of_postgres(pool: &PgPool, outage: &Arc<Outage>) -> Result<Self, Error> {
+        outage.refuse()?;
+        let asked = clock::monotonic();
+        let raw = outage.told(pool.acquire().await.map_err(Error::from))?;
         // from here on a caller who stops waiting rolls back
         let mut transaction = Self {
-            connection: Connection::new(Link::PostgresWriter(raw)),
+            connection: Connection::of_postgres(Link::PostgresWriter(raw), asked, outage.clone()),
         };
         transaction.control(BEGIN).await?;
         Ok(transaction)
@@ -69,7 +74,7 @@ impl Transaction {
     }
 
     async fn control(&mut self, text: &'static str) -> Result<(), Error> {
-        let silence = self.connection.silence;
+        let silence = self.connection.patience();
         let Link::PostgresWriter(raw) = &mut self.connection.link else {
             return Err(Error::other("the transaction has ended"));
         };
@@ -78,7 +83,7 @@ impl Transaction {
             // whether a transaction is open on it is unknown
             raw.close_on_drop();
         }
-        answer.map(|_| ())
+        self.connection.told(answer.map(|_| ()))
     }
 
     /// SQLite's seat, which is given away with its transaction; Postgres' connection stays until the server has answered.
@@ -94,7 +99,7 @@ impl Transaction {
     }
 
     pub(super) fn without_time_limit(&mut self) {
-        self.connection.silence = None;
+        self.connection.without_time_limit();
     }
 }
 
