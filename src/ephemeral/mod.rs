@@ -10,12 +10,15 @@
 mod allowance;
 mod embedded;
 mod kind;
+mod local;
 mod on_redis;
 mod place;
 mod redis_address;
 pub mod redis_connection;
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use crate::model::Timestamp;
@@ -23,6 +26,7 @@ use crate::sql;
 
 use self::allowance::Allowance;
 use self::embedded::Embedded;
+use self::local::Local;
 use self::on_redis::OnRedis;
 use self::place::Place;
 
@@ -55,7 +59,11 @@ impl From<redis_connection::Error> for Error {
 
 /// The store of short-lived state; clones share it.
 #[derive(Clone)]
-pub struct Ephemeral(Backend);
+pub struct Ephemeral {
+    backend: Backend,
+    epoch: Arc<AtomicI64>,
+    here: Arc<Local>,
+}
 
 #[derive(Clone)]
 enum Backend {
@@ -66,7 +74,7 @@ enum Backend {
 impl Ephemeral {
     /// Short-lived state in Redis.
     pub fn redis(connection: RedisConnection) -> Self {
-        Self(Backend::Redis(OnRedis::new(connection)))
+        Self::on(Backend::Redis(OnRedis::new(connection)))
     }
 
     /// Short-lived state in the SQLite file at `path`, made if it is missing.
@@ -74,7 +82,25 @@ impl Ephemeral {
     /// # Errors
     /// [`Error::Sql`] if the file can't be opened.
     pub async fn embedded(path: &Path) -> Result<Self, Error> {
-        Ok(Self(Backend::Embedded(Embedded::open(path).await?)))
+        Ok(Self::on(Backend::Embedded(Embedded::open(path).await?)))
+    }
+
+    fn on(backend: Backend) -> Self {
+        Self {
+            backend,
+            epoch: Arc::default(),
+            here: Arc::default(),
+        }
+    }
+
+    /// The epoch of the store that entries are kept in.
+    pub fn epoch(&self) -> i64 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    /// Begins a later epoch: entries of earlier ones are not there any more. Counters go on.
+    pub fn begin_epoch(&self, epoch: i64) {
+        self.epoch.fetch_max(epoch, Ordering::AcqRel);
     }
 
     /// Keeps `value` until `expires`, in the place of whatever was there.
@@ -89,8 +115,8 @@ impl Ephemeral {
         expires: Timestamp,
         now: Timestamp,
     ) -> Result<(), Error> {
-        let place = Place::entry(kind, key);
-        match &self.0 {
+        let place = Place::entry(kind, key, self.epoch());
+        match &self.backend {
             Backend::Redis(redis) => Ok(redis.put(&place, value, expires, now).await?),
             Backend::Embedded(embedded) => Ok(embedded.put(&place, value, expires, now).await?),
         }
@@ -108,8 +134,8 @@ impl Ephemeral {
         expires: Timestamp,
         now: Timestamp,
     ) -> Result<bool, Error> {
-        let place = Place::entry(kind, key);
-        match &self.0 {
+        let place = Place::entry(kind, key, self.epoch());
+        match &self.backend {
             Backend::Redis(redis) => Ok(redis.put_new(&place, value, expires, now).await?),
             Backend::Embedded(embedded) => Ok(embedded.put_new(&place, value, expires, now).await?),
         }
@@ -120,8 +146,8 @@ impl Ephemeral {
     /// # Errors
     /// [`Error`] if the store does not answer.
     pub async fn get(&self, kind: Kind, key: &str, now: Timestamp) -> Result<Option<Vec<u8>>, Error> {
-        let place = Place::entry(kind, key);
-        match &self.0 {
+        let place = Place::entry(kind, key, self.epoch());
+        match &self.backend {
             Backend::Redis(redis) => Ok(redis.get(&place, now).await?),
             Backend::Embedded(embedded) => Ok(embedded.get(&place, now).await?),
         }
@@ -132,8 +158,8 @@ impl Ephemeral {
     /// # Errors
     /// [`Error`] if the store does not answer.
     pub async fn take(&self, kind: Kind, key: &str, now: Timestamp) -> Result<Option<Vec<u8>>, Error> {
-        let place = Place::entry(kind, key);
-        match &self.0 {
+        let place = Place::entry(kind, key, self.epoch());
+        match &self.backend {
             Backend::Redis(redis) => Ok(redis.take(&place, now).await?),
             Backend::Embedded(embedded) => Ok(embedded.take(&place, now).await?),
         }
@@ -144,8 +170,8 @@ impl Ephemeral {
     /// # Errors
     /// [`Error`] if the store does not answer.
     pub async fn extend(&self, kind: Kind, key: &str, expires: Timestamp, now: Timestamp) -> Result<bool, Error> {
-        let place = Place::entry(kind, key);
-        match &self.0 {
+        let place = Place::entry(kind, key, self.epoch());
+        match &self.backend {
             Backend::Redis(redis) => Ok(redis.extend(&place, expires, now).await?),
             Backend::Embedded(embedded) => Ok(embedded.extend(&place, expires, now).await?),
         }
@@ -156,8 +182,8 @@ impl Ephemeral {
     /// # Errors
     /// [`Error`] if the store does not answer.
     pub async fn forget(&self, kind: Kind, key: &str) -> Result<(), Error> {
-        let place = Place::entry(kind, key);
-        match &self.0 {
+        let place = Place::entry(kind, key, self.epoch());
+        match &self.backend {
             Backend::Redis(redis) => Ok(redis.forget(&place).await?),
             Backend::Embedded(embedded) => Ok(embedded.forget(&place).await?),
         }
@@ -177,7 +203,7 @@ impl Ephemeral {
     ) -> Result<Spent, Error> {
         let place = Place::counter(counter);
         let allowance = Allowance::new(budget, period);
-        match &self.0 {
+        match &self.backend {
             Backend::Redis(redis) => Ok(redis.spend(&place, allowance, now).await?),
             Backend::Embedded(embedded) => Ok(embedded.spend(&place, allowance, now).await?),
         }
@@ -196,10 +222,22 @@ impl Ephemeral {
     ) -> Result<Spent, Error> {
         let place = Place::counter(counter);
         let allowance = Allowance::new(budget, period);
-        match &self.0 {
+        match &self.backend {
             Backend::Redis(redis) => Ok(redis.spent(&place, allowance, now).await?),
             Backend::Embedded(embedded) => Ok(embedded.spent(&place, allowance, now).await?),
         }
+    }
+
+    /// [`Ephemeral::spend`] by the counters of this node alone: while the shared ones do not answer.
+    pub fn spend_here(&self, counter: Counter<'_>, budget: u32, period: Duration, now: Timestamp) -> Spent {
+        let allowance = Allowance::new(budget, period);
+        self.here.spend(&Place::counter(counter), allowance, now)
+    }
+
+    /// [`Ephemeral::spent`] by the counters of this node alone.
+    pub fn spent_here(&self, counter: Counter<'_>, budget: u32, period: Duration, now: Timestamp) -> Spent {
+        let allowance = Allowance::new(budget, period);
+        self.here.spent(&Place::counter(counter), allowance, now)
     }
 
     /// Gives one unit back: what was spent for turned out well.
@@ -209,7 +247,7 @@ impl Ephemeral {
     pub async fn refund(&self, counter: Counter<'_>, budget: u32, period: Duration) -> Result<(), Error> {
         let place = Place::counter(counter);
         let allowance = Allowance::new(budget, period);
-        match &self.0 {
+        match &self.backend {
             Backend::Redis(redis) => Ok(redis.refund(&place, allowance).await?),
             Backend::Embedded(embedded) => Ok(embedded.refund(&place, allowance).await?),
         }
@@ -221,7 +259,7 @@ impl Ephemeral {
     /// [`Error`] if the store does not answer.
     pub async fn clear(&self, counter: Counter<'_>) -> Result<(), Error> {
         let place = Place::counter(counter);
-        match &self.0 {
+        match &self.backend {
             Backend::Redis(redis) => Ok(redis.forget(&place).await?),
             Backend::Embedded(embedded) => Ok(embedded.clear(&place).await?),
         }
@@ -233,7 +271,7 @@ impl Ephemeral {
     /// # Errors
     /// [`Error`] if the store does not answer.
     pub async fn sweep(&self, now: Timestamp, limit: u32) -> Result<u64, Error> {
-        match &self.0 {
+        match &self.backend {
             Backend::Redis(_) => Ok(0),
             Backend::Embedded(embedded) => Ok(embedded.sweep(now, limit).await?),
         }
@@ -244,7 +282,7 @@ impl Ephemeral {
     /// # Errors
     /// [`Error`] if it does not.
     pub async fn ping(&self) -> Result<(), Error> {
-        match &self.0 {
+        match &self.backend {
             Backend::Redis(redis) => Ok(redis.ping().await?),
             Backend::Embedded(embedded) => Ok(embedded.ping().await?),
         }

@@ -18,11 +18,13 @@ pub(super) struct Place {
 }
 
 impl Place {
-    pub fn entry(kind: Kind, key: &str) -> Self {
+    /// What is kept in one epoch of the store is not there in another.
+    pub fn entry(kind: Kind, key: &str, epoch: i64) -> Self {
+        let key = [&epoch.to_be_bytes(), key.as_bytes()].concat();
         Self {
             space: 'e',
             kind: kind.word(),
-            key: crypto::sha256(key.as_bytes()),
+            key: crypto::sha256(&key),
         }
     }
 

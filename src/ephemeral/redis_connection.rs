@@ -20,12 +20,14 @@ use super::redis_address::Address;
 
 /// How long a call may take, connecting included.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_millis(500);
-/// How long an attempt to connect goes on, although those who asked for it have given up.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long an attempt to connect to one server goes on, although those who asked for it have given up.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(750);
+/// How long an attempt goes on that may have to try several: Sentinels, the nodes of a Cluster.
+const FIND_TIMEOUT: Duration = Duration::from_secs(3);
 /// After how many failures in a row calls fail at once.
 pub const FAILURES_IN_A_ROW: u32 = 3;
 /// How long calls fail at once before Redis is asked again.
-pub const PAUSE: Duration = Duration::from_secs(1);
+pub const PAUSE: Duration = Duration::from_millis(250);
 
 /// Why Redis gave no usable answer.
 #[derive(Debug, thiserror::Error)]
@@ -214,8 +216,10 @@ impl Inner {
     async fn connect(self: Arc<Self>) {
         let address = self.clone();
         // in a task of its own, so that whatever becomes of it the slot does not stay at Connecting
-        let attempt =
-            tokio::spawn(async move { tokio::time::timeout(CONNECT_TIMEOUT, address.address.connect()).await });
+        let attempt = tokio::spawn(async move {
+            let within = address.address.connects_within();
+            tokio::time::timeout(within, address.address.connect()).await
+        });
         let settled = match attempt.await {
             Ok(Ok(Ok(wire))) => Slot::Connected(Held {
                 number: self.connected.fetch_add(1, Ordering::Relaxed),
@@ -227,6 +231,9 @@ impl Inner {
             }
             Ok(Err(_)) | Err(_) => Slot::Empty,
         };
+        if let Slot::Connected(held) = &settled {
+            tokio::spawn(warn_of_eviction(held.wire.clone()));
+        }
         self.slot.send_replace(settled);
     }
 
@@ -273,6 +280,13 @@ impl Inner {
 }
 
 impl Address {
+    fn connects_within(&self) -> Duration {
+        match self {
+            Self::Server(_) => CONNECT_TIMEOUT,
+            Self::Sentinel(_) | Self::Cluster(_) => FIND_TIMEOUT,
+        }
+    }
+
     async fn connect(&self) -> RedisResult<Wire> {
         // calls have a timeout of their own, above
         let config = AsyncConnectionConfig::new()
@@ -319,6 +333,24 @@ impl ConnectionLike for Wire {
             Self::Server(connection) => connection.get_db(),
             Self::Cluster(connection) => connection.get_db(),
         }
+    }
+}
+
+/// Tells the log if this Redis throws entries away when its memory is full. What is lost signs nobody in and redeems
+/// nothing, but a counter that is lost is a budget of guesses more.
+async fn warn_of_eviction(mut wire: Wire) {
+    let mut info = redis::cmd("INFO");
+    info.arg("memory");
+    // who may not ask has been told so by whoever set up the access
+    let Ok(Ok(told)) = tokio::time::timeout(ANSWER_TIMEOUT, info.query_async::<String>(&mut wire)).await else {
+        return;
+    };
+    let policy = told.lines().find_map(|line| line.strip_prefix("maxmemory_policy:"));
+    if let Some(policy) = policy.map(str::trim).filter(|policy| *policy != "noeviction") {
+        tracing::warn!(
+            policy,
+            "redis evicts keys when its memory is full; set maxmemory-policy noeviction"
+        );
     }
 }
 

@@ -5,6 +5,8 @@
 //! are everyday traffic. What belongs to a client or to the whole installation is counted per address only, so that nobody
 //! can lock it from elsewhere.
 //!
+//! While the shared counters do not answer, each node counts the guesses at clients' secrets by itself.
+//!
 //! The stores see nothing but keyed digests of names and addresses.
 
 use std::fmt::Write as _;
@@ -13,7 +15,7 @@ use std::time::Duration;
 
 use super::{Call, Error, Provider};
 use crate::crypto;
-use crate::ephemeral::{Counted, Counter, Spent};
+use crate::ephemeral::{self, Counted, Counter, Spent};
 use crate::model::setting;
 
 /// Whose secret is guessed at.
@@ -113,6 +115,9 @@ struct Budget {
     counted: Counted,
     key: String,
     most: u32,
+    /// Whether this node counts alone while the shared counters do not answer. People can't sign in then anyway, because
+    /// their sessions are kept in the same place; clients go on.
+    may_be_local: bool,
 }
 
 impl Budget {
@@ -147,30 +152,42 @@ impl Budgets {
                 counted: of_account,
                 key: account_key,
                 most: budget(setting::GUESS_ACCOUNT_BUDGET),
+                may_be_local: !account.is_taken_ahead(),
             },
             source: Budget {
                 counted: of_source,
                 key: key(&[b"source", word, &source]),
                 most: budget(setting::GUESS_SOURCE_BUDGET),
+                may_be_local: !account.is_taken_ahead(),
             },
             period: settings.duration(setting::GUESS_PERIOD),
         })
     }
 
     async fn ask(&self, provider: &Provider, call: &Call, budget: &Budget) -> Result<(), Error> {
-        let spent = provider
-            .ephemeral
+        let ephemeral = &provider.ephemeral;
+        let spent = ephemeral
             .spent(budget.counter(), budget.most, self.period, call.now)
-            .await?;
-        allowed(spent)
+            .await;
+        allowed(match spent {
+            Err(ephemeral::Error::Unavailable) if budget.may_be_local => {
+                ephemeral.spent_here(budget.counter(), budget.most, self.period, call.now)
+            }
+            spent => spent?,
+        })
     }
 
     async fn take(&self, provider: &Provider, call: &Call, budget: &Budget) -> Result<(), Error> {
-        let spent = provider
-            .ephemeral
+        let ephemeral = &provider.ephemeral;
+        let spent = ephemeral
             .spend(budget.counter(), budget.most, self.period, call.now)
-            .await?;
-        allowed(spent)
+            .await;
+        allowed(match spent {
+            Err(ephemeral::Error::Unavailable) if budget.may_be_local => {
+                ephemeral.spend_here(budget.counter(), budget.most, self.period, call.now)
+            }
+            spent => spent?,
+        })
     }
 
     async fn give_back(&self, provider: &Provider, budget: &Budget) -> Result<(), Error> {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::operations::keyring::Keyring;
 use super::operations::metadata::Document;
+use super::operations::published::Published;
 use super::{Error, Provider};
 use crate::clock;
 use crate::model::setting::{self, Settings};
@@ -133,8 +134,10 @@ impl Provider {
                 inner.clients.clear();
                 known.client = now.client;
             }
+            known.epoch = known.epoch.max(now.epoch);
             inner.read_at = inner.read_at.max(Some(read_at));
         });
+        self.ephemeral.begin_epoch(now.epoch);
         Ok(())
     }
 
@@ -147,6 +150,18 @@ impl Provider {
 }
 
 impl Memory {
+    /// What is remembered, trusted or not, if it was read within this time: for what is published, never for a decision.
+    pub(super) fn read_within(&self, time: Duration) -> Option<Published> {
+        self.look(|inner| {
+            inner.read_at.filter(|read_at| read_at.elapsed() < time)?;
+            Some(Published {
+                settings: inner.settings.clone(),
+                resources: inner.resources.clone(),
+                keyring: inner.keyring.clone()?,
+            })
+        })
+    }
+
     /// The metadata document that was made from these very settings and resources.
     pub(super) fn metadata_of(&self, settings: &Arc<Settings>, resources: &Arc<Vec<Resource>>) -> Option<Document> {
         self.look(|inner| {

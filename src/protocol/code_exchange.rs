@@ -28,6 +28,9 @@ pub struct CodePayload {
     pub code_challenge: Option<String>,
     /// When it ends.
     pub expires_at: Timestamp,
+    /// The epoch of the store that it was made in: in another one it may have been redeemed and forgotten.
+    #[serde(default)]
+    pub epoch: i64,
     /// What was agreed.
     pub terms: GrantTerms,
 }

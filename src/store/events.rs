@@ -82,10 +82,11 @@ readers! {
 
 const ADD: &str = "
 insert into events (id, at, kind, outcome, reason, actor_kind, actor_id, user_id, client_id, address, trace, facts)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+on conflict (id) do nothing";
 
 impl Write {
-    /// Adds an event.
+    /// Adds an event, once: a batch whose commit was not answered is written again.
     pub async fn add_event(&mut self, event: &Event) -> Result<(), Error> {
         let facts: serde_json::Map<String, serde_json::Value> = event
             .facts

@@ -14,6 +14,8 @@ pub struct Generations {
     pub setting: i64,
     /// Resources.
     pub resource: i64,
+    /// The epoch of the installation, which is raised when the store may have lost something.
+    pub epoch: i64,
 }
 
 struct Generation {
@@ -32,14 +34,17 @@ impl Record for Generation {
 
 const LIST: &str = "
 select kind, number
-from generations";
+from generations
+union all
+select 'epoch', epoch
+from installation";
 
 readers! {
     /// The generations as they stand.
     pub async fn get_generations(&mut self) -> Result<Generations, Error> {
         let rows: Vec<Generation> = self.sql(LIST).all().await?;
         let of = |kind: &str| rows.iter().find(|row| row.kind == kind).map_or(0, |row| row.number);
-        Ok(Generations { client: of("client"), key: of("key"), setting: of("setting"), resource: of("resource") })
+        Ok(Generations { client: of("client"), key: of("key"), setting: of("setting"), resource: of("resource"), epoch: of("epoch") })
     }
 }
 

@@ -45,7 +45,9 @@ readers! {
 
 const REDEEM: &str = "
 insert into grants (id, code, client_id, user_id, session_id, terms, offline, created_at, expires_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+select $1, $2, $3, $4, $5, $6, $7, $8, $9
+from installation
+where epoch = $10
 on conflict (code) do nothing";
 
 const END: &str = "
@@ -92,8 +94,9 @@ delete from grants
 where id in (select id from grants where expires_at < $1 limit $2)";
 
 impl Write {
-    /// Redeems a code: adds its grant. False if the code has been redeemed before; the database decides.
-    pub async fn redeem_code(&mut self, grant: &Grant) -> Result<bool, Error> {
+    /// Redeems a code that was made in this epoch: adds its grant. False if the code has been redeemed before, or may have
+    /// been, because its epoch has ended; the database decides.
+    pub async fn redeem_code(&mut self, grant: &Grant, epoch: i64) -> Result<bool, Error> {
         let added = self
             .sql(REDEEM)
             .bind(grant.id)
@@ -105,6 +108,7 @@ impl Write {
             .bind(grant.terms.is_offline())
             .bind(grant.created_at)
             .bind(grant.expires_at)
+            .bind(epoch)
             .changed()
             .await?;
         Ok(added == 1)

@@ -13,4 +13,10 @@ macro_rules! migrations {
     };
 }
 
-migrations!["0001_ground", "0002_clients", "0003_users", "0004_sign_ons"];
+migrations![
+    "0001_ground",
+    "0002_clients",
+    "0003_users",
+    "0004_sign_ons",
+    "0009_epoch"
+];

@@ -5,6 +5,7 @@
 
 mod clients;
 mod consents;
+mod epoch;
 mod events;
 mod generations;
 mod grants;
@@ -109,7 +110,7 @@ pub struct Write {
 impl Store {
     /// Opens the store at `url` (`sqlite:PATH` or `postgres://...`).
     pub async fn open(url: &str) -> Result<Self, Error> {
-        let database = Database::open(url, Durability::Full).await?;
+        let database = Database::open_watching(url, Durability::Full, epoch::WATCH).await?;
         Ok(Self { database })
     }
 
@@ -153,6 +154,11 @@ impl Store {
     /// Whether this is the embedded store.
     pub fn is_embedded(&self) -> bool {
         matches!(self.database.engine(), sql::Engine::Sqlite)
+    }
+
+    /// How many statements can run at once.
+    pub fn connections(&self) -> usize {
+        self.database.connections()
     }
 
     /// Closes every connection.

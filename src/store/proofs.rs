@@ -8,6 +8,13 @@ insert into proofs (kind, digest, expires_at)
 values ($1, $2, $3)
 on conflict do nothing";
 
+const SPEND_IN_EPOCH: &str = "
+insert into proofs (kind, digest, expires_at)
+select $1, $2, $3
+from installation
+where epoch <= $4
+on conflict do nothing";
+
 const SWEEP: &str = "
 delete from proofs
 where expires_at < $1";
@@ -25,6 +32,26 @@ impl Write {
             .bind(kind)
             .bind(digest)
             .bind(expires_at)
+            .changed()
+            .await?
+            == 1)
+    }
+
+    /// The same for what was made at `issued`. False, too, if that was before the epoch: the row that says it was used may
+    /// have been lost.
+    pub async fn spend_proof_of_epoch(
+        &mut self,
+        kind: &'static str,
+        digest: &Digest,
+        expires_at: Timestamp,
+        issued: Timestamp,
+    ) -> Result<bool, Error> {
+        Ok(self
+            .sql(SPEND_IN_EPOCH)
+            .bind(kind)
+            .bind(digest)
+            .bind(expires_at)
+            .bind(issued)
             .changed()
             .await?
             == 1)

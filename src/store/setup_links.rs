@@ -8,7 +8,8 @@ select expires_at
 from setup_links
 where digest = $1
 and used_at is null
-and expires_at > $2";
+and expires_at > $2
+and created_at >= (select epoch from installation)";
 
 readers! {
     /// Whether the link of this digest may still be used.
@@ -27,7 +28,8 @@ update setup_links
 set used_at = $2
 where digest = $1
 and used_at is null
-and expires_at > $2";
+and expires_at > $2
+and created_at >= (select epoch from installation)";
 
 const CLOSE_ALL: &str = "
 update setup_links

@@ -2,6 +2,7 @@
 //! engine counts.
 
 mod contract;
+mod epoch;
 mod equivalence;
 mod people;
 mod single_use;

@@ -469,6 +469,7 @@ async fn issue_code(
         redirect_uri: request.answerable.redirect_uri.clone(),
         code_challenge: request.code_challenge.clone(),
         expires_at,
+        epoch: provider.ephemeral.epoch(),
         terms: GrantTerms {
             scope: request.scope.clone(),
             resources: request.resources.clone(),

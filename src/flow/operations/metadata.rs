@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::published::{self, Published};
 use crate::crypto;
 use crate::flow::{Error, Provider};
 use crate::model::scope::STANDARD;
@@ -21,8 +22,9 @@ pub struct Document {
 
 /// The document, announcing these languages.
 pub async fn document(provider: &Provider, ui_locales: Vec<&'static str>) -> Result<Document, Error> {
-    let settings = provider.settings().await?;
-    let resources = provider.resources().await?;
+    let Published {
+        settings, resources, ..
+    } = published::read(provider).await?;
     if let Some(known) = provider.memory.metadata_of(&settings, &resources) {
         return Ok(known);
     }

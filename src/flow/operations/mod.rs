@@ -12,6 +12,7 @@ pub mod keyring;
 pub mod keys;
 pub mod metadata;
 pub mod outbox;
+pub mod published;
 pub mod readiness;
 pub mod resources;
 pub mod settings;

@@ -50,7 +50,7 @@ pub async fn redeem(
         store.abandon().await?;
         return Err(gone("code.session").into());
     }
-    if !store.redeem_code(&grant).await? {
+    if !store.redeem_code(&grant, payload.epoch).await? {
         // somebody was faster with the same code: RFC 6749 section 4.1.2 wants the family ended
         store.abandon().await?;
         return refuse_unknown(provider, call, client, &digest).await;

@@ -171,7 +171,11 @@ async fn judge_jwt(
     // the last step: an assertion that is refused for another reason is not used up
     let digest = Digest::of(format!("{} {jti}", client.id).as_bytes());
     let mut store = provider.store.write().await?;
-    let first = store.spend_proof("client_assertion", &digest, times.expires).await?;
+    // whoever does not say when it was made may have made it as early as that
+    let issued = times.issued.unwrap_or_else(|| times.expires.before(LONGEST_ASSERTION));
+    let first = store
+        .spend_proof_of_epoch("client_assertion", &digest, times.expires, issued)
+        .await?;
     store.commit().await?;
     Ok(if first { Ok(()) } else { Err("assertion_replayed") })
 }

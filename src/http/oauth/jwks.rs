@@ -5,11 +5,12 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 
 use super::{cors, metadata};
+use crate::flow::operations::published;
 use crate::http::{Http, Refusal};
 
 /// GET.
 pub async fn document(State(http): State<Http>, headers: HeaderMap) -> Result<Response, Refusal> {
-    let keyring = http.provider.keyring().await?;
+    let keyring = published::read(&http.provider).await?.keyring;
     Ok(cors::public(metadata::cached_json(
         &headers,
         keyring.document(),

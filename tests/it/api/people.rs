@@ -653,7 +653,7 @@ async fn grant(ground: &Ground, user: &User, client: Id<ostiary::model::Client>)
         },
     };
     let mut tx = ground.provider.store.write().await.unwrap();
-    assert!(tx.redeem_code(&grant).await.unwrap());
+    assert!(tx.redeem_code(&grant, 1).await.unwrap());
     tx.commit().await.unwrap();
     grant.id
 }

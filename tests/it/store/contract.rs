@@ -138,7 +138,7 @@ async fn what_hangs_on_a_user_or_client_goes_with_it() {
             let ground = write!(store, tx => Ground::laid(&mut tx, &format!("{leaves}-goes")).await);
             let grant = ground.grant(&format!("code-{leaves}"), "openid offline_access");
             write!(store, tx => {
-                assert!(tx.redeem_code(&grant).await.unwrap());
+                assert!(tx.redeem_code(&grant, 1).await.unwrap());
                 tx.add_refresh_token(&sample_refresh(grant.id, leaves)).await.unwrap();
                 tx.add_access_token(&sample_access(ground.client.id, Some(grant.id), leaves)).await.unwrap();
             });

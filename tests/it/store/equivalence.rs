@@ -72,7 +72,7 @@ async fn step(store: &Store, dice: &mut Dice) -> String {
         0 => told(tx.add_user(&user(at)).await),
         1 => told(tx.add_client(&client(at)).await),
         2 => told(tx.add_session(&session(at)).await),
-        3 => told(tx.redeem_code(&grant(at, other, scope)).await),
+        3 => told(tx.redeem_code(&grant(at, other, scope), 1).await),
         4 => told(
             tx.add_refresh_token(&sample_refresh(id(4, other * 10 + at), &refresh))
                 .await,

@@ -28,7 +28,7 @@ async fn storage_contract_single_use() {
     each_store(async |store| {
         let ground = Arc::new(write!(store, tx => Ground::laid(&mut tx, "ada").await));
         let grant = ground.grant("kept", "openid offline_access");
-        assert!(write!(store, tx => tx.redeem_code(&grant).await.unwrap()));
+        assert!(write!(store, tx => tx.redeem_code(&grant, 1).await.unwrap()));
         let one_time = RegistrationToken {
             id: Id::new(NOW),
             digest: digest("registration"),
@@ -51,7 +51,7 @@ async fn storage_contract_single_use() {
         // a code: the first grant under its digest, whatever else the grants say
         let won = winners(store, |store| {
             let ground = ground.clone();
-            async move { write!(store, tx => tx.redeem_code(&ground.grant("code", "openid")).await.unwrap()) }
+            async move { write!(store, tx => tx.redeem_code(&ground.grant("code", "openid"), 1).await.unwrap()) }
         });
         assert_eq!(won.await, 1);
         let won = winners(store, |store| async move {
@@ -99,12 +99,12 @@ async fn storage_contract_single_use_is_undone_with_its_transaction() {
         let ground = write!(store, tx => Ground::laid(&mut tx, "ada").await);
         let grant = ground.grant("code", "openid");
         let mut tx = store.write().await.unwrap();
-        assert!(tx.redeem_code(&grant).await.unwrap());
+        assert!(tx.redeem_code(&grant, 1).await.unwrap());
         assert!(tx.spend_proof("kind", &digest("jti"), NOW).await.unwrap());
         drop(tx);
         write!(store, tx => {
-            assert!(tx.redeem_code(&grant).await.unwrap());
-            assert!(!tx.redeem_code(&ground.grant("code", "openid")).await.unwrap());
+            assert!(tx.redeem_code(&grant, 1).await.unwrap());
+            assert!(!tx.redeem_code(&ground.grant("code", "openid"), 1).await.unwrap());
             assert!(tx.spend_proof("kind", &digest("jti"), NOW).await.unwrap());
             assert!(!tx.spend_proof("kind", &digest("jti"), NOW).await.unwrap());
         });
@@ -123,7 +123,7 @@ async fn single_use_namespace_isolation_in_the_store() {
         write!(store, tx => {
             assert!(tx.spend_proof("client_assertion", &same, NOW.after(MINUTE)).await.unwrap());
             assert!(tx.spend_proof("dpop", &same, NOW.after(MINUTE)).await.unwrap());
-            assert!(tx.redeem_code(&grant).await.unwrap());
+            assert!(tx.redeem_code(&grant, 1).await.unwrap());
             tx.add_refresh_token(&sample_refresh(grant.id, "same")).await.unwrap();
             tx.add_access_token(&sample_access(ground.client.id, Some(grant.id), "same")).await.unwrap();
             tx.add_setup_link(&same, NOW, NOW.after(MINUTE)).await.unwrap();
@@ -169,7 +169,7 @@ async fn grants_and_their_tokens_end_together() {
         let foreign = other.grant("foreign", "openid");
         write!(store, tx => {
             for (grant, name) in [(&online, "online"), (&offline, "offline"), (&foreign, "foreign")] {
-                assert!(tx.redeem_code(grant).await.unwrap());
+                assert!(tx.redeem_code(grant, 1).await.unwrap());
                 tx.add_refresh_token(&sample_refresh(grant.id, name)).await.unwrap();
                 tx.add_access_token(&sample_access(grant.client, Some(grant.id), name)).await.unwrap();
             }
@@ -420,7 +420,7 @@ async fn a_family_is_not_begun_while_its_session_ends() {
             }
         });
         tokio::task::yield_now().await;
-        assert!(redeeming.redeem_code(&grant).await.unwrap());
+        assert!(redeeming.redeem_code(&grant, 1).await.unwrap());
         redeeming.commit().await.unwrap();
         assert_eq!(ending.await.unwrap(), 1);
         // the end was first: the redemption sees it, however early it asked
