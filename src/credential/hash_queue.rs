@@ -93,6 +93,11 @@ impl HashQueue {
         Ok(queue)
     }
 
+    /// Whether one more would be admitted now.
+    pub(super) fn has_room(&self) -> Result<(), Error> {
+        self.shared.room(&self.shared.lock())
+    }
+
     /// Puts a hash into the queue; the answer arrives through the receiver. Dropping the receiver gives the place back.
     pub(super) fn admit(&self, work: Work) -> Result<oneshot::Receiver<Output>, Error> {
         let mut state = self.shared.lock();

@@ -120,6 +120,14 @@ impl Passwords {
         Ok(Verdict::Right { rehash })
     }
 
+    /// Whether one more would be admitted now: to be asked before the work that leads to a hash.
+    ///
+    /// # Errors
+    /// [`Error::Busy`].
+    pub fn has_room(&self) -> Result<(), Error> {
+        self.queue.has_room()
+    }
+
     /// How many hashes were computed since the start, dummies included.
     pub fn computed(&self) -> u64 {
         self.queue.computed()

@@ -2,14 +2,18 @@
 //! the change's transaction instead.
 
 use std::sync::Mutex;
+use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use super::{Error, Provider};
 use crate::model::Event;
 
 /// How many events may wait. Past it, whoever wants to add one waits too.
 const MOST_WAITING: usize = 10_000;
+/// How long an event waits for another to be written.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
 /// How many are written in one transaction.
 const BATCH: usize = 500;
 
@@ -53,7 +57,8 @@ impl EventQueue {
 }
 
 impl Provider {
-    /// Hands over an event that describes only an answer. Waits if too many wait already.
+    /// Hands over an event that describes only an answer. Waits if too many wait already; where none of them is written in
+    /// time, because the store is away, the event goes to the log instead: the answer does not hang on it.
     pub async fn note(&self, event: Event) {
         let mut event = Box::new(event);
         loop {
@@ -62,7 +67,19 @@ impl Provider {
                 Ok(()) => return,
                 Err(refused) => event = refused,
             }
-            written.await;
+            if timeout(LONGEST_WAIT, written).await.is_err() {
+                tracing::error!(
+                    id = %event.id,
+                    kind = event.kind.as_str(),
+                    outcome = event.outcome.as_str(),
+                    reason = event.reason,
+                    user = event.user.map(tracing::field::display),
+                    client = event.client.map(tracing::field::display),
+                    trace = event.trace,
+                    "an event can't be kept; it stands here alone"
+                );
+                return;
+            }
         }
     }
 

@@ -41,6 +41,9 @@ pub enum Error {
     /// The database or session store can't be reached: nothing was changed, or it is not known.
     #[error("a store is not available")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Others were changing the same things, again and again: nothing was changed.
+    #[error("contended")]
+    Contended,
     /// A defect.
     #[error("internal failure")]
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -76,7 +79,8 @@ impl Error {
 impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
         match error {
-            store::Error::Unavailable(_) | store::Error::Contention(_) => Self::Unavailable(Box::new(error)),
+            store::Error::Unavailable(_) => Self::Unavailable(Box::new(error)),
+            store::Error::Contention(_) => Self::Contended,
             other => Self::Failed(Box::new(other)),
         }
     }

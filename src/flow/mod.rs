@@ -1,5 +1,6 @@
 //! What happens, by subject. A flow authenticates, loads, asks protocol what the rules are, changes, writes the event, commits.
 
+pub mod again;
 pub mod audit;
 pub mod authorization;
 pub mod call;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::extract::FromRef;
 use ipnet::IpNet;
 
-use super::layer::Running;
+use super::layer::{Places, Running};
 use crate::flow::Provider;
 use crate::view::Views;
 
@@ -23,6 +23,8 @@ pub struct Http {
     pub trusted_proxies: Arc<[IpNet]>,
     /// Whether the listener itself speaks TLS.
     pub tls: bool,
+    /// Administration has so many places at the store, and no more.
+    pub administration: Places,
     /// What has begun to change something and is not finished: the server waits for it before it stops.
     pub running: Running,
 }

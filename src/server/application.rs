@@ -18,7 +18,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::flow::Provider;
 use crate::flow::operations::outbox::Post;
-use crate::http::layer::Running;
+use crate::http::layer::{Places, Running};
 use crate::http::{self, Http, Limits};
 use crate::jobs;
 use crate::mail::Mailer;
@@ -96,6 +96,7 @@ impl Application {
             },
             trusted_proxies: config.trusted_proxies.clone().into(),
             tls: config.tls.is_some(),
+            administration: Places::new(provider.store.connections() / 2),
             running: running.clone(),
         };
         let router = http::router_with(http, options.routes);

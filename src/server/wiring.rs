@@ -21,8 +21,8 @@ use crate::model::{SigningKeyState, setting};
 use crate::sessions::Sessions;
 use crate::store::Store;
 
-/// Waiting places before the threads that hash passwords.
-const PLACES_A_WORKER: usize = 64;
+/// Waiting places before the threads that hash passwords: bounds their memory. How long they would wait is bounded before.
+const PLACES_A_WORKER: usize = 256;
 
 /// A provider, and what is held as long as it is used.
 pub struct Parts {

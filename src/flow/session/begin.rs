@@ -2,6 +2,7 @@
 
 use super::browser::MOST_ACCOUNTS;
 use super::{Account, Browser, Proof, SessionFacts, SessionToken, end};
+use crate::flow::again::again;
 use crate::flow::{Call, Error, Provider};
 use crate::model::setting::SESSION_IDLE_TIMEOUT;
 use crate::model::{Actor, Event, EventKind, Fact, Id, Session, User};
@@ -109,7 +110,7 @@ async fn start(provider: &Provider, call: &Call, user: &User, proof: Proof) -> R
     if let Admission::Refused { .. } = admission {
         return Err(Error::Conflict("session limit"));
     }
-    if let Err(error) = write_down(provider, call, user, &session, &facts).await {
+    if let Err(error) = again(|| write_down(provider, call, user, &session, &facts)).await {
         // what stays here all the same is not in the store and therefore not live
         drop(provider.sessions.end(user.id, session.id).await);
         return Err(error);

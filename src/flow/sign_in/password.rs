@@ -48,6 +48,8 @@ pub async fn sign_in(
     browser: &mut Browser,
     attempt: Attempt,
 ) -> Result<Account, Refused> {
+    // in a storm most are turned away: that must cost next to nothing
+    provider.passwords.has_room().map_err(Error::from)?;
     let user = find(provider, &attempt.identifier).await?;
     // one counter for every way to write the same person's name
     let name = match &user {

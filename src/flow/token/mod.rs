@@ -13,6 +13,7 @@ pub mod verify;
 
 use std::sync::Arc;
 
+use super::again::again;
 use super::{Call, Error, Provider};
 use crate::model::{Client, GrantType};
 use crate::protocol::parameters::Parameters;
@@ -49,6 +50,16 @@ pub async fn grant(
         )
         .into());
     }
+    again(|| by(grant_type, provider, call, client, parameters)).await
+}
+
+async fn by(
+    grant_type: GrantType,
+    provider: &Provider,
+    call: &Call,
+    client: &Arc<Client>,
+    parameters: &Parameters,
+) -> Result<TokenResponse, Error> {
     match grant_type {
         GrantType::AuthorizationCode => authorization_code::redeem(provider, call, client, parameters).await,
         GrantType::RefreshToken => refresh_token::refresh(provider, call, client, parameters).await,

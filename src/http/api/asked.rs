@@ -13,6 +13,7 @@ use crate::http::Http;
 use crate::model::Id;
 
 /// A request of the API.
+#[derive(Clone)]
 pub(super) struct Asked {
     pub(super) http: Http,
     pub(super) caller: Caller,

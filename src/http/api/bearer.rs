@@ -10,6 +10,7 @@ use crate::http::Http;
 use crate::model::{Actor, Secret};
 
 /// Who calls, and what the caller may do.
+#[derive(Clone)]
 pub(super) struct Caller {
     /// The call, by this caller.
     pub(super) call: Call,

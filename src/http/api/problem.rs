@@ -17,6 +17,8 @@ pub(super) enum Problem {
     Told(Box<Told>),
     /// In the edge's.
     Refused(Box<Refusal>),
+    /// Others were changing the same things: nothing was changed.
+    Contended,
 }
 
 /// A problem in the API's own words.
@@ -75,7 +77,7 @@ impl Problem {
     fn with(self, errors: Vec<FieldError>) -> Self {
         match self {
             Self::Told(told) => Self::Told(Box::new(Told { errors, ..*told })),
-            refused @ Self::Refused(_) => refused,
+            other => other,
         }
     }
 
@@ -85,7 +87,7 @@ impl Problem {
                 challenge: Some(challenge),
                 ..*told
             })),
-            refused @ Self::Refused(_) => refused,
+            other => other,
         }
     }
 
@@ -137,6 +139,11 @@ impl Problem {
         flow::Error::Failed(Box::new(error)).into()
     }
 
+    /// Whether others were changing the same things: nothing was changed.
+    pub(super) fn is_contended(&self) -> bool {
+        matches!(self, Self::Contended)
+    }
+
     /// Whether the caller lacked a right.
     pub(super) fn is_forbidden(&self) -> bool {
         matches!(self, Self::Told(told) if told.status == StatusCode::FORBIDDEN)
@@ -147,6 +154,7 @@ impl Problem {
         let told = match self {
             Self::Told(told) => *told,
             Self::Refused(refusal) => return refusal.into_response(),
+            Self::Contended => return Refusal::from(flow::Error::Contended).into_response(),
         };
         tracing::info!(trace = %call.trace, code = told.code, "refused");
         let body = ProblemBody {
@@ -195,6 +203,7 @@ impl From<flow::Error> for Problem {
             ),
             flow::Error::Conflict(what) => Self::told(StatusCode::CONFLICT, "conflict", conflict(what)),
             flow::Error::Forbidden(permission) => Self::forbidden(&permission),
+            flow::Error::Contended => Self::Contended,
             other => Self::Refused(Box::new(other.into())),
         }
     }

@@ -13,8 +13,8 @@ use url::form_urlencoded;
 use super::bearer::Caller;
 use super::route::{Method, Permission, Route};
 use super::{Answer, Asked, Problem, body, entity_tag};
-use crate::flow::Call;
 use crate::flow::operations::idempotency::{self, Claim};
+use crate::flow::{Call, again};
 use crate::http::{Http, Refusal};
 use crate::model::{EventKind, Secret};
 
@@ -43,6 +43,7 @@ pub(super) fn method_router(route: Route) -> MethodRouter<Http> {
 }
 
 async fn serve(route: Route, http: Http, call: &Call, request: Request) -> Result<Answer, Problem> {
+    let _place = http.administration.take().await?;
     let caller = match route.permission {
         Permission::Open => Caller::anyone(call),
         Permission::Held(permission) => {
@@ -96,7 +97,7 @@ async fn serve(route: Route, http: Http, call: &Call, request: Request) -> Resul
         name: asked.caller.name.clone(),
     };
     let answer = match key {
-        None => (route.handler)(asked).await,
+        None => handle(route, asked).await,
         Some(key) => {
             let request = [route.method.as_str().as_bytes(), target.as_bytes(), &bytes].join(&b'\n');
             once(route, &http, asked, &key, &request).await
@@ -108,6 +109,20 @@ async fn serve(route: Route, http: Http, call: &Call, request: Request) -> Resul
     answer
 }
 
+/// Calls the handler; once more where others were changing the same rows, since then nothing of it has happened.
+async fn handle(route: Route, asked: Asked) -> Result<Answer, Problem> {
+    if route.method == Method::Get {
+        return (route.handler)(asked).await;
+    }
+    for longest in again::PAUSES {
+        match (route.handler)(asked.clone()).await {
+            Err(problem) if problem.is_contended() => again::pause(longest).await,
+            answer => return answer,
+        }
+    }
+    (route.handler)(asked).await
+}
+
 /// Does a request under its key, unless it was done before.
 async fn once(route: Route, http: &Http, asked: Asked, key: &str, request: &[u8]) -> Result<Answer, Problem> {
     let call = asked.call().clone();
@@ -116,7 +131,7 @@ async fn once(route: Route, http: &Http, asked: Asked, key: &str, request: &[u8]
         Claim::Answered(kept) => return serde_json::from_slice(&kept).map_err(Problem::failed),
         Claim::New(claimed) => claimed,
     };
-    match (route.handler)(asked).await {
+    match handle(route, asked).await {
         Ok(answer) => {
             let kept = serde_json::to_string(&answer).map_err(Problem::failed)?;
             idempotency::answer(&http.provider, &claimed, &Secret::new(kept)).await?;

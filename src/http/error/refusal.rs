@@ -9,8 +9,10 @@ use axum::response::{IntoResponse, Response};
 use crate::flow;
 use crate::view::{Link, Trouble};
 
-/// When to come back after an outage.
-const OUTAGE: Duration = Duration::from_secs(5);
+/// When to come back after an outage, at the earliest and at the latest: not everybody at once.
+const OUTAGE: (u32, u32) = (2, 8);
+/// When to come back where others were faster, or too many.
+const CONTENDED: Duration = Duration::from_secs(1);
 
 /// Why a request was not served.
 #[derive(Clone, Debug)]
@@ -109,7 +111,19 @@ impl Refusal {
 
     /// It took too long.
     pub fn overdue() -> Self {
-        Self::unavailable(OUTAGE)
+        Self::outage()
+    }
+
+    /// Too many of its kind are being served.
+    pub fn crowded() -> Self {
+        Self::unavailable(CONTENDED)
+    }
+
+    /// Something that it needs is away.
+    pub fn outage() -> Self {
+        let (earliest, latest) = OUTAGE;
+        let spread = crate::random::below(latest.saturating_sub(earliest).saturating_add(1));
+        Self::unavailable(Duration::from_secs(u64::from(earliest.saturating_add(spread))))
     }
 
     fn unavailable(retry_after: Duration) -> Self {
@@ -180,8 +194,9 @@ impl From<flow::Error> for Refusal {
             flow::Error::Busy { retry_after } => Self::unavailable(retry_after),
             flow::Error::Unavailable(source) => {
                 tracing::error!(causes = %Causes(source.as_ref()), "a store is not available");
-                Self::unavailable(OUTAGE)
+                Self::outage()
             }
+            flow::Error::Contended => Self::unavailable(CONTENDED),
             flow::Error::Failed(source) => {
                 tracing::error!(causes = %Causes(source.as_ref()), "a request failed");
                 Self::failed()

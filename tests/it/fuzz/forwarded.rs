@@ -91,6 +91,7 @@ fn application(provider: &Provider, tls: bool) -> Router {
         limits: Limits::default(),
         trusted_proxies: Arc::new([PROXIES.parse().unwrap()]),
         tls,
+        administration: ostiary::http::layer::Places::new(2),
         running: Running::default(),
     };
     let told = get(|Extension(call): Extension<Call>| async move { call.origin.address.unwrap().to_string() });

@@ -68,6 +68,7 @@ async fn fuzz_form_tokens() {
         limits: Limits::default(),
         trusted_proxies: Arc::new([]),
         tls: true,
+        administration: ostiary::http::layer::Places::new(2),
         running: Running::default(),
     };
     let browser = || Browser {
