@@ -38,9 +38,10 @@ where uses_left is not null
 and revoked_at is null";
 
 impl Write {
-    /// Ends every session and grant, forgets opaque access tokens, closes setup links, and revokes the registration tokens
+    /// Begins a new epoch, ends every session and grant, forgets opaque access tokens, closes setup links, and revokes the registration tokens
     /// whose uses are counted.
     pub async fn void_what_was_open(&mut self, now: Timestamp) -> Result<Voided, Error> {
+        self.raise_epoch(now).await?;
         let sessions = self.sql(END_SESSIONS).bind(now).changed().await?;
         let grants = self.sql(END_GRANTS).bind(now).changed().await?;
         self.sql(FORGET_ACCESS_TOKENS).changed().await?;
