@@ -1,6 +1,8 @@
 //! Authorization requests: from the first look to the code.
 
+pub mod answer;
 mod challenge;
+mod code;
 pub mod consents;
 pub mod hint;
 pub mod interaction;
@@ -14,7 +16,8 @@ use crate::protocol::authorization_response::AuthorizationResponse;
 use crate::protocol::parameters::Parameters;
 use crate::protocol::{OAuthError, audience};
 
-pub use interaction::{Consenting, Interaction, Next};
+pub use answer::{Consenting, Next};
+pub use interaction::Interaction;
 
 /// How an authorization request goes on.
 pub enum Begun {
@@ -63,7 +66,7 @@ pub async fn begin(
         Err(error) => return Ok(Begun::Next(refuse(provider, call, &client, answerable, &error).await)),
     }
     let interaction = Interaction::new(browser, client, request);
-    interaction::advance(provider, call, browser, interaction)
+    answer::advance(provider, call, browser, interaction)
         .await
         .map(Begun::Next)
 }

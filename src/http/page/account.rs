@@ -4,7 +4,7 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::{pending, shown};
-use crate::flow::authorization::{Interaction, interaction};
+use crate::flow::authorization::{Interaction, answer};
 use crate::http::Refusal;
 use crate::http::answer::next::see_other;
 use crate::http::extract::{Forgery, Form, Query, Visit};
@@ -47,7 +47,7 @@ pub(super) async fn choose(
         return Ok(see_other(&format!("/login?flow={}", interaction.id)));
     };
     let locale = pending::locale(&visit, &interaction);
-    let next = interaction::choose_account(visit.provider(), &visit.call, &visit.browser, interaction, user).await;
+    let next = answer::choose_account(visit.provider(), &visit.call, &visit.browser, interaction, user).await;
     pending::go_on(&visit, locale, next)
 }
 

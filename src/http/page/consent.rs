@@ -5,8 +5,8 @@ use serde::Deserialize;
 
 use super::{pending, shown};
 use crate::flow::Error;
-use crate::flow::authorization::interaction::{self, ConsentQuestion};
-use crate::flow::authorization::{Consenting, Interaction};
+use crate::flow::authorization::answer::{self, ConsentQuestion};
+use crate::flow::authorization::{Consenting, Interaction, interaction};
 use crate::http::Refusal;
 use crate::http::answer::next::see_other;
 use crate::http::extract::{Forgery, Form, Query, Visit};
@@ -58,13 +58,13 @@ pub(super) async fn decide(
         Decision::Deny => Consenting::Deny,
     };
     let locale = pending::locale(&visit, &interaction);
-    let next = interaction::consent(visit.provider(), &visit.call, &visit.browser, interaction, consenting).await;
+    let next = answer::consent(visit.provider(), &visit.call, &visit.browser, interaction, consenting).await;
     pending::go_on(&visit, locale, next)
 }
 
 async fn question(visit: &Visit, interaction: &Interaction) -> Result<Response, Refusal> {
     let provider = visit.provider();
-    let asked = interaction::consent_question(provider, &visit.call, &visit.browser, interaction).await;
+    let asked = answer::consent_question(provider, &visit.call, &visit.browser, interaction).await;
     let asked = match asked {
         Ok(asked) => asked,
         // signed out meanwhile

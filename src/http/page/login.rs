@@ -6,7 +6,7 @@ use serde::Deserialize;
 use url::form_urlencoded;
 
 use super::{pending, return_target, shown};
-use crate::flow::authorization::{Interaction, interaction};
+use crate::flow::authorization::{Interaction, answer};
 use crate::flow::sign_in::password::{self, Attempt, Refused};
 use crate::flow::{self, session};
 use crate::http::Refusal;
@@ -192,7 +192,7 @@ impl Door {
     async fn cancel(self, visit: &Visit) -> Result<Response, Refusal> {
         match self.interaction {
             Some(it) => {
-                let next = interaction::cancel(visit.provider(), &visit.call, &visit.browser, it).await;
+                let next = answer::cancel(visit.provider(), &visit.call, &visit.browser, it).await;
                 pending::go_on(visit, self.locale, next)
             }
             None => Ok(see_other("/")),
@@ -202,7 +202,7 @@ impl Door {
     async fn go_on(self, visit: &Visit, account: &session::Account) -> Result<Response, Refusal> {
         match self.interaction {
             Some(it) => {
-                let next = interaction::signed_in(visit.provider(), &visit.call, &visit.browser, it, account).await;
+                let next = answer::signed_in(visit.provider(), &visit.call, &visit.browser, it, account).await;
                 // the session has begun whatever becomes of the request: the browser is told in any case
                 match pending::go_on(visit, self.locale, next) {
                     Ok(response) => Ok(response),

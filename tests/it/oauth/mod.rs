@@ -2,6 +2,7 @@
 
 mod access_tokens;
 mod authorization;
+mod authorization_request;
 mod browser_binding;
 mod client_authentication;
 mod client_endpoints;

@@ -391,9 +391,9 @@ const ELSEWHERE: &[&str] = &[
     "／／evil.example",
 ];
 
-/// SEC-032.
+/// SEC-032: over HTTP, whatever the parameter is called.
 #[tokio::test(flavor = "multi_thread")]
-async fn login_return_to_relative_only() {
+async fn nothing_typed_into_a_login_address_leads_elsewhere() {
     let server = Server::start().await;
     let user = server.user("ada").await;
     assert!(ELSEWHERE.len() >= 50);

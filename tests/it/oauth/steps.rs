@@ -112,3 +112,19 @@ pub async fn reasons(server: &Server, client: ostiary::model::Id<Client>) -> Vec
         .map(|event| format!("{} {} {}", event.kind, event.outcome, event.reason.unwrap_or_default()))
         .collect()
 }
+
+/// A page of ours that leads nowhere.
+pub fn assert_dead_end(page: &Page, what: &str) {
+    assert!(page.status.is_client_error(), "{what}: {}", page.status);
+    assert_eq!(page.header("location"), "", "{what}");
+    let body = page.body.to_lowercase();
+    assert!(!body.contains("http-equiv=\"refresh\""), "{what}");
+    assert!(!body.contains("evil.example\""), "{what}");
+    assert!(arrival(page).is_none(), "{what}");
+}
+
+/// The parameters of an address.
+pub fn pairs_of(url: &str) -> Vec<(String, String)> {
+    let query = url.split_once('?').unwrap().1;
+    url::form_urlencoded::parse(query.as_bytes()).into_owned().collect()
+}

@@ -1,0 +1,293 @@
+//! What people say to the questions of an authorization request. Every answer ends in [`advance`], which asks the same list of
+//! questions again; no page knows what comes after it.
+
+use super::code;
+use super::interaction::{Interaction, LIFETIME, account_of};
+use super::refuse;
+use crate::flow::session::{Account, Browser};
+use crate::flow::{Call, Error, Provider};
+use crate::model::{Actor, Consent, ConsentMode, EventKind, Id, User};
+use crate::protocol::authorization_response::AuthorizationResponse;
+use crate::protocol::prompt::{self, Decision};
+use crate::protocol::{ErrorCode, OAuthError, subject};
+
+/// What comes next.
+#[derive(Clone, Debug)]
+pub enum Next {
+    /// Ask who they are.
+    Login(String),
+    /// Ask the known person to prove it once more.
+    Reauthenticate(String),
+    /// Ask which account.
+    SelectAccount(String),
+    /// Ask whether they allow it.
+    Consent(String),
+    /// Back to the client.
+    Respond(AuthorizationResponse),
+}
+
+/// What a person says about a client's wishes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Consenting {
+    /// Yes.
+    Allow,
+    /// No.
+    Deny,
+}
+
+/// What a person is asked about a client's wishes.
+#[derive(Clone, Debug)]
+pub struct ConsentQuestion {
+    /// Who is asked.
+    pub user: User,
+    /// Which scopes the client wants.
+    pub scopes: Vec<String>,
+    /// Those of them that were allowed before.
+    pub known_scopes: Vec<String>,
+    /// Which single claims it wants.
+    pub claims: Vec<String>,
+    /// The resources that the scopes belong to: identifier and name.
+    pub resources: Vec<(String, Option<String>)>,
+}
+
+/// Somebody has signed in for this request. The browser holds the account already.
+pub async fn signed_in(
+    provider: &Provider,
+    call: &Call,
+    browser: &Browser,
+    mut interaction: Interaction,
+    account: &Account,
+) -> Result<Next, Error> {
+    interaction.go_on_with(account.user.id);
+    interaction.answers.signed_in_at = Some(account.facts.auth_time);
+    advance(provider, call, browser, interaction).await
+}
+
+/// One of the browser's accounts was chosen.
+pub async fn choose_account(
+    provider: &Provider,
+    call: &Call,
+    browser: &Browser,
+    mut interaction: Interaction,
+    user: Id<User>,
+) -> Result<Next, Error> {
+    if !browser.accounts.iter().any(|account| account.user.id == user) {
+        return Ok(Next::Login(interaction.id));
+    }
+    interaction.go_on_with(user);
+    advance(provider, call, browser, interaction).await
+}
+
+/// The person has allowed it, or not.
+pub async fn consent(
+    provider: &Provider,
+    call: &Call,
+    browser: &Browser,
+    mut interaction: Interaction,
+    consenting: Consenting,
+) -> Result<Next, Error> {
+    if let Some(response) = interaction.finished_response() {
+        return Ok(Next::Respond(response));
+    }
+    let Some(account) = account_of(provider, browser, &interaction) else {
+        return advance(provider, call, browser, interaction).await;
+    };
+    let call = &call.by(Actor::User(account.user.id));
+    if consenting == Consenting::Deny {
+        return deny(
+            provider,
+            call,
+            interaction,
+            "consent.denied",
+            "the person did not allow it",
+        )
+        .await;
+    }
+    // only what decide would ask now may be answered: never a consent for an account that has to prove itself first
+    let account_facts = facts_of(provider, &interaction, account);
+    let before = load_consent(provider, &interaction, account).await?;
+    let decision = prompt::decide(
+        &interaction.request,
+        &interaction.client,
+        Some(&account_facts),
+        browser.accounts.len() > 1,
+        before.as_ref(),
+        &interaction.answers,
+        call.now,
+    );
+    if matches!(decision, Decision::Consent(_)) {
+        give(provider, call, &interaction, account, before).await?;
+        interaction.answers.consented = true;
+        interaction.account = Some(account.user.id);
+    }
+    advance(provider, call, browser, interaction).await
+}
+
+/// The person goes back to the application without signing in.
+pub async fn cancel(provider: &Provider, call: &Call, _: &Browser, interaction: Interaction) -> Result<Next, Error> {
+    if let Some(response) = interaction.finished_response() {
+        return Ok(Next::Respond(response));
+    }
+    deny(
+        provider,
+        call,
+        interaction,
+        "login.cancelled",
+        "the person did not sign in",
+    )
+    .await
+}
+
+/// What the consent page asks.
+pub async fn consent_question(
+    provider: &Provider,
+    _: &Call,
+    browser: &Browser,
+    interaction: &Interaction,
+) -> Result<ConsentQuestion, Error> {
+    let account = account_of(provider, browser, interaction).ok_or(Error::NotFound)?;
+    let before = load_consent(provider, interaction, account).await?;
+    let known = before.map(|consent| consent.scope).unwrap_or_default();
+    let request = &interaction.request;
+    let mut claims: Vec<String> = prompt::claim_names(request).map(str::to_owned).collect();
+    claims.sort();
+    claims.dedup();
+    let resources = provider.resources().await?;
+    let concerned = resources
+        .iter()
+        .filter(|resource| resource.scopes.iter().any(|scope| request.scope.contains(scope)));
+    Ok(ConsentQuestion {
+        user: account.user.clone(),
+        scopes: request.scope.iter().map(str::to_owned).collect(),
+        known_scopes: request.scope.within(&known).iter().map(str::to_owned).collect(),
+        claims,
+        resources: concerned
+            .map(|resource| (resource.identifier.clone(), resource.name.clone()))
+            .collect(),
+    })
+}
+
+/// Asks the list of questions, and does what it says.
+pub(super) async fn advance(
+    provider: &Provider,
+    call: &Call,
+    browser: &Browser,
+    interaction: Interaction,
+) -> Result<Next, Error> {
+    if let Some(response) = interaction.finished_response() {
+        return Ok(Next::Respond(response));
+    }
+    let account = account_of(provider, browser, &interaction);
+    let facts = account.map(|account| facts_of(provider, &interaction, account));
+    let before = match account {
+        Some(account) if interaction.client.policy.consent == ConsentMode::Ask => {
+            load_consent(provider, &interaction, account).await?
+        }
+        _ => None,
+    };
+    let decision = prompt::decide(
+        &interaction.request,
+        &interaction.client,
+        facts.as_ref(),
+        browser.accounts.len() > 1,
+        before.as_ref(),
+        &interaction.answers,
+        call.now,
+    );
+    let ask = match decision {
+        Decision::Login(_) => Next::Login,
+        Decision::Reauthenticate(_) => Next::Reauthenticate,
+        Decision::SelectAccount(_) => Next::SelectAccount,
+        Decision::Consent(_) => Next::Consent,
+        Decision::Refuse(error) => {
+            let answerable = interaction.request.answerable.clone();
+            return Ok(refuse(provider, call, &interaction.client, answerable, &error).await);
+        }
+        Decision::Issue => {
+            let account = account.ok_or_else(|| Error::defect("issue without an account"))?;
+            return code::issue(provider, call, &interaction, account)
+                .await
+                .map(Next::Respond);
+        }
+    };
+    let mut interaction = interaction;
+    interaction.account = account.map(|account| account.user.id);
+    interaction.keep(provider, call, LIFETIME).await?;
+    Ok(ask(interaction.id))
+}
+
+fn facts_of(provider: &Provider, interaction: &Interaction, account: &Account) -> prompt::Account {
+    prompt::Account {
+        subject: subject::of(&account.user, &interaction.client, &provider.pairwise_key()),
+        auth_time: account.facts.auth_time,
+        acr: account.facts.acr.clone(),
+    }
+}
+
+async fn load_consent(
+    provider: &Provider,
+    interaction: &Interaction,
+    account: &Account,
+) -> Result<Option<Consent>, Error> {
+    Ok(provider
+        .store
+        .read()
+        .await?
+        .find_consent(account.user.id, interaction.client.id)
+        .await?)
+}
+
+async fn give(
+    provider: &Provider,
+    call: &Call,
+    interaction: &Interaction,
+    account: &Account,
+    before: Option<Consent>,
+) -> Result<(), Error> {
+    let mut claims: Vec<String> = prompt::claim_names(&interaction.request).map(str::to_owned).collect();
+    let mut scope = interaction.request.scope.clone();
+    if let Some(before) = before {
+        scope = before.scope.union(&scope);
+        claims.extend(before.claims);
+    }
+    claims.sort();
+    claims.dedup();
+    let consent = Consent {
+        user: account.user.id,
+        client: interaction.client.id,
+        scope,
+        claims,
+        given_at: call.now,
+    };
+    let event = call
+        .event(EventKind::Consent)
+        .user(account.user.id)
+        .client(interaction.client.id);
+    let mut store = provider.store.write().await?;
+    store.give_consent(&consent).await?;
+    store.add_event(&event).await?;
+    store.commit().await?;
+    Ok(())
+}
+
+async fn deny(
+    provider: &Provider,
+    call: &Call,
+    mut interaction: Interaction,
+    rule: &'static str,
+    description: &'static str,
+) -> Result<Next, Error> {
+    let error = OAuthError::new(ErrorCode::AccessDenied, rule, description);
+    let next = refuse(
+        provider,
+        call,
+        &interaction.client,
+        interaction.request.answerable.clone(),
+        &error,
+    )
+    .await;
+    if let Next::Respond(response) = &next {
+        interaction.finish(provider, call, response).await?;
+    }
+    Ok(next)
+}

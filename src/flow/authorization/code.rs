@@ -1,0 +1,77 @@
+//! The code: made once nothing is left to ask.
+
+use super::challenge;
+use super::interaction::Interaction;
+use crate::ephemeral::Kind;
+use crate::flow::session::Account;
+use crate::flow::token::authorization_code;
+use crate::flow::{Call, Error, Provider};
+use crate::model::setting;
+use crate::model::{Actor, Digest, EventKind, Fact, GrantTerms, Secret};
+use crate::protocol::authorization_request::Answerable;
+use crate::protocol::authorization_response::AuthorizationResponse;
+use crate::protocol::code_exchange::CodePayload;
+
+/// Makes the code. What it stands for waits in the ephemeral store; redeeming it is one durable write.
+pub(super) async fn issue(
+    provider: &Provider,
+    call: &Call,
+    interaction: &Interaction,
+    account: &Account,
+) -> Result<AuthorizationResponse, Error> {
+    let request = &interaction.request;
+    let code = Secret::generate();
+    let expires_at = call
+        .now
+        .after(provider.settings().await?.duration(setting::CODE_LIFETIME));
+    let payload = CodePayload {
+        client: interaction.client.id,
+        user: account.user.id,
+        session: account.session.id,
+        redirect_uri: request.answerable.redirect_uri.clone(),
+        code_challenge: request.code_challenge.clone(),
+        expires_at,
+        epoch: provider.ephemeral.epoch(),
+        terms: GrantTerms {
+            scope: request.scope.clone(),
+            resources: request.resources.clone(),
+            claims: request.claims.clone(),
+            nonce: request.nonce.clone(),
+            auth_time: account.facts.auth_time,
+            acr: account.facts.acr.clone(),
+            amr: account.facts.amr.clone(),
+        },
+    };
+    let plain = serde_json::to_vec(&payload).map_err(|error| Error::Failed(Box::new(error)))?;
+    let digest: Digest = code.digest();
+    provider
+        .ephemeral
+        .put(
+            Kind::CodePayload,
+            &authorization_code::key_of(&digest),
+            &plain,
+            expires_at,
+            call.now,
+        )
+        .await?;
+    let mut event = call
+        .by(Actor::User(account.user.id))
+        .event(EventKind::Authorization)
+        .user(account.user.id)
+        .client(interaction.client.id)
+        .fact("session", Fact::Id(account.session.id.uuid()));
+    if let Some(challenge) = &request.code_challenge
+        && challenge::is_repeated(provider, call, &interaction.client, challenge).await?
+    {
+        // noticed, not refused: a client that sends constants has to be found before it can be forbidden
+        event = event.because("pkce.challenge_repeated");
+    }
+    provider.note(event).await;
+    let answerable: Answerable = request.answerable.clone();
+    let response = AuthorizationResponse::code(&interaction.client, answerable, provider.issuer.as_str(), &code);
+    if interaction.account.is_some() {
+        // people were asked: the second click on the last page gets the same answer
+        interaction.clone().finish(provider, call, &response).await?;
+    }
+    Ok(response)
+}
