@@ -8,9 +8,10 @@ use crate::model::Timestamp;
 use crate::sql::{Database, Durability, Error, Migration};
 
 /// The file is SQLite's alone; the text for the other engine is the same in its spelling.
-const MIGRATIONS: &[Migration] = &[Migration {
-    name: "0001_entries_and_counters",
-    sqlite: "
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        name: "0001_entries_and_counters",
+        sqlite: "
         create table entry (
             kind text not null,
             key blob not null,
@@ -27,7 +28,7 @@ const MIGRATIONS: &[Migration] = &[Migration {
         ) strict;
         create index counter_restored on counter (restored);
     ",
-    postgres: "
+        postgres: "
         create table entry (
             kind text not null,
             key bytea not null,
@@ -44,7 +45,23 @@ const MIGRATIONS: &[Migration] = &[Migration {
         );
         create index counter_restored on counter (restored);
     ",
-}];
+    },
+    Migration {
+        name: "0002_owners",
+        sqlite: OWNERS_SQLITE,
+        postgres: OWNERS_POSTGRES,
+    },
+];
+
+// what is looked for is all in the index: an owner's entries are counted at every one of them that is added
+const OWNERS_SQLITE: &str = "
+    alter table entry add column owner blob;
+    create index entry_owner on entry (kind, owner, expires, key) where owner is not null;
+";
+const OWNERS_POSTGRES: &str = "
+    alter table entry add column owner bytea;
+    create index entry_owner on entry (kind, owner, expires, key) where owner is not null;
+";
 
 #[derive(Clone)]
 pub(super) struct Embedded(Database);
@@ -101,6 +118,50 @@ impl Embedded {
             .await?;
         transaction.commit().await?;
         Ok(changed > 0)
+    }
+
+    pub async fn put_within(
+        &self,
+        (place, owned): (&Place, &Place),
+        most: u32,
+        value: &[u8],
+        expires: Timestamp,
+        _now: Timestamp,
+    ) -> Result<(), Error> {
+        const PUT_OWNED: &str = "
+            insert into entry (kind, key, value, expires, owner)
+            values ($1, $2, $3, $4, $5)
+            on conflict (kind, key) do update
+            set value = excluded.value, expires = excluded.expires, owner = excluded.owner";
+        // those that end soonest make room, and what has ended already goes before them
+        const PUSH_OUT: &str = "
+            delete from entry
+            where rowid in (
+                select rowid
+                from entry
+                where kind = $1 and owner = $2 and key <> $3
+                order by expires desc
+                limit -1 offset $4
+            )";
+        let mut transaction = self.0.write().await?;
+        transaction
+            .sql(PUT_OWNED)
+            .bind(place.kind)
+            .bind(place.key)
+            .bind(value)
+            .bind(expires.micros())
+            .bind(owned.key)
+            .changed()
+            .await?;
+        transaction
+            .sql(PUSH_OUT)
+            .bind(place.kind)
+            .bind(owned.key)
+            .bind(place.key)
+            .bind(most.saturating_sub(1))
+            .changed()
+            .await?;
+        transaction.commit().await
     }
 
     pub async fn get(&self, place: &Place, now: Timestamp) -> Result<Option<Vec<u8>>, Error> {

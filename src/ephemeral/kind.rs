@@ -5,6 +5,8 @@
 pub enum Kind {
     /// An authorization request that waits for its pages.
     Interaction,
+    /// A refusal that waits until a person goes along with it to the client (RFC 9700 section 4.11.2).
+    ErrorRedirect,
     /// What an authorization code stands for (RFC 6749 section 4.1.2), until it is redeemed.
     CodePayload,
     /// A pushed authorization request (RFC 9126).
@@ -27,8 +29,9 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Interaction,
+        Self::ErrorRedirect,
         Self::CodePayload,
         Self::PushedRequest,
         Self::Ceremony,
@@ -40,10 +43,19 @@ impl Kind {
         Self::JwksCache,
     ];
 
+    /// Whether entries are counted by owner: the first letter of their keys is the owner's mark.
+    pub(super) const fn is_owned(self) -> bool {
+        matches!(
+            self,
+            Self::Interaction | Self::ErrorRedirect | Self::CodePayload | Self::Logout
+        )
+    }
+
     /// Its word in keys and rows. Two kinds never share one.
     pub(super) const fn word(self) -> &'static str {
         match self {
             Self::Interaction => "interaction",
+            Self::ErrorRedirect => "error_redirect",
             Self::CodePayload => "code",
             Self::PushedRequest => "pushed_request",
             Self::Ceremony => "ceremony",

@@ -12,6 +12,7 @@ mod embedded;
 mod kind;
 mod local;
 mod on_redis;
+mod owner;
 mod place;
 mod redis_address;
 pub mod redis_connection;
@@ -32,6 +33,7 @@ use self::place::Place;
 
 pub use self::allowance::Spent;
 pub use self::kind::{Counted, Counter, Kind};
+pub use self::owner::Owner;
 pub use self::redis_connection::RedisConnection;
 
 /// Why short-lived state was not kept or found.
@@ -119,6 +121,27 @@ impl Ephemeral {
         match &self.backend {
             Backend::Redis(redis) => Ok(redis.put(&place, value, expires, now).await?),
             Backend::Embedded(embedded) => Ok(embedded.put(&place, value, expires, now).await?),
+        }
+    }
+
+    /// Keeps `value` until `expires` among the entries of `owner`, of which at most `most` live at once: those that end
+    /// soonest make room. One step on either store. `key` is one of [`Owner::key`].
+    ///
+    /// # Errors
+    /// [`Error`] if the store does not answer.
+    pub async fn put_within(
+        &self,
+        kind: Kind,
+        (owner, most): (&Owner, u32),
+        key: &str,
+        value: &[u8],
+        expires: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let places = (&Place::entry(kind, key, self.epoch()), &Place::owned(kind, key, owner));
+        match &self.backend {
+            Backend::Redis(redis) => Ok(redis.put_within(places, most, value, expires, now).await?),
+            Backend::Embedded(embedded) => Ok(embedded.put_within(places, most, value, expires, now).await?),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Ephemeral state in Redis. One key an entry, so every command touches one slot of a Cluster; keys expire by
+//! Ephemeral state in Redis. One key an entry, and every command touches one slot of a Cluster; keys expire by
 //! themselves; nothing scans.
 
 use std::sync::Arc;
@@ -18,6 +18,7 @@ pub(super) struct OnRedis {
 
 struct Scripts {
     put_new: Script,
+    put_within: Script,
     extend: Script,
     spend: Script,
     refund: Script,
@@ -27,6 +28,7 @@ impl OnRedis {
     pub fn new(connection: RedisConnection) -> Self {
         let scripts = Scripts {
             put_new: Script::new(include_str!("script/put_new.lua")),
+            put_within: Script::new(include_str!("script/put_within.lua")),
             extend: Script::new(include_str!("script/extend.lua")),
             spend: Script::new(include_str!("script/spend.lua")),
             refund: Script::new(include_str!("script/refund.lua")),
@@ -64,6 +66,27 @@ impl OnRedis {
             .arg(Stored::write(expires, value))
             .arg(milliseconds_to_keep(expires, now));
         self.connection.script(&invocation, Repeat::Never).await
+    }
+
+    pub async fn put_within(
+        &self,
+        (place, owned): (&Place, &Place),
+        most: u32,
+        value: &[u8],
+        expires: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let mut invocation = self.scripts.put_within.key(self.key(place));
+        invocation
+            .key(self.key(owned))
+            .arg(now.micros())
+            .arg(Stored::write(expires, value))
+            .arg(milliseconds_to_keep(expires, now))
+            .arg(expires.micros())
+            .arg(place.name())
+            .arg(most);
+        let _done: i64 = self.connection.script(&invocation, Repeat::Safe).await?;
+        Ok(())
     }
 
     pub async fn get(&self, place: &Place, now: Timestamp) -> Result<Option<Vec<u8>>, Error> {

@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::kind::{Counter, Kind};
+use super::owner::{Owner, mark_of};
 use crate::crypto;
 use crate::model::Timestamp;
 
@@ -13,6 +14,8 @@ use crate::model::Timestamp;
 /// guessed: callers pass digests of secrets, never secrets.
 pub(super) struct Place {
     space: char,
+    /// What comes before the key's digest: braces with an owner's mark where entries of one owner have to share a slot.
+    slot: String,
     pub kind: &'static str,
     pub key: [u8; 32],
 }
@@ -20,29 +23,45 @@ pub(super) struct Place {
 impl Place {
     /// What is kept in one epoch of the store is not there in another.
     pub fn entry(kind: Kind, key: &str, epoch: i64) -> Self {
-        let key = [&epoch.to_be_bytes(), key.as_bytes()].concat();
+        let digest = crypto::sha256(&[&epoch.to_be_bytes(), key.as_bytes()].concat());
         Self {
             space: 'e',
+            slot: if kind.is_owned() {
+                format!("{{{}}}:", mark_of(key))
+            } else {
+                String::new()
+            },
             kind: kind.word(),
-            key: crypto::sha256(&key),
+            key: digest,
+        }
+    }
+
+    /// Where the entries of an owner are listed whose keys begin like this one, on the slot of this one.
+    pub fn owned(kind: Kind, key: &str, owner: &Owner) -> Self {
+        Self {
+            space: 'o',
+            slot: format!("{{{}}}:", mark_of(key)),
+            kind: kind.word(),
+            key: *owner.as_bytes(),
         }
     }
 
     pub fn counter(counter: Counter<'_>) -> Self {
         Self {
             space: 'c',
+            slot: String::new(),
             kind: counter.counted.word(),
             key: crypto::sha256(counter.key.as_bytes()),
         }
     }
 
     pub fn redis_key(&self, prefix: &str) -> String {
-        format!(
-            "{prefix}{}:{}:{}",
-            self.space,
-            self.kind,
-            URL_SAFE_NO_PAD.encode(self.key)
-        )
+        format!("{prefix}{}:{}:{}{}", self.space, self.kind, self.slot, self.name())
+    }
+
+    /// The end of the key in Redis.
+    pub fn name(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.key)
     }
 }
 

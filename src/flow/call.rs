@@ -28,6 +28,17 @@ pub struct Origin {
     pub user_agent: Option<String>,
 }
 
+impl Origin {
+    /// What counts as one source: an IPv4 address, or the /64 that an IPv6 network hands to one customer; empty if unknown.
+    pub fn network(&self) -> Vec<u8> {
+        match self.address.map(|address| address.to_canonical()) {
+            None => Vec::new(),
+            Some(IpAddr::V4(address)) => address.octets().to_vec(),
+            Some(IpAddr::V6(address)) => address.octets().into_iter().take(8).collect(),
+        }
+    }
+}
+
 impl Call {
     /// A call of nobody known.
     pub fn new(clock: &Clock, origin: Origin) -> Self {

@@ -10,7 +10,6 @@
 //! The stores see nothing but keyed digests of names and addresses.
 
 use std::fmt::Write as _;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use super::{Call, Error, Provider};
@@ -138,7 +137,7 @@ impl Budgets {
         let settings = provider.settings().await?;
         let budget = |key| u32::try_from(settings.count(key)).unwrap_or(u32::MAX);
         let mac = provider.master.derive("guess counter");
-        let source = network(call.origin.address);
+        let source = call.origin.network();
         let key = |parts: &[&[u8]]| hex(&crypto::mac(&mac, parts));
         let word = account.word().as_bytes();
         let account_key = match account {
@@ -202,15 +201,6 @@ fn allowed(spent: Spent) -> Result<(), Error> {
     match spent {
         Spent::Allowed { .. } => Ok(()),
         Spent::Refused { retry_after } => Err(Error::Throttled { retry_after }),
-    }
-}
-
-/// What counts as one source: an IPv4 address, or the /64 that an IPv6 network hands to one customer.
-fn network(address: Option<IpAddr>) -> Vec<u8> {
-    match address.map(|address| address.to_canonical()) {
-        None => Vec::new(),
-        Some(IpAddr::V4(address)) => address.octets().to_vec(),
-        Some(IpAddr::V6(address)) => address.octets().into_iter().take(8).collect(),
     }
 }
 

@@ -9,6 +9,7 @@ pub mod error;
 pub mod guess;
 pub mod memory;
 pub mod operations;
+pub mod pending;
 pub mod people;
 pub mod provider;
 pub mod session;

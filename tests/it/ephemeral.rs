@@ -6,7 +6,7 @@ pub mod redis_server;
 use std::collections::HashSet;
 use std::time::Duration;
 
-use ostiary::ephemeral::{Counted, Counter, Ephemeral, Error, Kind, RedisConnection, Spent};
+use ostiary::ephemeral::{Counted, Counter, Ephemeral, Error, Kind, Owner, RedisConnection, Spent};
 use ostiary::model::Timestamp;
 use redis_server::Server;
 
@@ -52,6 +52,9 @@ on_every_backend! {
     counters_of_another_kind_or_key_are_apart: counters_are_apart;
     an_empty_budget_refuses: empty_budget;
     ends_far_away_are_kept: far_ends;
+    /// SEC-066
+    entries_of_one_owner_are_capped_and_the_oldest_makes_room: owned;
+    a_thousand_entries_at_once_leave_at_most_the_cap: owned_at_once;
 }
 
 async fn lives_until_its_end(store: &Ephemeral) {
@@ -294,6 +297,87 @@ async fn far_ends(store: &Ephemeral) {
     assert!(matches!(again, Spent::Refused { retry_after } if retry_after > MINUTE));
 }
 
+/// The keys of an owner's entries that live at `now`, of those that were put.
+async fn living(store: &Ephemeral, keys: &[String], now: Timestamp) -> Vec<usize> {
+    let mut living = Vec::new();
+    for (place, key) in keys.iter().enumerate() {
+        if store.get(Kind::Interaction, key, now).await.unwrap().is_some() {
+            living.push(place);
+        }
+    }
+    living
+}
+
+async fn owned(store: &Ephemeral) {
+    let owner = Owner::new([7; 32]);
+    let other = Owner::new([8; 32]);
+    let keys: Vec<String> = (0..7).map(|number| owner.key(&format!("entry {number}"))).collect();
+    let at = |number: u64| NOW.after(MINUTE + Duration::from_secs(number));
+    let put = async |owner: &Owner, key: &str, end, now| {
+        store
+            .put_within(Kind::Interaction, (owner, 3), key, b"value", end, now)
+            .await
+            .unwrap();
+    };
+    put(&other, &other.key("entry"), at(0), NOW).await;
+    for (key, number) in keys.iter().zip(0..5) {
+        put(&owner, key, at(number), NOW).await;
+    }
+    assert_eq!(living(store, &keys, NOW).await, [2, 3, 4]);
+    // one that is put again does not compete with itself, and is the youngest then
+    put(&owner, &keys[2], at(5), NOW).await;
+    assert_eq!(living(store, &keys, NOW).await, [2, 3, 4]);
+    put(&owner, &keys[5], at(6), NOW).await;
+    assert_eq!(living(store, &keys, NOW).await, [2, 4, 5]);
+    // what was just put stays although it ends first, and what has ended does not count
+    put(&owner, &keys[0], at(0), NOW).await;
+    assert_eq!(living(store, &keys, NOW).await, [0, 2, 5]);
+    put(&owner, &keys[6], at(9), at(0)).await;
+    assert_eq!(living(store, &keys, at(0)).await, [2, 5, 6]);
+    let rest = store.take(Kind::Interaction, &keys[5], at(0)).await.unwrap();
+    assert_eq!(rest.unwrap(), b"value");
+    // a smaller cap holds from the next entry on
+    store
+        .put_within(Kind::Interaction, (&owner, 1), &keys[1], b"", at(9), at(0))
+        .await
+        .unwrap();
+    assert_eq!(living(store, &keys, at(0)).await, [1]);
+    // the same key of another kind and another owner's entries are none of its business
+    store
+        .put_within(Kind::CodePayload, (&owner, 1), &keys[1], b"", at(9), at(0))
+        .await
+        .unwrap();
+    assert_eq!(living(store, &keys, at(0)).await, [1]);
+    let spared = store.get(Kind::Interaction, &other.key("entry"), NOW).await.unwrap();
+    assert_eq!(spared.unwrap(), b"value");
+}
+
+async fn owned_at_once(store: &Ephemeral) {
+    let owner = Owner::new([9; 32]);
+    let keys: Vec<String> = (0..1000)
+        .map(|number| owner.key(&format!("at once {number}")))
+        .collect();
+    let putting: Vec<_> = keys
+        .iter()
+        .cloned()
+        .zip(0..)
+        .map(|(key, number)| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                let end = NOW.after(MINUTE + Duration::from_millis(number));
+                store
+                    .put_within(Kind::Interaction, (&owner, 20), &key, b"value", end, NOW)
+                    .await
+                    .unwrap();
+            })
+        })
+        .collect();
+    for put in putting {
+        put.await.unwrap();
+    }
+    assert_eq!(living(store, &keys, NOW).await.len(), 20);
+}
+
 #[tokio::test]
 async fn the_embedded_file_survives_a_restart() {
     let directory = tempfile::tempdir().unwrap();
@@ -373,8 +457,21 @@ async fn redis_keys_go_away_by_themselves() {
         .await
         .unwrap();
     store.refund(Counter::new(Counted::Mail, "c"), 2, MINUTE).await.unwrap();
+    let owner = Owner::new([1; 32]);
+    store
+        .put_within(
+            Kind::Logout,
+            (&owner, 5),
+            &owner.key("secret-too"),
+            b"value",
+            NOW.after(MINUTE),
+            NOW,
+        )
+        .await
+        .unwrap();
     let keys = server.ask("keys *");
-    assert_eq!(keys.lines().count(), 3);
+    // the one of an owner, and the list of that owner's
+    assert_eq!(keys.lines().count(), 5);
     for key in keys.lines() {
         assert!(key.starts_with("ostiary:"), "{key}");
         assert!(!key.contains("secret"), "{key}");
@@ -446,6 +543,7 @@ async fn the_same_holds_on_a_cluster() {
     lives_until_its_end(&store).await;
     one_winner(&store).await;
     put_new(&store).await;
+    owned(&store).await;
     exact_budget(&store).await;
     look_refund_clear(&store).await;
 }

@@ -2,15 +2,23 @@
 
 use super::challenge;
 use super::interaction::Interaction;
-use crate::ephemeral::Kind;
+use crate::crypto;
+use crate::ephemeral::{Kind, Owner};
 use crate::flow::session::Account;
 use crate::flow::token::authorization_code;
 use crate::flow::{Call, Error, Provider};
 use crate::model::setting;
-use crate::model::{Actor, Digest, EventKind, Fact, GrantTerms, Secret};
+use crate::model::{Actor, EventKind, Fact, GrantTerms, Secret};
 use crate::protocol::authorization_request::Answerable;
 use crate::protocol::authorization_response::AuthorizationResponse;
 use crate::protocol::code_exchange::CodePayload;
+use crate::random;
+
+/// How many codes of one person may wait at one client to be redeemed: past it the oldest is forgotten, so that storage stays
+/// bounded (SEC-066).
+const MOST_WAITING: u32 = 100;
+/// What the key is derived for by which people's codes at clients are told apart.
+const PURPOSE: &str = "codes by user and client";
 
 /// Makes the code. What it stands for waits in the ephemeral store; redeeming it is one durable write.
 pub(super) async fn issue(
@@ -20,7 +28,9 @@ pub(super) async fn issue(
     account: &Account,
 ) -> Result<AuthorizationResponse, Error> {
     let request = &interaction.request;
-    let code = Secret::generate();
+    let owner = owner(provider, interaction, account);
+    // 256 random bits, and after them the letter by which the store finds what belongs together
+    let code = Secret::new(format!("{}{}", random::token(), owner.mark()));
     let expires_at = call
         .now
         .after(provider.settings().await?.duration(setting::CODE_LIFETIME));
@@ -43,12 +53,13 @@ pub(super) async fn issue(
         },
     };
     let plain = serde_json::to_vec(&payload).map_err(|error| Error::Failed(Box::new(error)))?;
-    let digest: Digest = code.digest();
+    let key = authorization_code::key_of(&code);
     provider
         .ephemeral
-        .put(
+        .put_within(
             Kind::CodePayload,
-            &authorization_code::key_of(&digest),
+            (&owner, MOST_WAITING),
+            &key,
             &plain,
             expires_at,
             call.now,
@@ -74,4 +85,12 @@ pub(super) async fn issue(
         interaction.clone().finish(provider, call, &response).await?;
     }
     Ok(response)
+}
+
+/// Whose codes are counted together.
+fn owner(provider: &Provider, interaction: &Interaction, account: &Account) -> Owner {
+    let key = provider.master.derive(PURPOSE);
+    let parts = [account.user.id.uuid(), interaction.client.id.uuid()];
+    let [user, client] = parts.each_ref().map(|id| id.as_bytes().as_slice());
+    Owner::new(crypto::mac(&key, &[user, client]))
 }

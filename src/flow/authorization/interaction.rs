@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::ephemeral::Kind;
+use crate::flow::pending::{self, Handle, Waiting};
 use crate::flow::session::{Account, Browser};
 use crate::flow::{Call, Error, Provider};
 use crate::model::{Client, Id, User};
@@ -13,14 +14,15 @@ use crate::protocol::authorization_request::AuthorizationRequest;
 use crate::protocol::authorization_response::AuthorizationResponse;
 use crate::protocol::prompt::Answers;
 use crate::protocol::subject;
-use crate::random;
 
 /// How long people may take.
 pub(super) const LIFETIME: Duration = Duration::from_secs(60 * 60);
 /// How long a finished one is kept, so that a second click gets the same answer.
 const AFTERGLOW: Duration = Duration::from_secs(60);
-/// What it is sealed for.
-const SEALED_FOR: &str = "interaction";
+const WAITING: Waiting = Waiting {
+    kind: Kind::Interaction,
+    sealed_for: "interaction",
+};
 
 /// An authorization request while people are asked.
 #[derive(Clone, Debug)]
@@ -35,7 +37,7 @@ pub struct Interaction {
     pub account: Option<Id<User>>,
     /// What has been answered.
     pub answers: Answers,
-    browser: [u8; 32],
+    handle: Handle,
     finished: Option<Finished>,
 }
 
@@ -44,7 +46,6 @@ struct Stored {
     request: AuthorizationRequest,
     account: Option<Id<User>>,
     answers: Answers,
-    browser: [u8; 32],
     finished: Option<Finished>,
 }
 
@@ -56,14 +57,21 @@ struct Finished {
 
 impl Interaction {
     /// A request that has just come.
-    pub(super) fn new(browser: &Browser, client: Arc<Client>, request: AuthorizationRequest) -> Self {
+    pub(super) fn new(
+        provider: &Provider,
+        call: &Call,
+        browser: &Browser,
+        client: Arc<Client>,
+        request: AuthorizationRequest,
+    ) -> Self {
+        let handle = Handle::new(provider, call, browser);
         Self {
-            id: random::token(),
+            id: handle.id.clone(),
             request,
             client,
             account: None,
             answers: Answers::default(),
-            browser: *browser.key.digest().as_bytes(),
+            handle,
             finished: None,
         }
     }
@@ -82,18 +90,9 @@ impl Interaction {
             request: self.request.clone(),
             account: self.account,
             answers: self.answers.clone(),
-            browser: self.browser,
             finished: self.finished.clone(),
         };
-        let plain = serde_json::to_vec(&stored).map_err(|error| Error::Failed(Box::new(error)))?;
-        // it holds what people typed, and once finished a code: nothing for whoever reads the ephemeral store
-        let sealed = provider.master.seal(SEALED_FOR, &plain);
-        let expires = call.now.after(lifetime);
-        provider
-            .ephemeral
-            .put(Kind::Interaction, &self.id, &sealed, expires, call.now)
-            .await?;
-        Ok(())
+        pending::keep(provider, call, WAITING, &self.handle, stored, call.now.after(lifetime)).await
     }
 
     /// The answer that was given already.
@@ -136,16 +135,7 @@ impl Interaction {
 /// # Errors
 /// [`Error::NotFound`] if it has ended, never was, or belongs to another browser.
 pub async fn load(provider: &Provider, call: &Call, browser: &Browser, id: &str) -> Result<Interaction, Error> {
-    let sealed = provider
-        .ephemeral
-        .get(Kind::Interaction, id, call.now)
-        .await?
-        .ok_or(Error::NotFound)?;
-    let plain = provider.master.open(SEALED_FOR, &sealed).map_err(|_| Error::NotFound)?;
-    let stored: Stored = serde_json::from_slice(&plain).map_err(|_| Error::NotFound)?;
-    if !crate::crypto::equal(&stored.browser, browser.key.digest().as_bytes()) {
-        return Err(Error::NotFound);
-    }
+    let (stored, handle): (Stored, Handle) = pending::get(provider, call, WAITING, browser, id).await?;
     let client = provider
         .client(&stored.request.client_id)
         .await?
@@ -156,7 +146,7 @@ pub async fn load(provider: &Provider, call: &Call, browser: &Browser, id: &str)
         request: stored.request,
         account: stored.account,
         answers: stored.answers,
-        browser: stored.browser,
+        handle,
         finished: stored.finished,
     })
 }

@@ -65,7 +65,7 @@ pub async fn begin(
         Ok(subject) => request.hinted_subject = subject,
         Err(error) => return Ok(Begun::Next(refuse(provider, call, &client, answerable, &error).await)),
     }
-    let interaction = Interaction::new(browser, client, request);
+    let interaction = Interaction::new(provider, call, browser, client, request);
     answer::advance(provider, call, browser, interaction)
         .await
         .map(Begun::Next)

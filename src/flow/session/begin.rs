@@ -9,6 +9,9 @@ use crate::model::{Actor, Event, EventKind, Fact, Id, Session, User};
 use crate::sessions::{Admission, AtLimit, Limit};
 use crate::store::SessionRow;
 
+/// How many sessions of one person may live at once: past it the oldest ends, so that storage stays bounded (SEC-066).
+const MOST_SESSIONS: u32 = 200;
+
 /// Signs a person in who has just proved who they are. The account stands first in the browser afterwards.
 ///
 /// Who was signed in there already keeps the session and gets a new token; the old one is dead.
@@ -100,17 +103,17 @@ async fn start(provider: &Provider, call: &Call, user: &User, proof: Proof) -> R
         data: facts.write(),
     };
     let limit = Limit {
-        max: None,
-        at_limit: AtLimit::Refuse,
+        max: Some(MOST_SESSIONS),
+        at_limit: AtLimit::EndOldest,
     };
     let admission = provider
         .sessions
         .admit(&token.digest(), &session, limit, call.now)
         .await?;
-    if let Admission::Refused { .. } = admission {
+    let Admission::Admitted { ended } = admission else {
         return Err(Error::Conflict("session limit"));
-    }
-    if let Err(error) = again(|| write_down(provider, call, user, &session, &facts)).await {
+    };
+    if let Err(error) = again(|| write_down(provider, call, user, &session, &facts, &ended)).await {
         // what stays here all the same is not in the store and therefore not live
         drop(provider.sessions.end(user.id, session.id).await);
         return Err(error);
@@ -129,8 +132,17 @@ async fn write_down(
     user: &User,
     session: &Session,
     facts: &SessionFacts,
+    pushed_out: &[Id<Session>],
 ) -> Result<(), Error> {
+    const WHY: &str = "too_many";
     let mut store = provider.store.write().await?;
+    for old in pushed_out {
+        if store.end_session(*old, call.now, WHY).await? {
+            store.end_grants_of_session(*old, call.now, WHY).await?;
+            let ended = call.event(EventKind::SignOut).because(WHY).user(user.id);
+            store.add_event(&ended.fact("session", Fact::Id(old.uuid()))).await?;
+        }
+    }
     store
         .add_session(&SessionRow {
             id: session.id,

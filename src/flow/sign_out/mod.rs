@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::authorization::hint::{self, Hint};
+use super::pending::{self, Handle, Waiting};
 use super::session::{Account, Browser, end};
 use super::{Call, Error, Provider};
 use crate::ephemeral::Kind;
@@ -13,12 +14,13 @@ use crate::model::Client;
 use crate::protocol::logout::{self, ReturnAddress};
 use crate::protocol::parameters::Parameters;
 use crate::protocol::{ErrorCode, OAuthError, subject};
-use crate::random;
 
 /// How long the person may think about it.
 const LIFETIME: Duration = Duration::from_secs(30 * 60);
-/// What it is sealed for.
-const SEALED_FOR: &str = "logout request";
+const WAITING: Waiting = Waiting {
+    kind: Kind::Logout,
+    sealed_for: "logout request",
+};
 
 /// How a request to sign out goes on.
 pub enum LogoutStep {
@@ -41,7 +43,6 @@ pub struct LogoutRequest {
 struct Stored {
     client: Option<String>,
     return_address: Option<ReturnAddress>,
-    browser: [u8; 32],
 }
 
 /// Takes a request to sign out. A hint that names a session of this browser is enough; else the person is asked.
@@ -78,16 +79,10 @@ pub async fn request(
     let stored = Stored {
         client: client.map(|client| client.name().to_owned()),
         return_address,
-        browser: *browser.key.digest().as_bytes(),
     };
-    let id = random::token();
-    let plain = serde_json::to_vec(&stored).map_err(|error| Error::Failed(Box::new(error)))?;
-    let sealed = provider.master.seal(SEALED_FOR, &plain);
-    provider
-        .ephemeral
-        .put(Kind::Logout, &id, &sealed, call.now.after(LIFETIME), call.now)
-        .await?;
-    Ok(LogoutStep::Ask(id))
+    let handle = Handle::new(provider, call, browser);
+    pending::keep(provider, call, WAITING, &handle, stored, call.now.after(LIFETIME)).await?;
+    Ok(LogoutStep::Ask(handle.id))
 }
 
 /// Opens a waiting request in the browser that it came from.
@@ -95,16 +90,7 @@ pub async fn request(
 /// # Errors
 /// [`Error::NotFound`] if it has ended or belongs to another browser.
 pub async fn load(provider: &Provider, call: &Call, browser: &Browser, id: &str) -> Result<LogoutRequest, Error> {
-    let sealed = provider
-        .ephemeral
-        .get(Kind::Logout, id, call.now)
-        .await?
-        .ok_or(Error::NotFound)?;
-    let plain = provider.master.open(SEALED_FOR, &sealed).map_err(|_| Error::NotFound)?;
-    let stored: Stored = serde_json::from_slice(&plain).map_err(|_| Error::NotFound)?;
-    if !crate::crypto::equal(&stored.browser, browser.key.digest().as_bytes()) {
-        return Err(Error::NotFound);
-    }
+    let (stored, _): (Stored, Handle) = pending::get(provider, call, WAITING, browser, id).await?;
     Ok(LogoutRequest {
         client: stored.client,
         return_address: stored.return_address,

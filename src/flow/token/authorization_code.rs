@@ -27,8 +27,9 @@ pub async fn redeem(
     let code = parameters
         .get("code")
         .ok_or_else(|| OAuthError::new(ErrorCode::InvalidRequest, "code.missing", "code is missing"))?;
-    let digest = Secret::new(code).digest();
-    let Some(payload) = find_payload(provider, call, &digest).await? else {
+    let presented = Secret::new(code);
+    let digest = presented.digest();
+    let Some(payload) = find_payload(provider, call, &presented).await? else {
         return refuse_unknown(provider, call, client, &digest).await;
     };
     code_exchange::judge(parameters, code, &payload, client, call.now)?;
@@ -72,7 +73,7 @@ pub async fn redeem(
     store.commit().await?;
 
     // the grant's row decides from here on; what waited under the code only saves a look
-    if let Err(error) = provider.ephemeral.forget(Kind::CodePayload, &key_of(&digest)).await {
+    if let Err(error) = provider.ephemeral.forget(Kind::CodePayload, &key_of(&presented)).await {
         tracing::warn!(trace = call.trace, %error, "the payload of a redeemed code stays until it expires");
     }
     if let Some((token, _)) = first {
@@ -81,12 +82,15 @@ pub async fn redeem(
     minting.finish()
 }
 
-/// The key under which a code's payload waits.
-pub fn key_of(code: &Digest) -> String {
-    code.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+/// The key under which a code's payload waits: its last letter, which is its owner's mark, and its digest.
+pub fn key_of(code: &Secret) -> String {
+    let mark = code.expose().chars().next_back().unwrap_or('-');
+    let digest = code.digest();
+    let hex = digest.as_bytes().iter().map(|byte| format!("{byte:02x}"));
+    std::iter::once(mark.to_string()).chain(hex).collect()
 }
 
-async fn find_payload(provider: &Provider, call: &Call, code: &Digest) -> Result<Option<CodePayload>, Error> {
+async fn find_payload(provider: &Provider, call: &Call, code: &Secret) -> Result<Option<CodePayload>, Error> {
     let waiting = provider
         .ephemeral
         .get(Kind::CodePayload, &key_of(code), call.now)

@@ -4,6 +4,7 @@ mod access_tokens;
 mod authorization;
 mod authorization_request;
 mod browser_binding;
+mod caps;
 mod client_authentication;
 mod client_endpoints;
 mod client_keys;
