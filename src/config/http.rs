@@ -17,6 +17,8 @@ pub struct Http {
     pub request_timeout: Duration,
     /// How many connections are open at once.
     pub max_connections: usize,
+    /// How long a server that was told to end by SIGTERM still serves, saying that it is not ready.
+    pub drain_delay: Duration,
 }
 
 impl Default for Http {
@@ -26,6 +28,7 @@ impl Default for Http {
             max_header_bytes: 32_768,
             request_timeout: Duration::from_secs(30),
             max_connections: 10_000,
+            drain_delay: Duration::from_secs(5),
         }
     }
 }
@@ -48,17 +51,31 @@ impl Http {
             max_connections: entries
                 .take("http.max_connections", number::<16, 1_000_000>)
                 .map_or(standard.max_connections, size),
+            drain_delay: entries.take("http.drain_delay", delay).unwrap_or(standard.drain_delay),
         }
     }
 }
 
 fn timeout(value: &toml::Value) -> Result<Duration, Reason> {
-    let time = text(value)
-        .map_err(|_| Reason::Duration)
-        .and_then(|text| duration::parse(&text))?;
+    let time = time(value)?;
     if (Duration::from_secs(1)..=Duration::from_secs(600)).contains(&time) {
         Ok(time)
     } else {
         Err(Reason::DurationBounds("1s", "10m"))
     }
+}
+
+fn delay(value: &toml::Value) -> Result<Duration, Reason> {
+    let time = time(value)?;
+    if time <= Duration::from_secs(300) {
+        Ok(time)
+    } else {
+        Err(Reason::DurationBounds("0s", "5m"))
+    }
+}
+
+fn time(value: &toml::Value) -> Result<Duration, Reason> {
+    text(value)
+        .map_err(|_| Reason::Duration)
+        .and_then(|text| duration::parse(&text))
 }

@@ -109,6 +109,21 @@ pub const KEYS: &[Key] = &[
         "How many connections are open at once.",
     ),
     key(
+        "http.drain_delay",
+        "5s",
+        "How long the server goes on serving after SIGTERM, telling load balancers that it is not ready; Ctrl-C waits for nothing.",
+    ),
+    key(
+        "metrics.listen",
+        "unset: on the server's own listener, for a credential",
+        "Address and port of a listener of its own for /metrics, /healthz and /readyz.",
+    ),
+    key(
+        "metrics.token",
+        "unset",
+        "Bearer token that whoever reads /metrics shows, at least 20 characters.",
+    ),
+    key(
         "hashing.workers",
         "the number of cores",
         "How many passwords are hashed at once.",

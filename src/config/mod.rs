@@ -14,6 +14,7 @@ mod hashing;
 mod http;
 mod keys;
 mod log;
+mod metrics;
 mod nearest;
 mod problem;
 mod public_url;
@@ -34,6 +35,7 @@ pub use hashing::Hashing;
 pub use http::Http;
 pub use keys::{KEYS, Key};
 pub use log::LogFormat;
+pub use metrics::Metrics;
 pub use problem::{Problem, Problems, Reason};
 pub use tls::Tls;
 
@@ -79,6 +81,8 @@ pub struct Config {
     pub egress: Egress,
     /// Limits of the listener.
     pub http: Http,
+    /// Where the numbers of the process are shown, and to whom.
+    pub metrics: Metrics,
     /// Cost of password hashes.
     pub hashing: Hashing,
     /// The locked layer of settings, shown with the source "operator file". Names and values are checked where settings are.
@@ -161,6 +165,7 @@ impl Config {
             tls: Tls::read(&mut entries),
             egress: Egress::read(&mut entries),
             http: Http::read(&mut entries),
+            metrics: Metrics::read(&mut entries),
             hashing: Hashing::read(&mut entries),
             settings: entries.settings(),
             public_url,

@@ -94,6 +94,8 @@ pub enum Reason {
     Choice(&'static str),
     #[error("holds a sample password that everyone knows; choose one of your own")]
     Sample,
+    #[error("must be at least 20 characters without blanks, as `openssl rand -hex 24` makes them")]
+    Token,
     #[error(
         "makes password hashes too cheap to guess; Argon2id needs at least 19456 KiB with 2 iterations, 12288 with 3 or 47104 with 1"
     )]

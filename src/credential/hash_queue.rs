@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use argon2::Block;
 use tokio::sync::oneshot;
@@ -14,7 +14,8 @@ use zeroize::Zeroizing;
 
 use super::password::Error;
 use super::password_hash::Parameters;
-use crate::clock::Clock;
+use crate::clock::{self, Clock};
+use crate::metrics::{Counter, DURATIONS, Histogram};
 use crate::model::Secret;
 
 /// What waits may be this much work at most.
@@ -37,6 +38,7 @@ type Output = Result<Zeroizing<Vec<u8>>, Error>;
 struct Job {
     work: Work,
     answer: oneshot::Sender<Output>,
+    since: Instant,
 }
 
 pub(super) struct HashQueue {
@@ -49,6 +51,26 @@ struct Shared {
     places: usize,
     state: Mutex<State>,
     wake: Condvar,
+    waits: Histogram,
+    computations: Histogram,
+    refused: Counter,
+}
+
+/// The queue as it stands, and what it did since the start.
+#[derive(Debug)]
+pub struct Load<'q> {
+    /// Hashes that wait.
+    pub waiting: usize,
+    /// Hashes that are being computed.
+    pub busy: usize,
+    /// How many may be computed at once.
+    pub workers: usize,
+    /// How long hashes waited.
+    pub waits: &'q Histogram,
+    /// How long computing them took.
+    pub computations: &'q Histogram,
+    /// Hashes that were refused, because too much waited.
+    pub refused: &'q Counter,
 }
 
 struct State {
@@ -81,6 +103,9 @@ impl HashQueue {
                     nanos_per_unit: FIRST_NANOS_PER_UNIT,
                 }),
                 wake: Condvar::new(),
+                waits: Histogram::new(DURATIONS),
+                computations: Histogram::new(DURATIONS),
+                refused: Counter::default(),
             }),
         });
         for number in 0..workers {
@@ -106,15 +131,29 @@ impl HashQueue {
             let before = state.waiting.len();
             state.waiting.retain(|job| !job.answer.is_closed());
             if state.waiting.len() == before {
+                self.shared.refused.count();
                 return Err(refused);
             }
-            self.shared.room(&state)?;
+            self.shared.room(&state).inspect_err(|_| self.shared.refused.count())?;
         }
         let (answer, receiver) = oneshot::channel();
-        state.waiting.push_back(Job { work, answer });
+        let since = clock::monotonic();
+        state.waiting.push_back(Job { work, answer, since });
         drop(state);
         self.shared.wake.notify_one();
         Ok(receiver)
+    }
+
+    pub(super) fn load(&self) -> Load<'_> {
+        let state = self.shared.lock();
+        Load {
+            waiting: state.waiting.len(),
+            busy: state.busy,
+            workers: self.shared.workers,
+            waits: &self.shared.waits,
+            computations: &self.shared.computations,
+            refused: &self.shared.refused,
+        }
     }
 
     pub(super) fn computed(&self) -> u64 {
@@ -163,7 +202,7 @@ impl Shared {
         // kept between hashes: fresh memory would cost a tenth to a quarter of each
         let mut memory: Vec<Block> = Vec::new();
         loop {
-            let Job { work, answer } = match self.next() {
+            let Job { work, answer, since } = match self.next() {
                 Next::Job(job) => job,
                 Next::Idle => {
                     memory = Vec::new();
@@ -171,6 +210,7 @@ impl Shared {
                 }
                 Next::End => return,
             };
+            self.waits.took(since.elapsed());
             let started = clock.micros();
             let output = catch_unwind(AssertUnwindSafe(|| {
                 work.parameters.compute(
@@ -215,7 +255,9 @@ impl Shared {
     }
 
     fn done(&self, parameters: Parameters, micros: i64) {
-        let nanos = u64::try_from(micros).unwrap_or(0).saturating_mul(1000);
+        let micros = u64::try_from(micros).unwrap_or(0);
+        self.computations.observe(micros);
+        let nanos = micros.saturating_mul(1000);
         let mut state = self.lock();
         state.busy = state.busy.saturating_sub(1);
         state.computed = state.computed.saturating_add(1);

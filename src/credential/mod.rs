@@ -8,6 +8,7 @@ mod password_hash;
 mod password_policy;
 
 pub use derived_key::derive_key;
+pub use hash_queue::Load;
 pub use password::{Error, Passwords, Verdict};
 pub use password_hash::{Parameters, PasswordHash};
 pub use password_policy::{Policy, Weakness, generate_password, judge};

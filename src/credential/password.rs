@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::hash_queue::{HashQueue, Work};
+use super::hash_queue::{HashQueue, Load, Work};
 use super::password_hash::{OUTPUT_BYTES, Parameters, PasswordHash, SALT_BYTES};
 use crate::crypto;
 use crate::model::Secret;
@@ -131,6 +131,11 @@ impl Passwords {
     /// How many hashes were computed since the start, dummies included.
     pub fn computed(&self) -> u64 {
         self.queue.computed()
+    }
+
+    /// The queue before the threads that hash, as it stands.
+    pub fn load(&self) -> Load<'_> {
+        self.queue.load()
     }
 
     async fn compute(&self, work: Work) -> Result<Zeroizing<Vec<u8>>, Error> {

@@ -75,6 +75,10 @@ impl Embedded {
         Ok(Self(database))
     }
 
+    pub fn database(&self) -> &Database {
+        &self.0
+    }
+
     pub async fn put(&self, place: &Place, value: &[u8], expires: Timestamp, _now: Timestamp) -> Result<(), Error> {
         const PUT: &str = "
             insert into entry (kind, key, value, expires)

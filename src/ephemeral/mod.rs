@@ -300,6 +300,22 @@ impl Ephemeral {
         }
     }
 
+    /// The embedded file, for its numbers; none of Redis.
+    pub fn database(&self) -> Option<&sql::Database> {
+        match &self.backend {
+            Backend::Redis(_) => None,
+            Backend::Embedded(embedded) => Some(embedded.database()),
+        }
+    }
+
+    /// What Redis was asked, if it is Redis. Sessions use the same connection.
+    pub fn redis_measures(&self) -> Option<&redis_connection::Measures> {
+        match &self.backend {
+            Backend::Redis(redis) => Some(redis.measures()),
+            Backend::Embedded(_) => None,
+        }
+    }
+
     /// Asks whether the store answers.
     ///
     /// # Errors

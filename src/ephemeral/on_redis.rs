@@ -7,7 +7,7 @@ use redis::Script;
 
 use super::allowance::{Allowance, Spent};
 use super::place::{Place, Stored, milliseconds_to_keep};
-use super::redis_connection::{Error, RedisConnection, Repeat};
+use super::redis_connection::{Error, Measures, RedisConnection, Repeat};
 use crate::model::Timestamp;
 
 #[derive(Clone)]
@@ -37,6 +37,10 @@ impl OnRedis {
             connection,
             scripts: Arc::new(scripts),
         }
+    }
+
+    pub fn measures(&self) -> &Measures {
+        self.connection.measures()
     }
 
     fn key(&self, place: &Place) -> String {

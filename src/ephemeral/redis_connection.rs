@@ -17,6 +17,8 @@ use redis::{
 use tokio::sync::watch;
 
 use super::redis_address::Address;
+use crate::clock;
+use crate::metrics::{CALLS, Counter, Histogram};
 
 /// How long a call may take, connecting included.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_millis(500);
@@ -78,7 +80,40 @@ struct Inner {
     slot: watch::Sender<Slot>,
     connected: AtomicU64,
     failures: AtomicU32,
+    measures: Measures,
+}
+
+/// What Redis was asked since the start.
+#[derive(Debug)]
+pub struct Measures {
+    /// How long calls took that were sent, whatever came of them.
+    pub calls: Histogram,
+    /// Calls that nobody answered, or not in time.
+    pub unavailable: Counter,
+    /// Calls that Redis refused.
+    pub refused: Counter,
+    /// Calls that failed at once, because Redis did not answer before.
+    pub skipped: Counter,
     paused: AtomicBool,
+}
+
+impl Default for Measures {
+    fn default() -> Self {
+        Self {
+            calls: Histogram::new(CALLS),
+            unavailable: Counter::default(),
+            refused: Counter::default(),
+            skipped: Counter::default(),
+            paused: AtomicBool::new(false),
+        }
+    }
+}
+
+impl Measures {
+    /// Whether calls fail at once at present, because Redis does not answer.
+    pub fn is_paused(&self) -> bool {
+        self.paused.load(Ordering::Acquire)
+    }
 }
 
 /// What stands between us and Redis at present.
@@ -120,8 +155,13 @@ impl RedisConnection {
             slot: watch::Sender::new(Slot::Empty),
             connected: AtomicU64::new(0),
             failures: AtomicU32::new(0),
-            paused: AtomicBool::new(false),
+            measures: Measures::default(),
         })))
+    }
+
+    /// What it was asked since the start.
+    pub fn measures(&self) -> &Measures {
+        &self.0.measures
     }
 
     /// What every key begins with.
@@ -155,15 +195,22 @@ impl RedisConnection {
 
 impl Inner {
     async fn answer<T: FromRedisValue>(self: &Arc<Self>, question: Question<'_>, repeat: Repeat) -> Result<T, Error> {
-        if self.paused.load(Ordering::Acquire) {
+        if self.measures.is_paused() {
+            self.measures.skipped.count();
             return Err(Error::Unavailable);
         }
-        match tokio::time::timeout(ANSWER_TIMEOUT, self.attempts(question, repeat)).await {
+        let began = clock::monotonic();
+        let answer = tokio::time::timeout(ANSWER_TIMEOUT, self.attempts(question, repeat)).await;
+        self.measures.calls.took(began.elapsed());
+        match answer {
             Ok(Ok(answer)) => {
                 self.failures.store(0, Ordering::Release);
                 Ok(answer)
             }
-            Ok(Err(error)) if !is_outage(&error) => Err(Error::Refused(error)),
+            Ok(Err(error)) if !is_outage(&error) => {
+                self.measures.refused.count();
+                Err(Error::Refused(error))
+            }
             Ok(Err(error)) => {
                 tracing::debug!(category = error.category(), "redis failed");
                 self.count_failure();
@@ -248,8 +295,9 @@ impl Inner {
     }
 
     fn count_failure(self: &Arc<Self>) {
+        self.measures.unavailable.count();
         let failures = self.failures.fetch_add(1, Ordering::AcqRel).saturating_add(1);
-        if failures >= FAILURES_IN_A_ROW && !self.paused.swap(true, Ordering::AcqRel) {
+        if failures >= FAILURES_IN_A_ROW && !self.measures.paused.swap(true, Ordering::AcqRel) {
             tracing::warn!(failures, "redis does not answer; calls fail at once until it does");
             tokio::spawn(Self::wait_for_return(Arc::downgrade(self)));
         }
@@ -258,7 +306,7 @@ impl Inner {
     /// Ends the pause once Redis answers on a new connection, or with the last user of this one.
     async fn wait_for_return(inner: Weak<Self>) {
         loop {
-            crate::clock::sleep(PAUSE).await;
+            clock::sleep(PAUSE).await;
             let Some(inner) = inner.upgrade() else { return };
             inner.slot.send_if_modified(|slot| {
                 let connected = matches!(slot, Slot::Connected(_));
@@ -271,7 +319,7 @@ impl Inner {
             let asked = inner.attempts::<Value>(Question::Command(&ping), Repeat::Never);
             if let Ok(Ok(_)) = tokio::time::timeout(ANSWER_TIMEOUT, asked).await {
                 inner.failures.store(0, Ordering::Release);
-                inner.paused.store(false, Ordering::Release);
+                inner.measures.paused.store(false, Ordering::Release);
                 tracing::info!("redis answers again");
                 return;
             }

@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::{Error, Provider};
-use crate::model::Event;
+use crate::model::{Event, EventKind, Outcome, Timestamp};
 
 /// How many events may wait. Past it, whoever wants to add one waits too.
 const MOST_WAITING: usize = 10_000;
@@ -26,6 +26,15 @@ pub struct EventQueue {
 }
 
 impl EventQueue {
+    /// How many wait, and since when the first of them does.
+    pub fn waiting(&self) -> (usize, Option<Timestamp>) {
+        let waiting = match self.waiting.lock() {
+            Ok(waiting) => waiting,
+            Err(poisoned) => poisoned.into_inner(),
+        };
+        (waiting.len(), waiting.first().map(|event| event.at))
+    }
+
     fn try_push(&self, event: Box<Event>) -> Result<(), Box<Event>> {
         let mut waiting = match self.waiting.lock() {
             Ok(waiting) => waiting,
@@ -60,6 +69,12 @@ impl Provider {
     /// Hands over an event that describes only an answer. Waits if too many wait already; where none of them is written in
     /// time, because the store is away, the event goes to the log instead: the answer does not hang on it.
     pub async fn note(&self, event: Event) {
+        // a refusal that travels to the client in a redirect is seen here alone; the others are counted where they are answered
+        if event.kind == EventKind::Authorization
+            && let Some(rule) = event.reason.filter(|_| event.outcome == Outcome::Refused)
+        {
+            self.counts.refusals.of(rule).count();
+        }
         let mut event = Box::new(event);
         loop {
             let written = self.events.written.notified();

@@ -162,6 +162,16 @@ impl Memory {
         })
     }
 
+    /// How long ago the generations were read; none before the first time.
+    pub fn age(&self) -> Option<Duration> {
+        self.look(|inner| inner.read_at).map(|read_at| read_at.elapsed())
+    }
+
+    /// The keyring as it is remembered, whether it is to be trusted or not: for its numbers.
+    pub fn keyring(&self) -> Option<Arc<Keyring>> {
+        self.look(|inner| inner.keyring.clone())
+    }
+
     /// The metadata document that was made from these very settings and resources.
     pub(super) fn metadata_of(&self, settings: &Arc<Settings>, resources: &Arc<Vec<Resource>>) -> Option<Document> {
         self.look(|inner| {

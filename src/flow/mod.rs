@@ -5,6 +5,7 @@ pub mod audit;
 pub mod authorization;
 pub mod call;
 pub mod clients;
+pub mod counts;
 pub mod error;
 pub mod guess;
 pub mod memory;

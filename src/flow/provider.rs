@@ -6,6 +6,7 @@ use url::Url;
 
 use super::audit::EventQueue;
 use super::clients::keys::RemoteKeysCache;
+use super::counts::Counts;
 use super::memory::Memory;
 use crate::clock::Clock;
 use crate::credential::Passwords;
@@ -44,6 +45,8 @@ pub struct Parts {
     pub memory: Memory,
     /// The public keys of clients.
     pub remote_keys: RemoteKeysCache,
+    /// What was done since the process started, in numbers.
+    pub counts: Counts,
     /// The operator file's settings: locked, on top of the store's.
     pub file_settings: std::collections::BTreeMap<&'static str, SettingValue>,
 }

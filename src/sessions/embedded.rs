@@ -80,6 +80,10 @@ impl Embedded {
         Ok(Self(database))
     }
 
+    pub fn database(&self) -> &Database {
+        &self.0
+    }
+
     pub async fn admit(
         &self,
         token: &Digest,

@@ -223,6 +223,14 @@ impl Sessions {
         }
     }
 
+    /// The embedded file, for its numbers; none of Redis.
+    pub fn database(&self) -> Option<&sql::Database> {
+        match &self.0 {
+            Backend::Redis(_) => None,
+            Backend::Embedded(embedded) => Some(embedded.database()),
+        }
+    }
+
     /// Asks whether the store answers.
     ///
     /// # Errors

@@ -10,11 +10,13 @@ use sqlx::{AssertSqlSafe, Executor, Postgres, SqlSafeStr, SqlStr, Sqlite, Sqlite
 use tokio::time::timeout;
 
 use super::group_commit::Seat;
+use super::measures::Measures;
 use super::outage::Outage;
 use super::row::Rows;
 use super::statement::Statement;
 use super::value::Bound;
 use super::{Engine, Error};
+use crate::clock;
 
 /// How long whoever asks for a connection waits until its first statement is answered, getting the connection included:
 /// a little longer than the statement timeout that the server has been given itself, so that this one ends what a stopped
@@ -36,6 +38,9 @@ pub struct Connection {
     running: bool,
     /// What is known of a server of Postgres.
     server: Option<Server>,
+    /// When the statement that runs began.
+    began: Option<Instant>,
+    measures: Arc<Measures>,
 }
 
 struct Server {
@@ -56,18 +61,20 @@ pub(super) enum Link {
 }
 
 impl Connection {
-    pub(super) fn new(link: Link) -> Self {
+    pub(super) fn new(link: Link, measures: Arc<Measures>) -> Self {
         Self {
             link,
             sound: true,
             running: false,
             server: None,
+            began: None,
+            measures,
         }
     }
 
     /// One of Postgres, that was asked for at `asked`.
-    pub(super) fn of_postgres(link: Link, asked: Instant, outage: Arc<Outage>) -> Self {
-        let mut connection = Self::new(link);
+    pub(super) fn of_postgres(link: Link, asked: Instant, outage: Arc<Outage>, measures: Arc<Measures>) -> Self {
+        let mut connection = Self::new(link, measures);
         connection.server = Some(Server {
             asked,
             outage,
@@ -88,6 +95,11 @@ impl Connection {
         let server = self.server.as_ref().filter(|server| !server.unhurried)?;
         let left = FIRST_ANSWER_WITHIN.saturating_sub(server.asked.elapsed());
         Some(left.max(LEAST_PATIENCE))
+    }
+
+    /// The numbers of its database.
+    pub(super) fn measures(&self) -> &Measures {
+        &self.measures
     }
 
     /// Passes an answer on; one that stays out raises a suspicion.
@@ -181,11 +193,13 @@ impl Connection {
         }
         self.sound = matches!(self.link, Link::SqliteReader(_) | Link::PostgresReader(_));
         self.running = true;
+        self.began = Some(clock::monotonic());
         Ok(())
     }
 
     fn end_statement<T>(&mut self, answer: Result<T, Error>) -> Result<T, Error> {
         self.running = false;
+        self.measure(&answer);
         match &answer {
             Ok(_) => self.sound = true,
             // its next answer would be the one to this statement
@@ -198,6 +212,18 @@ impl Connection {
             Err(_) => {}
         }
         self.told(answer)
+    }
+
+    fn measure<T>(&mut self, answer: &Result<T, Error>) {
+        if let Some(began) = self.began.take() {
+            match self.link {
+                Link::SqliteReader(_) | Link::PostgresReader(_) => self.measures.reads.took(began.elapsed()),
+                _ => self.measures.writes.took(began.elapsed()),
+            }
+        }
+        if let Err(error) = answer {
+            self.measures.failed(error);
+        }
     }
 
     fn raw(&mut self) -> Result<Raw<'_>, Error> {

@@ -16,6 +16,7 @@ use sqlx::{Connection as _, Executor as _, PgPool, SqlitePool};
 use super::connection::{Connection, Link};
 use super::error::is_busy;
 use super::group_commit::Writer;
+use super::measures::{Measures, Occupancy};
 use super::outage::Outage;
 use super::transaction::Transaction;
 use super::{Error, Migration, migrations};
@@ -39,7 +40,12 @@ pub enum Durability {
 
 /// An open database. Clones share it.
 #[derive(Clone)]
-pub struct Database(Arc<Backend>);
+pub struct Database(Arc<Opened>);
+
+struct Opened {
+    backend: Backend,
+    measures: Arc<Measures>,
+}
 
 enum Backend {
     Sqlite { writer: Writer, readers: SqlitePool },
@@ -72,19 +78,20 @@ impl Database {
     /// The same. On Postgres, `first` runs on every new connection before anything else does: a script that gives no
     /// rows.
     pub async fn open_watching(url: &str, durability: Durability, first: &'static str) -> Result<Self, Error> {
+        let measures = Arc::new(Measures::default());
         let backend = if url.starts_with("sqlite:") {
-            open_sqlite(url, durability).await?
+            open_sqlite(url, durability, &measures).await?
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             open_postgres(url, first).await?
         } else {
             return Err(Error::other("the address begins with neither sqlite: nor postgres:"));
         };
-        Ok(Self(Arc::new(backend)))
+        Ok(Self(Arc::new(Opened { backend, measures })))
     }
 
     /// Which engine it is.
     pub fn engine(&self) -> Engine {
-        match &*self.0 {
+        match &self.0.backend {
             Backend::Sqlite { .. } => Engine::Sqlite,
             Backend::Postgres { .. } => Engine::Postgres,
         }
@@ -92,26 +99,27 @@ impl Database {
 
     /// A connection for reading what is committed. Each statement sees the newest state.
     pub async fn read(&self) -> Result<Connection, Error> {
-        match &*self.0 {
-            Backend::Sqlite { readers, .. } => Ok(Connection::new(Link::SqliteReader(readers.acquire().await?))),
+        let measures = &self.0.measures;
+        match &self.0.backend {
+            Backend::Sqlite { readers, .. } => {
+                let link = Link::SqliteReader(measures.waited(readers.acquire()).await?);
+                Ok(Connection::new(link, measures.clone()))
+            }
             Backend::Postgres { pool, outage } => {
                 outage.refuse()?;
                 let asked = clock::monotonic();
-                let raw = outage.told(pool.acquire().await.map_err(Error::from))?;
-                Ok(Connection::of_postgres(
-                    Link::PostgresReader(raw),
-                    asked,
-                    outage.clone(),
-                ))
+                let link = Link::PostgresReader(outage.told(measures.waited(pool.acquire()).await)?);
+                Ok(Connection::of_postgres(link, asked, outage.clone(), measures.clone()))
             }
         }
     }
 
     /// A transaction. On SQLite there is one at a time, in the order of asking.
     pub async fn write(&self) -> Result<Transaction, Error> {
-        match &*self.0 {
-            Backend::Sqlite { writer, .. } => Transaction::of_sqlite(writer).await,
-            Backend::Postgres { pool, outage } => Transaction::of_postgres(pool, outage).await,
+        let measures = &self.0.measures;
+        match &self.0.backend {
+            Backend::Sqlite { writer, .. } => Transaction::of_sqlite(writer, measures).await,
+            Backend::Postgres { pool, outage } => Transaction::of_postgres(pool, outage, measures).await,
         }
     }
 
@@ -157,7 +165,7 @@ impl Database {
 
     /// How many durable commits SQLite's writer has made; `None` on Postgres, where every transaction is one.
     pub fn grouped_commits(&self) -> Option<u64> {
-        match &*self.0 {
+        match &self.0.backend {
             Backend::Sqlite { writer, .. } => Some(writer.commits()),
             Backend::Postgres { .. } => None,
         }
@@ -165,16 +173,38 @@ impl Database {
 
     /// How many statements can run at once.
     pub fn connections(&self) -> usize {
-        let connections = match &*self.0 {
+        usize::try_from(self.most_connections()).unwrap_or(1)
+    }
+
+    fn most_connections(&self) -> u32 {
+        match &self.0.backend {
             Backend::Sqlite { .. } => SQLITE_READERS,
             Backend::Postgres { .. } => POSTGRES_CONNECTIONS,
+        }
+    }
+
+    /// What it was asked since it was opened.
+    pub fn measures(&self) -> &Measures {
+        &self.0.measures
+    }
+
+    /// The connections as they stand; of SQLite, those that read.
+    pub fn occupancy(&self) -> Occupancy {
+        let (open, idle) = match &self.0.backend {
+            Backend::Sqlite { readers, .. } => (readers.size(), readers.num_idle()),
+            Backend::Postgres { pool, .. } => (pool.size(), pool.num_idle()),
         };
-        usize::try_from(connections).unwrap_or(1)
+        let open = usize::try_from(open).unwrap_or(usize::MAX);
+        Occupancy {
+            used: open.saturating_sub(idle),
+            open,
+            most: self.most_connections(),
+        }
     }
 
     /// Commits what is waiting and closes all connections.
     pub async fn close(&self) {
-        match &*self.0 {
+        match &self.0.backend {
             Backend::Sqlite { writer, readers } => {
                 readers.close().await;
                 writer.close().await;
@@ -193,7 +223,7 @@ pub fn file(url: &str) -> Option<PathBuf> {
     Some(options.get_filename().to_path_buf())
 }
 
-async fn open_sqlite(url: &str, durability: Durability) -> Result<Backend, Error> {
+async fn open_sqlite(url: &str, durability: Durability, measures: &Arc<Measures>) -> Result<Backend, Error> {
     let options = SqliteConnectOptions::from_str(url)?;
     if url.contains(":memory:") || url.contains("mode=memory") {
         return Err(Error::other("a database in memory can't be shared by its connections"));
@@ -213,7 +243,7 @@ async fn open_sqlite(url: &str, durability: Durability) -> Result<Backend, Error
         .pragma("journal_size_limit", SQLITE_LOG_BYTES);
     let path = writing.get_filename().to_owned();
     let is_new = !path.exists();
-    let writer = open_writer(writing).await?;
+    let writer = open_writer(writing, measures).await?;
     if is_new {
         keep_private(&path)?;
     }
@@ -250,16 +280,16 @@ fn keep_private(_: &Path) -> Result<(), Error> {
 
 /// Several processes may open a new file at once. The change to the write-ahead log needs the file alone and does not
 /// wait for it, so it is asked for again.
-async fn open_writer(options: SqliteConnectOptions) -> Result<Writer, Error> {
+async fn open_writer(options: SqliteConnectOptions, measures: &Arc<Measures>) -> Result<Writer, Error> {
     const ATTEMPTS: u32 = 100;
     const PAUSE: Duration = Duration::from_millis(20);
     for _ in 1..ATTEMPTS {
-        match Writer::open(options.clone()).await {
+        match Writer::open(options.clone(), measures.clone()).await {
             Err(error) if is_busy(&error) => crate::clock::sleep(PAUSE).await,
             answer => return Ok(answer?),
         }
     }
-    Ok(Writer::open(options).await?)
+    Ok(Writer::open(options, measures.clone()).await?)
 }
 
 async fn open_postgres(url: &str, first: &'static str) -> Result<Backend, Error> {

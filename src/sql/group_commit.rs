@@ -27,6 +27,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 use tokio::time::timeout;
 
 use super::error::{Cause, Error, is_busy};
+use super::measures::Measures;
 
 /// A group that has this many members is committed whoever waits.
 const MOST_MEMBERS: usize = 64;
@@ -49,6 +50,7 @@ struct Shared {
     options: SqliteConnectOptions,
     waiting: AtomicUsize,
     commits: AtomicU64,
+    measures: Arc<Measures>,
 }
 
 /// What the lock guards.
@@ -90,7 +92,7 @@ pub(super) struct Seat {
 }
 
 impl Writer {
-    pub(super) async fn open(options: SqliteConnectOptions) -> Result<Self, sqlx::Error> {
+    pub(super) async fn open(options: SqliteConnectOptions, measures: Arc<Measures>) -> Result<Self, sqlx::Error> {
         let connection = options.connect().await?;
         Ok(Self {
             desk: Arc::new(Mutex::new(Desk {
@@ -104,6 +106,7 @@ impl Writer {
                 options,
                 waiting: AtomicUsize::new(0),
                 commits: AtomicU64::new(0),
+                measures,
             }),
         })
     }
@@ -314,6 +317,11 @@ impl Desk {
         self.savepoint = Savepoint::Fresh;
         shared.commits.fetch_add(1, Ordering::Relaxed);
         if let Some(group) = self.group.take() {
+            let members = u64::try_from(group.members).unwrap_or(u64::MAX);
+            // a group whose members all went away has nothing to be measured
+            if members > 0 {
+                shared.measures.groups.observe(members);
+            }
             group.outcome.send_replace(Some(Outcome::Committed));
         }
     }

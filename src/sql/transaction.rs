@@ -8,6 +8,7 @@ use sqlx::{Executor, PgPool};
 use super::Error;
 use super::connection::{Connection, Link, give_back, in_time};
 use super::group_commit::{Seat, Writer};
+use super::measures::Measures;
 use super::outage::Outage;
 use crate::clock;
 
@@ -21,20 +22,25 @@ pub struct Transaction {
 }
 
 impl Transaction {
-    pub(super) async fn of_sqlite(writer: &Writer) -> Result<Self, Error> {
-        let seat = writer.take_seat().await?;
+    pub(super) async fn of_sqlite(writer: &Writer, measures: &Arc<Measures>) -> Result<Self, Error> {
+        let seat = measures.waited(writer.take_seat()).await?;
         Ok(Self {
-            connection: Connection::new(Link::SqliteWriter(seat)),
+            connection: Connection::new(Link::SqliteWriter(seat), measures.clone()),
         })
     }
 
-    pub(super) async fn of_postgres(pool: &PgPool, outage: &Arc<Outage>) -> Result<Self, Error> {
+    pub(super) async fn of_postgres(
+        pool: &PgPool,
+        outage: &Arc<Outage>,
+        measures: &Arc<Measures>,
+    ) -> Result<Self, Error> {
         outage.refuse()?;
         let asked = clock::monotonic();
-        let raw = outage.told(pool.acquire().await.map_err(Error::from))?;
+        let raw = outage.told(measures.waited(pool.acquire()).await)?;
         // from here on a caller who stops waiting rolls back
+        let link = Link::PostgresWriter(raw);
         let mut transaction = Self {
-            connection: Connection::of_postgres(Link::PostgresWriter(raw), asked, outage.clone()),
+            connection: Connection::of_postgres(link, asked, outage.clone(), measures.clone()),
         };
         transaction.control(BEGIN).await?;
         Ok(transaction)
@@ -49,10 +55,13 @@ impl Transaction {
             // Postgres would answer such a commit with success, having rolled back
             return Err(Error::other("a statement of the transaction failed; it is rolled back"));
         }
-        match self.take_seat() {
+        let began = clock::monotonic();
+        let answer = match self.take_seat() {
             Some(seat) => seat.commit().await,
             _ => self.end(COMMIT).await,
-        }
+        };
+        self.connection.measures().committed(began.elapsed(), &answer);
+        answer
     }
 
     /// Rolls back and waits until what the transaction has read is durable: for a refusal that was judged by its reading.

@@ -29,7 +29,7 @@ pub use clients::ClientPage;
 pub use events::EventRow;
 pub use generations::Generations;
 pub use idempotency::Remembered;
-pub use outbox::{OutboxMail, OutboxRow};
+pub use outbox::{OutboxMail, OutboxRow, WaitingMails};
 pub use registration_tokens::RegistrationToken;
 pub use restoration::Voided;
 pub use sessions::SessionRow;
@@ -159,6 +159,11 @@ impl Store {
     /// How many statements can run at once.
     pub fn connections(&self) -> usize {
         self.database.connections()
+    }
+
+    /// The database behind it, for its numbers.
+    pub fn database(&self) -> &Database {
+        &self.database
     }
 
     /// Closes every connection.

@@ -70,7 +70,40 @@ where next_at <= $1
 order by next_at
 limit $2";
 
+const WAITING: &str = "
+select count(*) as number, min(created_at) as oldest
+from (
+  select created_at
+  from outbox
+  where next_at is not null
+  order by next_at
+  limit $1
+) as waiting";
+
+/// How many mails wait.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WaitingMails {
+    /// How many, up to the number asked for.
+    pub number: i64,
+    /// When the oldest of them was written.
+    pub oldest: Option<Timestamp>,
+}
+
+impl Record for WaitingMails {
+    fn read(row: &Row<'_>) -> Result<Self, sql::Error> {
+        Ok(Self {
+            number: row.int("number")?,
+            oldest: row.maybe_time("oldest")?,
+        })
+    }
+}
+
 readers! {
+    /// How many mails wait to be sent; no more than `most` are looked at.
+    pub async fn waiting_mails(&mut self, most: u32) -> Result<WaitingMails, Error> {
+        Ok(self.sql(WAITING).bind(most).one().await?)
+    }
+
     /// The newest mails, sent or not.
     pub async fn list_outbox(&mut self, limit: u32) -> Result<Vec<OutboxRow>, Error> {
         Ok(self.sql(LIST_NEWEST).bind(limit).all().await?)

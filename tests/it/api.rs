@@ -2,7 +2,7 @@
 
 mod clients;
 mod conventions;
-mod conversation;
+pub mod conversation;
 mod documents;
 mod groups;
 mod people;

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::crypto::MasterKey;
 use crate::flow::Error;
 use crate::jose::{KeySet, PrivateKey, Signer};
-use crate::model::{SigningAlgorithm, SigningKey, SigningKeyState};
+use crate::model::{SigningAlgorithm, SigningKey, SigningKeyState, Timestamp};
 
 /// What the private halves of signing keys are sealed for.
 pub const SEALED_FOR: &str = "signing key";
@@ -15,6 +15,7 @@ pub const SEALED_FOR: &str = "signing key";
 /// Signers of the active keys, and the published set: next, active and retiring ones.
 pub struct Keyring {
     signers: BTreeMap<SigningAlgorithm, Signer>,
+    active_since: BTreeMap<SigningAlgorithm, Timestamp>,
     set: KeySet,
     document: Bytes,
     etag: String,
@@ -24,6 +25,7 @@ impl Keyring {
     /// Opens the stored keys. Each is parsed here, once, never per signature.
     pub fn open(stored: Vec<SigningKey>, master: &MasterKey) -> Result<Self, Error> {
         let mut signers = BTreeMap::new();
+        let mut active_since = BTreeMap::new();
         let mut published = Vec::new();
         for key in stored.iter().filter(|key| key.state != SigningKeyState::Retired) {
             let jwk = master
@@ -34,6 +36,7 @@ impl Keyring {
                 for algorithm in private.algorithms() {
                     // several active keys of a kind: the newest signs
                     signers.insert(*algorithm, private.signer(*algorithm)?);
+                    active_since.insert(*algorithm, key.activated_at.unwrap_or(key.created_at));
                 }
             }
             published.push(private.public().clone());
@@ -47,6 +50,7 @@ impl Keyring {
         let document = Bytes::copy_from_slice(set.document());
         Ok(Self {
             signers,
+            active_since,
             set,
             document,
             etag,
@@ -58,6 +62,11 @@ impl Keyring {
         self.signers
             .get(&algorithm)
             .ok_or_else(|| Error::defect("no active key of the algorithm"))
+    }
+
+    /// Since when the key of each algorithm signs.
+    pub fn active_since(&self) -> &BTreeMap<SigningAlgorithm, Timestamp> {
+        &self.active_since
     }
 
     /// The published set: verifies our own tokens.

@@ -10,6 +10,7 @@ pub mod inventory;
 pub mod key_plan;
 pub mod keyring;
 pub mod keys;
+pub mod measures;
 pub mod metadata;
 pub mod outbox;
 pub mod published;

@@ -14,6 +14,7 @@ pub const ADMINISTRATION: &[&str] = &[
     "admin:settings",
     "admin:keys",
     "admin:events",
+    "admin:metrics",
 ];
 
 const LONGEST: usize = 200;

@@ -48,6 +48,26 @@ pub async fn sign_in(
     browser: &mut Browser,
     attempt: Attempt,
 ) -> Result<Account, Refused> {
+    let outcome = judge(provider, call, browser, attempt).await;
+    let word = outcome.as_ref().map_or_else(Refused::word, |_| "success");
+    provider.counts.sign_ins.of(word).count();
+    outcome
+}
+
+impl Refused {
+    /// The outcome in a word, to be counted by.
+    const fn word(&self) -> &'static str {
+        match self {
+            Self::Wrong => "wrong",
+            Self::Inactive => "inactive",
+            Self::Failed(Error::Throttled { .. }) => "throttled",
+            Self::Failed(Error::Busy { .. }) => "busy",
+            Self::Failed(_) => "failed",
+        }
+    }
+}
+
+async fn judge(provider: &Provider, call: &Call, browser: &mut Browser, attempt: Attempt) -> Result<Account, Refused> {
     // in a storm most are turned away: that must cost next to nothing
     provider.passwords.has_room().map_err(Error::from)?;
     let user = find(provider, &attempt.identifier).await?;

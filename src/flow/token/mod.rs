@@ -50,7 +50,11 @@ pub async fn grant(
         )
         .into());
     }
-    again(|| by(grant_type, provider, call, client, parameters)).await
+    let answer = again(|| by(grant_type, provider, call, client, parameters)).await;
+    if answer.is_ok() {
+        provider.counts.tokens.of(grant_type.as_str()).count();
+    }
+    answer
 }
 
 async fn by(

@@ -7,16 +7,17 @@ pub const ROOMS: &[(&str, &[&str])] = &[
     ("random", &[]),
     ("crypto", &["random"]),
     ("telemetry", &[]),
+    ("metrics", &[]),
     ("config", &[]),
-    ("sql", &["clock", "random"]),
+    ("sql", &["clock", "random", "metrics"]),
     // 1
     ("model", &["random"]),
     // 2: what the specifications say has neither clock nor random values, they arrive as arguments
     ("protocol", &[]),
     ("jose", &["egress", "clock", "random", "config"]),
-    ("credential", &["clock", "random", "config"]),
+    ("credential", &["clock", "random", "config", "metrics"]),
     ("store", &["sql", "clock", "random", "config"]),
-    ("ephemeral", &["sql", "clock", "random", "config"]),
+    ("ephemeral", &["sql", "clock", "random", "config", "metrics"]),
     // one connection to Redis serves both
     ("sessions", &["sql", "ephemeral", "clock", "random", "config"]),
     ("egress", &["clock", "random", "config"]),
@@ -38,10 +39,11 @@ pub const ROOMS: &[(&str, &[&str])] = &[
             "clock",
             "random",
             "config",
+            "metrics",
         ],
     ),
     // 4
-    ("http", &["flow", "view", "protocol", "random"]),
+    ("http", &["flow", "view", "protocol", "random", "metrics"]),
     ("jobs", &["flow", "clock"]),
     // 5
     ("server", EVERYTHING_BELOW),

@@ -54,6 +54,7 @@ impl Rooms {
             issuer: Issuer::new("https://login.example".parse().unwrap()),
             events: Default::default(),
             memory: Default::default(),
+            counts: Default::default(),
             remote_keys: Default::default(),
             file_settings: settings.iter().cloned().collect::<BTreeMap<_, _>>(),
         });
