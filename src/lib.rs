@@ -28,6 +28,7 @@ pub mod model;
 pub mod clock;
 pub mod config;
 pub mod crypto;
+pub mod metrics;
 pub mod random;
 pub mod sql;
 pub mod telemetry;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use super::arguments;
 use super::failure::Failure;
 use crate::demo::{Demo, Place};
+use crate::server::Signals;
 use crate::telemetry;
 
 pub(super) async fn run(arguments: &arguments::Demo) -> Result<ExitCode, Failure> {
@@ -14,9 +15,10 @@ pub(super) async fn run(arguments: &arguments::Demo) -> Result<ExitCode, Failure
         port: arguments.port,
         application_port: arguments.app_port,
     };
+    let signals = Signals::listen()?;
     let demo = Demo::start(&place).await?;
     print!("{}", told(&demo));
-    demo.run().await;
+    demo.run(signals).await;
     println!("Everything is thrown away.");
     Ok(ExitCode::SUCCESS)
 }

@@ -41,7 +41,10 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return Failure::from(error).tell(),
     };
-    match runtime.block_on(run(arguments)) {
+    let ended = runtime.block_on(run(arguments));
+    // whatever still runs was given up
+    runtime.shutdown_background();
+    match ended {
         Ok(code) => code,
         Err(failure) => failure.tell(),
     }

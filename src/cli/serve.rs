@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::config::{Administrator, Config, LogFormat};
 use crate::flow::operations::setup::{self as first_setup, NewAdministrator};
 use crate::flow::{Call, Provider};
-use crate::server::{Application, Options};
+use crate::server::{Application, Ended, Options, Signals};
 use crate::telemetry;
 
 pub(super) async fn run(file: Option<&Path>) -> Result<ExitCode, Failure> {
@@ -17,6 +17,7 @@ pub(super) async fn run(file: Option<&Path>) -> Result<ExitCode, Failure> {
     start_logging(&config)?;
     let administrator = config.administrator.clone();
     let issuer = config.issuer();
+    let signals = Signals::listen()?;
     let options = Options {
         commands: Some(store_command::commands()),
         ..Options::default()
@@ -27,8 +28,10 @@ pub(super) async fn run(file: Option<&Path>) -> Result<ExitCode, Failure> {
         application.stop().await;
         return Err(failure);
     }
-    application.run().await;
-    Ok(ExitCode::SUCCESS)
+    match application.run(signals).await {
+        Ended::InOrder => Ok(ExitCode::SUCCESS),
+        Ended::AtOnce => Ok(ExitCode::FAILURE),
+    }
 }
 
 /// An installation without an administrator gets one, or a link to make one.

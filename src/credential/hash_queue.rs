@@ -120,7 +120,8 @@ impl HashQueue {
 
     /// Whether one more would be admitted now.
     pub(super) fn has_room(&self) -> Result<(), Error> {
-        self.shared.room(&self.shared.lock())
+        let room = self.shared.room(&self.shared.lock());
+        room.inspect_err(|_| self.shared.refused.count())
     }
 
     /// Puts a hash into the queue; the answer arrives through the receiver. Dropping the receiver gives the place back.

@@ -7,6 +7,7 @@ mod people;
 mod sample;
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use url::Url;
@@ -22,7 +23,7 @@ use crate::model::scope::STANDARD;
 use crate::model::{
     AccessTokenFormat, ClientMetadata, ClientPolicy, EventKind, Fact, GrantType, Id, Resource, Scopes, Secret,
 };
-use crate::server::{Application, Options};
+use crate::server::{Application, Options, Signals};
 use folder::Folder;
 use sample::{Registration, SampleApplication};
 
@@ -96,11 +97,12 @@ impl Demo {
     }
 
     /// Serves until the process is told to end; then everything is thrown away.
-    pub async fn run(self) {
+    pub async fn run(self, signals: Signals) {
         let Self {
             server, sample, folder, ..
         } = self;
-        server.run().await;
+        // whatever became of the server, its folder is thrown away
+        let _ended = server.run(signals).await;
         sample.stop().await;
         folder.remove();
     }
@@ -136,6 +138,8 @@ fn configuration(place: &Place, folder: &Folder) -> Result<Config, Error> {
     config.data_dir = folder.path().join("data");
     config.keys_dir = folder.path().join("keys");
     config.database_url = Secret::new(format!("sqlite:{}", config.data_dir.join("ostiary.db").display()));
+    // no load balancer has to be told
+    config.http.drain_delay = Duration::ZERO;
     Ok(config)
 }
 

@@ -7,6 +7,7 @@ pub mod answer;
 pub mod api;
 pub mod error;
 pub mod extract;
+mod health;
 pub mod layer;
 pub mod oauth;
 pub mod page;
@@ -15,6 +16,6 @@ pub mod sheet;
 pub mod state;
 
 pub use error::Refusal;
-pub use router::{router, router_with};
+pub use router::{operators, router, router_with};
 pub use sheet::Sheet;
-pub use state::{Http, Limits};
+pub use state::{Http, Limits, MetricsAccess};

@@ -6,8 +6,9 @@ use std::time::Duration;
 use axum::extract::FromRef;
 use ipnet::IpNet;
 
-use super::layer::{Places, Running};
+use super::layer::{Door, Places, Running};
 use crate::flow::Provider;
+use crate::model::Secret;
 use crate::view::Views;
 
 /// What every handler works with. Clones share it.
@@ -27,6 +28,19 @@ pub struct Http {
     pub administration: Places,
     /// What has begun to change something and is not finished: the server waits for it before it stops.
     pub running: Running,
+    /// What the listener and the routes know of each other.
+    pub door: Door,
+    /// Who may see the numbers.
+    pub metrics: MetricsAccess,
+}
+
+/// Who may see the numbers of the process.
+#[derive(Clone, Debug, Default)]
+pub struct MetricsAccess {
+    /// Whether they have a listener of their own: then the public one does not show them.
+    pub separate: bool,
+    /// What whoever wants to see them shows; on the public listener, a token of the administration API will do as well.
+    pub token: Option<Secret>,
 }
 
 /// What a request may take.

@@ -13,13 +13,15 @@ use tokio::time::timeout;
 
 use super::control::{Commands, ControlSocket};
 use super::listener::Listener;
-use super::{Error, Lock, Parts, tls, wiring};
-use crate::clock::Clock;
+use super::signals::{End, Signals};
+use super::tls::Certificates;
+use super::{Error, Lock, Parts, wiring};
+use crate::clock::{self, Clock};
 use crate::config::Config;
 use crate::flow::Provider;
 use crate::flow::operations::outbox::Post;
-use crate::http::layer::{Places, Running};
-use crate::http::{self, Http, Limits};
+use crate::http::layer::{Door, Places, Running};
+use crate::http::{self, Http, Limits, MetricsAccess};
 use crate::jobs;
 use crate::mail::Mailer;
 use crate::view::Views;
@@ -29,12 +31,17 @@ const FINISH_WITHIN: Duration = Duration::from_secs(15);
 
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
 
+/// How often the certificate's files are looked at.
+const CERTIFICATES_EVERY: Duration = Duration::from_secs(5);
+
 /// What differs between a server, the demo and a test.
 pub struct Options {
     /// Runs the commands that come by the local socket; without it there is no socket.
     pub commands: Option<Commands>,
     /// A request's head must be there within this time; so must the next one's on a kept connection.
     pub head_within: Duration,
+    /// How often the certificate's files are looked at.
+    pub certificates_every: Duration,
     /// More routes, beside the server's own.
     pub routes: Router<Http>,
 }
@@ -44,20 +51,34 @@ impl Default for Options {
         Self {
             commands: None,
             head_within: HEAD_WITHIN,
+            certificates_every: CERTIFICATES_EVERY,
             routes: Router::new(),
         }
     }
+}
+
+/// How a server ended that was told to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// What ran is finished.
+    InOrder,
+    /// It was told a second time, and finished nothing.
+    AtOnce,
 }
 
 /// A running server.
 pub struct Application {
     /// Where it listens.
     pub address: SocketAddr,
+    /// Where it shows its numbers, if they have a listener of their own.
+    pub metrics_address: Option<SocketAddr>,
     /// What its flows work with.
     pub provider: Provider,
     stop: watch::Sender<bool>,
     running: Running,
-    serving: JoinHandle<()>,
+    door: Door,
+    drain_delay: Duration,
+    serving: Vec<JoinHandle<()>>,
     jobs: jobs::Running,
     control: Option<ControlSocket>,
     _lock: Option<Lock>,
@@ -69,17 +90,21 @@ impl Application {
     /// # Errors
     /// [`Error`], in words for the operator. Nothing runs then.
     pub async fn start(mut config: Config, clock: Clock, options: Options) -> Result<Self, Error> {
-        let listen = |source| Error::Listen {
-            address: config.listen,
-            source,
+        let (socket, address) = bind(config.listen).await?;
+        let operators = match config.metrics.listen {
+            Some(listen) => Some(bind(listen).await?),
+            None => None,
         };
-        let socket = TcpListener::bind(config.listen).await.map_err(listen)?;
-        let address = socket.local_addr().map_err(listen)?;
         if config.listen.port() == 0 {
             let moved = config.public_url.set_port(Some(address.port()));
             debug_assert!(moved.is_ok(), "a URL with a host takes any port");
         }
-        let acceptor = config.tls.as_ref().map(tls::acceptor).transpose()?;
+        let door = Door::default();
+        let certificates = config
+            .tls
+            .as_ref()
+            .map(|files| Certificates::open(files, &door))
+            .transpose()?;
         let post = Post {
             mailer: mailer(&config)?,
             views: Arc::new(Views::new()?),
@@ -98,44 +123,96 @@ impl Application {
             tls: config.tls.is_some(),
             administration: Places::new(provider.store.connections() / 2),
             running: running.clone(),
+            door: door.clone(),
+            metrics: MetricsAccess {
+                separate: config.metrics.listen.is_some(),
+                token: config.metrics.token.clone(),
+            },
         };
-        let router = http::router_with(http, options.routes);
         let control = options
             .commands
             .filter(|_| wiring::is_embedded(&config))
             .map(|commands| ControlSocket::open(control_path(&config), commands, provider.clone(), stopped.clone()))
             .transpose()?;
+        let metrics_address = operators.as_ref().map(|(_, address)| *address);
+        let mut serving = Vec::new();
+        if let Some((socket, _)) = operators {
+            let listener = Listener {
+                socket,
+                tls: None,
+                router: http::operators(http.clone()),
+                limits: config.http,
+                head_within: options.head_within,
+                stop: stopped.clone(),
+                // what passes here is not counted as what passes there
+                door: Door::default(),
+            };
+            serving.push(tokio::spawn(listener.serve()));
+        }
+        if let Some(certificates) = certificates.clone() {
+            let following = certificates.follow(options.certificates_every, door.clone(), stopped.clone());
+            serving.push(tokio::spawn(following));
+        }
         let listener = Listener {
             socket,
-            tls: acceptor,
-            router,
+            tls: certificates,
+            router: http::router_with(http, options.routes),
             limits: config.http,
             head_within: options.head_within,
             stop: stopped.clone(),
+            door: door.clone(),
         };
+        serving.push(tokio::spawn(listener.serve()));
         Ok(Self {
             address,
-            serving: tokio::spawn(listener.serve()),
+            metrics_address,
+            serving,
             jobs: jobs::start(&provider, post, &stopped),
             provider,
             stop,
             running,
+            door,
+            drain_delay: config.http.drain_delay,
             control,
             _lock: lock,
         })
     }
 
-    /// Serves until the process is told to end (SIGTERM, SIGINT).
-    pub async fn run(self) {
-        told_to_end().await;
+    /// Serves until the process is told to end. SIGTERM: it leaves load balancers first, and serves on for the configured
+    /// time. SIGINT: nobody at a terminal wants to wait for that. What runs is finished, unless a second signal comes.
+    pub async fn run(self, mut signals: Signals) -> Ended {
+        let told = signals.next().await;
+        tokio::select! {
+            () = self.end(told) => Ended::InOrder,
+            _ = signals.next() => {
+                tracing::warn!("told a second time to end: what runs is given up");
+                Ended::AtOnce
+            }
+        }
+    }
+
+    async fn end(self, told: End) {
+        self.leave();
+        if told == End::Terminate && !self.drain_delay.is_zero() {
+            tracing::info!(delay = ?self.drain_delay, "leaving: load balancers are told before the door closes");
+            clock::sleep(self.drain_delay).await;
+        }
         tracing::info!("stopping: what runs is finished first");
         self.stop().await;
     }
 
+    /// Says from now on that it is not ready, and serves all the same; connections end with their next answer.
+    pub fn leave(&self) {
+        self.door.leave();
+    }
+
     /// Stops: accepts nothing more, finishes what runs, ends the jobs, closes the store.
     pub async fn stop(self) {
+        self.leave();
         self.stop.send_replace(true);
-        drop(self.serving.await);
+        for serving in self.serving {
+            drop(serving.await);
+        }
         // what changes something runs to its end although its caller is gone
         if timeout(FINISH_WITHIN, self.running.finished()).await.is_err() {
             tracing::warn!("changes were still running when the time to finish was over");
@@ -165,15 +242,9 @@ fn mailer(config: &Config) -> Result<Option<Mailer>, Error> {
         .map_err(Error::Mail)
 }
 
-async fn told_to_end() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        tracing::warn!("signals can't be listened to; the server ends only by force");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => (),
-        _ = interrupt.recv() => (),
-    }
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {
+    let listen = |source| Error::Listen { address, source };
+    let socket = TcpListener::bind(address).await.map_err(listen)?;
+    let address = socket.local_addr().map_err(listen)?;
+    Ok((socket, address))
 }

@@ -1,5 +1,6 @@
 //! Accepts connections and serves them within limits: nobody who is slow, large or many keeps the others out.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, Version, header};
 use axum::response::IntoResponse;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -17,12 +18,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
 use super::timed_body::Timed;
+use super::tls::Certificates;
 use crate::clock;
 use crate::config;
+use crate::http::layer::{ClientCertificate, Door};
 
 /// A peer that does not answer a ping of ours within this time is gone.
 const PONG_WITHIN: Duration = Duration::from_secs(10);
@@ -43,12 +45,13 @@ const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
 /// What a listener needs.
 pub(super) struct Listener {
     pub(super) socket: TcpListener,
-    pub(super) tls: Option<TlsAcceptor>,
+    pub(super) tls: Option<Certificates>,
     pub(super) router: Router,
     pub(super) limits: config::Http,
     /// A request's head must be there within this time; so must the next one's on a kept connection.
     pub(super) head_within: Duration,
     pub(super) stop: watch::Receiver<bool>,
+    pub(super) door: Door,
 }
 
 impl Listener {
@@ -73,13 +76,15 @@ impl Listener {
                 router: self.router.clone(),
                 peer,
                 stop: self.stop.clone(),
+                door: self.door.clone(),
+                certificate: None,
                 body_within: self.limits.request_timeout,
                 head_bytes: self.limits.max_header_bytes,
                 _place: place,
             };
-            match self.tls.clone() {
+            match &self.tls {
                 None => drop(tokio::spawn(connection.serve(stream))),
-                Some(tls) => drop(tokio::spawn(connection.serve_tls(tls, stream))),
+                Some(tls) => drop(tokio::spawn(connection.serve_tls(tls.acceptor(), stream))),
             }
         }
         drop(self.socket);
@@ -134,23 +139,35 @@ struct Connection {
     router: Router,
     peer: SocketAddr,
     stop: watch::Receiver<bool>,
+    door: Door,
+    certificate: Option<ClientCertificate>,
     body_within: Duration,
     head_bytes: usize,
     _place: OwnedSemaphorePermit,
 }
 
 impl Connection {
-    async fn serve_tls(self, tls: TlsAcceptor, stream: TcpStream) {
+    async fn serve_tls(self, tls: tokio_rustls::TlsAcceptor, stream: TcpStream) {
         let Ok(Ok(stream)) = timeout(HANDSHAKE_WITHIN, tls.accept(stream)).await else {
+            self.door.handshake_failed();
             return;
         };
-        let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+        let session = stream.get_ref().1;
+        let http2 = session.alpn_protocol() == Some(b"h2");
+        let certificate = session.peer_certificates().and_then(<[_]>::first);
+        let certificate = certificate.map(|certificate| ClientCertificate::verified(certificate));
         let server = Arc::new(if http2 {
             self.server.as_ref().clone().http2_only()
         } else {
             self.server.as_ref().clone().http1_only()
         });
-        Self { server, ..self }.serve(stream).await;
+        Self {
+            server,
+            certificate,
+            ..self
+        }
+        .serve(stream)
+        .await;
     }
 
     async fn serve(self, stream: impl AsyncRead + AsyncWrite + Unpin + 'static) {
@@ -159,22 +176,37 @@ impl Connection {
             router,
             peer,
             mut stop,
+            door,
+            certificate,
             body_within,
             head_bytes,
             _place,
         } = self;
+        let _open = door.connection();
+        let leaving = door.clone();
         let answer = service_fn(move |mut request: hyper::Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer));
+            if let Some(certificate) = &certificate {
+                request.extensions_mut().insert(certificate.clone());
+            }
+            let door = leaving.clone();
+            let keeps = request.version() < Version::HTTP_2;
             let router = (size(&request) <= head_bytes).then(|| router.clone());
             async move {
-                match router {
+                let mut response = match router {
                     Some(router) => {
                         router
                             .oneshot(request.map(|body| Body::new(Timed::new(body, body_within))))
-                            .await
+                            .await?
                     }
-                    None => Ok(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE.into_response()),
+                    None => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE.into_response(),
+                };
+                // the proxy's next request goes to a node that stays
+                if keeps && door.is_leaving() {
+                    let close = HeaderValue::from_static("close");
+                    response.headers_mut().insert(header::CONNECTION, close);
                 }
+                Ok::<_, Infallible>(response)
             }
         });
         let connection = server.serve_connection(TokioIo::new(stream), answer);

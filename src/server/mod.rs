@@ -7,13 +7,16 @@ mod error;
 mod listener;
 mod lock;
 mod master_key;
+mod signals;
 mod timed_body;
 mod tls;
+mod validity;
 mod wiring;
 
-pub use application::{Application, Options};
+pub use application::{Application, Ended, Options};
 pub use backup::{Place, Restored, Taken, Verified, back_up, restore, verify};
 pub use control::{Answer, Commands, Request, ask};
 pub use error::Error;
 pub use lock::Lock;
+pub use signals::Signals;
 pub use wiring::{Parts, is_embedded, open, provide};

@@ -12,6 +12,7 @@ use crate::egress::Egress;
 use crate::ephemeral::{self, Ephemeral, RedisConnection};
 use crate::flow::audit::EventQueue;
 use crate::flow::clients::keys::RemoteKeysCache;
+use crate::flow::counts::Counts;
 use crate::flow::memory::Memory;
 use crate::flow::operations::keyring;
 use crate::flow::operations::keys;
@@ -113,6 +114,7 @@ async fn assemble(config: &Config, clock: &Clock, schema: Schema) -> Result<Part
         remote_keys: RemoteKeysCache::default(),
         events: EventQueue::default(),
         memory: Memory::default(),
+        counts: Counts::default(),
         file_settings,
     });
     provider.refresh_memory().await?;

@@ -2,9 +2,12 @@
 
 mod apply;
 mod backup;
+mod certificates;
 mod cli;
 mod keys;
+mod leaving;
 mod listener;
+mod metrics;
 mod outbox;
 mod server;
 mod settings;

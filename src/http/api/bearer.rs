@@ -67,7 +67,7 @@ impl Caller {
 }
 
 /// The one bearer token of a request.
-fn token(headers: &HeaderMap) -> Result<Option<Secret>, Problem> {
+pub(super) fn token(headers: &HeaderMap) -> Result<Option<Secret>, Problem> {
     let mut lines = headers.get_all(header::AUTHORIZATION).iter();
     let token = lines.next().and_then(|line| line.to_str().ok()).and_then(|line| {
         let (scheme, token) = line.split_once(' ')?;

@@ -16,6 +16,7 @@ mod groups;
 mod keys;
 mod list;
 mod members;
+pub mod metrics;
 mod openapi;
 mod problem;
 mod protected_resource;
@@ -68,6 +69,7 @@ pub fn routes() -> Router<Http> {
     }
     router
         .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .merge(metrics::public())
         .route("/api/docs", get(docs::show))
         .route(
             "/.well-known/oauth-protected-resource",

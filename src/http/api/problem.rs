@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::flow::{self, Call, FieldError};
 use crate::http::Refusal;
+use crate::http::error::Broken;
 
 /// Why a request of the API was not served.
 #[derive(Debug)]
@@ -176,6 +177,7 @@ impl Problem {
         let body = serde_json::to_string(&body).unwrap_or_default();
         let content_type = HeaderValue::from_static("application/problem+json");
         let mut response = (told.status, [(header::CONTENT_TYPE, content_type)], body).into_response();
+        response.extensions_mut().insert(Broken(told.code));
         if let Some(challenge) = told
             .challenge
             .and_then(|challenge| HeaderValue::try_from(challenge).ok())

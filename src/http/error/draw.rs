@@ -100,7 +100,7 @@ fn sentence(refusal: &Refusal) -> &str {
 }
 
 /// The stable word of a problem's type.
-fn word(refusal: &Refusal) -> &'static str {
+pub(super) fn word(refusal: &Refusal) -> &'static str {
     match refusal.status {
         StatusCode::NOT_FOUND => "not_found",
         StatusCode::METHOD_NOT_ALLOWED => "method_not_allowed",

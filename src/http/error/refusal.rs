@@ -14,6 +14,10 @@ const OUTAGE: (u32, u32) = (2, 8);
 /// When to come back where others were faster, or too many.
 const CONTENDED: Duration = Duration::from_secs(1);
 
+/// The rule that a request broke, on a response that its handler has drawn itself: to be counted by.
+#[derive(Clone, Copy, Debug)]
+pub struct Broken(pub &'static str);
+
 /// Why a request was not served.
 #[derive(Clone, Debug)]
 pub struct Refusal {
@@ -24,6 +28,8 @@ pub struct Refusal {
     /// A sentence of ours for whoever builds the application.
     pub(super) detail: Option<Cow<'static, str>>,
     pub(super) retry_after: Option<Duration>,
+    /// The rule that it broke, where the status does not say it all.
+    rule: Option<&'static str>,
     /// The application that was on the way.
     pub(super) client: Option<String>,
     /// Where it can be entered again.
@@ -38,6 +44,7 @@ impl Refusal {
             code,
             detail: None,
             retry_after: None,
+            rule: None,
             client: None,
             back: None,
         }
@@ -163,6 +170,11 @@ impl Refusal {
         Self { trouble, ..self }
     }
 
+    /// The rule that was broken, in a word of ours.
+    pub(in crate::http) fn rule(&self) -> &'static str {
+        self.rule.unwrap_or_else(|| super::draw::word(self))
+    }
+
     /// The response's status.
     pub const fn status(&self) -> StatusCode {
         self.status
@@ -174,6 +186,7 @@ impl From<flow::Error> for Refusal {
         match error {
             flow::Error::OAuth(error) => Self {
                 code: error.code.as_str(),
+                rule: Some(error.rule),
                 detail: Some(error.description),
                 ..Self::new(StatusCode::BAD_REQUEST, Trouble::BadRequest, "invalid_request")
             },

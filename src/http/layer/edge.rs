@@ -10,11 +10,12 @@ use tracing::Instrument;
 use super::{forwarded, headers, host, run};
 use crate::flow::Call;
 use crate::http::Http;
-use crate::http::error::{self, Audience, Refusal};
+use crate::http::error::{self, Audience, Broken, Refusal};
 
 /// See the module.
 pub async fn edge(State(http): State<Http>, mut request: Request, next: Next) -> Response {
     let began = http.provider.clock.micros();
+    let _running = http.door.request();
     let origin = forwarded::origin(&http, &request);
     let call = Call::new(&http.provider.clock, origin);
     let audience = Audience::of(request.uri().path(), request.headers());
@@ -25,17 +26,24 @@ pub async fn edge(State(http): State<Http>, mut request: Request, next: Next) ->
         Some(refused) => refused,
         None => run::within(&http, request, next).instrument(span.clone()).await,
     };
+    if let Some(Broken(rule)) = response.extensions_mut().remove::<Broken>() {
+        http.provider.counts.refusals.of(rule).count();
+    }
     if let Some(refusal) = refusal(&mut response) {
+        http.provider.counts.refusals.of(refusal.rule()).count();
         let _entered = span.enter();
         error::draw(&http, &call, audience, &told.headers, refusal, &mut response);
     }
     headers::add(&http, &mut response);
     let micros = http.provider.clock.micros().saturating_sub(began);
+    let route = told.route.as_ref().map_or("", MatchedPath::as_str);
+    let method = method_word(&told.method);
+    http.door.answered(route, method, response.status().as_u16(), micros);
     tracing::info!(
         target: "ostiary::access",
         trace = %call.trace,
-        method = method_word(&told.method),
-        path = told.route.as_ref().map_or("", MatchedPath::as_str),
+        method,
+        path = route,
         status = response.status().as_u16(),
         micros,
         "request"

@@ -1,5 +1,7 @@
 //! What stands around every route.
 
+mod client_certificate;
+mod door;
 mod edge;
 mod forwarded;
 mod headers;
@@ -7,6 +9,8 @@ mod host;
 mod places;
 mod run;
 
+pub use client_certificate::ClientCertificate;
+pub use door::Door;
 pub use edge::edge;
 pub use places::Places;
 pub use run::Running;

@@ -4,7 +4,6 @@
 mod account;
 mod asset;
 mod consent;
-mod health;
 mod home;
 mod login;
 mod logout;
@@ -32,6 +31,4 @@ pub fn routes() -> Router<Http> {
         .route("/assets/{*name}", get(asset::file))
         .route("/favicon.ico", get(asset::favicon))
         .route("/csp-report", post(report::take))
-        .route("/healthz", get(health::process))
-        .route("/readyz", get(health::dependencies))
 }

@@ -93,6 +93,8 @@ fn application(provider: &Provider, tls: bool) -> Router {
         tls,
         administration: ostiary::http::layer::Places::new(2),
         running: Running::default(),
+        door: Default::default(),
+        metrics: Default::default(),
     };
     let told = get(|Extension(call): Extension<Call>| async move { call.origin.address.unwrap().to_string() });
     router_with(http, Router::new().route("/told", told))

@@ -70,6 +70,8 @@ async fn fuzz_form_tokens() {
         tls: true,
         administration: ostiary::http::layer::Places::new(2),
         running: Running::default(),
+        door: Default::default(),
+        metrics: Default::default(),
     };
     let browser = || Browser {
         accounts: Vec::new(),

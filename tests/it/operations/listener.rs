@@ -1,19 +1,15 @@
 //! The listener's limits: who is slow, large or many does not keep the others out.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion, version};
+use rustls::version;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
 use crate::support::backend::Backend;
 use crate::support::browser::Browser;
+use crate::support::certificates::{Certificates, connect, get};
 use crate::support::server::Server;
 
 /// Longer than anything here takes; a test that reaches it hangs.
@@ -92,80 +88,6 @@ async fn http_limits() {
     assert_eq!(served.status, 200);
     drop(silent);
     server.stop().await;
-}
-
-/// A certificate for `localhost` with its authority, in files of the server's folder.
-struct Certificates {
-    folder: tempfile::TempDir,
-    authority: CertifiedIssuer<'static, KeyPair>,
-}
-
-impl Certificates {
-    fn make() -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let key = KeyPair::generate().unwrap();
-        let leaf = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-        let leaf = leaf.signed_by(&key, &authority).unwrap();
-        std::fs::write(folder.path().join("cert.pem"), leaf.pem()).unwrap();
-        std::fs::write(folder.path().join("key.pem"), key.serialize_pem()).unwrap();
-        std::fs::write(folder.path().join("ca.pem"), authority.pem()).unwrap();
-        Self { folder, authority }
-    }
-
-    async fn server(&self) -> Server {
-        let file = |name: &str| self.folder.path().join(name);
-        Server::start_configured(Backend::Embedded, |config| {
-            config.public_url = "https://localhost:1".parse().unwrap();
-            config.tls = Some(ostiary::config::Tls {
-                cert: file("cert.pem"),
-                key: file("key.pem"),
-                client_ca: Some(file("ca.pem")),
-            });
-        })
-        .await
-    }
-
-    fn client(&self, versions: &[&'static SupportedProtocolVersion], alpn: &[u8], own: Option<&Self>) -> ClientConfig {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.authority.der().clone()).unwrap();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(versions)
-            .unwrap()
-            .with_root_certificates(roots);
-        let mut config = match own {
-            None => builder.with_no_client_auth(),
-            Some(issuer) => {
-                let key = KeyPair::generate().unwrap();
-                let params = CertificateParams::new(vec!["client".to_owned()]).unwrap();
-                let leaf: CertificateDer<'static> = params.signed_by(&key, &issuer.authority).unwrap().der().clone();
-                let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-                builder.with_client_auth_cert(vec![leaf], key).unwrap()
-            }
-        };
-        config.alpn_protocols = vec![alpn.to_vec()];
-        config
-    }
-}
-
-async fn connect(server: &Server, config: ClientConfig) -> std::io::Result<TlsStream<TcpStream>> {
-    let stream = TcpStream::connect(server.address()).await.unwrap();
-    let name = ServerName::try_from("localhost").unwrap();
-    TlsConnector::from(Arc::new(config)).connect(name, stream).await
-}
-
-/// A GET over HTTP/1.1: everything that comes back.
-async fn get(server: &Server, config: ClientConfig) -> std::io::Result<String> {
-    let mut stream = connect(server, config).await?;
-    let host = server.issuer().trim_start_matches("https://");
-    let request = format!("GET /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await?;
-    Ok(answer)
 }
 
 /// SEC-560: TLS 1.2 and 1.3 with forward secrecy and authenticated encryption; older versions and suites are refused, and so is

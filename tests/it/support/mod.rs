@@ -6,6 +6,7 @@
 pub mod backend;
 pub mod balancer;
 pub mod browser;
+pub mod certificates;
 pub mod cli;
 pub mod documents;
 pub mod html;

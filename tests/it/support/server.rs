@@ -131,6 +131,16 @@ impl Server {
         self.application.address
     }
 
+    /// Where it shows its numbers, if they have a listener of their own.
+    pub fn metrics_address(&self) -> Option<std::net::SocketAddr> {
+        self.application.metrics_address
+    }
+
+    /// Tells load balancers that it is about to stop.
+    pub fn leave(&self) {
+        self.application.leave();
+    }
+
     /// What it was started with; the port is 0 there.
     pub fn config(&self) -> &Config {
         &self.config
