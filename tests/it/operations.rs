@@ -4,6 +4,7 @@ mod apply;
 mod backup;
 mod certificates;
 mod cli;
+mod containers;
 mod keys;
 mod leaving;
 mod listener;
