@@ -66,22 +66,88 @@ pub fn equal(left: &[u8], right: &[u8]) -> bool {
     bool::from(subtle::ConstantTimeEq::ct_eq(left, right))
 }
 
+/// Which master key something is sealed under: eight bytes that are derived from the key and tell nothing of it. Written
+/// as 16 hex digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyId([u8; KEY_ID_BYTES]);
+
 /// The master key of an installation: every other symmetric key is derived from it under a label of its purpose.
 #[derive(Clone)]
-pub struct MasterKey(Zeroizing<[u8; 32]>);
+pub struct MasterKey {
+    bytes: Zeroizing<[u8; 32]>,
+    id: KeyId,
+}
 
 /// Why something sealed does not open. One answer for every cause, so that nothing is learnt from it.
 #[derive(Debug, thiserror::Error)]
 #[error("the sealed value does not open with this key")]
 pub struct DoesNotOpen;
 
-const SEAL_VERSION: u8 = 1;
+/// Version, nonce, ciphertext: what does not say which key it is sealed under. Opened, never made.
+const WITHOUT_KEY: u8 = 1;
+/// Version, key, nonce, ciphertext.
+const WITH_KEY: u8 = 2;
+const KEY_ID_BYTES: usize = 8;
 const NONCE_BYTES: usize = 12;
+
+impl KeyId {
+    /// What every value begins with that is sealed under this key.
+    pub fn prefix(self) -> Vec<u8> {
+        let mut prefix = vec![WITH_KEY];
+        prefix.extend_from_slice(&self.0);
+        prefix
+    }
+
+    /// The key that a sealed value names; none if it is of the version that names none.
+    pub fn of(sealed: &[u8]) -> Option<Self> {
+        let (version, rest) = sealed.split_first()?;
+        let (id, _) = rest.split_first_chunk()?;
+        (*version == WITH_KEY).then_some(Self(*id))
+    }
+}
+
+impl std::fmt::Display for KeyId {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
+    }
+}
+
+impl std::fmt::Debug for KeyId {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "KeyId({self})")
+    }
+}
+
+/// Not the 16 hex digits of a [`KeyId`].
+#[derive(Debug, thiserror::Error)]
+#[error("16 hex digits name a master key")]
+pub struct NotAKeyId;
+
+impl std::str::FromStr for KeyId {
+    type Err = NotAKeyId;
+
+    fn from_str(text: &str) -> Result<Self, NotAKeyId> {
+        let plain = text.len() == 2 * KEY_ID_BYTES && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let number = u64::from_str_radix(text, 16).map_err(|_| NotAKeyId)?;
+        if plain {
+            Ok(Self(number.to_be_bytes()))
+        } else {
+            Err(NotAKeyId)
+        }
+    }
+}
 
 impl MasterKey {
     /// A key of 32 bytes.
     pub fn new(bytes: [u8; 32]) -> Self {
-        Self(Zeroizing::new(bytes))
+        let mut key = Self {
+            bytes: Zeroizing::new(bytes),
+            id: KeyId([0; KEY_ID_BYTES]),
+        };
+        let digest = key.derive("key id");
+        let (id, _) = digest.split_at(KEY_ID_BYTES);
+        key.id.0.copy_from_slice(id);
+        key
     }
 
     /// A new random key.
@@ -89,15 +155,20 @@ impl MasterKey {
         Self::new(random::bytes())
     }
 
-    /// The key's bytes: for writing the key file only.
+    /// The key's bytes: for the key file, and for sealing them under another key.
     pub fn expose(&self) -> &[u8; 32] {
-        &self.0
+        &self.bytes
+    }
+
+    /// What the key is called.
+    pub fn id(&self) -> KeyId {
+        self.id
     }
 
     /// A key for one purpose (HKDF-SHA-256, RFC 5869, the purpose as info).
     pub fn derive(&self, purpose: &'static str) -> [u8; 32] {
         let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, b"ostiary");
-        let extracted = salt.extract(&self.0[..]);
+        let extracted = salt.extract(&self.bytes[..]);
         let mut out = [0u8; 32];
         let info = [purpose.as_bytes()];
         let filled = extracted
@@ -110,26 +181,22 @@ impl MasterKey {
         out
     }
 
-    /// Seals `plain` for one purpose (AES-256-GCM, random nonce): version, nonce, ciphertext with tag.
+    /// Seals `plain` for one purpose (AES-256-GCM, random nonce): version, key, nonce, ciphertext with tag.
     pub fn seal(&self, purpose: &'static str, plain: &[u8]) -> Vec<u8> {
         let nonce: [u8; NONCE_BYTES] = random::bytes();
         let mut sealed = plain.to_vec();
+        let mut out = self.id.prefix();
+        let aad = [&out, purpose.as_bytes()].concat();
         let done = self
             .aead(purpose)
             .and_then(|key| {
-                key.seal_in_place_append_tag(
-                    Nonce::assume_unique_for_key(nonce),
-                    Aad::from(purpose.as_bytes()),
-                    &mut sealed,
-                )
-                .ok()
+                key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(aad), &mut sealed)
+                    .ok()
             })
             .is_some();
         if !done {
             std::process::abort();
         }
-        let mut out = Vec::with_capacity(1 + NONCE_BYTES + sealed.len());
-        out.push(SEAL_VERSION);
         out.extend_from_slice(&nonce);
         out.extend_from_slice(&sealed);
         out
@@ -137,16 +204,17 @@ impl MasterKey {
 
     /// Opens what [`MasterKey::seal`] made for the same purpose.
     pub fn open(&self, purpose: &'static str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, DoesNotOpen> {
-        let (version, rest) = sealed.split_first().ok_or(DoesNotOpen)?;
-        if *version != SEAL_VERSION {
-            return Err(DoesNotOpen);
-        }
+        let prefix = self.id.prefix();
+        let (rest, aad) = match sealed.strip_prefix(prefix.as_slice()) {
+            Some(rest) => (rest, [&prefix, purpose.as_bytes()].concat()),
+            None => (sealed.strip_prefix(&[WITHOUT_KEY]).ok_or(DoesNotOpen)?, purpose.into()),
+        };
         let (nonce, ciphertext) = rest.split_at_checked(NONCE_BYTES).ok_or(DoesNotOpen)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| DoesNotOpen)?;
         let mut buffer = Zeroizing::new(ciphertext.to_vec());
         let key = self.aead(purpose).ok_or(DoesNotOpen)?;
         let length = key
-            .open_in_place(nonce, Aad::from(purpose.as_bytes()), &mut buffer)
+            .open_in_place(nonce, Aad::from(aad), &mut buffer)
             .map_err(|_| DoesNotOpen)?
             .len();
         buffer.truncate(length);

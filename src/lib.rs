@@ -21,6 +21,7 @@ pub mod mail;
 pub mod protocol;
 pub mod sessions;
 pub mod store;
+pub mod vault;
 pub mod view;
 // 1: what exists
 pub mod model;

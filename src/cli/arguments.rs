@@ -37,7 +37,7 @@ pub(super) enum Command {
 }
 
 /// What works with the store.
-#[derive(Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 pub(super) enum StoreCommand {
     /// Make a one-time link for the first administrator.
     Setup(Json),
@@ -78,7 +78,7 @@ impl Json {
     }
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct Demo {
     /// Port of the server, on this machine alone.
     #[arg(long, default_value_t = 8080)]
@@ -91,7 +91,7 @@ pub(super) struct Demo {
     pub(super) listen: std::net::IpAddr,
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct Migrate {
     /// Only tell what would be done.
     #[arg(long)]
@@ -100,7 +100,7 @@ pub(super) struct Migrate {
     pub(super) json: Json,
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct Backup {
     /// The file to write. An earlier backup of that name is replaced when the new one is whole.
     pub(super) file: PathBuf,
@@ -111,7 +111,7 @@ pub(super) struct Backup {
     pub(super) json: Json,
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct Restore {
     /// The backup.
     pub(super) file: PathBuf,
@@ -128,7 +128,7 @@ pub(super) struct Restore {
     pub(super) json: Json,
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct Apply {
     /// The file: .json, .toml, .yaml or .yml.
     pub(super) file: PathBuf,
@@ -145,7 +145,7 @@ pub(super) struct Apply {
     pub(super) json: Json,
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct Export {
     /// Include password hashes and client secrets, sealed under a passphrase.
     #[arg(long)]
@@ -177,7 +177,7 @@ pub(super) enum PasswordFrom {
     None,
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 pub(super) enum Users {
     /// List users, by their making.
     List {
@@ -222,7 +222,7 @@ pub(super) enum Users {
     RemoveFromGroup { user: String, group: String },
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct CreateUser {
     pub(super) username: String,
     #[arg(long)]
@@ -252,7 +252,7 @@ pub(super) struct CreateUser {
     pub(super) json: Json,
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 pub(super) enum Groups {
     /// List groups.
     List(Json),
@@ -277,7 +277,7 @@ pub(super) enum Groups {
 
 // read once a process
 #[allow(clippy::large_enum_variant)]
-#[derive(Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 pub(super) enum Clients {
     /// List clients.
     List(Json),
@@ -309,7 +309,7 @@ pub(super) enum Clients {
     RegistrationToken(RegistrationToken),
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct CreateClient {
     /// What it calls itself in the protocol; made up if not given.
     #[arg(long, value_name = "ID")]
@@ -357,7 +357,7 @@ pub(super) struct CreateClient {
     pub(super) json: Json,
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 pub(super) enum RegistrationToken {
     /// Make a token, shown this once.
     Create {
@@ -378,7 +378,7 @@ pub(super) enum RegistrationToken {
     Revoke { id: String },
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 pub(super) enum Keys {
     /// List signing keys.
     List(Json),
@@ -391,6 +391,17 @@ pub(super) enum Keys {
         #[arg(long, conflicts_with = "now")]
         compromised: bool,
     },
+    /// Seal everything that is stored under a new master key, while the server runs; goes on where it was interrupted.
+    Reseal {
+        /// Only make the new key's file, to be copied to the keys folder of every node first.
+        #[arg(long)]
+        prepare: bool,
+        /// Only tell what is sealed under which master key, and which may be removed.
+        #[arg(long, conflicts_with = "prepare")]
+        check: bool,
+        #[command(flatten)]
+        json: Json,
+    },
     /// Take in a private key, PEM or JWK; `-` for standard input.
     Import {
         file: PathBuf,
@@ -399,7 +410,7 @@ pub(super) enum Keys {
     },
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 pub(super) enum Settings {
     /// Every setting with its value and source.
     Show(Json),

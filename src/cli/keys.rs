@@ -6,6 +6,7 @@ use super::arguments::Keys;
 use super::failure::Failure;
 use super::input;
 use super::output::Output;
+use super::reseal;
 use crate::flow::operations::keys::{self, Rotation};
 use crate::flow::{Call, Provider};
 use crate::model::{Secret, SigningKey, Timestamp, setting};
@@ -13,7 +14,7 @@ use crate::model::{Secret, SigningKey, Timestamp, setting};
 pub(super) fn read_input(command: &Keys) -> Result<Option<Secret>, Failure> {
     match command {
         Keys::Import { file, .. } => input::file(file).map(Secret::new).map(Some),
-        Keys::List(_) | Keys::Rotate { .. } => Ok(None),
+        Keys::List(_) | Keys::Rotate { .. } | Keys::Reseal { .. } => Ok(None),
     }
 }
 
@@ -51,6 +52,10 @@ pub(super) async fn run(
             keys::rotate(provider, call, how).await?;
             Ok(Output::line(told))
         }
+        Keys::Reseal {
+            prepare: true, json, ..
+        } => reseal::prepare(provider, call, json).await,
+        Keys::Reseal { json, .. } => reseal::check(provider, json).await,
         Keys::Import { json, .. } => {
             let material = input.ok_or_else(|| Failure::usage("the key is missing"))?;
             let key = keys::import(provider, call, material).await?;

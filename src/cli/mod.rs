@@ -12,6 +12,7 @@ mod input;
 mod keys;
 mod migrate;
 mod output;
+mod reseal;
 mod serve;
 mod settings;
 mod setup;

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use clap::Parser;
 
-use super::arguments::{Arguments, Command, StoreCommand};
+use super::arguments::{Arguments, Command, Keys, StoreCommand};
 use super::failure::Failure;
 use super::output::Output;
+use super::reseal::{self, Step};
 use super::{apply, clients, groups, keys, settings, setup, users};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -26,7 +27,7 @@ pub(super) async fn run(file: Option<&Path>, command: StoreCommand) -> Result<Ex
             arguments: words(),
             input,
         };
-        match server::ask(&config, &request).await? {
+        match ask(&config, &request).await? {
             Some(answer) => answer,
             None => here(&config, command, request.input).await?,
         }
@@ -34,10 +35,24 @@ pub(super) async fn run(file: Option<&Path>, command: StoreCommand) -> Result<Ex
         here(&config, command, input).await?
     };
     print!("{}", answer.output.expose());
+    complain(&answer);
+    Ok(ExitCode::from(answer.code))
+}
+
+/// Has the running server do it, step by step where it takes its time.
+async fn ask(config: &Config, request: &Request) -> Result<Option<Answer>, Failure> {
+    loop {
+        match server::ask(config, request).await? {
+            Some(answer) if answer.unfinished => complain(&answer),
+            done => return Ok(done),
+        }
+    }
+}
+
+fn complain(answer: &Answer) {
     if !answer.complaint.is_empty() {
         eprintln!("ostiary: {}", answer.complaint);
     }
-    Ok(ExitCode::from(answer.code))
 }
 
 /// What a server runs the commands of its local socket with.
@@ -54,13 +69,20 @@ async fn run_for_another(provider: Provider, request: Request) -> Answer {
             output: Secret::new(""),
             complaint: "the running server does not know this command".to_owned(),
             code: 2,
+            unfinished: false,
         },
     }
 }
 
 async fn here(config: &Config, command: StoreCommand, input: Option<Secret>) -> Result<Answer, Failure> {
     let Parts { provider, lock } = server::provide(config, &Clock::default()).await?;
-    let answer = answer(&provider, command, input).await;
+    let answer = loop {
+        let answer = answer(&provider, command.clone(), input.clone()).await;
+        if !answer.unfinished {
+            break answer;
+        }
+        complain(&answer);
+    };
     provider.write_noted_events().await?;
     provider.store.close().await;
     drop(lock);
@@ -68,17 +90,34 @@ async fn here(config: &Config, command: StoreCommand, input: Option<Secret>) -> 
 }
 
 async fn answer(provider: &Provider, command: StoreCommand, input: Option<Secret>) -> Answer {
-    match execute(provider, command, input).await {
-        Ok(Output(text)) => Answer {
-            output: Secret::new(text),
-            complaint: String::new(),
-            code: 0,
+    let outcome = match &command {
+        StoreCommand::Keys(Keys::Reseal {
+            prepare: false,
+            check: false,
+            json,
+        }) => match reseal::step(provider, &Call::operator(&provider.clock), *json).await {
+            Ok(Step::Unfinished(told)) => {
+                return Answer {
+                    output: Secret::new(""),
+                    complaint: told,
+                    code: 0,
+                    unfinished: true,
+                };
+            }
+            Ok(Step::Finished(output)) => Ok(output),
+            Err(failure) => Err(failure),
         },
-        Err(failure) => Answer {
-            output: Secret::new(""),
-            complaint: failure.sentence,
-            code: failure.code,
-        },
+        _ => execute(provider, command, input).await,
+    };
+    let (output, complaint, code) = match outcome {
+        Ok(Output(text)) => (text, String::new(), 0),
+        Err(failure) => (String::new(), failure.sentence, failure.code),
+    };
+    Answer {
+        output: Secret::new(output),
+        complaint,
+        code,
+        unfinished: false,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::protocol::OAuthError;
-use crate::{credential, egress, ephemeral, jose, sessions, store};
+use crate::{credential, egress, ephemeral, jose, sessions, store, vault};
 
 /// Why a flow did not do it.
 #[derive(Debug, thiserror::Error)]
@@ -94,6 +94,12 @@ impl From<ephemeral::Error> for Error {
 
 impl From<sessions::Error> for Error {
     fn from(error: sessions::Error) -> Self {
+        Self::Unavailable(Box::new(error))
+    }
+}
+
+impl From<vault::Error> for Error {
+    fn from(error: vault::Error) -> Self {
         Self::Unavailable(Box::new(error))
     }
 }

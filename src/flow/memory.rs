@@ -110,6 +110,10 @@ impl Provider {
         } else {
             Some(Arc::new(store.list_resources().await?))
         };
+        if now.key != before.key {
+            // first of all: what is read below may be sealed under another key already
+            self.master.adopt(&store.list_master_keys().await?)?;
+        }
         let keyring = if now.key == before.key {
             None
         } else {

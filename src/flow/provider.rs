@@ -10,12 +10,12 @@ use super::counts::Counts;
 use super::memory::Memory;
 use crate::clock::Clock;
 use crate::credential::Passwords;
-use crate::crypto::MasterKey;
 use crate::egress::Egress;
 use crate::ephemeral::Ephemeral;
 use crate::model::setting::SettingValue;
 use crate::sessions::Sessions;
 use crate::store::Store;
+use crate::vault::Vault;
 
 /// Everything flows work with. Clones share it.
 #[derive(Clone)]
@@ -36,7 +36,7 @@ pub struct Parts {
     /// Requests to elsewhere, guarded.
     pub egress: Egress,
     /// What seals secrets.
-    pub master: MasterKey,
+    pub master: Vault,
     /// The issuer and every public address.
     pub issuer: Issuer,
     /// Events that wait to be written.

@@ -144,6 +144,12 @@ named! {
         StoreBackedUp = "store.backed_up",
         /// The store was brought back from a backup.
         StoreRestored = "store.restored",
+        /// A master key was made beside the current one.
+        MasterKeyPrepared = "master_key.prepared",
+        /// A prepared master key became the current one.
+        MasterKeyChanged = "master_key.changed",
+        /// Everything is sealed under the current master key.
+        MasterKeyResealed = "master_key.resealed",
         /// A one-time setup link was made or used.
         Setup = "setup",
         /// A token for registering clients was made or revoked.

@@ -48,6 +48,9 @@ pub struct Answer {
     pub complaint: String,
     /// The exit code.
     pub code: u8,
+    /// There is more to do, and the same command does it: what is on standard error says how far it is.
+    #[serde(default)]
+    pub unfinished: bool,
 }
 
 fn exposed<S: Serializer>(secret: &Secret, serializer: S) -> Result<S::Ok, S::Error> {

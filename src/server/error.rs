@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::flow::operations::backup::Refused;
 use crate::model::setting::SettingError;
-use crate::{credential, egress, ephemeral, flow, mail, sessions, store, view};
+use crate::{credential, egress, ephemeral, flow, mail, sessions, store, vault, view};
 
 /// Why the server does not start, or a command can't open the store.
 #[derive(Debug, thiserror::Error)]
@@ -29,18 +29,9 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
-    /// The key file is not one.
-    #[error("{} is not a master key: 32 bytes in base64url are expected", .0.display())]
-    NotAKey(PathBuf),
-    /// The store holds sealed values and the key they are sealed with is not there.
-    #[error(
-        "the store is not empty, but {} is missing: bring back the key file that belongs to this store (OSTIARY_KEYS_DIR); a new key would open nothing that is in it",
-        .0.display()
-    )]
-    KeyMissing(PathBuf),
-    /// The store's sealed values don't open with this key.
-    #[error("the master key {} is not the one of this store: its signing keys do not open with it", .0.display())]
-    WrongKey(PathBuf),
+    /// The master keys.
+    #[error(transparent)]
+    Vault(#[from] vault::Error),
     /// The store's schema is an older one, and this is no server that would bring it forward.
     #[error("the store's schema is {0} step(s) behind this program: run `ostiary migrate`, or start the server")]
     OldSchema(usize),

@@ -6,7 +6,6 @@ mod control;
 mod error;
 mod listener;
 mod lock;
-mod master_key;
 mod signals;
 mod timed_body;
 mod tls;

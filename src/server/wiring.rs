@@ -2,12 +2,10 @@
 
 use std::num::NonZero;
 
-use super::master_key::{self, Sealed};
 use super::{Error, Lock, backup};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::credential::{Parameters, Passwords};
-use crate::crypto::MasterKey;
 use crate::egress::Egress;
 use crate::ephemeral::{self, Ephemeral, RedisConnection};
 use crate::flow::audit::EventQueue;
@@ -18,9 +16,10 @@ use crate::flow::operations::keyring;
 use crate::flow::operations::keys;
 use crate::flow::provider::{self, Issuer};
 use crate::flow::{Call, Provider};
-use crate::model::{SigningKeyState, setting};
+use crate::model::{SigningKey, SigningKeyState, setting};
 use crate::sessions::Sessions;
 use crate::store::Store;
+use crate::vault::{self, Missing, Vault};
 
 /// Waiting places before the threads that hash passwords: bounds their memory. How long they would wait is bounded before.
 const PLACES_A_WORKER: usize = 256;
@@ -87,7 +86,7 @@ async fn assemble(config: &Config, clock: &Clock, schema: Schema) -> Result<Part
     let file_settings = setting::read_table(&config.settings).map_err(Error::Settings)?;
     let lock = take_folder(config)?;
     let store = open_store(config, schema).await?;
-    let master = open_master(config, &store).await?;
+    let master = open_vault(config, &store).await?;
     let (ephemeral, sessions) = match &config.redis_url {
         Some(url) => {
             let connection =
@@ -149,23 +148,31 @@ fn tell_migrated(steps: &[&'static str]) {
     }
 }
 
-/// The master key: made with an empty store, and proven on what is sealed in any other.
-pub(super) async fn open_master(config: &Config, store: &Store) -> Result<MasterKey, Error> {
-    let keys = store.read().await?.list_signing_keys().await?;
-    let sealed = if keys.is_empty() {
-        Sealed::Nothing
-    } else {
-        Sealed::Something
-    };
-    let master = master_key::open(&config.keys_dir, sealed)?;
-    let opens = keys
-        .iter()
+/// The master keys: made with an empty store, and proven on what is sealed in any other.
+pub(super) async fn open_vault(config: &Config, store: &Store) -> Result<Vault, Error> {
+    let mut store = store.read().await?;
+    let records = store.list_master_keys().await?;
+    let sealed: Vec<SigningKey> = store
+        .list_signing_keys()
+        .await?
+        .into_iter()
         .filter(|key| key.state != SigningKeyState::Retired)
-        .all(|key| master.open(keyring::SEALED_FOR, &key.sealed).is_ok());
-    if !opens {
-        return Err(Error::WrongKey(master_key::path(&config.keys_dir)));
+        .collect();
+    let missing = if sealed.is_empty() && records.is_empty() {
+        Missing::Made
+    } else {
+        Missing::Refused
+    };
+    let vault = Vault::at(&config.keys_dir, &records, missing, |key| {
+        sealed
+            .iter()
+            .all(|sealed| key.open(keyring::SEALED_FOR, &sealed.sealed).is_ok())
+    })?;
+    let opens = |key: &SigningKey| vault.open(keyring::SEALED_FOR, &key.sealed).is_ok();
+    if !sealed.iter().all(opens) {
+        return Err(vault::Error::Wrong(config.keys_dir.clone()).into());
     }
-    Ok(master)
+    Ok(vault)
 }
 
 fn make_folder(config: &Config) -> Result<&std::path::Path, Error> {

@@ -18,5 +18,6 @@ migrations![
     "0002_clients",
     "0003_users",
     "0004_sign_ons",
+    "0007_sealed_under",
     "0009_epoch"
 ];

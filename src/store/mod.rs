@@ -12,6 +12,7 @@ mod grants;
 mod groups;
 mod idempotency;
 mod keys;
+mod master_keys;
 mod migrations;
 mod outbox;
 mod proofs;
@@ -19,6 +20,7 @@ mod registration_tokens;
 mod resources;
 mod restoration;
 mod rows;
+mod sealed;
 mod sessions;
 mod settings;
 mod setup_links;
@@ -32,6 +34,7 @@ pub use idempotency::Remembered;
 pub use outbox::{OutboxMail, OutboxRow, WaitingMails};
 pub use registration_tokens::RegistrationToken;
 pub use restoration::Voided;
+pub use sealed::{SealedColumn, SealedPlace, SealedValue};
 pub use sessions::SessionRow;
 pub use settings::Revision;
 pub use users::UserPage;
@@ -177,6 +180,10 @@ impl Read {
         self.connection.sql(text)
     }
 
+    fn sql_built(&mut self, text: String) -> sql::Statement<'_> {
+        self.connection.sql_built(text)
+    }
+
     /// Answers if the store answers.
     pub async fn ping(&mut self) -> Result<(), Error> {
         let _: i64 = self.sql("select count(*) from generations").one().await?;
@@ -187,6 +194,10 @@ impl Read {
 impl Write {
     fn sql(&mut self, text: &'static str) -> sql::Statement<'_> {
         self.transaction.sql(text)
+    }
+
+    fn sql_built(&mut self, text: String) -> sql::Statement<'_> {
+        self.transaction.sql_built(text)
     }
 
     /// Makes it last. What was written counts when this answers.

@@ -10,6 +10,7 @@ mod leaving;
 mod listener;
 mod metrics;
 mod outbox;
+mod reseal;
 mod server;
 mod settings;
 mod setup;

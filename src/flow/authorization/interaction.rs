@@ -16,7 +16,8 @@ use crate::protocol::prompt::Answers;
 use crate::protocol::subject;
 
 /// How long people may take.
-pub(super) const LIFETIME: Duration = Duration::from_secs(60 * 60);
+/// How long a pending request waits.
+pub const LIFETIME: Duration = Duration::from_secs(60 * 60);
 /// How long a finished one is kept, so that a second click gets the same answer.
 const AFTERGLOW: Duration = Duration::from_secs(60);
 const WAITING: Waiting = Waiting {

@@ -7,7 +7,8 @@ use crate::flow::{Call, Error, Provider};
 use crate::model::{Digest, Secret};
 
 const KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
-const SEALED_FOR: &str = "idempotent answer";
+/// What answers are sealed for.
+pub const SEALED_FOR: &str = "idempotent answer";
 
 /// A key in one request.
 #[derive(Clone, Debug)]

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use crate::crypto::MasterKey;
 use crate::flow::Error;
 use crate::jose::{KeySet, PrivateKey, Signer};
 use crate::model::{SigningAlgorithm, SigningKey, SigningKeyState, Timestamp};
+use crate::vault::Vault;
 
 /// What the private halves of signing keys are sealed for.
 pub const SEALED_FOR: &str = "signing key";
@@ -23,7 +23,7 @@ pub struct Keyring {
 
 impl Keyring {
     /// Opens the stored keys. Each is parsed here, once, never per signature.
-    pub fn open(stored: Vec<SigningKey>, master: &MasterKey) -> Result<Self, Error> {
+    pub fn open(stored: Vec<SigningKey>, master: &Vault) -> Result<Self, Error> {
         let mut signers = BTreeMap::new();
         let mut active_since = BTreeMap::new();
         let mut published = Vec::new();

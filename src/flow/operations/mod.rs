@@ -15,6 +15,7 @@ pub mod metadata;
 pub mod outbox;
 pub mod published;
 pub mod readiness;
+pub mod reseal;
 pub mod resources;
 pub mod settings;
 pub mod setup;

@@ -23,6 +23,10 @@ pub async fn check(provider: &Provider) -> bool {
         timeout(WITHIN, sessions)
     );
     let mut ready = true;
+    if let Some(key) = provider.master.missing() {
+        tracing::error!(%key, "the store is sealed under a master key that is not in the keys folder of this node");
+        ready = false;
+    }
     for (name, answer) in [("store", store), ("ephemeral", ephemeral), ("sessions", sessions)] {
         if !matches!(answer, Ok(Ok(()))) {
             tracing::warn!(dependency = name, "does not answer");

@@ -148,7 +148,7 @@ async fn judge_jwt(
     endpoint: &str,
 ) -> Result<Result<(), &'static str>, Error> {
     let verified = match client.metadata.token_endpoint_auth_method {
-        TokenEndpointAuthMethod::ClientSecretJwt => verify_by_secret(provider, call, client, assertion),
+        TokenEndpointAuthMethod::ClientSecretJwt => verify_by_secret(provider, call, client, assertion)?,
         _ => verify_by_key(provider, call, client, assertion).await,
     };
     let claims = match verified {
@@ -198,21 +198,30 @@ fn verify_by_secret(
     call: &Call,
     client: &Client,
     assertion: &str,
-) -> Result<Verified, &'static str> {
+) -> Result<Result<Verified, &'static str>, Error> {
     let allowed = algorithms(client, ClientSigningAlgorithm::SYMMETRIC);
     let mut refused = "client_secret";
+    let mut closed = None;
     for known in client.secrets.iter().filter(|known| counts(known, call.now)) {
         let Some(sealed) = &known.sealed else { continue };
-        let Ok(secret) = provider.master.open(SECRET_PURPOSE, sealed) else {
-            tracing::error!(client = %client.id, "a client secret does not open with this master key");
-            continue;
+        let secret = match provider.master.open(SECRET_PURPOSE, sealed) {
+            Ok(secret) => secret,
+            Err(error) => {
+                tracing::error!(client = %client.id, "a client secret opens with no master key of this node");
+                closed = Some(error);
+                continue;
+            }
         };
         match jose::verify_assertion(assertion, AssertionKeys::Secret(&secret), &allowed) {
-            Ok(verified) => return Ok(verified),
+            Ok(verified) => return Ok(Ok(verified)),
             Err(error) => refused = rule_of(error),
         }
     }
-    Err(refused)
+    // what can't be read is no wrong guess
+    match closed {
+        Some(error) => Err(Error::Unavailable(Box::new(error))),
+        None => Ok(Err(refused)),
+    }
 }
 
 async fn verify_by_key(

@@ -13,6 +13,7 @@ use crate::random;
 use crate::server::control::{Request, ask};
 use crate::server::{Error, Lock, is_embedded, wiring};
 use crate::store::{self, Store};
+use crate::vault;
 
 const DRAFT: &str = ".snapshot-";
 
@@ -55,7 +56,7 @@ pub async fn back_up(config: &Config, clock: &Clock, file: &Path, passphrase: Se
     let beside_server = copy(config, &draft.0).await?;
     let keys = both(before, files::keys(&config.keys_dir)?);
     if keys.is_empty() {
-        return Err(Error::KeyMissing(config.keys_dir.clone()));
+        return Err(vault::Error::Missing(config.keys_dir.clone()).into());
     }
     let schema = prove(config, &draft.0).await?;
     let head = Head {
@@ -122,7 +123,7 @@ async fn prove(config: &Config, draft: &Path) -> Result<Vec<String>, Error> {
         }
         // an older schema is read by the program that made it
         if copy.pending_migrations().await?.is_empty() {
-            wiring::open_master(config, &copy).await?;
+            wiring::open_vault(config, &copy).await?;
         }
         Ok(copy.applied_migrations().await?)
     };

@@ -20,6 +20,8 @@ pub const ROOMS: &[(&str, &[&str])] = &[
     ("ephemeral", &["sql", "clock", "random", "config", "metrics"]),
     // one connection to Redis serves both
     ("sessions", &["sql", "ephemeral", "clock", "random", "config"]),
+    // the folder of master keys: read at start, and again when the store names a key that is not known
+    ("vault", &["random"]),
     ("egress", &["clock", "random", "config"]),
     ("mail", &["view", "clock", "random", "config"]),
     ("view", &["random", "config"]),
@@ -33,6 +35,7 @@ pub const ROOMS: &[(&str, &[&str])] = &[
             "store",
             "ephemeral",
             "sessions",
+            "vault",
             "egress",
             "mail",
             "view",
@@ -61,6 +64,7 @@ pub const ROOMS: &[(&str, &[&str])] = &[
             "store",
             "ephemeral",
             "sessions",
+            "vault",
             "egress",
             "mail",
             "view",
@@ -97,6 +101,7 @@ pub const EVERYTHING_BELOW: &[&str] = &[
     "store",
     "ephemeral",
     "sessions",
+    "vault",
     "egress",
     "mail",
     "view",

@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use ostiary::clock::Clock;
 use ostiary::server::{Application, Error, Options};
+use ostiary::vault;
 
 use crate::support::browser::Browser;
 use crate::support::server::{Backend, Server, configuration, each_backend};
@@ -43,14 +44,23 @@ async fn a_store_without_its_key_file_is_refused() {
     start(folder.path()).await.unwrap().stop().await;
     let path = folder.path().join("keys/master.key");
     std::fs::remove_file(&path).unwrap();
-    assert!(matches!(start(folder.path()).await, Err(Error::KeyMissing(_))));
+    assert!(matches!(
+        start(folder.path()).await,
+        Err(Error::Vault(vault::Error::Missing(_)))
+    ));
     // another key opens nothing
     let other = tempfile::tempdir().unwrap();
     start(other.path()).await.unwrap().stop().await;
     std::fs::copy(other.path().join("keys/master.key"), &path).unwrap();
-    assert!(matches!(start(folder.path()).await, Err(Error::WrongKey(_))));
+    assert!(matches!(
+        start(folder.path()).await,
+        Err(Error::Vault(vault::Error::Wrong(_)))
+    ));
     std::fs::write(&path, "no key").unwrap();
-    assert!(matches!(start(folder.path()).await, Err(Error::NotAKey(_))));
+    assert!(matches!(
+        start(folder.path()).await,
+        Err(Error::Vault(vault::Error::NotAKey(_)))
+    ));
 }
 
 #[tokio::test(flavor = "multi_thread")]

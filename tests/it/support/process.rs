@@ -14,6 +14,7 @@ use ostiary::crypto::MasterKey;
 use ostiary::model::{Client, Secret, Timestamp};
 use ostiary::random;
 use ostiary::store::Store;
+use ostiary::vault::Vault;
 use tempfile::TempDir;
 
 use super::backend::{Backend, Place, furnish};
@@ -31,7 +32,7 @@ pub struct Installation {
     /// What every node is started with, but for its own address and folder.
     pub config: Config,
     /// The master key.
-    pub master: MasterKey,
+    pub master: Vault,
     /// Where the balancer, or the only node, listens: the issuer's own address.
     pub front: SocketAddr,
     place: Place,
@@ -48,7 +49,7 @@ impl Installation {
     pub async fn make_with(backend: Backend, change: impl FnOnce(&mut Config)) -> Self {
         let mut installation = Self::bare(backend).await;
         change(&mut installation.config);
-        installation.master = furnish(&installation.config, now()).await;
+        installation.master = furnish(&installation.config, now()).await.into();
         installation
     }
 
@@ -61,7 +62,7 @@ impl Installation {
         config.public_url = format!("http://localhost:{}", front.port()).parse().unwrap();
         Self {
             config,
-            master: MasterKey::generate(),
+            master: MasterKey::generate().into(),
             front,
             place,
             folder,

@@ -50,7 +50,7 @@ impl Rooms {
             sessions: Sessions::embedded(&path("sessions.db")).await.unwrap(),
             passwords: Passwords::new(cheap, 1, 16).unwrap(),
             egress: Egress::new(vec![loopback]).unwrap(),
-            master: MasterKey::generate(),
+            master: MasterKey::generate().into(),
             issuer: Issuer::new("https://login.example".parse().unwrap()),
             events: Default::default(),
             memory: Default::default(),

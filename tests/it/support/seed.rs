@@ -1,6 +1,5 @@
 //! People and clients, put straight into a store.
 
-use ostiary::crypto::MasterKey;
 use ostiary::flow::clients::SECRET_PURPOSE;
 use ostiary::model::{
     Client, ClientMetadata, ClientOrigin, ClientPolicy, ClientSecret, GrantType, Id, PasswordHash, Profile, Scopes,
@@ -8,6 +7,7 @@ use ostiary::model::{
 };
 use ostiary::random;
 use ostiary::store::Store;
+use ostiary::vault::Vault;
 
 /// A person with a password that the test knows.
 #[derive(Clone, Debug)]
@@ -70,7 +70,7 @@ pub async fn user(
 }
 
 /// A confidential client that may do the code flow with refresh tokens and asks for consent, after a change of it.
-pub async fn client(store: &Store, master: &MasterKey, now: Timestamp, change: impl FnOnce(&mut Client)) -> TestClient {
+pub async fn client(store: &Store, master: &Vault, now: Timestamp, change: impl FnOnce(&mut Client)) -> TestClient {
     let secret = Secret::generate();
     let mut client = Client {
         id: Id::new(now),

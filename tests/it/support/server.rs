@@ -86,6 +86,11 @@ impl Server {
     /// One more node of the same installation: the same store, keys and time behind another port. For Postgres and Redis
     /// only; stop it before this one.
     pub async fn node(&self) -> Self {
+        self.node_configured(|_| ()).await
+    }
+
+    /// The same with another configuration.
+    pub async fn node_configured(&self, change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut config = self.config.clone();
         config.data_dir = folder.path().join("data");
@@ -93,6 +98,7 @@ impl Server {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         config.listen = free.local_addr().unwrap();
         drop(free);
+        change(&mut config);
         let application = Application::start(config.clone(), self.clock.clone(), Options::default())
             .await
             .unwrap();
