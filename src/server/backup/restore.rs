@@ -220,7 +220,7 @@ async fn prepare(config: &Config, clock: &Clock, drafts: &Drafts) -> Result<Void
             keys_dir: drafts.keys.clone(),
             ..config.clone()
         };
-        wiring::open_master(&opening, &store).await?;
+        wiring::open_vault(&opening, &store).await?;
         let call = Call::operator(clock);
         let mut tx = store.write().await?;
         let voided = tx.void_what_was_open(call.now).await?;
