@@ -96,6 +96,13 @@ pub(super) struct Migrate {
     /// Only tell what would be done.
     #[arg(long)]
     pub(super) check: bool,
+    /// Move the embedded store into this empty Postgres database: postgres://USER@HOST/DATABASE, the password by PGPASSWORD
+    /// or ~/.pgpass.
+    #[arg(long, value_name = "URL")]
+    pub(super) to: Option<String>,
+    /// The same with the whole address, password included, in a file; `-` for standard input.
+    #[arg(long, value_name = "FILE", conflicts_with = "to")]
+    pub(super) to_file: Option<PathBuf>,
     #[command(flatten)]
     pub(super) json: Json,
 }

@@ -7,12 +7,16 @@ use serde_json::json;
 
 use super::arguments::Migrate;
 use super::failure::Failure;
+use super::move_store;
 use super::output::Output;
 use crate::config::Config;
 use crate::server;
 
 pub(super) async fn run(file: Option<&Path>, arguments: &Migrate) -> Result<ExitCode, Failure> {
     let config = Config::load(file, std::env::vars_os())?;
+    if arguments.to.is_some() || arguments.to_file.is_some() {
+        return move_store::run(&config, arguments).await;
+    }
     let (store, lock) = server::open(&config).await?;
     let steps = if arguments.check {
         store.pending_migrations().await

@@ -11,6 +11,7 @@ mod groups;
 mod input;
 mod keys;
 mod migrate;
+mod move_store;
 mod output;
 mod reseal;
 mod serve;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::flow::operations::backup::Refused;
 use crate::model::setting::SettingError;
+use crate::store::MoveError;
 use crate::{credential, egress, ephemeral, flow, mail, sessions, store, vault, view};
 
 /// Why the server does not start, or a command can't open the store.
@@ -56,8 +57,8 @@ pub enum Error {
         #[source]
         source: Refused,
     },
-    /// There is nothing to back up.
-    #[error("there is no store at {}: nothing to back up", .0.display())]
+    /// There is nothing to back up or to move.
+    #[error("there is no store at {}", .0.display())]
     NoStore(PathBuf),
     /// Something would be written over.
     #[error("{} is there and is no backup: it is not written over", .0.display())]
@@ -79,6 +80,9 @@ pub enum Error {
     /// A store does not hold together.
     #[error("the copy of the store does not hold together: SQLite's integrity check fails")]
     Broken,
+    /// The store can't be moved.
+    #[error("the store is not moved")]
+    Moving(#[from] MoveError),
     /// Short-lived state.
     #[error("the short-lived state can't be opened")]
     Ephemeral(#[from] ephemeral::Error),

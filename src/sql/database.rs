@@ -158,6 +158,11 @@ impl Database {
         Ok(found == ["ok"])
     }
 
+    /// Marks the database as moved to `to`: from then on [`Database::migrate`] and [`Database::pending`] refuse it.
+    pub async fn mark_moved(&self, to: &str) -> Result<(), Error> {
+        migrations::mark_moved(self, to).await
+    }
+
     /// The names of the migrations that were applied, whether this program knows them or not.
     pub async fn applied(&self) -> Result<Vec<String>, Error> {
         migrations::applied(self).await

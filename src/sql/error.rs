@@ -40,6 +40,12 @@ pub enum Error {
         #[source]
         fault: MigrationFault,
     },
+    /// What was in this database is in another one now.
+    #[error("this store was moved to {to}: that is what OSTIARY_DATABASE_URL has to say; this file is kept as it was")]
+    Moved {
+        /// Where, without credentials.
+        to: String,
+    },
     /// A mistake in a statement or in how it is used.
     #[error("the statement failed: {0}")]
     Other(#[source] Cause),

@@ -85,6 +85,20 @@ async fn apply_next(database: &Database, migrations: &'static [Migration]) -> Re
     Ok(Some(next.name))
 }
 
+/// Marks a database whose contents are elsewhere now. The mark stands among the migrations, so that programs that do not
+/// know it refuse the database too.
+pub(super) async fn mark_moved(database: &Database, to: &str) -> Result<(), Error> {
+    let mut transaction = write_patiently(database).await?;
+    transaction
+        .sql(RECORD)
+        .bind(MOVED)
+        .bind(to.as_bytes())
+        .changed()
+        .await?;
+    transaction.commit().await
+}
+
+const MOVED: &str = "moved";
 const RECORD: &str = "insert into schema_migrations (name, digest) values ($1, $2)";
 
 /// A transaction that no other migrating process is in, and the table of what is applied.
@@ -137,6 +151,10 @@ async fn missing(
     let engine = connection.engine();
     let applied = list(connection).await?;
     for one in &applied {
+        if one.name == MOVED {
+            let to = String::from_utf8_lossy(&one.digest).into_owned();
+            return Err(Error::Moved { to });
+        }
         let Some(known) = migrations.iter().find(|migration| migration.name == one.name) else {
             return Err(fault(&one.name, MigrationFault::Unknown));
         };

@@ -14,6 +14,7 @@ mod outage;
 mod row;
 mod statement;
 mod transaction;
+mod transfer;
 mod value;
 
 pub use connection::Connection;
@@ -24,4 +25,5 @@ pub use migrations::Migration;
 pub use row::{Record, Row};
 pub use statement::Statement;
 pub use transaction::Transaction;
+pub use transfer::{Seed, Summary, Table, TransferError};
 pub use value::Value;

@@ -3,7 +3,7 @@
 use sqlx::SqlStr;
 
 use super::connection::Connection;
-use super::row::Record;
+use super::row::{Record, Rows};
 use super::value::Bound;
 use super::{Error, Value};
 
@@ -53,6 +53,11 @@ impl<'c> Statement<'c> {
     /// All rows.
     pub async fn all<R: Record>(self) -> Result<Vec<R>, Error> {
         self.connection.rows(self.text, self.bound?).await?.all()
+    }
+
+    /// The rows as they come, for who does not know their columns beforehand.
+    pub(super) async fn rows(self) -> Result<Rows, Error> {
+        self.connection.rows(self.text, self.bound?).await
     }
 
     /// How many rows the statement changed.

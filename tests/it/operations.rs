@@ -9,6 +9,7 @@ mod keys;
 mod leaving;
 mod listener;
 mod metrics;
+mod moving;
 mod outbox;
 mod reseal;
 mod server;

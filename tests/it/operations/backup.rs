@@ -116,7 +116,7 @@ async fn a_backup_is_taken_and_restored_where_no_server_runs() {
     let terminal = Terminal::at(&old);
     let file = path(folder.path(), "backup");
     let nothing = sealed(&terminal, &["backup", &file]).await.refused();
-    assert!(nothing.contains("nothing to back up"), "{nothing}");
+    assert!(nothing.contains("there is no store at"), "{nothing}");
     assert!(!old.join("data").exists(), "asking made a store");
     terminal.run(&["users", "create", "ada"]).await.ok();
     let told = sealed(&terminal, &["backup", &file, "--json"]).await.json();
