@@ -6,6 +6,12 @@ use crate::sql::{Database, Seed, Summary, Table, TransferError};
 /// Every table of the schema, each after those it refers to. A store with a table that is not in this list is not moved.
 const TABLES: &[Table] = &[
     filled_by_migration("generations"),
+    Table {
+        name: "installation",
+        seed: Seed::Rows,
+        // the history of the server that the store is in
+        kept: &["lineage"],
+    },
     plain("settings"),
     plain("setting_revisions"),
     plain("events"),
