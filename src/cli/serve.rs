@@ -10,16 +10,17 @@ use crate::config::{Administrator, Config, LogFormat};
 use crate::flow::operations::setup::{self as first_setup, NewAdministrator};
 use crate::flow::{Call, Provider};
 use crate::server::{Application, Ended, Options, Signals};
-use crate::telemetry;
+use crate::telemetry::{self, Tracing};
 
 pub(super) async fn run(file: Option<&Path>) -> Result<ExitCode, Failure> {
     let config = Config::load(file, std::env::vars_os())?;
-    start_logging(&config)?;
+    let tracing = start_logging(&config)?;
     let administrator = config.administrator.clone();
     let issuer = config.issuer();
     let signals = Signals::listen()?;
     let options = Options {
         commands: Some(store_command::commands()),
+        tracing: tracing.clone(),
         ..Options::default()
     };
     let application = Application::start(config, Clock::default(), options).await?;
@@ -29,7 +30,12 @@ pub(super) async fn run(file: Option<&Path>) -> Result<ExitCode, Failure> {
         return Err(failure);
     }
     match application.run(signals).await {
-        Ended::InOrder => Ok(ExitCode::SUCCESS),
+        Ended::InOrder => {
+            if let Some(tracing) = tracing {
+                tracing.finish().await;
+            }
+            Ok(ExitCode::SUCCESS)
+        }
         Ended::AtOnce => Ok(ExitCode::FAILURE),
     }
 }
@@ -56,10 +62,20 @@ async fn prepare(provider: &Provider, administrator: Option<Administrator>) -> R
     Ok(())
 }
 
-fn start_logging(config: &Config) -> Result<(), Failure> {
+fn start_logging(config: &Config) -> Result<Option<Tracing>, Failure> {
     let format = match config.log_format {
         LogFormat::Text => telemetry::Format::Text,
         LogFormat::Json => telemetry::Format::Json,
     };
-    telemetry::start(&config.log, format).map_err(|mistake| Failure::refused(format!("log: {mistake}")))
+    let mistaken = |mistake| Failure::refused(format!("log: {mistake}"));
+    let Some(wanted) = &config.telemetry else {
+        telemetry::start(&config.log, format).map_err(mistaken)?;
+        return Ok(None);
+    };
+    let otlp = telemetry::Otlp {
+        endpoint: wanted.otlp_endpoint.to_string(),
+        sample_percent: wanted.sample_percent,
+    };
+    let tracing = telemetry::start_tracing(&config.log, format, &otlp).map_err(mistaken)?;
+    Ok(Some(tracing))
 }

@@ -124,6 +124,16 @@ pub const KEYS: &[Key] = &[
         "Bearer token that whoever reads /metrics shows, at least 20 characters.",
     ),
     key(
+        "telemetry.otlp_endpoint",
+        "unset: no spans",
+        "OpenTelemetry collector that gets spans of requests by OTLP over HTTP: scheme, host and port, as in http://127.0.0.1:4318.",
+    ),
+    key(
+        "telemetry.sample_percent",
+        "100",
+        "Of how many requests in a hundred spans are sent, where a trusted proxy's traceparent has not decided.",
+    ),
+    key(
         "hashing.workers",
         "the number of cores",
         "How many passwords are hashed at once.",

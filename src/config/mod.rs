@@ -18,6 +18,7 @@ mod metrics;
 mod nearest;
 mod problem;
 mod public_url;
+mod telemetry;
 mod tls;
 
 use std::ffi::OsString;
@@ -37,6 +38,7 @@ pub use keys::{KEYS, Key};
 pub use log::LogFormat;
 pub use metrics::Metrics;
 pub use problem::{Problem, Problems, Reason};
+pub use telemetry::Telemetry;
 pub use tls::Tls;
 
 use entries::Entries;
@@ -83,6 +85,8 @@ pub struct Config {
     pub http: Http,
     /// Where the numbers of the process are shown, and to whom.
     pub metrics: Metrics,
+    /// Where spans of requests go, if anywhere.
+    pub telemetry: Option<Telemetry>,
     /// Cost of password hashes.
     pub hashing: Hashing,
     /// The locked layer of settings, shown with the source "operator file". Names and values are checked where settings are.
@@ -166,6 +170,7 @@ impl Config {
             egress: Egress::read(&mut entries),
             http: Http::read(&mut entries),
             metrics: Metrics::read(&mut entries),
+            telemetry: Telemetry::read(&mut entries),
             hashing: Hashing::read(&mut entries),
             settings: entries.settings(),
             public_url,

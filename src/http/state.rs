@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use super::layer::{Door, Places, Running};
 use crate::flow::Provider;
 use crate::model::Secret;
+use crate::telemetry::Tracing;
 use crate::view::Views;
 
 /// What every handler works with. Clones share it.
@@ -32,6 +33,8 @@ pub struct Http {
     pub door: Door,
     /// Who may see the numbers.
     pub metrics: MetricsAccess,
+    /// Where spans of requests go, if anywhere.
+    pub tracing: Option<Tracing>,
 }
 
 /// Who may see the numbers of the process.

@@ -24,6 +24,7 @@ use crate::http::layer::{Door, Places, Running};
 use crate::http::{self, Http, Limits, MetricsAccess};
 use crate::jobs;
 use crate::mail::Mailer;
+use crate::telemetry::Tracing;
 use crate::view::Views;
 
 /// What runs when the server is told to stop has this long to finish.
@@ -42,6 +43,8 @@ pub struct Options {
     pub head_within: Duration,
     /// How often the certificate's files are looked at.
     pub certificates_every: Duration,
+    /// Where spans of requests go.
+    pub tracing: Option<Tracing>,
     /// More routes, beside the server's own.
     pub routes: Router<Http>,
 }
@@ -52,6 +55,7 @@ impl Default for Options {
             commands: None,
             head_within: HEAD_WITHIN,
             certificates_every: CERTIFICATES_EVERY,
+            tracing: None,
             routes: Router::new(),
         }
     }
@@ -128,6 +132,7 @@ impl Application {
                 separate: config.metrics.listen.is_some(),
                 token: config.metrics.token.clone(),
             },
+            tracing: options.tracing,
         };
         let control = options
             .commands

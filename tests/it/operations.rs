@@ -15,3 +15,4 @@ mod reseal;
 mod server;
 mod settings;
 mod setup;
+mod tracing;

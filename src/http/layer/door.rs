@@ -155,6 +155,6 @@ impl Door {
 }
 
 /// What nothing is routed to has no template.
-fn shown<'r>(route: &'r str) -> &'r str {
+fn shown(route: &str) -> &str {
     if route.is_empty() { "none" } else { route }
 }

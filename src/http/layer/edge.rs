@@ -20,7 +20,12 @@ pub async fn edge(State(http): State<Http>, mut request: Request, next: Next) ->
     let call = Call::new(&http.provider.clock, origin);
     let audience = Audience::of(request.uri().path(), request.headers());
     let told = Told::of(&request);
-    let span = tracing::info_span!("request", trace = %call.trace);
+    let route = told.route.as_ref().map_or("", MatchedPath::as_str);
+    let method = method_word(&told.method);
+    let span = match &http.tracing {
+        None => tracing::info_span!("request", trace = %call.trace),
+        Some(tracing) => tracing.request(&call.trace, method, route, forwarded::parent(&http, &request)),
+    };
     request.extensions_mut().insert(call.clone());
     let mut response = match refuse(&http, &request) {
         Some(refused) => refused,
@@ -36,15 +41,17 @@ pub async fn edge(State(http): State<Http>, mut request: Request, next: Next) ->
     }
     headers::add(&http, &mut response);
     let micros = http.provider.clock.micros().saturating_sub(began);
-    let route = told.route.as_ref().map_or("", MatchedPath::as_str);
-    let method = method_word(&told.method);
-    http.door.answered(route, method, response.status().as_u16(), micros);
+    let status = response.status().as_u16();
+    http.door.answered(route, method, status, micros);
+    if let Some(tracing) = &http.tracing {
+        tracing.answered(&span, status);
+    }
     tracing::info!(
         target: "ostiary::access",
         trace = %call.trace,
         method,
         path = route,
-        status = response.status().as_u16(),
+        status,
         micros,
         "request"
     );

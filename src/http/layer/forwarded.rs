@@ -11,9 +11,11 @@ use axum::response::{IntoResponse, Response};
 use crate::flow::Origin;
 use crate::http::Http;
 use crate::http::error::{self, Audience, Refusal};
+use crate::telemetry::Parent;
 
 const FOR: &str = "x-forwarded-for";
 const PROTO: &str = "x-forwarded-proto";
+const TRACEPARENT: &str = "traceparent";
 /// More hops than any chain of proxies has.
 const MOST_HOPS: usize = 20;
 const MOST_AGENT_CHARACTERS: usize = 300;
@@ -28,6 +30,18 @@ pub(super) fn origin(http: &Http, request: &Request) -> Origin {
             .and_then(|agent| agent.to_str().ok())
             .map(|agent| agent.chars().take(MOST_AGENT_CHARACTERS).collect()),
     }
+}
+
+/// The span of somebody else that the request belongs to, as a trusted proxy tells it (W3C Trace Context section 3.2). A
+/// stranger could put a request into any trace.
+pub(super) fn parent(http: &Http, request: &Request) -> Option<Parent> {
+    peer(request).filter(|peer| is_trusted(http, *peer))?;
+    let mut lines = request.headers().get_all(TRACEPARENT).iter();
+    let parent = lines.next()?.to_str().ok()?;
+    if lines.next().is_some() {
+        return None;
+    }
+    Parent::parse(parent)
 }
 
 /// A request that was made over plain HTTP although the issuer is https (SEC-560). A page sends the browser to https; an

@@ -46,7 +46,7 @@ pub const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     // 4
-    ("http", &["flow", "view", "protocol", "random", "metrics"]),
+    ("http", &["flow", "view", "protocol", "random", "metrics", "telemetry"]),
     ("jobs", &["flow", "clock"]),
     // 5
     ("server", EVERYTHING_BELOW),
@@ -129,6 +129,11 @@ pub const PACKAGES: &[(&str, &[&str])] = &[
     ("subtle", &["crypto"]),
     ("getrandom", &["random"]),
     ("tracing_subscriber", &["telemetry"]),
+    // the four move as one set
+    ("opentelemetry", &["telemetry"]),
+    ("opentelemetry_sdk", &["telemetry"]),
+    ("opentelemetry_otlp", &["telemetry"]),
+    ("tracing_opentelemetry", &["telemetry"]),
     ("openidconnect", &["demo"]),
     ("axum", &["http", "server", "demo"]),
     ("axum_extra", &["http", "demo"]),

@@ -95,6 +95,7 @@ fn application(provider: &Provider, tls: bool) -> Router {
         running: Running::default(),
         door: Default::default(),
         metrics: Default::default(),
+        tracing: None,
     };
     let told = get(|Extension(call): Extension<Call>| async move { call.origin.address.unwrap().to_string() });
     router_with(http, Router::new().route("/told", told))

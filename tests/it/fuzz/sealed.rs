@@ -72,6 +72,7 @@ async fn fuzz_form_tokens() {
         running: Running::default(),
         door: Default::default(),
         metrics: Default::default(),
+        tracing: None,
     };
     let browser = || Browser {
         accounts: Vec::new(),

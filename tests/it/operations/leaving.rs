@@ -3,6 +3,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -17,32 +18,48 @@ const LONG: Duration = Duration::from_secs(60);
 const OFTEN: Duration = Duration::from_millis(20);
 
 /// A server in a process of its own.
-struct Process {
+pub struct Process {
     child: Child,
-    address: String,
+    pub address: String,
+    /// The lines of its log so far.
+    pub log: Arc<Mutex<Vec<String>>>,
     _folder: tempfile::TempDir,
 }
 
 impl Process {
     async fn start(drain_delay: &str) -> Self {
+        Self::start_with(drain_delay, &[]).await
+    }
+
+    /// The same with more variables.
+    pub async fn start_with(drain_delay: &str, more: &[(&str, String)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = free.local_addr().unwrap().to_string();
         drop(free);
-        let mut command = Terminal::at(folder.path())
+        let terminal = Terminal::at(folder.path())
             .with("OSTIARY_LISTEN", &address)
             .with("OSTIARY_PUBLIC_URL", &format!("http://{address}"))
-            .with("OSTIARY_HTTP__DRAIN_DELAY", drain_delay)
-            .command(&["serve"]);
+            .with("OSTIARY_HTTP__DRAIN_DELAY", drain_delay);
+        let terminal = more
+            .iter()
+            .fold(terminal, |terminal, (name, value)| terminal.with(name, value));
+        let mut command = terminal.command(&["serve"]);
         let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut process = Self {
             child,
             address,
+            log: Arc::default(),
             _folder: folder,
         };
         let errors = process.child.stderr.take().unwrap();
         // the log has to be read, or the process waits for whoever reads it
-        std::thread::spawn(move || BufReader::new(errors).lines().for_each(drop));
+        let log = process.log.clone();
+        std::thread::spawn(move || {
+            for line in BufReader::new(errors).lines().map_while(Result::ok) {
+                log.lock().unwrap().push(line);
+            }
+        });
         let began = Instant::now();
         while process.status("/readyz").await != Some(200) {
             assert!(began.elapsed() < LONG, "the server does not start");
@@ -51,7 +68,7 @@ impl Process {
         process
     }
 
-    fn signal(&self, name: &str) {
+    pub fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         assert!(
             std::process::Command::new("kill")
@@ -63,14 +80,14 @@ impl Process {
     }
 
     /// The status of a GET on a connection of its own; none if there is no answer.
-    async fn status(&self, path: &str) -> Option<u16> {
+    pub async fn status(&self, path: &str) -> Option<u16> {
         let mut stream = TcpStream::connect(&self.address).await.ok()?;
         let answer = self.ask(&mut stream, path).await?;
         answer.split(' ').nth(1)?.parse().ok()
     }
 
     /// A GET on this connection: the answer's head and body.
-    async fn ask(&self, stream: &mut TcpStream, path: &str) -> Option<String> {
+    pub async fn ask(&self, stream: &mut TcpStream, path: &str) -> Option<String> {
         let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.address);
         stream.write_all(request.as_bytes()).await.ok()?;
         let mut answer = Vec::new();
@@ -91,7 +108,7 @@ impl Process {
         }
     }
 
-    async fn ended(mut self) -> Option<i32> {
+    pub async fn ended(mut self) -> Option<i32> {
         let began = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
