@@ -1,11 +1,22 @@
-//! Ephemeral state in a SQLite file of its own, so that it survives a restart without burdening the store.
+//! Ephemeral state in a SQLite file of its own, so that it survives a restart without burdening the store. It is written
+//! behind: see [`super::write_behind`].
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use super::allowance::{Allowance, Spent};
 use super::place::Place;
+use super::write_behind::{Batch, Change, Slot, WriteBehind};
+use crate::clock;
 use crate::model::Timestamp;
-use crate::sql::{Database, Durability, Error, Migration};
+use crate::sql::{Database, Durability, Error, Migration, Record, Row, Transaction};
+
+/// How often changes go to the file.
+const WRITE_EVERY: Duration = Duration::from_millis(100);
+/// How many rows one statement writes.
+const ROWS: usize = 50;
 
 /// The file is SQLite's alone; the text for the other engine is the same in its spelling.
 const MIGRATIONS: &[Migration] = &[
@@ -64,7 +75,48 @@ const OWNERS_POSTGRES: &str = "
 ";
 
 #[derive(Clone)]
-pub(super) struct Embedded(Database);
+pub(super) struct Embedded(Arc<Inner>);
+
+struct Inner {
+    database: Database,
+    entries: WriteBehind<Entry>,
+    /// The moment at which each budget is whole again.
+    counters: WriteBehind<i64>,
+    /// One writes at a time.
+    turn: tokio::sync::Mutex<()>,
+}
+
+#[derive(Clone)]
+struct Entry {
+    value: Arc<[u8]>,
+    expires: i64,
+    /// Whose entries it is counted with, and how many there may be; not known of what comes from the file.
+    owner: Option<([u8; 32], u32)>,
+}
+
+impl Record for Entry {
+    fn read(row: &Row<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            value: row.bytes("value")?.into(),
+            expires: row.int("expires")?,
+            owner: None,
+        })
+    }
+}
+
+impl Entry {
+    fn new(value: &[u8], expires: Timestamp) -> Self {
+        Self {
+            value: value.into(),
+            expires: expires.micros(),
+            owner: None,
+        }
+    }
+
+    fn lives(&self, now: Timestamp) -> bool {
+        self.expires > now.micros()
+    }
+}
 
 impl Embedded {
     pub async fn open(path: &Path) -> Result<Self, Error> {
@@ -72,29 +124,23 @@ impl Embedded {
         let path = path.to_string_lossy().replace('%', "%25").replace('?', "%3f");
         let database = Database::open(&format!("sqlite:{path}"), Durability::Light).await?;
         database.migrate(MIGRATIONS).await?;
-        Ok(Self(database))
+        let inner = Arc::new(Inner {
+            database,
+            entries: WriteBehind::new(),
+            counters: WriteBehind::new(),
+            turn: tokio::sync::Mutex::new(()),
+        });
+        tokio::spawn(write_again_and_again(Arc::downgrade(&inner)));
+        Ok(Self(inner))
     }
 
     pub fn database(&self) -> &Database {
-        &self.0
+        &self.0.database
     }
 
     pub async fn put(&self, place: &Place, value: &[u8], expires: Timestamp, _now: Timestamp) -> Result<(), Error> {
-        const PUT: &str = "
-            insert into entry (kind, key, value, expires)
-            values ($1, $2, $3, $4)
-            on conflict (kind, key) do update
-            set value = excluded.value, expires = excluded.expires";
-        let mut transaction = self.0.write().await?;
-        transaction
-            .sql(PUT)
-            .bind(place.kind)
-            .bind(place.key)
-            .bind(value)
-            .bind(expires.micros())
-            .changed()
-            .await?;
-        transaction.commit().await
+        self.0.entries.put(place.slot(), Some(Entry::new(value, expires))).await;
+        Ok(())
     }
 
     pub async fn put_new(
@@ -104,26 +150,14 @@ impl Embedded {
         expires: Timestamp,
         now: Timestamp,
     ) -> Result<bool, Error> {
-        const PUT_NEW: &str = "
-            insert into entry (kind, key, value, expires)
-            values ($1, $2, $3, $4)
-            on conflict (kind, key) do update
-            set value = excluded.value, expires = excluded.expires
-            where entry.expires <= $5";
-        let mut transaction = self.0.write().await?;
-        let changed = transaction
-            .sql(PUT_NEW)
-            .bind(place.kind)
-            .bind(place.key)
-            .bind(value)
-            .bind(expires.micros())
-            .bind(now.micros())
-            .changed()
-            .await?;
-        transaction.commit().await?;
-        Ok(changed > 0)
+        self.change_entry(place, |entry| match entry {
+            Some(entry) if entry.lives(now) => (None, false),
+            _ => (Some(Some(Entry::new(value, expires))), true),
+        })
+        .await
     }
 
+    /// What is too much is pushed out when it is written.
     pub async fn put_within(
         &self,
         (place, owned): (&Place, &Place),
@@ -132,168 +166,77 @@ impl Embedded {
         expires: Timestamp,
         _now: Timestamp,
     ) -> Result<(), Error> {
-        const PUT_OWNED: &str = "
-            insert into entry (kind, key, value, expires, owner)
-            values ($1, $2, $3, $4, $5)
-            on conflict (kind, key) do update
-            set value = excluded.value, expires = excluded.expires, owner = excluded.owner";
-        // those that end soonest make room, and what has ended already goes before them
-        const PUSH_OUT: &str = "
-            delete from entry
-            where rowid in (
-                select rowid
-                from entry
-                where kind = $1 and owner = $2 and key <> $3
-                order by expires desc
-                limit -1 offset $4
-            )";
-        let mut transaction = self.0.write().await?;
-        transaction
-            .sql(PUT_OWNED)
-            .bind(place.kind)
-            .bind(place.key)
-            .bind(value)
-            .bind(expires.micros())
-            .bind(owned.key)
-            .changed()
-            .await?;
-        transaction
-            .sql(PUSH_OUT)
-            .bind(place.kind)
-            .bind(owned.key)
-            .bind(place.key)
-            .bind(most.saturating_sub(1))
-            .changed()
-            .await?;
-        transaction.commit().await
+        let entry = Entry {
+            owner: Some((owned.key, most)),
+            ..Entry::new(value, expires)
+        };
+        self.0.entries.put(place.slot(), Some(entry)).await;
+        Ok(())
     }
 
     pub async fn get(&self, place: &Place, now: Timestamp) -> Result<Option<Vec<u8>>, Error> {
-        const GET: &str = "
-            select value
-            from entry
-            where kind = $1 and key = $2 and expires > $3";
-        self.0
-            .read()
-            .await?
-            .sql(GET)
-            .bind(place.kind)
-            .bind(place.key)
-            .bind(now.micros())
-            .optional()
-            .await
+        let slot = place.slot();
+        let entry = self.0.entries.get(slot, || self.0.read_entry(slot)).await?;
+        Ok(entry.filter(|entry| entry.lives(now)).map(|entry| entry.value.to_vec()))
     }
 
     pub async fn take(&self, place: &Place, now: Timestamp) -> Result<Option<Vec<u8>>, Error> {
-        const TAKE: &str = "
-            delete from entry
-            where kind = $1 and key = $2 and expires > $3
-            returning value";
-        let mut transaction = self.0.write().await?;
-        let taken = transaction
-            .sql(TAKE)
-            .bind(place.kind)
-            .bind(place.key)
-            .bind(now.micros())
-            .optional()
-            .await?;
-        transaction.commit().await?;
-        Ok(taken)
+        self.change_entry(place, |entry| match entry {
+            Some(entry) if entry.lives(now) => (Some(None), Some(entry.value.to_vec())),
+            _ => (None, None),
+        })
+        .await
     }
 
     pub async fn extend(&self, place: &Place, expires: Timestamp, now: Timestamp) -> Result<bool, Error> {
-        const EXTEND: &str = "
-            update entry
-            set expires = $3
-            where kind = $1 and key = $2 and expires > $4";
-        let mut transaction = self.0.write().await?;
-        let changed = transaction
-            .sql(EXTEND)
-            .bind(place.kind)
-            .bind(place.key)
-            .bind(expires.micros())
-            .bind(now.micros())
-            .changed()
-            .await?;
-        transaction.commit().await?;
-        Ok(changed > 0)
+        self.change_entry(place, |entry| match entry {
+            Some(entry) if entry.lives(now) => {
+                let moved = Entry {
+                    expires: expires.micros(),
+                    ..entry.clone()
+                };
+                (Some(Some(moved)), true)
+            }
+            _ => (None, false),
+        })
+        .await
     }
 
     pub async fn forget(&self, place: &Place) -> Result<(), Error> {
-        const FORGET: &str = "
-            delete from entry
-            where kind = $1 and key = $2";
-        self.change(FORGET, place).await
+        self.0.entries.put(place.slot(), None).await;
+        Ok(())
     }
 
     pub async fn spend(&self, place: &Place, allowance: Allowance, now: Timestamp) -> Result<Spent, Error> {
-        // an insert has no condition, so a budget of nothing is refused before it
-        const SPEND: &str = "
-            insert into counter (kind, key, restored)
-            select $1, $2, $3 + $4
-            where $4 <= $5
-            on conflict (kind, key) do update
-            set restored = max(counter.restored, $3) + $4
-            where max(counter.restored, $3) + $4 - $3 <= $5
-            returning restored";
-        let mut transaction = self.0.write().await?;
-        let counted: Option<i64> = transaction
-            .sql(SPEND)
-            .bind(place.kind)
-            .bind(place.key)
-            .bind(now.micros())
-            .bind(allowance.step())
-            .bind(allowance.whole())
-            .optional()
-            .await?;
-        if let Some(restored) = counted {
-            transaction.commit().await?;
-            return Ok(allowance.allowed(restored, now));
-        }
-        let restored: Option<i64> = transaction
-            .sql(RESTORED)
-            .bind(place.kind)
-            .bind(place.key)
-            .optional()
-            .await?;
-        transaction.abandon().await?;
-        Ok(allowance.refused(restored.unwrap_or(0), now))
+        self.change_counter(place, |restored| {
+            let before = restored.copied().unwrap_or(0);
+            let after = before.max(now.micros()).saturating_add(allowance.step());
+            if after.saturating_sub(now.micros()) <= allowance.whole() {
+                (Some(Some(after)), allowance.allowed(after, now))
+            } else {
+                (None, allowance.refused(before, now))
+            }
+        })
+        .await
     }
 
     pub async fn spent(&self, place: &Place, allowance: Allowance, now: Timestamp) -> Result<Spent, Error> {
-        let restored: Option<i64> = self
-            .0
-            .read()
-            .await?
-            .sql(RESTORED)
-            .bind(place.kind)
-            .bind(place.key)
-            .optional()
-            .await?;
+        let slot = place.slot();
+        let restored = self.0.counters.get(slot, || self.0.read_counter(slot)).await?;
         Ok(allowance.foretold(restored, now))
     }
 
     pub async fn refund(&self, place: &Place, allowance: Allowance) -> Result<(), Error> {
-        const REFUND: &str = "
-            update counter
-            set restored = restored - $3
-            where kind = $1 and key = $2";
-        let mut transaction = self.0.write().await?;
-        transaction
-            .sql(REFUND)
-            .bind(place.kind)
-            .bind(place.key)
-            .bind(allowance.step())
-            .changed()
-            .await?;
-        transaction.commit().await
+        self.change_counter(place, |restored| {
+            let refunded = restored.map(|restored| Some(restored.saturating_sub(allowance.step())));
+            (refunded, ())
+        })
+        .await
     }
 
     pub async fn clear(&self, place: &Place) -> Result<(), Error> {
-        const CLEAR: &str = "
-            delete from counter
-            where kind = $1 and key = $2";
-        self.change(CLEAR, place).await
+        self.0.counters.put(place.slot(), None).await;
+        Ok(())
     }
 
     pub async fn sweep(&self, now: Timestamp, limit: u32) -> Result<u64, Error> {
@@ -303,7 +246,8 @@ impl Embedded {
         const SWEEP_COUNTERS: &str = "
             delete from counter
             where rowid in (select rowid from counter where restored <= $1 limit $2)";
-        let mut transaction = self.0.write().await?;
+        self.write().await?;
+        let mut transaction = self.0.database.write().await?;
         let mut removed = 0u64;
         for text in [SWEEP_ENTRIES, SWEEP_COUNTERS] {
             let changed = transaction.sql(text).bind(now.micros()).bind(limit).changed().await?;
@@ -314,18 +258,178 @@ impl Embedded {
     }
 
     pub async fn ping(&self) -> Result<(), Error> {
-        let _one: i64 = self.0.read().await?.sql("select 1").one().await?;
+        let _one: i64 = self.0.database.read().await?.sql("select 1").one().await?;
         Ok(())
     }
 
-    async fn change(&self, text: &'static str, place: &Place) -> Result<(), Error> {
-        let mut transaction = self.0.write().await?;
-        transaction.sql(text).bind(place.kind).bind(place.key).changed().await?;
-        transaction.commit().await
+    /// Writes what the file does not have yet. When this answers, the file has everything that was changed before.
+    pub async fn write(&self) -> Result<(), Error> {
+        self.0.write().await
+    }
+
+    async fn change_entry<T>(
+        &self,
+        place: &Place,
+        change: impl FnMut(Option<&Entry>) -> (Option<Option<Entry>>, T),
+    ) -> Result<T, Error> {
+        let slot = place.slot();
+        let read = || self.0.read_entry(slot);
+        self.0.entries.change(slot, read, change).await
+    }
+
+    async fn change_counter<T>(
+        &self,
+        place: &Place,
+        change: impl FnMut(Option<&i64>) -> (Option<Option<i64>>, T),
+    ) -> Result<T, Error> {
+        let slot = place.slot();
+        let read = || self.0.read_counter(slot);
+        self.0.counters.change(slot, read, change).await
     }
 }
 
-const RESTORED: &str = "
-    select restored
-    from counter
-    where kind = $1 and key = $2";
+impl Inner {
+    async fn read_entry(&self, (kind, key): Slot) -> Result<Option<Entry>, Error> {
+        const GET: &str = "
+            select value, expires
+            from entry
+            where kind = $1 and key = $2";
+        let mut connection = self.database.read().await?;
+        connection.sql(GET).bind(kind).bind(key).optional().await
+    }
+
+    async fn read_counter(&self, (kind, key): Slot) -> Result<Option<i64>, Error> {
+        const RESTORED: &str = "
+            select restored
+            from counter
+            where kind = $1 and key = $2";
+        let mut connection = self.database.read().await?;
+        connection.sql(RESTORED).bind(kind).bind(key).optional().await
+    }
+
+    async fn write(&self) -> Result<(), Error> {
+        let _turn = self.turn.lock().await;
+        let entries = self.entries.unwritten();
+        let counters = self.counters.unwritten();
+        if entries.0.is_empty() && counters.0.is_empty() {
+            return Ok(());
+        }
+        let mut transaction = self.database.write().await?;
+        write_entries(&mut transaction, &entries).await?;
+        write_counters(&mut transaction, &counters).await?;
+        transaction.commit().await?;
+        self.entries.let_go(&entries);
+        self.counters.let_go(&counters);
+        Ok(())
+    }
+}
+
+/// Writes until the last handle is gone.
+async fn write_again_and_again(inner: Weak<Inner>) {
+    loop {
+        clock::sleep(WRITE_EVERY).await;
+        let Some(inner) = inner.upgrade() else { return };
+        if let Err(error) = inner.write().await {
+            tracing::warn!(%error, "short-lived state waits to be written");
+        }
+    }
+}
+
+async fn write_entries(transaction: &mut Transaction, batch: &Batch<Entry>) -> Result<(), Error> {
+    let (kept, gone): (Vec<&Change<Entry>>, Vec<_>) = batch.0.iter().partition(|(_, value, _)| value.is_some());
+    for rows in kept.chunks(ROWS) {
+        let text = format!(
+            "insert into entry (kind, key, value, expires, owner)
+            values {}
+            on conflict (kind, key) do update
+            set value = excluded.value, expires = excluded.expires, owner = coalesce(excluded.owner, entry.owner)",
+            places(rows.len(), 5)
+        );
+        let mut statement = transaction.sql_built(text);
+        for ((kind, key), entry, _) in rows {
+            let Some(entry) = entry else { continue };
+            let owner = entry.owner.map(|(owner, _)| owner.to_vec());
+            statement = statement
+                .bind(*kind)
+                .bind(key)
+                .bind(&entry.value[..])
+                .bind(entry.expires)
+                .bind(owner);
+        }
+        statement.changed().await?;
+    }
+    delete(transaction, "entry", &gone).await?;
+    push_out(transaction, &kept);
+    Ok(())
+}
+
+/// Pushes out what owners have too much of, but not what was put last.
+fn push_out(transaction: &mut Transaction, kept: &[&Change<Entry>]) {
+    // those that end soonest make room, and what has ended already goes before them
+    const PUSH_OUT: &str = "
+        delete from entry
+        where rowid in (
+            select rowid
+            from entry
+            where kind = $1 and owner = $2 and key <> $3
+            order by expires desc
+            limit -1 offset $4
+        )";
+    let mut last = BTreeMap::new();
+    for ((kind, key), entry, version) in kept {
+        let Some((owner, most)) = entry.as_ref().and_then(|entry| entry.owner) else {
+            continue;
+        };
+        let known = last.entry((*kind, owner)).or_insert((*version, *key, most));
+        *known = (*known).max((*version, *key, most));
+    }
+    for ((kind, owner), (_, key, most)) in last {
+        let push_out = transaction.sql(PUSH_OUT).bind(kind).bind(owner).bind(key);
+        push_out.bind(most.saturating_sub(1)).later();
+    }
+}
+
+async fn write_counters(transaction: &mut Transaction, batch: &Batch<i64>) -> Result<(), Error> {
+    let (kept, gone): (Vec<&Change<i64>>, Vec<_>) = batch.0.iter().partition(|(_, value, _)| value.is_some());
+    for rows in kept.chunks(ROWS) {
+        let text = format!(
+            "insert into counter (kind, key, restored)
+            values {}
+            on conflict (kind, key) do update
+            set restored = excluded.restored",
+            places(rows.len(), 3)
+        );
+        let mut statement = transaction.sql_built(text);
+        for ((kind, key), restored, _) in rows {
+            statement = statement.bind(*kind).bind(key).bind(restored.unwrap_or(0));
+        }
+        statement.changed().await?;
+    }
+    delete(transaction, "counter", &gone).await
+}
+
+async fn delete<V>(transaction: &mut Transaction, table: &'static str, gone: &[&Change<V>]) -> Result<(), Error> {
+    for rows in gone.chunks(ROWS) {
+        let text = format!(
+            "delete from {table} where (kind, key) in (values {})",
+            places(rows.len(), 2)
+        );
+        let mut statement = transaction.sql_built(text);
+        for ((kind, key), _, _) in rows {
+            statement = statement.bind(*kind).bind(key);
+        }
+        statement.changed().await?;
+    }
+    Ok(())
+}
+
+/// Placeholders for so many rows of so many columns: `($1, $2), ($3, $4)`.
+fn places(rows: usize, columns: usize) -> String {
+    let row = |row: usize| {
+        let columns: Vec<String> = (1..=columns)
+            .map(|column| format!("${}", row * columns + column))
+            .collect();
+        format!("({})", columns.join(", "))
+    };
+    (0..rows).map(row).collect::<Vec<_>>().join(", ")
+}

@@ -1,7 +1,8 @@
 //! State that may vanish at the price of a new login: interactions, code payloads, ceremonies, counters. What an auditor
 //! would ask for lives in the store.
 //!
-//! Two places keep it: Redis, and a SQLite file of its own for a single node, which survives a restart. Both judge
+//! Two places keep it: Redis, and a SQLite file of its own for a single node, which survives a restart (a killed process
+//! loses a tenth of a second). Both judge
 //! expiry by the `now` of the caller and nothing else.
 //!
 //! Keys are ids or `Digest`s of secrets, never secrets: whoever reads a dump must not be able to continue anything.
@@ -16,6 +17,7 @@ mod owner;
 mod place;
 mod redis_address;
 pub mod redis_connection;
+mod write_behind;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -313,6 +315,17 @@ impl Ephemeral {
         match &self.backend {
             Backend::Redis(redis) => Some(redis.measures()),
             Backend::Embedded(_) => None,
+        }
+    }
+
+    /// Writes what waits to be written, before the process ends. Redis has everything at once.
+    ///
+    /// # Errors
+    /// [`Error`] if the file can't be written.
+    pub async fn close(&self) -> Result<(), Error> {
+        match &self.backend {
+            Backend::Redis(_) => Ok(()),
+            Backend::Embedded(embedded) => Ok(embedded.write().await?),
         }
     }
 

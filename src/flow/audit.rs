@@ -117,9 +117,7 @@ impl Provider {
 
     async fn write_batch(&self, batch: &[Event]) -> Result<(), Error> {
         let mut store = self.store.write().await?;
-        for event in batch {
-            store.add_event(event).await?;
-        }
+        store.add_events(batch).await?;
         store.commit().await?;
         Ok(())
     }

@@ -1,26 +1,41 @@
 //! What is remembered between requests, and how it is forgotten.
 //!
-//! Every kind of remembered thing has a generation in the store, raised in the transaction of each change. Every node reads
-//! the generations twice a second, and at once after its own changes; a node whose last reading is older than two seconds
-//! reads again before it trusts its memory.
+//! Every kind of remembered thing has a generation in the store, raised in the transaction of each change; and what ends or
+//! changes one by one (a session, a family, a person, a token) is appended to a list in its transaction. Every node reads
+//! both twice a second, and takes note of its own changes at once; a node whose last reading is older than two seconds reads
+//! again before it trusts its memory.
+//!
+//! Nothing is remembered for longer than a minute without being read again, and everything is bounded in number.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
+use super::forgetting::{Forgetting, MOST_READ};
 use super::operations::keyring::Keyring;
 use super::operations::metadata::Document;
 use super::operations::published::Published;
+use super::remembered::Remembered;
+use super::token::verify::VerifiedToken;
 use super::{Error, Provider};
 use crate::clock;
 use crate::model::setting::{self, Settings};
-use crate::model::{Client, Resource};
-use crate::store::Generations;
+use crate::model::{Client, Digest, Grant, Id, Resource, Session, Timestamp, User};
+use crate::store::{Generations, Read, SessionRow};
+
+pub(crate) use super::forgetting::RestsOn;
 
 /// How old a reading of the generations may be.
 const TRUSTED_FOR: Duration = Duration::from_secs(2);
+/// A node that has not read for so long forgets everything: the list of what ended is kept for an hour only.
+const LOST_AFTER: Duration = Duration::from_secs(10 * 60);
+/// Nothing is remembered for longer without being read again.
+const LONGEST: Duration = Duration::from_secs(60);
 /// How many clients are remembered.
 const MOST_CLIENTS: usize = 10_000;
+/// How many tokens, people, sessions and families are remembered, each: between this and twice as many.
+const HALF: usize = 8_192;
 
 /// What is remembered between requests.
 #[derive(Default)]
@@ -28,15 +43,143 @@ pub struct Memory {
     inner: RwLock<Inner>,
 }
 
-#[derive(Default)]
-struct Inner {
+pub(crate) struct Inner {
     read_at: Option<Instant>,
+    /// Readings that began before do not count: this node has changed something since.
+    changed_at: Option<Instant>,
     generations: Generations,
+    forgetting: Forgetting,
     settings: Arc<Settings>,
     resources: Arc<Vec<Resource>>,
     keyring: Option<Arc<Keyring>>,
     clients: HashMap<String, Arc<Client>>,
     metadata: Option<(Arc<Settings>, Arc<Vec<Resource>>, Document)>,
+    tokens: Remembered<Digest, Entry<VerifiedToken>>,
+    people: Remembered<Id<User>, Entry<Person>>,
+    sessions: Remembered<Id<Session>, Entry<SessionRow>>,
+    grants: Remembered<Id<Grant>, Entry<Grant>>,
+    secrets: Remembered<Digest, Entry<ProvenSecret>>,
+}
+
+/// Somebody, with what claims and permissions need beside the account.
+#[derive(Clone, Debug)]
+pub struct Person {
+    /// The account.
+    pub user: User,
+    /// The names of the person's groups.
+    pub groups: Vec<String>,
+    /// What the person may do, by any group.
+    pub permissions: Vec<String>,
+}
+
+impl Person {
+    /// As the store knows them.
+    pub(crate) async fn read(store: &mut Read, id: Id<User>) -> Result<Option<Self>, Error> {
+        let Some(user) = store.find_user(id).await? else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            user,
+            groups: store.list_group_names_of(id).await?,
+            permissions: store.list_permissions_of(id).await?,
+        }))
+    }
+}
+
+/// A client showed its right secret from one place a moment ago, and nobody there had used up what may be guessed. It is found
+/// by the digest of secret, client and place.
+pub(crate) struct ProvenSecret;
+
+/// Where memory stood before something was read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Since {
+    number: u64,
+    clients: i64,
+    keys: i64,
+}
+
+/// Something that is remembered.
+pub(crate) struct Entry<V> {
+    value: Arc<V>,
+    since: Since,
+    rests_on: RestsOn,
+    until: Timestamp,
+}
+
+/// What memory has to say.
+pub(crate) enum Recalled<V> {
+    /// This.
+    Known(Arc<V>),
+    /// Nothing: whoever reads it may have it remembered.
+    Unknown(Since),
+}
+
+/// What is remembered one by one.
+pub(crate) trait Rememberable: Sized {
+    /// What it is found by.
+    type Key: Eq + Hash;
+    fn kept(inner: &Inner) -> &Remembered<Self::Key, Entry<Self>>;
+    fn kept_mut(inner: &mut Inner) -> &mut Remembered<Self::Key, Entry<Self>>;
+}
+
+macro_rules! rememberable {
+    ($($kind:ty, by $key:ty, in $field:ident;)+) => {$(
+        impl Rememberable for $kind {
+            type Key = $key;
+            fn kept(inner: &Inner) -> &Remembered<$key, Entry<Self>> {
+                &inner.$field
+            }
+            fn kept_mut(inner: &mut Inner) -> &mut Remembered<$key, Entry<Self>> {
+                &mut inner.$field
+            }
+        }
+    )+};
+}
+
+rememberable! {
+    VerifiedToken, by Digest, in tokens;
+    Person, by Id<User>, in people;
+    SessionRow, by Id<Session>, in sessions;
+    Grant, by Id<Grant>, in grants;
+    ProvenSecret, by Digest, in secrets;
+}
+
+impl Default for Inner {
+    fn default() -> Self {
+        Self {
+            read_at: None,
+            changed_at: None,
+            generations: Generations::default(),
+            forgetting: Forgetting::default(),
+            settings: Arc::default(),
+            resources: Arc::default(),
+            keyring: None,
+            clients: HashMap::new(),
+            metadata: None,
+            tokens: Remembered::new(HALF),
+            people: Remembered::new(HALF),
+            sessions: Remembered::new(HALF),
+            grants: Remembered::new(HALF),
+            secrets: Remembered::new(HALF),
+        }
+    }
+}
+
+impl Inner {
+    fn since(&self) -> Since {
+        Since {
+            number: self.forgetting.number(),
+            clients: self.generations.client,
+            keys: self.generations.key,
+        }
+    }
+
+    fn counts<V>(&self, entry: &Entry<V>, now: Timestamp) -> bool {
+        now < entry.until
+            && entry.since.clients == self.generations.client
+            && entry.since.keys == self.generations.key
+            && self.forgetting.counts(entry.since.number, &entry.rests_on)
+    }
 }
 
 impl Provider {
@@ -85,15 +228,116 @@ impl Provider {
         Ok(Some(client))
     }
 
-    /// Reads the generations and whatever they say has changed. Called twice a second, and after changes of our own.
+    /// A person with groups and permissions; inactive ones too.
+    pub async fn person(&self, id: Id<User>, now: Timestamp) -> Result<Option<Arc<Person>>, Error> {
+        let since = match self.recall::<Person>(&id, now).await? {
+            Recalled::Known(person) => return Ok(Some(person)),
+            Recalled::Unknown(since) => since,
+        };
+        let person = Person::read(&mut self.store.read().await?, id).await?;
+        let Some(person) = person.map(Arc::new) else {
+            return Ok(None);
+        };
+        let rests_on = RestsOn {
+            user: Some(id),
+            ..RestsOn::default()
+        };
+        self.remember(since, id, &person, rests_on, now.after(LONGEST), now);
+        Ok(Some(person))
+    }
+
+    /// The slow row of a session, ended ones too.
+    pub async fn session_row(&self, id: Id<Session>, now: Timestamp) -> Result<Option<Arc<SessionRow>>, Error> {
+        let since = match self.recall::<SessionRow>(&id, now).await? {
+            Recalled::Known(row) => return Ok(Some(row)),
+            Recalled::Unknown(since) => since,
+        };
+        let Some(row) = self.store.read().await?.find_session(id).await?.map(Arc::new) else {
+            return Ok(None);
+        };
+        let rests_on = RestsOn {
+            user: Some(row.user),
+            session: Some(id),
+            ..RestsOn::default()
+        };
+        self.remember(since, id, &row, rests_on, now.after(LONGEST), now);
+        Ok(Some(row))
+    }
+
+    /// A family of tokens, ended ones too.
+    pub async fn grant(&self, id: Id<Grant>, now: Timestamp) -> Result<Option<Arc<Grant>>, Error> {
+        let since = match self.recall::<Grant>(&id, now).await? {
+            Recalled::Known(grant) => return Ok(Some(grant)),
+            Recalled::Unknown(since) => since,
+        };
+        let Some(grant) = self.store.read().await?.find_grant(id).await?.map(Arc::new) else {
+            return Ok(None);
+        };
+        let rests_on = RestsOn {
+            user: Some(grant.user),
+            session: Some(grant.session),
+            grant: Some(id),
+            ..RestsOn::default()
+        };
+        self.remember(since, id, &grant, rests_on, now.after(LONGEST), now);
+        Ok(Some(grant))
+    }
+
+    /// What is remembered under a key, if it still counts.
+    pub(crate) async fn recall<V: Rememberable>(&self, key: &V::Key, now: Timestamp) -> Result<Recalled<V>, Error>
+    where
+        V::Key: Clone,
+    {
+        self.trust_memory().await?;
+        let (known, is_old, since) = self.memory.look(|inner| match V::kept(inner).get(key) {
+            Some((entry, is_old)) if inner.counts(entry, now) => (Some(entry.value.clone()), is_old, inner.since()),
+            _ => (None, false, inner.since()),
+        });
+        let Some(known) = known else {
+            return Ok(Recalled::Unknown(since));
+        };
+        if is_old {
+            self.memory.change(|inner| V::kept_mut(inner).keep(key.clone()));
+        }
+        Ok(Recalled::Known(known))
+    }
+
+    /// Remembers what was read after `since`, until `until` at the latest.
+    pub(crate) fn remember<V: Rememberable>(
+        &self,
+        since: Since,
+        key: V::Key,
+        value: &Arc<V>,
+        rests_on: RestsOn,
+        until: Timestamp,
+        now: Timestamp,
+    ) {
+        let entry = Entry {
+            value: value.clone(),
+            since,
+            rests_on,
+            until: until.min(now.after(LONGEST)),
+        };
+        self.memory.change(|inner| V::kept_mut(inner).put(key, entry));
+    }
+
+    /// Forgets every secret that was shown: somebody has guessed, and whether more may be guessed has to be looked up.
+    pub(crate) fn forget_secrets(&self) {
+        self.memory.change(|inner| inner.secrets.clear());
+    }
+
+    /// Reads the generations and the list of what ended, and whatever they say has changed. Called twice a second.
     pub async fn refresh_memory(&self) -> Result<(), Error> {
+        self.note_own_changes();
         let read_at = clock::monotonic();
         let mut store = self.store.read().await?;
+        let (before, mark) = self.memory.look(|inner| (inner.generations, inner.forgetting.mark()));
+        let next_mark = store.get_ended_mark().await?;
+        let ended = match mark {
+            Some(mark) if mark != next_mark || !self.store.is_embedded() => store.list_ended(mark, MOST_READ).await?,
+            _ => Vec::new(),
+        };
         let now = store.get_generations().await?;
-        let before = self
-            .memory
-            .look(|inner| inner.read_at.map(|_| inner.generations))
-            .unwrap_or_default();
         let settings = if now.setting == before.setting {
             None
         } else {
@@ -138,18 +382,50 @@ impl Provider {
                 inner.clients.clear();
                 known.client = now.client;
             }
-            known.epoch = known.epoch.max(now.epoch);
-            inner.read_at = inner.read_at.max(Some(read_at));
+            if now.epoch > known.epoch {
+                // the store may have lost what was read
+                known.epoch = now.epoch;
+                inner.forgetting.forget_everything();
+            }
+            inner.forgetting.read(mark, next_mark, &ended);
+            if inner
+                .read_at
+                .is_some_and(|before| read_at.saturating_duration_since(before) > LOST_AFTER)
+            {
+                inner.forgetting.forget_everything();
+            }
+            if inner.changed_at.is_none_or(|changed_at| read_at >= changed_at) {
+                inner.read_at = inner.read_at.max(Some(read_at));
+            }
         });
         self.ephemeral.begin_epoch(now.epoch);
         Ok(())
     }
 
     async fn trust_memory(&self) -> Result<(), Error> {
+        self.note_own_changes();
         let fresh = self
             .memory
             .look(|inner| inner.read_at.is_some_and(|read_at| read_at.elapsed() < TRUSTED_FOR));
         if fresh { Ok(()) } else { self.refresh_memory().await }
+    }
+
+    /// Forgets what this node has ended or changed itself.
+    fn note_own_changes(&self) {
+        if !self.store.has_own_changes() {
+            return;
+        }
+        self.memory.change(|inner| {
+            // taken under the lock: whoever finds nothing to take note of waits here until it is noted
+            let own = self.store.take_own_changes();
+            if !own.ended.is_empty() {
+                inner.forgetting.note(own.ended);
+            }
+            if !own.raised.is_empty() {
+                inner.read_at = None;
+                inner.changed_at = Some(clock::monotonic());
+            }
+        });
     }
 }
 
@@ -188,6 +464,13 @@ impl Memory {
     /// Remembers a metadata document until the settings or resources change.
     pub(super) fn remember_metadata(&self, settings: Arc<Settings>, resources: Arc<Vec<Resource>>, document: Document) {
         self.change(|inner| inner.metadata = Some((settings, resources, document)));
+    }
+
+    /// How much is remembered one by one, all together.
+    pub fn remembered(&self) -> usize {
+        self.look(|inner| {
+            inner.tokens.len() + inner.people.len() + inner.sessions.len() + inner.grants.len() + inner.secrets.len()
+        })
     }
 
     fn look<T>(&self, look: impl FnOnce(&Inner) -> T) -> T {

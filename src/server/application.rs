@@ -229,6 +229,9 @@ impl Application {
         if let Some(control) = self.control {
             control.close().await;
         }
+        if let Err(error) = self.provider.ephemeral.close().await {
+            tracing::warn!(%error, "short-lived state can't be written");
+        }
         self.provider.store.close().await;
     }
 }

@@ -19,14 +19,17 @@ pub(super) struct TooSlow;
 /// A body that ends with an error when its time is over.
 pub(super) struct Timed {
     body: Incoming,
-    end: Pin<Box<dyn Future<Output = ()> + Send>>,
+    within: Duration,
+    /// Begins to run when the body is waited for: most are there with the head.
+    end: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
 impl Timed {
     pub(super) fn new(body: Incoming, within: Duration) -> Self {
         Self {
             body,
-            end: Box::pin(clock::sleep(within)),
+            within,
+            end: None,
         }
     }
 }
@@ -41,7 +44,11 @@ impl Body for Timed {
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         match Pin::new(&mut self.body).poll_frame(context) {
             Poll::Ready(frame) => Poll::Ready(frame.map(|frame| frame.map_err(Into::into))),
-            Poll::Pending => self.end.as_mut().poll(context).map(|()| Some(Err(TooSlow.into()))),
+            Poll::Pending => {
+                let within = self.within;
+                let end = self.end.get_or_insert_with(|| Box::pin(clock::sleep(within)));
+                end.as_mut().poll(context).map(|()| Some(Err(TooSlow.into())))
+            }
         }
     }
 

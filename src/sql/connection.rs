@@ -5,16 +5,18 @@ use std::time::{Duration, Instant};
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgQueryResult;
-use sqlx::sqlite::SqliteQueryResult;
-use sqlx::{AssertSqlSafe, Executor, Postgres, SqlSafeStr, SqlStr, Sqlite, SqliteConnection};
+use sqlx::sqlite::{SqliteArguments, SqliteQueryResult};
+use sqlx::{AssertSqlSafe, Executor, Postgres, SqlSafeStr, SqlStr, SqliteConnection};
 use tokio::time::timeout;
 
 use super::group_commit::Seat;
 use super::measures::Measures;
 use super::outage::Outage;
+use super::readers::Reader;
 use super::row::Rows;
 use super::statement::Statement;
-use super::value::Bound;
+use super::together::Together;
+use super::value::{Bound, Value};
 use super::{Engine, Error};
 use crate::clock;
 
@@ -41,6 +43,15 @@ pub struct Connection {
     /// When the statement that runs began.
     began: Option<Instant>,
     measures: Arc<Measures>,
+    /// Statements that run with the next one.
+    later: Vec<Later>,
+}
+
+/// A statement that runs with the next one.
+pub(super) struct Later {
+    pub(super) text: SqlStr,
+    pub(super) values: Vec<Value>,
+    pub(super) must_change: bool,
 }
 
 struct Server {
@@ -52,7 +63,7 @@ struct Server {
 }
 
 pub(super) enum Link {
-    SqliteReader(PoolConnection<Sqlite>),
+    SqliteReader(Reader),
     SqliteWriter(Seat),
     PostgresReader(PoolConnection<Postgres>),
     PostgresWriter(PoolConnection<Postgres>),
@@ -69,6 +80,7 @@ impl Connection {
             server: None,
             began: None,
             measures,
+            later: Vec::new(),
         }
     }
 
@@ -129,53 +141,119 @@ impl Connection {
         }
     }
 
-    pub(super) fn nothing_bound(&self) -> Bound {
-        match self.engine() {
-            Engine::Sqlite => Bound::Sqlite(Default::default()),
-            Engine::Postgres => Bound::Postgres(Default::default()),
+    pub(super) fn later(&mut self, later: Later) {
+        self.later.push(later);
+    }
+
+    /// Runs what waits for the next answer.
+    pub(super) async fn run_later(&mut self) -> Result<(), Error> {
+        match self.later.pop() {
+            None => Ok(()),
+            Some(last) => {
+                let must_change = last.must_change;
+                let changed = self.changed(last.text, last.values).await?;
+                if must_change && changed == 0 {
+                    return Err(Error::Missing);
+                }
+                Ok(())
+            }
         }
     }
 
-    pub(super) async fn rows(&mut self, text: SqlStr, bound: Bound) -> Result<Rows, Error> {
+    pub(super) async fn rows(&mut self, text: SqlStr, values: Vec<Value>) -> Result<Rows, Error> {
+        Ok(self.run(text, values, Wanted::Rows).await?.0)
+    }
+
+    pub(super) async fn changed(&mut self, text: SqlStr, values: Vec<Value>) -> Result<u64, Error> {
+        Ok(self.run(text, values, Wanted::Changed).await?.1)
+    }
+
+    /// The first row. A reader stops there; whoever writes runs every statement to its end.
+    pub(super) async fn first(&mut self, text: SqlStr, values: Vec<Value>) -> Result<Rows, Error> {
+        let wanted = match self.link {
+            Link::SqliteReader(_) => Wanted::First,
+            _ => Wanted::Rows,
+        };
+        Ok(self.run(text, values, wanted).await?.0)
+    }
+
+    /// Runs what waits and then this.
+    async fn run(&mut self, text: SqlStr, values: Vec<Value>, wanted: Wanted) -> Result<(Rows, u64), Error> {
+        let later = std::mem::take(&mut self.later);
+        match self.engine() {
+            Engine::Sqlite if !later.is_empty() || self.is_behind_another() => {
+                self.run_together(later, text, values).await
+            }
+            Engine::Sqlite => self.run_alone(text, values, wanted).await,
+            Engine::Postgres => {
+                for Later {
+                    text,
+                    values,
+                    must_change,
+                } in later
+                {
+                    let (_, changed) = self.run_alone(text, values, Wanted::Changed).await?;
+                    if must_change && changed == 0 {
+                        return Err(Error::Missing);
+                    }
+                }
+                self.run_alone(text, values, wanted).await
+            }
+        }
+    }
+
+    /// Whether the savepoint of the group has to be renewed before anything is done.
+    fn is_behind_another(&self) -> bool {
+        matches!(&self.link, Link::SqliteWriter(seat) if seat.is_behind_another())
+    }
+
+    async fn run_alone(&mut self, text: SqlStr, values: Vec<Value>, wanted: Wanted) -> Result<(Rows, u64), Error> {
+        let bound = Bound::all(self.engine(), values)?;
         self.begin_statement()?;
         let silence = self.patience();
         let answer = match (self.raw()?, bound) {
-            (Raw::Sqlite(raw), Bound::Sqlite(values)) => sqlx::query_with(text, values)
-                .fetch_all(raw)
-                .await
-                .map(Rows::Sqlite)
-                .map_err(Error::from),
-            (Raw::Postgres(raw), Bound::Postgres(values)) => {
-                let answer = sqlx::query_with(text, values).fetch_all(&mut **raw);
-                in_time(silence, answer).await.map(Rows::Postgres)
-            }
+            (Raw::Sqlite(raw), Bound::Sqlite(values)) => run_on_sqlite(raw, text, values, wanted).await,
+            (Raw::Postgres(raw), Bound::Postgres(values)) => match wanted {
+                Wanted::First | Wanted::Rows => in_time(silence, sqlx::query_with(text, values).fetch_all(&mut **raw))
+                    .await
+                    .map(|rows| (Rows::Postgres(rows), 0)),
+                Wanted::Changed => in_time(silence, sqlx::query_with(text, values).execute(&mut **raw))
+                    .await
+                    .map(|done: PgQueryResult| (Rows::Postgres(Vec::new()), done.rows_affected())),
+            },
             _ => Err(wrong_engine()),
         };
         self.end_statement(answer)
     }
 
-    pub(super) async fn changed(&mut self, text: SqlStr, bound: Bound) -> Result<u64, Error> {
+    /// Runs several statements of SQLite's writer in one go: the answer is that of the last.
+    async fn run_together(
+        &mut self,
+        later: Vec<Later>,
+        text: SqlStr,
+        values: Vec<Value>,
+    ) -> Result<(Rows, u64), Error> {
         self.begin_statement()?;
-        let silence = self.patience();
-        let answer = match (self.raw()?, bound) {
-            (Raw::Sqlite(raw), Bound::Sqlite(values)) => sqlx::query_with(text, values)
-                .execute(raw)
-                .await
-                .map(|done: SqliteQueryResult| done.rows_affected())
-                .map_err(Error::from),
-            (Raw::Postgres(raw), Bound::Postgres(values)) => {
-                let answer = sqlx::query_with(text, values).execute(&mut **raw);
-                in_time(silence, answer)
-                    .await
-                    .map(|done: PgQueryResult| done.rows_affected())
-            }
-            _ => Err(wrong_engine()),
+        let Link::SqliteWriter(seat) = std::mem::replace(&mut self.link, Link::Gone(Engine::Sqlite)) else {
+            return Err(Error::other("only a transaction has statements that wait"));
         };
+        let mut whole = Together::default();
+        for one in later {
+            whole.add(&one.text, one.values, one.must_change);
+        }
+        whole.add(&text, values, false);
+        let (seat, answer) = seat.run_together(whole).await?;
+        self.link = Link::SqliteWriter(seat);
         self.end_statement(answer)
     }
 
     /// Runs several statements that take no values.
     pub(super) async fn script(&mut self, text: &'static str) -> Result<(), Error> {
+        self.run_later().await?;
+        if self.is_behind_another() {
+            // takes a savepoint of its own
+            self.changed("select 1".into_sql_str(), Vec::new()).await?;
+        }
         self.begin_statement()?;
         let silence = self.patience();
         let answer = match self.raw()? {
@@ -228,7 +306,7 @@ impl Connection {
 
     fn raw(&mut self) -> Result<Raw<'_>, Error> {
         match &mut self.link {
-            Link::SqliteReader(raw) => Ok(Raw::Sqlite(raw)),
+            Link::SqliteReader(reader) => reader.raw().map(Raw::Sqlite),
             Link::SqliteWriter(seat) => seat.raw().map(Raw::Sqlite),
             Link::PostgresReader(raw) | Link::PostgresWriter(raw) => Ok(Raw::Postgres(raw)),
             Link::Gone(_) => Err(Error::other("the transaction has ended")),
@@ -239,6 +317,11 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         let engine = self.engine();
+        if self.running
+            && let Link::SqliteReader(reader) = &mut self.link
+        {
+            reader.discard();
+        }
         if self.running
             && let Link::PostgresReader(raw) = std::mem::replace(&mut self.link, Link::Gone(engine))
         {
@@ -259,6 +342,30 @@ pub(super) fn give_back(mut raw: PoolConnection<Postgres>, text: &'static str) {
             raw.close_on_drop();
         }
     });
+}
+
+#[derive(Clone, Copy)]
+enum Wanted {
+    First,
+    Rows,
+    Changed,
+}
+
+async fn run_on_sqlite(
+    raw: &mut SqliteConnection,
+    text: SqlStr,
+    values: SqliteArguments,
+    wanted: Wanted,
+) -> Result<(Rows, u64), Error> {
+    let query = sqlx::query_with(text, values);
+    Ok(match wanted {
+        Wanted::First => (Rows::Sqlite(query.fetch_optional(raw).await?.into_iter().collect()), 0),
+        Wanted::Rows => (Rows::Sqlite(query.fetch_all(raw).await?), 0),
+        Wanted::Changed => {
+            let done: SqliteQueryResult = query.execute(raw).await?;
+            (Rows::Sqlite(Vec::new()), done.rows_affected())
+        }
+    })
 }
 
 enum Raw<'c> {

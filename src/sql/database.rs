@@ -10,14 +10,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection as _, Executor as _, PgPool, SqlitePool};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgPool};
 
 use super::connection::{Connection, Link};
 use super::error::is_busy;
 use super::group_commit::Writer;
 use super::measures::{Measures, Occupancy};
 use super::outage::Outage;
+use super::readers::Readers;
 use super::transaction::Transaction;
 use super::{Error, Migration, migrations};
 use crate::clock;
@@ -48,7 +49,7 @@ struct Opened {
 }
 
 enum Backend {
-    Sqlite { writer: Writer, readers: SqlitePool },
+    Sqlite { writer: Writer, readers: Readers },
     Postgres { pool: PgPool, outage: Arc<Outage> },
 }
 
@@ -236,7 +237,8 @@ async fn open_sqlite(url: &str, durability: Durability, measures: &Arc<Measures>
     let options = options
         .busy_timeout(SQLITE_BUSY)
         .foreign_keys(true)
-        .statement_cache_capacity(STATEMENTS_KEPT);
+        .statement_cache_capacity(STATEMENTS_KEPT)
+        .disable_statement_logging();
     let writing = options
         .clone()
         .create_if_missing(true)
@@ -252,14 +254,7 @@ async fn open_sqlite(url: &str, durability: Durability, measures: &Arc<Measures>
     if is_new {
         keep_private(&path)?;
     }
-    let readers = SqlitePoolOptions::new()
-        .max_connections(SQLITE_READERS)
-        .acquire_timeout(ACQUIRE)
-        .test_before_acquire(false)
-        .max_lifetime(None)
-        .idle_timeout(None)
-        .connect_with(options.read_only(true))
-        .await?;
+    let readers = Readers::open(options.read_only(true), SQLITE_READERS, ACQUIRE).await?;
     Ok(Backend::Sqlite { writer, readers })
 }
 

@@ -1,12 +1,13 @@
 //! Many short SQLite transactions share one durable commit.
 //!
 //! One connection writes. Who holds the seat at it (a fair lock) runs its statements behind a savepoint inside a common
-//! transaction, the *group*. A member that commits replaces the savepoint by a fresh one and waits; the group's *closer*,
-//! a task that queues for the seat like everybody else, commits for all as soon as it finds nobody waiting behind it.
-//! All members get the outcome of that one commit.
+//! transaction, the *group*. A member that commits leaves what it did to be kept and waits; who sits down next replaces the
+//! savepoint by a fresh one together with its first statement. The group's *closer*, a task that queues for the seat like
+//! everybody else, commits for all as soon as it finds nobody waiting behind it. All members get the outcome of that one
+//! commit.
 //!
 //! What keeps it true:
-//! - A seat counts as abandoned from the moment it is taken until its savepoint is replaced. Whoever comes next rolls back
+//! - A seat counts as abandoned from its first statement until its transaction commits. Whoever comes next rolls back
 //!   to the savepoint first; dropping a transaction needs no work of its own.
 //! - Everything that changes the group (begin, replace the savepoint, commit) runs in a task that owns the seat, so that
 //!   a caller who stops waiting can't leave it half done.
@@ -28,6 +29,8 @@ use tokio::time::timeout;
 
 use super::error::{Cause, Error, is_busy};
 use super::measures::Measures;
+use super::row::Rows;
+use super::together::Together;
 
 /// A group that has this many members is committed whoever waits.
 const MOST_MEMBERS: usize = 64;
@@ -35,7 +38,8 @@ const MOST_MEMBERS: usize = 64;
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 const BEGIN: &str = "begin immediate; savepoint seat";
-const KEEP: &str = "release seat; savepoint seat";
+/// What the member before did is kept: a fresh savepoint lies behind it.
+const KEEP: &str = "release seat; savepoint seat;";
 const UNDO: &str = "rollback to seat";
 const COMMIT: &str = "commit";
 
@@ -81,9 +85,14 @@ enum Savepoint {
     Fresh,
     /// Statements of a transaction that has not committed.
     Used,
+    /// Statements of a transaction that has committed: they are the group's.
+    Kept,
     /// A step on the group has begun and not ended.
     Unsure,
 }
+
+/// The answer of the last of several statements: its rows, and how many it changed.
+type Ran = Result<(Rows, u64), Error>;
 
 /// The right to use the writer, for one transaction.
 pub(super) struct Seat {
@@ -128,7 +137,9 @@ impl Writer {
                 .await
                 .map_err(|_| interrupted())??;
         }
-        seat.desk.savepoint = Savepoint::Used;
+        if seat.desk.savepoint == Savepoint::Fresh {
+            seat.desk.savepoint = Savepoint::Used;
+        }
         Ok(seat)
     }
 
@@ -196,15 +207,45 @@ impl Seat {
         self.desk.connection.as_mut().ok_or_else(interrupted)
     }
 
+    /// Whether what lies behind the savepoint is another transaction's, which has committed: then the first statements go
+    /// by [`Seat::run_together`].
+    pub(super) fn is_behind_another(&self) -> bool {
+        self.desk.savepoint == Savepoint::Kept
+    }
+
+    /// Runs statements in one go, behind a savepoint of this transaction's own.
+    pub(super) async fn run_together(mut self, statements: Together) -> Result<(Self, Ran), Error> {
+        let running = tokio::spawn(async move {
+            let first = match self.desk.savepoint {
+                Savepoint::Kept => KEEP,
+                Savepoint::Fresh | Savepoint::Used => "",
+                Savepoint::Unsure => return (self, Err(interrupted())),
+            };
+            self.desk.savepoint = Savepoint::Unsure;
+            let Some(connection) = self.desk.connection.as_mut() else {
+                return (self, Err(interrupted()));
+            };
+            let done = statements.run(first, connection).await;
+            if done.ended >= first.matches(';').count() {
+                self.desk.savepoint = Savepoint::Used;
+            }
+            (self, done.answer)
+        });
+        running.await.map_err(|_| interrupted())
+    }
+
     /// Makes the transaction a member of its group and waits for the group's commit.
     pub(super) async fn commit(mut self) -> Result<(), Error> {
         let outcome = self.desk.outcome();
-        tokio::spawn(async move {
-            self.desk.keep().await;
-            if self.desk.is_full() {
+        self.desk.keep();
+        if self.desk.is_full() {
+            tokio::spawn(async move {
+                self.desk.settle().await;
                 self.desk.commit(&self.writer.shared).await;
-            }
-        });
+            });
+        } else {
+            drop(self);
+        }
         wait_for(outcome).await
     }
 
@@ -235,7 +276,8 @@ impl Seat {
 
 impl Desk {
     fn is_ready(&self) -> bool {
-        !self.closed && self.group.is_some() && self.savepoint == Savepoint::Fresh
+        let settled = matches!(self.savepoint, Savepoint::Fresh | Savepoint::Kept);
+        !self.closed && self.group.is_some() && settled
     }
 
     fn is_full(&self) -> bool {
@@ -253,7 +295,7 @@ impl Desk {
     /// Rolls back what a transaction left behind that did not commit.
     async fn settle(&mut self) {
         match self.savepoint {
-            Savepoint::Fresh => {}
+            Savepoint::Fresh | Savepoint::Kept => {}
             Savepoint::Used => {
                 self.savepoint = Savepoint::Unsure;
                 match self.run(UNDO).await {
@@ -291,14 +333,13 @@ impl Desk {
         Ok(self.groups_begun)
     }
 
-    /// Makes what lies behind the savepoint part of the group.
-    async fn keep(&mut self) {
-        self.savepoint = Savepoint::Unsure;
-        if let Err(error) = self.run(KEEP).await {
-            self.fail(error.into()).await;
+    /// Makes what lies behind the savepoint part of the group. Whether the savepoint is still there shows with the next
+    /// step: SQLite then has rolled back the whole of it, and the step fails.
+    fn keep(&mut self) {
+        if self.savepoint == Savepoint::Unsure {
             return;
         }
-        self.savepoint = Savepoint::Fresh;
+        self.savepoint = Savepoint::Kept;
         if let Some(group) = &mut self.group {
             group.members += 1;
         }

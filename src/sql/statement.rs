@@ -2,45 +2,39 @@
 
 use sqlx::SqlStr;
 
-use super::connection::Connection;
+use super::connection::{Connection, Later};
 use super::row::{Record, Rows};
-use super::value::Bound;
 use super::{Error, Value};
 
 /// A statement with its values bound in the order of its placeholders `$1`, `$2`, ...
 ///
-/// It is prepared once for each connection and kept. Every kind of answer runs it to its end, also when a single row is
-/// wanted: SQLite judges foreign keys only after the last row.
+/// It is prepared once for each connection and kept. In a transaction every kind of answer runs it to its end, also when a
+/// single row is wanted: SQLite judges foreign keys only after the last row.
 #[must_use = "a statement does nothing until its answer is asked for"]
 pub struct Statement<'c> {
     connection: &'c mut Connection,
     text: SqlStr,
-    bound: Result<Bound, sqlx::Error>,
+    values: Vec<Value>,
 }
 
 impl<'c> Statement<'c> {
     pub(super) fn new(connection: &'c mut Connection, text: SqlStr) -> Self {
-        let bound = Ok(connection.nothing_bound());
         Self {
             connection,
             text,
-            bound,
+            values: Vec::new(),
         }
     }
 
     /// Binds the next placeholder.
     pub fn bind(mut self, value: impl Into<Value>) -> Self {
-        if let Ok(bound) = &mut self.bound
-            && let Err(error) = bound.add(value.into())
-        {
-            self.bound = Err(error);
-        }
+        self.values.push(value.into());
         self
     }
 
     /// The first row, if there is one.
     pub async fn optional<R: Record>(self) -> Result<Option<R>, Error> {
-        self.connection.rows(self.text, self.bound?).await?.first()
+        self.connection.first(self.text, self.values).await?.first()
     }
 
     /// The first row.
@@ -52,16 +46,36 @@ impl<'c> Statement<'c> {
 
     /// All rows.
     pub async fn all<R: Record>(self) -> Result<Vec<R>, Error> {
-        self.connection.rows(self.text, self.bound?).await?.all()
+        self.connection.rows(self.text, self.values).await?.all()
     }
 
     /// The rows as they come, for who does not know their columns beforehand.
     pub(super) async fn rows(self) -> Result<Rows, Error> {
-        self.connection.rows(self.text, self.bound?).await
+        self.connection.rows(self.text, self.values).await
     }
 
     /// How many rows the statement changed.
     pub async fn changed(self) -> Result<u64, Error> {
-        self.connection.changed(self.text, self.bound?).await
+        self.connection.changed(self.text, self.values).await
+    }
+
+    /// Runs it when the next answer is asked for, or at the commit, together with what else waits: on SQLite in one go. For
+    /// statements of a transaction whose outcome nobody looks at; their errors come with that answer.
+    pub fn later(self) {
+        self.connection.later(Later {
+            text: self.text,
+            values: self.values,
+            must_change: false,
+        });
+    }
+
+    /// The same for one that decides about the transaction: if it changes no row, the next answer or the commit is
+    /// [`Error::Missing`], and nothing of the transaction is kept.
+    pub fn must_change_later(self) {
+        self.connection.later(Later {
+            text: self.text,
+            values: self.values,
+            must_change: true,
+        });
     }
 }

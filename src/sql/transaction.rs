@@ -48,12 +48,20 @@ impl Transaction {
 
     /// Keeps what was done. When it answers `Ok`, the change is durable.
     ///
+    /// [`Error::Missing`] if a statement that had to change something did not: nothing is kept.
     /// [`Error::Unavailable`] if that is not certain: nothing may have been kept, or, if only the answer was lost, all.
     /// [`Error::Other`] if a statement failed before: nothing is kept.
     pub async fn commit(mut self) -> Result<(), Error> {
         if !self.connection.sound {
             // Postgres would answer such a commit with success, having rolled back
             return Err(Error::other("a statement of the transaction failed; it is rolled back"));
+        }
+        if let Err(error) = self.connection.run_later().await {
+            if matches!(error, Error::Missing) {
+                // it decided by what it has read
+                self.abandon().await?;
+            }
+            return Err(error);
         }
         let began = clock::monotonic();
         let answer = match self.take_seat() {

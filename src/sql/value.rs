@@ -5,6 +5,8 @@ use sqlx::sqlite::SqliteArguments;
 use sqlx::{Arguments, Encode, Postgres, Sqlite, Type};
 use uuid::Uuid;
 
+use super::Engine;
+
 /// A value for a placeholder; `None` is null. On SQLite a bool is 0 or 1 and a UUID its 16 bytes.
 #[derive(Clone)]
 pub enum Value {
@@ -64,7 +66,19 @@ pub(super) enum Bound {
 }
 
 impl Bound {
-    pub(super) fn add(&mut self, value: Value) -> Result<(), sqlx::Error> {
+    /// All values, in the order of their placeholders.
+    pub(super) fn all(engine: Engine, values: impl IntoIterator<Item = Value>) -> Result<Self, sqlx::Error> {
+        let mut bound = match engine {
+            Engine::Sqlite => Self::Sqlite(SqliteArguments::default()),
+            Engine::Postgres => Self::Postgres(PgArguments::default()),
+        };
+        for value in values {
+            bound.add(value)?;
+        }
+        Ok(bound)
+    }
+
+    fn add(&mut self, value: Value) -> Result<(), sqlx::Error> {
         match value {
             Value::Int(value) => self.encode(value),
             Value::Bool(value) => self.encode(value),

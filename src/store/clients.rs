@@ -189,6 +189,9 @@ impl Write {
             .bind(client.updated_at)
             .changed()
             .await?;
+        if changed == 1 {
+            self.raise_client_generation().await?;
+        }
         Ok(changed == 1)
     }
 
@@ -200,7 +203,11 @@ impl Write {
 
     /// Deletes a client with everything that hangs on it. False if it was not there.
     pub async fn delete_client(&mut self, id: Id<Client>) -> Result<bool, Error> {
-        Ok(self.sql(DELETE).bind(id).changed().await? == 1)
+        let deleted = self.sql(DELETE).bind(id).changed().await? == 1;
+        if deleted {
+            self.raise_client_generation().await?;
+        }
+        Ok(deleted)
     }
 
     /// Adds a secret.
@@ -214,23 +221,27 @@ impl Write {
             .bind(secret.expires_at)
             .changed()
             .await?;
-        Ok(())
+        self.raise_client_generation().await
     }
 
     /// Lets all present secrets end at `at`, unless they end sooner.
     pub async fn expire_client_secrets(&mut self, client: Id<Client>, at: Timestamp) -> Result<(), Error> {
         self.sql(EXPIRE_SECRETS).bind(client).bind(at).changed().await?;
-        Ok(())
+        self.raise_client_generation().await
     }
 
     /// Deletes one secret. False if it was not there.
     pub async fn delete_client_secret(&mut self, client: Id<Client>, secret: Id<ClientSecret>) -> Result<bool, Error> {
-        Ok(self.sql(DELETE_SECRET).bind(client).bind(secret).changed().await? == 1)
+        let deleted = self.sql(DELETE_SECRET).bind(client).bind(secret).changed().await? == 1;
+        if deleted {
+            self.raise_client_generation().await?;
+        }
+        Ok(deleted)
     }
 
     /// Deletes all secrets of a client.
     pub async fn delete_client_secrets(&mut self, client: Id<Client>) -> Result<(), Error> {
         self.sql(DELETE_SECRETS).bind(client).changed().await?;
-        Ok(())
+        self.raise_client_generation().await
     }
 }

@@ -85,29 +85,59 @@ insert into events (id, at, kind, outcome, reason, actor_kind, actor_id, user_id
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 on conflict (id) do nothing";
 
+const ADD_MANY: &str = "
+insert into events (id, at, kind, outcome, reason, actor_kind, actor_id, user_id, client_id, address, trace, facts)
+values ";
+const ONCE: &str = "
+on conflict (id) do nothing";
+
+/// How many columns an event has.
+const COLUMNS: usize = 12;
+/// How many events one statement adds.
+const ROWS: usize = 50;
+
 impl Write {
     /// Adds an event, once: a batch whose commit was not answered is written again.
     pub async fn add_event(&mut self, event: &Event) -> Result<(), Error> {
-        let facts: serde_json::Map<String, serde_json::Value> = event
-            .facts
-            .iter()
-            .map(|(name, fact)| ((*name).to_owned(), fact.to_json()))
-            .collect();
-        self.sql(ADD)
-            .bind(event.id)
-            .bind(event.at)
-            .bind(event.kind.as_str())
-            .bind(event.outcome.as_str())
-            .bind(event.reason.map(str::to_owned))
-            .bind(event.actor.kind())
-            .bind(event.actor.id())
-            .bind(event.user)
-            .bind(event.client)
-            .bind(event.address.map(|address| address.to_string()))
-            .bind(event.trace.as_str())
-            .bind(serde_json::Value::Object(facts).to_string())
-            .changed()
-            .await?;
+        bind(self.sql(ADD), event).later();
         Ok(())
     }
+
+    /// Adds many events, each once.
+    pub async fn add_events(&mut self, events: &[Event]) -> Result<(), Error> {
+        for events in events.chunks(ROWS) {
+            let row = |row: usize| {
+                let places: Vec<String> = (1..=COLUMNS)
+                    .map(|column| format!("${}", row * COLUMNS + column))
+                    .collect();
+                format!("({})", places.join(", "))
+            };
+            let rows: Vec<String> = (0..events.len()).map(row).collect();
+            let text = format!("{ADD_MANY}{}{ONCE}", rows.join(", "));
+            let statement = self.transaction.sql_built(text);
+            events.iter().fold(statement, bind).changed().await?;
+        }
+        Ok(())
+    }
+}
+
+fn bind<'c>(statement: sql::Statement<'c>, event: &Event) -> sql::Statement<'c> {
+    let facts: serde_json::Map<String, serde_json::Value> = event
+        .facts
+        .iter()
+        .map(|(name, fact)| ((*name).to_owned(), fact.to_json()))
+        .collect();
+    statement
+        .bind(event.id)
+        .bind(event.at)
+        .bind(event.kind.as_str())
+        .bind(event.outcome.as_str())
+        .bind(event.reason.map(str::to_owned))
+        .bind(event.actor.kind())
+        .bind(event.actor.id())
+        .bind(event.user)
+        .bind(event.client)
+        .bind(event.address.map(|address| address.to_string()))
+        .bind(event.trace.as_str())
+        .bind(serde_json::Value::Object(facts).to_string())
 }

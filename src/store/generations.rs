@@ -75,6 +75,11 @@ impl Write {
     }
 
     async fn raise(&mut self, kind: &'static str) -> Result<(), Error> {
+        // the first time in a transaction is as good as every time
+        if self.own.raised.contains(&kind) {
+            return Ok(());
+        }
+        self.own.raised.push(kind);
         self.sql(RAISE).bind(kind).changed().await?;
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Grants: redeeming a code is the insert of its grant.
 
 use super::rows::{Columns, to_json};
-use super::{Error, Write, readers};
+use super::{Ended, Error, Write, readers};
 use crate::model::{Client, Digest, Grant, Id, Session, Timestamp, User};
 use crate::sql::{self, Record, Row};
 
@@ -87,7 +87,8 @@ where id in (
   and ended_at is null
   order by id desc
   limit $3
-  offset $4)";
+  offset $4)
+returning id";
 
 const SWEEP: &str = "
 delete from grants
@@ -116,7 +117,11 @@ impl Write {
 
     /// Ends a family. False if it had ended before.
     pub async fn end_grant(&mut self, id: Id<Grant>, at: Timestamp, because: &'static str) -> Result<bool, Error> {
-        Ok(self.sql(END).bind(id).bind(at).bind(because).changed().await? == 1)
+        let ended = self.sql(END).bind(id).bind(at).bind(because).changed().await? == 1;
+        if ended {
+            self.forget(Ended::Grant(id)).await?;
+        }
+        Ok(ended)
     }
 
     /// Ends the families that hang on a session: those without `offline_access`. Gives how many.
@@ -126,14 +131,18 @@ impl Write {
         at: Timestamp,
         because: &'static str,
     ) -> Result<u64, Error> {
-        Ok(self
+        let ended = self
             .sql(END_OF_SESSION)
             .bind(id)
             .bind(at)
             .bind(because)
             .bind(false)
             .changed()
-            .await?)
+            .await?;
+        if ended > 0 {
+            self.forget(Ended::Session(id)).await?;
+        }
+        Ok(ended)
     }
 
     /// Ends every family of a user. Gives how many.
@@ -143,7 +152,11 @@ impl Write {
         at: Timestamp,
         because: &'static str,
     ) -> Result<u64, Error> {
-        Ok(self.sql(END_OF_USER).bind(id).bind(at).bind(because).changed().await?)
+        let ended = self.sql(END_OF_USER).bind(id).bind(at).bind(because).changed().await?;
+        if ended > 0 {
+            self.forget(Ended::User(id)).await?;
+        }
+        Ok(ended)
     }
 
     /// Ends what a user granted one client. Gives how many families.
@@ -154,14 +167,18 @@ impl Write {
         at: Timestamp,
         because: &'static str,
     ) -> Result<u64, Error> {
-        Ok(self
+        let ended = self
             .sql(END_OF_USER_AND_CLIENT)
             .bind(user)
             .bind(client)
             .bind(at)
             .bind(because)
             .changed()
-            .await?)
+            .await?;
+        if ended > 0 {
+            self.forget(Ended::User(user)).await?;
+        }
+        Ok(ended)
     }
 
     /// Ends a user's oldest families at a client, so that `most` are left. Gives how many.
@@ -175,15 +192,20 @@ impl Write {
     ) -> Result<u64, Error> {
         // one family comes at a time, so a few at once keep up
         const AT_ONCE: u32 = 16;
-        let ended = self
+        let ended: Vec<uuid::Uuid> = self
             .sql(END_OLDEST)
             .bind(user)
             .bind(client)
             .bind(AT_ONCE)
             .bind(most)
             .bind(at)
-            .bind(because);
-        Ok(ended.changed().await?)
+            .bind(because)
+            .all()
+            .await?;
+        for id in &ended {
+            self.forget(Ended::Grant(Id::from_uuid(*id))).await?;
+        }
+        Ok(u64::try_from(ended.len()).unwrap_or(u64::MAX))
     }
 
     /// Forgets grants that ended by themselves before `before`, a bounded number. Their tokens go with them.

@@ -1,7 +1,7 @@
 //! Groups, their permissions and members.
 
 use super::rows::Columns;
-use super::{Error, Write, readers};
+use super::{Ended, Error, Write, readers};
 use crate::model::user::comparison_key;
 use crate::model::{Group, Id, Timestamp, User};
 use crate::sql::{self, Record, Row};
@@ -238,6 +238,7 @@ impl Write {
             .await?;
         if changed == 1 {
             self.set_group_permissions(group).await?;
+            self.forget(Ended::Groups).await?;
         }
         Ok(changed == 1)
     }
@@ -262,12 +263,16 @@ impl Write {
 
     /// Deletes a group with its memberships. False if it was not there.
     pub async fn delete_group(&mut self, id: Id<Group>) -> Result<bool, Error> {
-        Ok(self.sql(DELETE).bind(id).changed().await? == 1)
+        let deleted = self.sql(DELETE).bind(id).changed().await? == 1;
+        if deleted {
+            self.forget(Ended::Groups).await?;
+        }
+        Ok(deleted)
     }
 
     /// Puts a user into a group. False if the user is in it already.
     pub async fn add_member(&mut self, group: Id<Group>, user: Id<User>, at: Timestamp) -> Result<bool, Error> {
-        Ok(self
+        let added = self
             .sql(ADD_MEMBER)
             .bind(user)
             .bind(group)
@@ -275,7 +280,11 @@ impl Write {
             .bind(at)
             .changed()
             .await?
-            == 1)
+            == 1;
+        if added {
+            self.forget(Ended::User(user)).await?;
+        }
+        Ok(added)
     }
 
     /// Keeps others from changing who holds a permission until this transaction ends: whoever else wants to hold them waits.
@@ -287,6 +296,7 @@ impl Write {
     /// Makes one of a user's groups the primary one. False if the user is not in it.
     pub async fn make_primary(&mut self, group: Id<Group>, user: Id<User>) -> Result<bool, Error> {
         self.sql(NO_PRIMARY).bind(user).bind(false).changed().await?;
+        self.forget(Ended::User(user)).await?;
         Ok(self
             .sql(MAKE_PRIMARY)
             .bind(user)
@@ -299,6 +309,10 @@ impl Write {
 
     /// Takes a user out of a group. False if the user was not in it.
     pub async fn remove_member(&mut self, group: Id<Group>, user: Id<User>) -> Result<bool, Error> {
-        Ok(self.sql(REMOVE_MEMBER).bind(user).bind(group).changed().await? == 1)
+        let removed = self.sql(REMOVE_MEMBER).bind(user).bind(group).changed().await? == 1;
+        if removed {
+            self.forget(Ended::User(user)).await?;
+        }
+        Ok(removed)
     }
 }

@@ -68,7 +68,7 @@ impl Write {
             .bind(key.activated_at)
             .changed()
             .await?;
-        Ok(())
+        self.raise_key_generation().await
     }
 
     /// Moves a key on to `state`, if it stands in the one before. False if not. A retired key's private half is erased.
@@ -84,6 +84,9 @@ impl Write {
             SigningKeyState::Retiring => self.sql(BEGIN_RETIRING).bind(id).bind(at).changed().await?,
             SigningKeyState::Retired => self.sql(RETIRE).bind(id).bind(at).bind(Vec::new()).changed().await?,
         };
+        if changed == 1 {
+            self.raise_key_generation().await?;
+        }
         Ok(changed == 1)
     }
 }

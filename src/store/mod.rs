@@ -5,6 +5,7 @@
 
 mod clients;
 mod consents;
+mod ended;
 mod epoch;
 mod events;
 mod generations;
@@ -29,6 +30,7 @@ mod tokens;
 mod users;
 
 pub use clients::ClientPage;
+pub use ended::{Ended, EndedRow, Own};
 pub use events::EventRow;
 pub use generations::Generations;
 pub use idempotency::Remembered;
@@ -42,13 +44,16 @@ pub use settings::Revision;
 pub use users::UserPage;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use self::ended::OwnChanges;
 use crate::sql::{self, Connection, Database, Durability, Transaction};
 
 /// The store of an installation. Clones share it.
 #[derive(Clone)]
 pub struct Store {
     database: Database,
+    own_changes: Arc<OwnChanges>,
 }
 
 /// Why the store did not do it.
@@ -110,13 +115,30 @@ pub struct Read {
 #[must_use = "a write that is not committed never was"]
 pub struct Write {
     transaction: Transaction,
+    own: Own,
+    own_changes: Arc<OwnChanges>,
+}
+
+/// Notes what a transaction has ended and changed, also if whoever waits for its commit goes away meanwhile.
+struct Noting {
+    own: Own,
+    own_changes: Arc<OwnChanges>,
+}
+
+impl Drop for Noting {
+    fn drop(&mut self) {
+        self.own_changes.note(std::mem::take(&mut self.own));
+    }
 }
 
 impl Store {
     /// Opens the store at `url` (`sqlite:PATH` or `postgres://...`).
     pub async fn open(url: &str) -> Result<Self, Error> {
         let database = Database::open_watching(url, Durability::Full, epoch::WATCH).await?;
-        Ok(Self { database })
+        Ok(Self {
+            database,
+            own_changes: Arc::default(),
+        })
     }
 
     /// Brings an empty or older store to this program's schema, under a lock. Gives the names of the steps it took.
@@ -153,7 +175,21 @@ impl Store {
     /// Begins to write.
     pub async fn write(&self) -> Result<Write, Error> {
         let transaction = self.database.write().await?;
-        Ok(Write { transaction })
+        Ok(Write {
+            transaction,
+            own: Own::default(),
+            own_changes: self.own_changes.clone(),
+        })
+    }
+
+    /// Whether this process has committed a change that [`Store::take_own_changes`] has not given out.
+    pub fn has_own_changes(&self) -> bool {
+        self.own_changes.is_waiting()
+    }
+
+    /// What this process has ended and changed since this was asked last.
+    pub fn take_own_changes(&self) -> Own {
+        self.own_changes.take()
     }
 
     /// Whether this is the embedded store.
@@ -204,6 +240,11 @@ impl Write {
 
     /// Makes it last. What was written counts when this answers.
     pub async fn commit(self) -> Result<(), Error> {
+        // noted when the commit has answered, and also when it is not certain that it happened
+        let _noting = Noting {
+            own: self.own,
+            own_changes: self.own_changes,
+        };
         Ok(self.transaction.commit().await?)
     }
 

@@ -36,6 +36,7 @@ const TABLES: &[Table] = &[
     plain("revoked_tokens"),
     plain("signing_keys"),
     plain("master_keys"),
+    plain("ended"),
 ];
 
 const fn plain(name: &'static str) -> Table {

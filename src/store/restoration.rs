@@ -42,6 +42,8 @@ impl Write {
     /// whose uses are counted.
     pub async fn void_what_was_open(&mut self, now: Timestamp) -> Result<Voided, Error> {
         self.raise_epoch(now).await?;
+        // whatever is remembered rests on them
+        self.raise_client_generation().await?;
         let sessions = self.sql(END_SESSIONS).bind(now).changed().await?;
         let grants = self.sql(END_GRANTS).bind(now).changed().await?;
         self.sql(FORGET_ACCESS_TOKENS).changed().await?;

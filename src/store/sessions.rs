@@ -1,7 +1,7 @@
 //! The slow rows of sessions: they serve lists, survive any session store, and say which have ended.
 
 use super::rows::Columns;
-use super::{Error, Write, readers};
+use super::{Ended, Error, Write, readers};
 use crate::model::{Id, Session, Timestamp, User};
 use crate::sql::{self, Record, Row};
 
@@ -112,8 +112,7 @@ impl Write {
             .bind(session.address.clone())
             .bind(session.user_agent.clone())
             .bind(session.remember)
-            .changed()
-            .await?;
+            .later();
         Ok(())
     }
 
@@ -124,7 +123,11 @@ impl Write {
 
     /// Ends a session. False if it had ended before.
     pub async fn end_session(&mut self, id: Id<Session>, at: Timestamp, because: &'static str) -> Result<bool, Error> {
-        Ok(self.sql(END).bind(id).bind(at).bind(because).changed().await? == 1)
+        let ended = self.sql(END).bind(id).bind(at).bind(because).changed().await? == 1;
+        if ended {
+            self.forget(Ended::Session(id)).await?;
+        }
+        Ok(ended)
     }
 
     /// Ends all sessions of a user. Gives how many.
@@ -134,13 +137,17 @@ impl Write {
         at: Timestamp,
         because: &'static str,
     ) -> Result<u64, Error> {
-        Ok(self
+        let ended = self
             .sql(END_OF_USER)
             .bind(user)
             .bind(at)
             .bind(because)
             .changed()
-            .await?)
+            .await?;
+        if ended > 0 {
+            self.forget(Ended::User(user)).await?;
+        }
+        Ok(ended)
     }
 
     /// Forgets sessions that ended by themselves before `before`, a bounded number.

@@ -2,7 +2,7 @@
 
 use super::resources::ScopesText;
 use super::rows::{Columns, to_json};
-use super::{Error, Write, readers};
+use super::{Ended, Error, Write, readers};
 use crate::model::{AccessToken, Client, Digest, Grant, Id, RefreshToken, Timestamp};
 use crate::sql::{self, Record, Row};
 
@@ -118,14 +118,14 @@ impl Write {
             .bind(token.nonce)
             .bind(token.issued_at)
             .bind(token.expires_at)
-            .changed()
-            .await?;
+            .later();
         Ok(())
     }
 
-    /// Marks a refresh token as used. False if it was used before or its family has ended; the database decides.
-    pub async fn spend_refresh_token(&mut self, digest: &Digest, at: Timestamp) -> Result<bool, Error> {
-        Ok(self.sql(SPEND_REFRESH).bind(digest).bind(at).changed().await? == 1)
+    /// Marks a refresh token as used. If it was used before or its family has ended, the commit is [`Error::Missing`] and
+    /// nothing is kept; the database decides.
+    pub fn spend_refresh_token(&mut self, digest: &Digest, at: Timestamp) {
+        self.sql(SPEND_REFRESH).bind(digest).bind(at).must_change_later();
     }
 
     /// Adds an opaque access token.
@@ -138,30 +138,41 @@ impl Write {
             .bind(to_json(&token.audience)?)
             .bind(token.issued_at)
             .bind(token.expires_at)
-            .changed()
-            .await?;
+            .later();
         Ok(())
     }
 
     /// Revokes an opaque access token. False if it was not there.
     pub async fn delete_access_token(&mut self, digest: &Digest) -> Result<bool, Error> {
-        Ok(self.sql(DELETE_ACCESS).bind(digest).changed().await? == 1)
+        let deleted = self.sql(DELETE_ACCESS).bind(digest).changed().await? == 1;
+        if deleted {
+            self.forget(Ended::Token(*digest)).await?;
+        }
+        Ok(deleted)
     }
 
     /// Revokes the opaque access tokens of a family.
     pub async fn delete_access_tokens_of_grant(&mut self, grant: Id<Grant>) -> Result<u64, Error> {
-        Ok(self.sql(DELETE_ACCESS_OF_GRANT).bind(grant).changed().await?)
+        let deleted = self.sql(DELETE_ACCESS_OF_GRANT).bind(grant).changed().await?;
+        if deleted > 0 {
+            self.forget(Ended::Grant(grant)).await?;
+        }
+        Ok(deleted)
     }
 
     /// Revokes the opaque access tokens of a client.
     pub async fn delete_access_tokens_of_client(&mut self, client: Id<Client>) -> Result<u64, Error> {
-        Ok(self.sql(DELETE_ACCESS_OF_CLIENT).bind(client).changed().await?)
+        let deleted = self.sql(DELETE_ACCESS_OF_CLIENT).bind(client).changed().await?;
+        if deleted > 0 {
+            self.raise_client_generation().await?;
+        }
+        Ok(deleted)
     }
 
     /// Revokes one JWT until it ends by itself.
     pub async fn revoke_token(&mut self, digest: &Digest, expires_at: Timestamp) -> Result<(), Error> {
         self.sql(REVOKE).bind(digest).bind(expires_at).changed().await?;
-        Ok(())
+        self.forget(Ended::Token(*digest)).await
     }
 
     /// Forgets what ended by itself before `before`, a bounded number.

@@ -1,7 +1,7 @@
 //! Users.
 
 use super::rows::{Columns, to_json};
-use super::{Error, Write, readers};
+use super::{Ended, Error, Write, readers};
 use crate::model::user::comparison_key;
 use crate::model::{Digest, Id, PasswordHash, Timestamp, User};
 use crate::sql::{self, Record, Row};
@@ -239,6 +239,9 @@ impl Write {
             .bind(user.updated_at)
             .changed()
             .await?;
+        if changed == 1 {
+            self.forget(Ended::User(user.id)).await?;
+        }
         Ok(changed == 1)
     }
 
@@ -250,7 +253,7 @@ impl Write {
             .bind(at)
             .changed()
             .await?;
-        Ok(())
+        self.forget(Ended::User(id)).await
     }
 
     /// Replaces a hash by one of the same password under newer parameters, unless it has changed meanwhile.
@@ -282,6 +285,10 @@ impl Write {
 
     /// Deletes a user with everything that hangs on it. False if it was not there.
     pub async fn delete_user(&mut self, id: Id<User>) -> Result<bool, Error> {
-        Ok(self.sql(DELETE).bind(id).changed().await? == 1)
+        let deleted = self.sql(DELETE).bind(id).changed().await? == 1;
+        if deleted {
+            self.forget(Ended::User(id)).await?;
+        }
+        Ok(deleted)
     }
 }

@@ -16,13 +16,16 @@ const HISTORY_KEPT: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 /// How long the answer of a repeated request is kept.
 const ANSWERS_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// How long what was ended is told to the memories of other nodes: a node that has not read for much less forgets everything.
+const ENDED_TOLD: Duration = Duration::from_secs(60 * 60);
+
 /// Sweeps every kind once. Gives how many rows went.
 ///
 /// # Errors
 /// [`Error`] if a store does not answer; what went is gone, the rest waits.
 pub async fn sweep(provider: &Provider, call: &Call) -> Result<u64, Error> {
     let mut gone = 0;
-    for kind in [Kind::Tokens, Kind::Grants, Kind::Sessions] {
+    for kind in [Kind::Tokens, Kind::Grants, Kind::Sessions, Kind::Ended] {
         for _ in 0..MOST_BATCHES {
             let swept = sweep_kind(provider, kind, call.now).await?;
             gone += swept;
@@ -45,6 +48,7 @@ enum Kind {
     Tokens,
     Grants,
     Sessions,
+    Ended,
 }
 
 async fn sweep_kind(provider: &Provider, kind: Kind, now: Timestamp) -> Result<u64, Error> {
@@ -53,6 +57,7 @@ async fn sweep_kind(provider: &Provider, kind: Kind, now: Timestamp) -> Result<u
         Kind::Tokens => tx.sweep_tokens(now.before(ENDED_KEPT), BATCH).await?,
         Kind::Grants => tx.sweep_grants(now.before(HISTORY_KEPT), BATCH).await?,
         Kind::Sessions => tx.sweep_sessions(now.before(HISTORY_KEPT), BATCH).await?,
+        Kind::Ended => tx.sweep_ended(ENDED_TOLD, BATCH).await?,
     };
     tx.commit().await?;
     Ok(swept)

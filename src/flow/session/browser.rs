@@ -1,12 +1,13 @@
 //! A browser, as its cookies tell: who is signed in there.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Account, SessionFacts, SessionToken};
+use crate::flow::memory::Person;
 use crate::flow::{Call, Error, Provider};
 use crate::model::setting::SESSION_IDLE_TIMEOUT;
 use crate::model::{Id, Secret, Session, User};
-use crate::store;
 
 /// So many people may be signed in in one browser.
 pub(super) const MOST_ACCOUNTS: usize = 8;
@@ -90,11 +91,9 @@ async fn account(provider: &Provider, call: &Call, token: SessionToken) -> Resul
     if call.now >= ends.min(session.seen.after(idle)) {
         return Ok(None);
     }
-    let mut store = provider.store.read().await?;
-    let Some(user) = person(&mut store, &session).await? else {
+    let Some(person) = person(provider, call, &session).await? else {
         return Ok(None);
     };
-    drop(store);
     let every = TOUCH_EVERY.min(idle / TOUCHES_A_TIMEOUT);
     if call.now.since(session.seen) >= every {
         provider.sessions.touch(session.user, &digest, call.now).await?;
@@ -102,19 +101,19 @@ async fn account(provider: &Provider, call: &Call, token: SessionToken) -> Resul
     Ok(Some(Account {
         token,
         session,
-        user,
+        user: person.user.clone(),
         facts,
     }))
 }
 
 /// The person of a session that has not ended, if they may sign in.
-async fn person(store: &mut store::Read, session: &Session) -> Result<Option<User>, Error> {
-    let row = store.find_session(session.id).await?;
+async fn person(provider: &Provider, call: &Call, session: &Session) -> Result<Option<Arc<Person>>, Error> {
+    let row = provider.session_row(session.id, call.now).await?;
     if row.is_none_or(|row| row.ended_at.is_some()) {
         return Ok(None);
     }
-    let user = store.find_user(session.user).await?;
-    Ok(user.filter(User::is_active))
+    let person = provider.person(session.user, call.now).await?;
+    Ok(person.filter(|person| person.user.is_active()))
 }
 
 fn is_key(text: &str) -> bool {

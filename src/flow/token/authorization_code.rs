@@ -137,25 +137,28 @@ async fn load_behalf(
     code: &Digest,
     payload: &CodePayload,
 ) -> Result<Behalf, Error> {
-    let mut store = provider.store.read().await?;
-    let user = store
-        .find_user(payload.user)
+    let person = provider
+        .person(payload.user, call.now)
         .await?
-        .filter(|user| user.is_active())
+        .filter(|person| person.user.is_active())
         .ok_or_else(|| gone("code.user"))?;
-    let session = store.find_session(payload.session).await?;
+    let session = provider.session_row(payload.session, call.now).await?;
     if !session.is_some_and(|session| session.is_live(call.now)) {
         return Err(gone("code.session").into());
     }
     if client.policy.consent == ConsentMode::Ask {
         // taken back while the code was on its way
-        let consent = store.find_consent(user.id, client.id).await?;
+        let consent = provider
+            .store
+            .read()
+            .await?
+            .find_consent(payload.user, client.id)
+            .await?;
         let allowed = consent.map(|consent| consent.scope).unwrap_or_default();
         if !payload.terms.scope.is_within(&allowed) {
             return Err(gone("code.consent").into());
         }
     }
-    let groups = store.list_group_names_of(user.id).await?;
     let settings = provider.settings().await?;
     let expires_at = if client.may_use(GrantType::RefreshToken) {
         call.now.after(settings.duration(setting::REFRESH_LIFETIME))
@@ -163,18 +166,18 @@ async fn load_behalf(
         call.now
             .after(settings.duration(setting::ACCESS_TOKEN_LIFETIME).max(REMEMBER_CODES))
     };
-    let grant = Grant {
+    let grant = Arc::new(Grant {
         id: Id::new(call.now),
         client: client.id,
-        user: user.id,
+        user: payload.user,
         session: payload.session,
         code: *code,
         created_at: call.now,
         expires_at,
         ended_at: None,
         terms: payload.terms.clone(),
-    };
-    Ok(Behalf { grant, user, groups })
+    });
+    Ok(Behalf { grant, person })
 }
 
 fn gone(rule: &'static str) -> OAuthError {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::flow::clients::SECRET_PURPOSE;
 use crate::flow::clients::keys::NoKeys;
 use crate::flow::guess::{self, Account};
+use crate::flow::memory::{ProvenSecret, Recalled, RestsOn};
 use crate::flow::{Call, Error, Provider};
 use crate::jose::{self, AssertionKeys, TimeLimits, Verified};
 use crate::model::{
@@ -17,6 +18,10 @@ use crate::protocol::client_authentication::{Credentials, Presented, judge_asser
 
 /// How far away the expiry of an assertion may be, clocks that differ included.
 const LONGEST_ASSERTION: Duration = Duration::from_secs(5 * 60 + 60);
+
+/// How long a client that has shown its secret is not looked up among the counters of guesses: its secret is compared all
+/// the same.
+const PROVEN_FOR: Duration = Duration::from_secs(1);
 
 /// The client that a request comes from. `endpoint` is the address that was called: an assertion may be made for it.
 ///
@@ -32,8 +37,16 @@ pub async fn authenticate(
     let credentials = presented.credentials()?;
     let client_id = claimed_client_id(&credentials).ok_or_else(|| refusal("assertion_unreadable"))?;
     let account = Account::Client(&client_id);
+    let shown = shown(call, &credentials);
+    let since = match &shown {
+        None => None,
+        Some(shown) => match provider.recall::<ProvenSecret>(shown, call.now).await? {
+            Recalled::Known(_) => None,
+            Recalled::Unknown(since) => Some(since),
+        },
+    };
     let guesses = !matches!(credentials, Credentials::Public { .. });
-    if guesses {
+    if guesses && (shown.is_none() || since.is_some()) {
         guess::look(provider, call, account).await?;
     }
     let client = provider.client(&client_id).await?;
@@ -42,8 +55,22 @@ pub async fn authenticate(
         None => judge_nobody(&credentials),
     };
     match (judged, client) {
-        (Ok(()), Some(client)) => Ok(client),
+        (Ok(()), Some(client)) => {
+            if let (Some(shown), Some(since)) = (shown, since) {
+                let until = call.now.after(PROVEN_FOR);
+                provider.remember(
+                    since,
+                    shown,
+                    &Arc::new(ProvenSecret),
+                    RestsOn::default(),
+                    until,
+                    call.now,
+                );
+            }
+            Ok(client)
+        }
         (judged, client) => {
+            provider.forget_secrets();
             let rule = judged.err().unwrap_or("client_unknown");
             if guess::wrong(provider, call, account).await? {
                 record(provider, call, client.as_deref(), rule).await;
@@ -51,6 +78,20 @@ pub async fn authenticate(
             Err(refusal(rule).into())
         }
     }
+}
+
+/// Under what a secret is remembered that was shown: with the client it is shown for and the place it comes from, so that who
+/// guesses from elsewhere, or another one, finds nothing.
+fn shown(call: &Call, credentials: &Credentials) -> Option<Digest> {
+    let (Credentials::Basic { client_id, secret } | Credentials::Post { client_id, secret }) = credentials else {
+        return None;
+    };
+    let mut shown = secret.digest().as_bytes().to_vec();
+    shown.extend(call.origin.network());
+    // a source has no fixed length, but a client_id no NUL
+    shown.push(0);
+    shown.extend(client_id.as_bytes());
+    Some(Digest::of(&shown))
 }
 
 /// Who it claims to be. An assertion's own word is read before it is verified only to find the keys it is verified with.

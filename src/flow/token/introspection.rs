@@ -37,7 +37,7 @@ pub async fn introspect(
         if !introspection::may_look(caller, &verified.client.client_id, &verified.claims.audience) {
             return Ok(introspection::inactive());
         }
-        let username = verified.user.as_ref().map(|user| user.username.as_str());
+        let username = verified.person.as_ref().map(|person| person.user.username.as_str());
         return Ok(introspection::access_token(
             &verified.claims,
             provider.issuer.as_str(),

@@ -6,14 +6,15 @@ use serde_json::{Value, json};
 
 use super::{Audiences, Error, Provider};
 use crate::crypto;
+use crate::flow::memory::Person;
 use crate::jose;
 use crate::model::setting::{self, Settings};
 use crate::model::{
-    AccessToken, AccessTokenFormat, Client, Grant, Id, RefreshToken, Scopes, Secret, SigningAlgorithm, Timestamp, User,
+    AccessToken, AccessTokenFormat, Client, Grant, Id, RefreshToken, Scopes, Secret, SigningAlgorithm, Timestamp,
 };
 use crate::protocol::access_token::{self, AccessTokenClaims};
 use crate::protocol::audience::{self, Target};
-use crate::protocol::claims::Person;
+use crate::protocol::claims;
 use crate::protocol::id_token::{self, IdToken};
 use crate::protocol::subject;
 use crate::store::Write;
@@ -58,11 +59,9 @@ impl TokenResponse {
 /// A person's part of a minting.
 pub struct Behalf {
     /// The family.
-    pub grant: Grant,
+    pub grant: Arc<Grant>,
     /// The person.
-    pub user: User,
-    /// The names of the person's groups.
-    pub groups: Vec<String>,
+    pub person: Arc<Person>,
 }
 
 /// A minting, prepared: what is stored of it is known, nothing is signed yet.
@@ -209,9 +208,9 @@ impl Minting {
             return Ok(None);
         };
         let algorithm = self.client.metadata.id_token_signed_response_alg;
-        let person = Person {
-            user: &behalf.user,
-            groups: &behalf.groups,
+        let person = claims::Person {
+            user: &behalf.person.user,
+            groups: &behalf.person.groups,
         };
         let terms = &behalf.grant.terms;
         let subject = self.subject();
@@ -231,7 +230,7 @@ impl Minting {
 
     fn subject(&self) -> String {
         match &self.behalf {
-            Some(behalf) => subject::of(&behalf.user, &self.client, &self.pairwise_key),
+            Some(behalf) => subject::of(&behalf.person.user, &self.client, &self.pairwise_key),
             None => subject::of_client(&self.client),
         }
     }

@@ -1,15 +1,17 @@
 //! The refresh token grant: RFC 6749 section 6, with rotation (RFC 9700 section 4.14.2).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::issue::{Behalf, Minting, TokenResponse, refresh_row, successor};
 use super::{Call, Error, Provider};
+use crate::flow::memory::Person;
 use crate::model::setting;
-use crate::model::{Actor, Client, ConsentMode, EventKind, Fact, Grant, RefreshToken, Secret};
+use crate::model::{Actor, Client, ConsentMode, EventKind, Fact, Grant, RefreshToken, Secret, Timestamp};
 use crate::protocol::parameters::Parameters;
 use crate::protocol::refresh::{self, Verdict};
 use crate::protocol::{ErrorCode, OAuthError};
-use crate::store::Read;
+use crate::store;
 
 /// How often a race for the same token is judged anew.
 const TRIES: u32 = 4;
@@ -26,17 +28,15 @@ pub async fn refresh(
         .map(Secret::new)
         .ok_or_else(|| OAuthError::new(ErrorCode::InvalidRequest, "refresh.missing", "refresh_token is missing"))?;
     let window = provider.settings().await?.duration(setting::REFRESH_RETRY_WINDOW);
-    for _ in 0..TRIES {
-        let family = load_family(provider, &presented).await?;
-        let successor_row = family.successor.as_ref();
-        match refresh::judge(
-            &family.token,
-            &family.behalf.grant,
-            client,
-            successor_row,
-            window,
-            call.now,
-        )? {
+    for attempt in 0..TRIES {
+        // rotating is guarded by the family's row, so memory will do to prepare it; anything else is judged by the store
+        let mut family = load_family(provider, call, &presented, attempt.into()).await?;
+        let mut verdict = family.judge(client, window, call.now);
+        if attempt == 0 && !matches!(verdict, Ok(Verdict::Rotate)) {
+            family = load_family(provider, call, &presented, Trusting::Store).await?;
+            verdict = family.judge(client, window, call.now);
+        }
+        match verdict? {
             Verdict::Rotate => {
                 if let Some(answer) = rotate(provider, call, client, parameters, &presented, family).await? {
                     return Ok(answer);
@@ -55,7 +55,7 @@ pub async fn refresh(
         }
     }
     Err(Error::Busy {
-        retry_after: std::time::Duration::from_secs(1),
+        retry_after: Duration::from_secs(1),
     })
 }
 
@@ -65,14 +65,39 @@ struct Family {
     behalf: Behalf,
 }
 
-async fn load_family(provider: &Provider, presented: &Secret) -> Result<Family, Error> {
+impl Family {
+    fn judge(&self, client: &Client, window: Duration, now: Timestamp) -> Result<Verdict, OAuthError> {
+        let grant = &self.behalf.grant;
+        refresh::judge(&self.token, grant, client, self.successor.as_ref(), window, now)
+    }
+}
+
+/// Where the family and the person are looked up.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Trusting {
+    Memory,
+    Store,
+}
+
+impl From<u32> for Trusting {
+    /// Whoever lost a race looks at the store.
+    fn from(attempt: u32) -> Self {
+        if attempt == 0 { Self::Memory } else { Self::Store }
+    }
+}
+
+async fn load_family(
+    provider: &Provider,
+    call: &Call,
+    presented: &Secret,
+    trusting: Trusting,
+) -> Result<Family, Error> {
     let unknown = || refused("refresh.unknown", "the refresh token is unknown");
     let mut store = provider.store.read().await?;
     let token = store
         .find_refresh_token(&presented.digest())
         .await?
         .ok_or_else(unknown)?;
-    let grant = store.find_grant(token.grant).await?.ok_or_else(unknown)?;
     let successor = match token.spent_at {
         None => None,
         Some(_) => {
@@ -81,22 +106,34 @@ async fn load_family(provider: &Provider, presented: &Secret) -> Result<Family, 
                 .await?
         }
     };
-    let user = store.find_user(grant.user).await?.ok_or_else(unknown)?;
-    let groups = store.list_group_names_of(user.id).await?;
+    let behalf = if trusting == Trusting::Memory {
+        drop(store);
+        let grant = provider.grant(token.grant, call.now).await?.ok_or_else(unknown)?;
+        let person = provider.person(grant.user, call.now).await?.ok_or_else(unknown)?;
+        Behalf { grant, person }
+    } else {
+        let grant = store.find_grant(token.grant).await?.ok_or_else(unknown)?;
+        let person = Person::read(&mut store, grant.user).await?.ok_or_else(unknown)?;
+        Behalf {
+            grant: Arc::new(grant),
+            person: Arc::new(person),
+        }
+    };
     Ok(Family {
         token,
         successor,
-        behalf: Behalf { grant, user, groups },
+        behalf,
     })
 }
 
 /// Everything that the first sign-on rested on has to hold still (SEC-051).
-async fn recheck(store: &mut Read, call: &Call, client: &Client, behalf: &Behalf) -> Result<(), Error> {
-    if !behalf.user.is_active() {
+async fn recheck(provider: &Provider, call: &Call, client: &Client, behalf: &Behalf) -> Result<(), Error> {
+    let user = &behalf.person.user;
+    if !user.is_active() {
         return Err(refused("refresh.user", "the account behind the refresh token can not be used").into());
     }
     let grant = &behalf.grant;
-    if behalf.user.password_changed_at.is_some_and(|at| at > grant.created_at) {
+    if user.password_changed_at.is_some_and(|at| at > grant.created_at) {
         // a new password ends what was begun under the old one, whatever else did not
         return Err(refused("refresh.password", "the password has been changed since the sign-in").into());
     }
@@ -104,13 +141,13 @@ async fn recheck(store: &mut Read, call: &Call, client: &Client, behalf: &Behalf
         return Err(refused("refresh.offline_gone", "the client may no longer have offline_access").into());
     }
     if !grant.terms.is_offline() {
-        let session = store.find_session(grant.session).await?;
+        let session = provider.session_row(grant.session, call.now).await?;
         if !session.is_some_and(|session| session.is_live(call.now)) {
             return Err(refused("refresh.session", "the session behind the refresh token has ended").into());
         }
     }
     if client.policy.consent == ConsentMode::Ask {
-        let consent = store.find_consent(grant.user, client.id).await?;
+        let consent = provider.store.read().await?.find_consent(grant.user, client.id).await?;
         let granted = consent.map(|consent| consent.scope).unwrap_or_default();
         if !grant.terms.scope.is_within(&granted) {
             return Err(refused("refresh.consent", "the person has taken back what was allowed").into());
@@ -126,7 +163,7 @@ async fn prepare(
     parameters: &Parameters,
     behalf: Behalf,
 ) -> Result<Minting, Error> {
-    recheck(&mut provider.store.read().await?, call, client, &behalf).await?;
+    recheck(provider, call, client, &behalf).await?;
     let scope = refresh::narrow(parameters, &behalf.grant.terms.scope)?;
     let resources = refresh::narrow_resources(parameters, &behalf.grant.terms.resources)?;
     let minting = Minting::prepare(provider, call.now, client, Some(behalf), &scope, &resources).await?;
@@ -154,10 +191,7 @@ async fn rotate(
     let row = refresh_row(&next, grant.id, call.now, idle_end.min(grant.expires_at));
 
     let mut store = provider.store.write().await?;
-    if !store.spend_refresh_token(&token.digest, call.now).await? {
-        store.abandon().await?;
-        return Ok(None);
-    }
+    store.spend_refresh_token(&token.digest, call.now);
     store.add_refresh_token(&row).await?;
     minting.store(&mut store).await?;
     let event = call
@@ -167,7 +201,10 @@ async fn rotate(
         .user(grant.user)
         .fact("grant", Fact::Id(grant.id.uuid()));
     store.add_event(&event).await?;
-    store.commit().await?;
+    match store.commit().await {
+        Err(store::Error::Missing) => return Ok(None),
+        committed => committed?,
+    }
     minting.with_refresh_token(next).finish().map(Some)
 }
 

@@ -19,14 +19,16 @@ pub enum UserInfo {
 /// Tells about the person of an access token with the scope `openid`.
 pub async fn userinfo(provider: &Provider, call: &Call, token: &Secret) -> Result<UserInfo, Error> {
     let verified = verify::access_token(provider, call, token, provider.issuer.as_str()).await?;
-    let (Some(user), Some(grant)) = (&verified.user, &verified.grant) else {
+    let (Some(person), Some(grant)) = (&verified.person, &verified.grant) else {
         return Err(insufficient().into());
     };
     if !verified.claims.scope.contains("openid") {
         return Err(insufficient().into());
     }
-    let groups = provider.store.read().await?.list_group_names_of(user.id).await?;
-    let person = Person { user, groups: &groups };
+    let person = Person {
+        user: &person.user,
+        groups: &person.groups,
+    };
     let mut answer = Map::new();
     answer.insert("sub".to_owned(), verified.claims.subject.as_str().into());
     for (name, value) in claims::for_userinfo(&person, &verified.claims.scope, &grant.terms.claims) {

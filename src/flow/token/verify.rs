@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::{Call, Error, Provider};
-use crate::model::{AccessToken, Client, Digest, Grant, Id, Scopes, Secret, SigningAlgorithm, User};
+use crate::flow::memory::{Person, Recalled, RestsOn};
+use crate::model::{AccessToken, Client, Digest, Grant, Id, Scopes, Secret, SigningAlgorithm, Timestamp};
 use crate::protocol::access_token::{self, AccessTokenClaims};
 use crate::protocol::audience::is_api_scope;
 use crate::protocol::{ErrorCode, OAuthError, subject};
-use crate::store::Read;
 
 /// An access token that counts.
 pub struct VerifiedToken {
@@ -16,9 +16,9 @@ pub struct VerifiedToken {
     /// Who got it.
     pub client: Arc<Client>,
     /// The family; none for client_credentials.
-    pub grant: Option<Grant>,
+    pub grant: Option<Arc<Grant>>,
     /// On whose behalf; none for client_credentials.
-    pub user: Option<User>,
+    pub person: Option<Arc<Person>>,
     /// What it may do in the administration API: its scopes, and of a person's token only what the person is permitted.
     pub permissions: Scopes,
 }
@@ -32,7 +32,7 @@ pub async fn access_token(
     call: &Call,
     token: &Secret,
     audience: &str,
-) -> Result<VerifiedToken, Error> {
+) -> Result<Arc<VerifiedToken>, Error> {
     let verified = find(provider, call, token).await?.ok_or_else(invalid)?;
     if !verified.claims.audience.iter().any(|known| known == audience) {
         return Err(invalid().into());
@@ -41,62 +41,101 @@ pub async fn access_token(
 }
 
 /// What a token says, if it counts; for whatever audience. None if it does not count.
-pub async fn find(provider: &Provider, call: &Call, token: &Secret) -> Result<Option<VerifiedToken>, Error> {
-    let mut store = provider.store.read().await?;
+///
+/// What was found once is remembered by the token's digest until something that it rests on ends or changes.
+pub async fn find(provider: &Provider, call: &Call, token: &Secret) -> Result<Option<Arc<VerifiedToken>>, Error> {
+    let digest = token.digest();
+    let since = match provider.recall::<VerifiedToken>(&digest, call.now).await? {
+        Recalled::Known(verified) => return Ok(Some(verified)),
+        Recalled::Unknown(since) => since,
+    };
+    let Some((verified, rests_on, until)) = find_unremembered(provider, call, token).await? else {
+        return Ok(None);
+    };
+    let verified = Arc::new(verified);
+    provider.remember(since, digest, &verified, rests_on, until, call.now);
+    Ok(Some(verified))
+}
+
+/// A token that counts, what that rests on, and until when it counts at most.
+type Counting = (VerifiedToken, RestsOn, Timestamp);
+
+async fn find_unremembered(provider: &Provider, call: &Call, token: &Secret) -> Result<Option<Counting>, Error> {
     // opaque tokens are base64url, which has no dots
     let claims = if token.expose().contains('.') {
-        read_signed(provider, &mut store, token).await?
+        read_signed(provider, token).await?
     } else {
-        store.find_access_token(&token.digest()).await?.map(read_opaque)
+        let row = provider.store.read().await?.find_access_token(&token.digest()).await?;
+        row.map(read_opaque)
     };
     let Some((mut claims, client_row)) = claims.filter(|(claims, _)| claims.expires_at > call.now) else {
         return Ok(None);
     };
     let client = match client_row {
-        Some(id) => store.find_client(id).await?.map(Arc::new),
+        Some(id) => provider.store.read().await?.find_client(id).await?.map(Arc::new),
         None => provider.client(&claims.client_id).await?,
     };
     let Some(client) = client.filter(|client| client.disabled_at.is_none()) else {
         return Ok(None);
     };
+    let mut rests_on = RestsOn {
+        token: Some(match client_row {
+            Some(_) => token.digest(),
+            None => revocation_digest(&claims),
+        }),
+        ..RestsOn::default()
+    };
+    let mut until = claims.expires_at;
     let Some(grant_id) = claims.grant else {
         claims.client_id.clone_from(&client.client_id);
         claims.subject = subject::of_client(&client);
         let permissions = claims.scope.filter(is_api_scope);
-        return Ok(Some(VerifiedToken {
+        let verified = VerifiedToken {
             claims,
             client,
             grant: None,
-            user: None,
+            person: None,
             permissions,
-        }));
+        };
+        return Ok(Some((verified, rests_on, until)));
     };
-    let grant = store
+    // a token that was not seen before is judged by its family as it stands
+    let grant = provider
+        .store
+        .read()
+        .await?
         .find_grant(grant_id)
         .await?
-        .filter(|grant| grant.ended_at.is_none() && grant.client == client.id);
+        .filter(|grant| grant.ended_at.is_none() && grant.client == client.id)
+        .map(Arc::new);
     let Some(grant) = grant else {
         return Ok(None);
     };
-    let Some(user) = store.find_user(grant.user).await?.filter(User::is_active) else {
+    let person = provider.person(grant.user, call.now).await?;
+    let Some(person) = person.filter(|person| person.user.is_active()) else {
         return Ok(None);
     };
+    rests_on.grant = Some(grant.id);
+    rests_on.user = Some(grant.user);
     if !grant.terms.is_offline() {
-        let session = store.find_session(grant.session).await?;
-        if !session.is_some_and(|session| session.is_live(call.now)) {
+        let session = provider.session_row(grant.session, call.now).await?;
+        let Some(session) = session.filter(|session| session.is_live(call.now)) else {
             return Ok(None);
-        }
+        };
+        rests_on.session = Some(session.id);
+        until = until.min(session.expires_at);
     }
-    let permissions = held(&claims.scope, &store.list_permissions_of(user.id).await?);
+    let permissions = held(&claims.scope, &person.permissions);
     claims.client_id.clone_from(&client.client_id);
-    claims.subject = subject::of(&user, &client, &provider.pairwise_key());
-    Ok(Some(VerifiedToken {
+    claims.subject = subject::of(&person.user, &client, &provider.pairwise_key());
+    let verified = VerifiedToken {
         claims,
         client,
         grant: Some(grant),
-        user: Some(user),
+        person: Some(person),
         permissions,
-    }))
+    };
+    Ok(Some((verified, rests_on, until)))
 }
 
 /// What a token of a person may do: what it says and the person is permitted. `account` needs no permission: it is one's own.
@@ -120,7 +159,7 @@ fn held(scope: &Scopes, permissions: &[String]) -> Scopes {
 
 type Found = Option<(AccessTokenClaims, Option<Id<Client>>)>;
 
-async fn read_signed(provider: &Provider, store: &mut Read, token: &Secret) -> Result<Found, Error> {
+async fn read_signed(provider: &Provider, token: &Secret) -> Result<Found, Error> {
     let keyring = provider.keyring().await?;
     let Ok(set) = keyring
         .set()
@@ -131,6 +170,7 @@ async fn read_signed(provider: &Provider, store: &mut Read, token: &Secret) -> R
     let Some(claims) = access_token::from_claims(&set, provider.issuer.as_str()) else {
         return Ok(None);
     };
+    let mut store = provider.store.read().await?;
     if store.is_token_revoked(&revocation_digest(&claims)).await? {
         return Ok(None);
     }

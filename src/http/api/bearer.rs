@@ -53,14 +53,14 @@ impl Caller {
             }
             Err(other) => return Err(other.into()),
         };
-        let actor = match &verified.user {
-            Some(user) => Actor::User(user.id),
+        let actor = match &verified.person {
+            Some(person) => Actor::User(person.user.id),
             None => Actor::Client(verified.client.id),
         };
         let id = actor.id().unwrap_or_default();
         Ok(Self {
             call: call.by(actor),
-            rights: Rights::Held(verified.permissions),
+            rights: Rights::Held(verified.permissions.clone()),
             name: format!("{}:{id}:{}", actor.kind(), verified.client.id),
         })
     }

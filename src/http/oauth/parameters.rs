@@ -63,8 +63,11 @@ impl Raw {
     /// section 2.3.1), and so is a parameter that stands in both.
     pub fn form(&self) -> Result<Parameters, OAuthError> {
         let parameters = Parameters::parse(&[&self.form])?;
-        let all = self.all()?;
-        all.refuse_repeated()?;
+        if self.query.is_empty() {
+            parameters.refuse_repeated()?;
+            return Ok(parameters);
+        }
+        self.all()?.refuse_repeated()?;
         let query = Parameters::parse(&[&self.query])?;
         if query.pairs().next().is_some() {
             return Err(OAuthError::new(

@@ -83,7 +83,7 @@ async fn client_of(
 ) -> Result<Option<std::sync::Arc<crate::model::Client>>, Error> {
     Ok(verify::find(&http.provider, call, token)
         .await?
-        .map(|verified| verified.client))
+        .map(|verified| verified.client.clone()))
 }
 
 /// The one bearer token of a request. In the query it is refused (RFC 9700 section 4.3.2); twice, too (RFC 6750 section 2).

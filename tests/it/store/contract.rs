@@ -279,11 +279,12 @@ async fn a_generation_rises_with_its_kind_alone() {
         let before = read().await;
         write!(store, tx => {
             tx.raise_client_generation().await.unwrap();
-            tx.raise_client_generation().await.unwrap();
             tx.raise_key_generation().await.unwrap();
+            // once in a transaction is as good as often
+            tx.raise_client_generation().await.unwrap();
         });
         let after = read().await;
-        assert_eq!((after.client, after.key), (before.client + 2, before.key + 1));
+        assert_eq!((after.client, after.key), (before.client + 1, before.key + 1));
         assert_eq!((after.setting, after.resource), (before.setting, before.resource));
         write!(store, tx => {
             tx.raise_setting_generation().await.unwrap();
