@@ -60,8 +60,15 @@ pub fn database(value: &Value) -> Result<Secret, Reason> {
 pub fn redis(value: &Value) -> Result<Secret, Reason> {
     remote(
         text(value)?,
-        &["redis://", "rediss://", "redis+sentinel://", "redis+cluster://"],
-        "redis://, rediss://, redis+sentinel://, redis+cluster://",
+        &[
+            "redis://",
+            "rediss://",
+            "redis+sentinel://",
+            "redis+cluster://",
+            "rediss+sentinel://",
+            "rediss+cluster://",
+        ],
+        "redis://, rediss://, redis+sentinel://, redis+cluster://, rediss+sentinel://, rediss+cluster://",
     )
 }
 

@@ -30,6 +30,12 @@ impl Default for Hashing {
 /// Least memory in KiB by passes: 46 MiB with one, 19 MiB with two, 12 MiB with three or more.
 const FLOOR: [(u32, u32); 3] = [(1, 47_104), (2, 19_456), (3, 12_288)];
 
+/// What a server is ready to pay for one hash; `credential` computes none that costs more.
+const GREATEST_MEMORY_KIB: u64 = 128 * 1024;
+const GREATEST_PARALLELISM: u64 = 16;
+/// KiB times passes.
+const GREATEST_COST: u64 = 4 * GREATEST_MEMORY_KIB;
+
 impl Hashing {
     pub(super) fn read(entries: &mut Entries) -> Self {
         let standard = Self::default();
@@ -38,23 +44,30 @@ impl Hashing {
         } else {
             "hashing.iterations"
         });
+        let iterations = entries.origin("hashing.iterations");
         let small = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
         let read = Self {
             workers: entries.take("hashing.workers", number::<1, 1_024>).map(small),
             memory_kib: entries
-                .take("hashing.memory_kib", number::<8, 4_194_304>)
+                .take("hashing.memory_kib", number::<8, GREATEST_MEMORY_KIB>)
                 .map_or(standard.memory_kib, small),
             iterations: entries
                 .take("hashing.iterations", number::<1, 1_000>)
                 .map_or(standard.iterations, small),
             parallelism: entries
-                .take("hashing.parallelism", number::<1, 64>)
+                .take("hashing.parallelism", number::<1, GREATEST_PARALLELISM>)
                 .map_or(standard.parallelism, small),
         };
         if !read.strong() {
             entries.note(Problem::Refused {
                 origin,
                 reason: Reason::CheapHash,
+            });
+        }
+        if u64::from(read.memory_kib).saturating_mul(u64::from(read.iterations)) > GREATEST_COST {
+            entries.note(Problem::Refused {
+                origin: iterations,
+                reason: Reason::CostlyHash,
             });
         }
         read

@@ -37,17 +37,22 @@ pub const KEYS: &[Key] = &[
     key(
         "database_url",
         "sqlite: in the data folder",
-        "The store, sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE.",
+        "The store, sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE?sslrootcert=FILE; beyond this machine with TLS and a checked certificate.",
     ),
     key(
         "redis_url",
         "unset: embedded",
-        "Sessions and short-lived state in Redis: redis://, rediss://, redis+sentinel:// or redis+cluster://.",
+        "Sessions and short-lived state in Redis: rediss://, rediss+sentinel:// or rediss+cluster://, with ?ca=FILE for an authority of your own; redis:// on this machine.",
     ),
     key(
         "redis_prefix",
         "ostiary:",
         "What every key in Redis begins with; installations that share one Redis need different ones.",
+    ),
+    key(
+        "unencrypted_backends",
+        "none",
+        "Hosts of the database and Redis that may be reached without TLS: for a private network that nobody else is on.",
     ),
     key(
         "smtp_url",

@@ -7,6 +7,7 @@
 
 mod address;
 mod administrator;
+mod backends;
 mod duration;
 mod egress;
 mod entries;
@@ -145,16 +146,21 @@ impl Config {
         let data_dir = entries
             .take("data_dir", entries::path)
             .unwrap_or_else(|| PathBuf::from("./data"));
-        let database_url = entries
-            .take("database_url", address::database)
+        let unencrypted = backends::Unencrypted::read(&mut entries);
+        let database_url = backends::database(&mut entries, "database_url", address::database, &unencrypted)
             .unwrap_or_else(|| Secret::new(format!("sqlite:{}", data_dir.join("ostiary.db").display())));
         let config = Self {
             listen,
             keys_dir: entries
                 .take("keys_dir", entries::path)
                 .unwrap_or_else(|| PathBuf::from("./keys")),
-            migration_database_url: entries.take(keys::MIGRATION_DATABASE_URL, address::database),
-            redis_url: entries.take("redis_url", address::redis),
+            migration_database_url: backends::database(
+                &mut entries,
+                keys::MIGRATION_DATABASE_URL,
+                address::database,
+                &unencrypted,
+            ),
+            redis_url: backends::redis(&mut entries, address::redis, &unencrypted),
             redis_prefix: entries
                 .take("redis_prefix", address::redis_prefix)
                 .unwrap_or_else(|| "ostiary:".to_owned()),

@@ -100,6 +100,20 @@ pub enum Reason {
         "makes password hashes too cheap to guess; Argon2id needs at least 19456 KiB with 2 iterations, 12288 with 3 or 47104 with 1"
     )]
     CheapHash,
+    #[error("makes one password hash too costly; hashing.memory_kib times hashing.iterations may be 524288 at most")]
+    CostlyHash,
+    #[error(
+        "reaches a server beyond this machine without checking who it is; write sslmode=verify-full (and sslrootcert=FILE for an authority of your own), or name the host in unencrypted_backends if nobody else is on that network"
+    )]
+    UnverifiedDatabase,
+    #[error(
+        "reaches a server beyond this machine without TLS; write rediss:// (and ?ca=FILE for an authority of your own), or name the host in unencrypted_backends if nobody else is on that network"
+    )]
+    UnencryptedRedis,
+    #[error("switches off the check of the certificate with #insecure; remove that")]
+    UncheckedCertificate,
+    #[error("must be host names or addresses without port, as in postgres or 10.0.0.5")]
+    Hosts,
 }
 
 /// Everything that is wrong, one line each.

@@ -17,6 +17,13 @@ impl Error {
     }
 }
 
+impl Reason {
+    /// Whether the URL alone says it, without anything having been asked.
+    pub(super) fn is_of_the_address(self) -> bool {
+        matches!(self, Self::Scheme | Self::Port | Self::UserInfo | Self::Host)
+    }
+}
+
 /// Why a fetch was not made or did not succeed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Reason {

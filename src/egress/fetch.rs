@@ -10,6 +10,8 @@ use reqwest::{Client, ClientBuilder, RequestBuilder, Response, StatusCode};
 use tokio::sync::Semaphore;
 use url::{Host, Url};
 
+use crate::clock;
+
 use super::address::{admitted, forbidden};
 use super::error::{Error, Reason};
 use super::resolver::{CheckedResolver, Reach};
@@ -25,7 +27,7 @@ const GREATEST_HEADERS: usize = 64;
 pub struct Limits {
     /// The answer's body in bytes.
     pub bytes: usize,
-    /// Everything from the call to the last byte.
+    /// Everything from the call to the last byte; what fails is answered when it is over.
     pub time: Duration,
 }
 
@@ -127,6 +129,7 @@ impl Egress {
         limits: Limits,
         work: impl Future<Output = Result<Document, Reason>>,
     ) -> Result<Document, Error> {
+        let began = clock::monotonic();
         let placed = async {
             let _place = self.places.acquire().await.map_err(|_| Reason::Setup)?;
             work.await
@@ -134,10 +137,16 @@ impl Egress {
         let done = tokio::time::timeout(limits.time, placed)
             .await
             .unwrap_or(Err(Reason::Timeout));
-        done.map_err(|reason| {
-            tracing::info!(host = url.host_str().unwrap_or_default(), %reason, "outgoing request failed");
-            Error::new(reason)
-        })
+        let reason = match done {
+            Ok(document) => return Ok(document),
+            Err(reason) => reason,
+        };
+        tracing::info!(host = url.host_str().unwrap_or_default(), %reason, "outgoing request failed");
+        // a port that refuses, one that says nothing and one that speaks another language would differ in time alone
+        if !reason.is_of_the_address() {
+            clock::sleep(limits.time.saturating_sub(began.elapsed())).await;
+        }
+        Err(Error::new(reason))
     }
 
     /// Which of the two clients this URL may use. What a name leads to is checked by the client's resolver; an address

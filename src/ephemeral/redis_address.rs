@@ -2,7 +2,7 @@
 
 use redis::cluster::ClusterClient;
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
-use redis::{Client, ConnectionAddr, IntoConnectionInfo, TlsMode};
+use redis::{Client, ConnectionAddr, IntoConnectionInfo, TlsCertificates, TlsMode};
 use tokio::sync::Mutex;
 
 use super::redis_connection::{ANSWER_TIMEOUT, Error};
@@ -24,23 +24,58 @@ impl Address {
     /// - `redis[s]+sentinel://[user:password@]host[:port],host[:port].../service[/database][?sentinel_user=..&sentinel_password=..]`
     /// - `redis[s]+cluster://[user:password@]host[:port],host[:port]...`
     ///
+    /// With `s` the servers' certificates are checked, against the public authorities or those in the PEM file that the
+    /// parameter `ca` names.
+    ///
     /// # Errors
     /// [`Error::Address`]: the reason, without the address, because an address may hold a password.
     pub fn parse(text: &str) -> Result<Self, Error> {
+        let (text, authorities) = authorities(text)?;
         let (scheme, rest) = text.split_once("://").ok_or(Error::Address("it has no scheme"))?;
+        if authorities.is_some() && !scheme.starts_with("rediss") {
+            return Err(Error::Address("it names authorities, and its scheme is without TLS"));
+        }
         match scheme {
-            "redis" | "rediss" => Client::open(text)
-                .map(|client| Self::Server(Box::new(client)))
-                .map_err(|_| Error::Address("it is not host, port and database number")),
-            "redis+sentinel" => sentinel("redis", rest),
-            "rediss+sentinel" => sentinel("rediss", rest),
-            "redis+cluster" => cluster("redis", rest),
-            "rediss+cluster" => cluster("rediss", rest),
+            "redis" | "rediss" => match authorities {
+                Some(certificates) => Client::build_with_tls(text.as_str(), certificates),
+                None => Client::open(text.as_str()),
+            }
+            .map(|client| Self::Server(Box::new(client)))
+            .map_err(|_| Error::Address("it is not host, port and database number")),
+            "redis+sentinel" => sentinel("redis", rest, None),
+            "rediss+sentinel" => sentinel("rediss", rest, authorities),
+            "redis+cluster" => cluster("redis", rest, None),
+            "rediss+cluster" => cluster("rediss", rest, authorities),
             _ => Err(Error::Address(
                 "its scheme is none of redis, rediss, redis+sentinel and redis+cluster",
             )),
         }
     }
+}
+
+/// The address without its parameter `ca`, and what is in the file that it names.
+fn authorities(text: &str) -> Result<(String, Option<TlsCertificates>), Error> {
+    let Some((location, query)) = text.split_once('?') else {
+        return Ok((text.to_owned(), None));
+    };
+    let (ours, others): (Vec<&str>, Vec<&str>) = query.split('&').partition(|pair| pair.starts_with("ca="));
+    let mut found = None;
+    for (_, path) in ours
+        .iter()
+        .flat_map(|pair| url::form_urlencoded::parse(pair.as_bytes()))
+    {
+        let pem = std::fs::read(path.as_ref()).map_err(|_| Error::Address("the file that ca names can't be read"))?;
+        found = Some(TlsCertificates {
+            client_tls: None,
+            root_cert: Some(pem),
+        });
+    }
+    let text = if others.is_empty() {
+        location.to_owned()
+    } else {
+        format!("{location}?{}", others.join("&"))
+    };
+    Ok((text, found))
 }
 
 /// `user:password@host,host` as one address a host.
@@ -59,20 +94,24 @@ fn nodes(scheme: &str, authority: &str, database: &str) -> Result<Vec<redis::Con
         .collect()
 }
 
-fn cluster(scheme: &str, rest: &str) -> Result<Address, Error> {
+fn cluster(scheme: &str, rest: &str, authorities: Option<TlsCertificates>) -> Result<Address, Error> {
     let authority = rest.trim_end_matches('/');
     if authority.contains(['/', '?']) {
         return Err(Error::Address("a Cluster has no database numbers and no parameters"));
     }
-    ClusterClient::builder(nodes(scheme, authority, "")?)
+    let mut builder = ClusterClient::builder(nodes(scheme, authority, "")?)
         .connection_timeout(ANSWER_TIMEOUT)
-        .response_timeout(ANSWER_TIMEOUT)
+        .response_timeout(ANSWER_TIMEOUT);
+    if let Some(certificates) = authorities {
+        builder = builder.certs(certificates);
+    }
+    builder
         .build()
         .map(|client| Address::Cluster(Box::new(client)))
         .map_err(|_| Error::Address("the nodes of a Cluster share one user, password and TLS mode"))
 }
 
-fn sentinel(scheme: &str, rest: &str) -> Result<Address, Error> {
+fn sentinel(scheme: &str, rest: &str, authorities: Option<TlsCertificates>) -> Result<Address, Error> {
     const PATH: Error = Error::Address("a Sentinel's address ends in /service or /service/database");
     let (location, query) = rest.split_once('?').unwrap_or((rest, ""));
     let (authority, path) = location.split_once('/').ok_or(PATH)?;
@@ -94,6 +133,11 @@ fn sentinel(scheme: &str, rest: &str) -> Result<Address, Error> {
         builder = builder
             .set_client_to_redis_tls_mode(TlsMode::Secure)
             .set_client_to_sentinel_tls_mode(TlsMode::Secure);
+    }
+    if let Some(certificates) = authorities {
+        builder = builder
+            .set_client_to_redis_certificates(certificates.clone())
+            .set_client_to_sentinel_certificates(certificates);
     }
     if let Some(user) = settings.username() {
         builder = builder.set_client_to_redis_username(user);

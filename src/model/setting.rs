@@ -24,6 +24,8 @@ pub enum Kind {
     Word(&'static [&'static str]),
     /// Yes or no.
     Flag,
+    /// Where somebody is reached, `mailto:` or `https:`; empty for nowhere.
+    Contact,
 }
 
 /// How the values of several layers become one.
@@ -111,6 +113,8 @@ declare! {
         "How many wrong guesses may come from one network address within the guess period.";
     GUESS_PERIOD: "guess.period", duration(MINUTE, DAY), "15m", Greatest,
         "The period in which wrong guesses are counted.";
+    SECURITY_CONTACT: "security.contact", Kind::Contact, "", Nearest,
+        "Where weaknesses of this installation are reported: published in /.well-known/security.txt.";
     LOCALE: "locale", Kind::Word(&["en", "de", "fr"]), "en", Nearest,
         "The language of pages and mails where neither the request nor the person says another.";
 }
@@ -126,6 +130,8 @@ pub enum SettingValue {
     Word(&'static str),
     /// Yes or no.
     Flag(bool),
+    /// Where somebody is reached.
+    Contact(String),
 }
 
 /// Where a value comes from.
@@ -192,6 +198,9 @@ impl Declaration {
                 .find(|word| *word == text)
                 .map(|word| SettingValue::Word(word)),
             (Kind::Flag, serde_json::Value::Bool(flag)) => Some(SettingValue::Flag(*flag)),
+            (Kind::Contact, serde_json::Value::String(text)) => {
+                is_contact(text).then(|| SettingValue::Contact(text.clone()))
+            }
             _ => None,
         };
         read.ok_or_else(|| SettingError::Invalid {
@@ -213,6 +222,7 @@ impl Declaration {
             Kind::Count { least, most } => format!("expected a whole number from {least} to {most}"),
             Kind::Word(words) => format!("expected one of: {}", words.join(", ")),
             Kind::Flag => "expected true or false".to_owned(),
+            Kind::Contact => "expected an address that begins with mailto: or https:, or nothing".to_owned(),
         }
     }
 
@@ -221,7 +231,7 @@ impl Declaration {
         let written = match self.kind {
             Kind::Count { .. } => self.default.parse::<u64>().map(serde_json::Value::from).ok(),
             Kind::Flag => self.default.parse::<bool>().map(serde_json::Value::from).ok(),
-            Kind::Duration { .. } | Kind::Word(_) => Some(serde_json::Value::from(self.default)),
+            Kind::Duration { .. } | Kind::Word(_) | Kind::Contact => Some(serde_json::Value::from(self.default)),
         };
         written
             .and_then(|value| self.read(&value).ok())
@@ -237,6 +247,7 @@ impl SettingValue {
             Self::Count(count) => (*count).into(),
             Self::Word(word) => (*word).into(),
             Self::Flag(flag) => (*flag).into(),
+            Self::Contact(contact) => contact.as_str().into(),
         }
     }
 }
@@ -324,6 +335,32 @@ impl Settings {
             _ => "",
         }
     }
+}
+
+impl Settings {
+    /// Where somebody is reached; none for a key of another kind, and where nobody is.
+    pub fn contact(&self, key: &str) -> Option<&str> {
+        match self.effective.get(key).map(|effective| &effective.value) {
+            Some(SettingValue::Contact(contact)) if !contact.is_empty() => Some(contact),
+            _ => None,
+        }
+    }
+}
+
+/// A URL of one line that says who reads it: RFC 9116 section 2.5.3 wants https where it is on the web.
+fn is_contact(text: &str) -> bool {
+    let Ok(url) = url::Url::parse(text) else {
+        return text.is_empty();
+    };
+    let reaches = match url.scheme() {
+        "https" => url.host().is_some() && url.username().is_empty() && url.password().is_none(),
+        "mailto" => url
+            .path()
+            .split_once('@')
+            .is_some_and(|(name, host)| !name.is_empty() && !host.is_empty()),
+        _ => false,
+    };
+    reaches && text.len() <= 500 && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// Reads `30s`, `10m`, `12h`, `30d`.

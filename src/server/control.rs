@@ -3,8 +3,9 @@
 //! account alone.
 
 use std::future::Future;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +26,8 @@ use crate::model::Secret;
 
 /// The longest request: a file of `apply`, mostly.
 const MOST_BYTES: u64 = 64 * 1024 * 1024;
+/// What every system takes as the name of a socket.
+const LONGEST_NAME: usize = 100;
 /// A request must be there within this time.
 const REQUEST_WITHIN: Duration = Duration::from_secs(30);
 
@@ -84,7 +87,7 @@ impl ControlSocket {
             }
             _ => (),
         }
-        let bound = UnixListener::bind(&path).and_then(|listener| {
+        let bound = near(&path, |near| UnixListener::bind(near)).and_then(|listener| {
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
             Ok(listener)
         });
@@ -100,6 +103,23 @@ impl ControlSocket {
         drop(self.serving.await);
         drop(std::fs::remove_file(self.path));
     }
+}
+
+/// Uses a socket under a name that is short enough for the system (108 bytes on Linux): where the folder's path is too long,
+/// the open folder is named instead.
+fn near<T>(path: &Path, with: impl FnOnce(&Path) -> std::io::Result<T>) -> std::io::Result<T> {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+        return with(path);
+    };
+    if path.as_os_str().len() <= LONGEST_NAME {
+        return with(path);
+    }
+    let folder = std::fs::File::open(folder)?;
+    with(
+        &Path::new("/proc/self/fd")
+            .join(folder.as_raw_fd().to_string())
+            .join(name),
+    )
 }
 
 async fn serve(listener: UnixListener, commands: Commands, provider: Provider, mut stop: watch::Receiver<bool>) {
@@ -143,7 +163,10 @@ async fn answer(stream: UnixStream, commands: Commands, provider: Provider) {
 /// [`Error::Control`] if one runs but does not answer.
 pub async fn ask(config: &Config, request: &Request) -> Result<Option<Answer>, Error> {
     let path = control_path(config);
-    let Ok(mut stream) = UnixStream::connect(&path).await else {
+    let Ok(mut stream) = near(&path, |near| std::os::unix::net::UnixStream::connect(near)).and_then(|stream| {
+        stream.set_nonblocking(true)?;
+        UnixStream::from_std(stream)
+    }) else {
         return Ok(None);
     };
     let answered = async {

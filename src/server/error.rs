@@ -36,6 +36,17 @@ pub enum Error {
     /// The store's schema is an older one, and this is no server that would bring it forward.
     #[error("the store's schema is {0} step(s) behind this program: run `ostiary migrate`, or start the server")]
     OldSchema(usize),
+    /// The store's schema is an older one, and the server's account of the database can't change it.
+    #[error(
+        "the store's schema is {pending} step(s) behind this program, and the account of database_url may not change it: run `ostiary migrate` with OSTIARY_MIGRATION_DATABASE_URL set to an account that may"
+    )]
+    MayNotMigrate {
+        /// How many steps.
+        pending: usize,
+        /// The database's word.
+        #[source]
+        source: store::Error,
+    },
     /// Somebody else has the data folder.
     #[error("another process uses {}; two would write over each other", .0.display())]
     Locked(PathBuf),

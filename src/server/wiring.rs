@@ -18,7 +18,7 @@ use crate::flow::provider::{self, Issuer};
 use crate::flow::{Call, Provider};
 use crate::model::{SigningKey, SigningKeyState, setting};
 use crate::sessions::Sessions;
-use crate::store::Store;
+use crate::store::{self, Store};
 use crate::vault::{self, Missing, Vault};
 
 /// Waiting places before the threads that hash passwords: bounds their memory. How long they would wait is bounded before.
@@ -122,15 +122,17 @@ async fn assemble(config: &Config, clock: &Clock, schema: Schema) -> Result<Part
 }
 
 async fn open_store(config: &Config, schema: Schema) -> Result<Store, Error> {
+    let store = Store::open(config.database_url.expose()).await?;
+    let mut pending = store.pending_migrations().await?;
     if schema == Schema::Bring
+        && !pending.is_empty()
         && let Some(url) = &config.migration_database_url
     {
-        let store = Store::open(url.expose()).await?;
-        tell_migrated(&store.migrate().await?);
-        store.close().await;
+        let owned = Store::open(url.expose()).await?;
+        tell_migrated(&owned.migrate().await?);
+        owned.close().await;
+        pending = store.pending_migrations().await?;
     }
-    let store = Store::open(config.database_url.expose()).await?;
-    let pending = store.pending_migrations().await?;
     if pending.is_empty() {
         return Ok(store);
     }
@@ -138,7 +140,17 @@ async fn open_store(config: &Config, schema: Schema) -> Result<Store, Error> {
         store.close().await;
         return Err(Error::OldSchema(pending.len()));
     }
-    tell_migrated(&store.migrate().await?);
+    match store.migrate().await {
+        Ok(steps) => tell_migrated(&steps),
+        Err(source @ store::Error::Failed(_)) if !store.is_embedded() => {
+            store.close().await;
+            return Err(Error::MayNotMigrate {
+                pending: pending.len(),
+                source,
+            });
+        }
+        Err(error) => return Err(error.into()),
+    }
     Ok(store)
 }
 

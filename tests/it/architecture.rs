@@ -550,3 +550,11 @@ fn the_reader_of_sources_is_not_fooled() {
     assert!(source.says(&["time", "now"]) && !source.says(&["comment", "x"]));
     assert!(Path::new(&root()).join("Cargo.toml").exists());
 }
+
+/// The rooms that may name a package.
+pub fn packages(name: &str) -> &'static [&'static str] {
+    PACKAGES
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map_or(&[], |(_, rooms)| *rooms)
+}

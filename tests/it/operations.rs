@@ -1,6 +1,7 @@
 //! Running an installation: starting, stopping, keys, settings, files of `apply`, commands.
 
 mod apply;
+mod backends;
 mod backup;
 mod certificates;
 mod cli;
@@ -10,8 +11,11 @@ mod leaving;
 mod listener;
 mod metrics;
 mod moving;
+mod oracle;
 mod outbox;
 mod reseal;
+mod secrets;
+mod security_contact;
 mod server;
 mod settings;
 mod setup;

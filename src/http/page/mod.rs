@@ -10,6 +10,7 @@ mod logout;
 mod pending;
 mod report;
 mod return_target;
+mod security_contact;
 mod setup;
 mod shown;
 
@@ -31,4 +32,5 @@ pub fn routes() -> Router<Http> {
         .route("/assets/{*name}", get(asset::file))
         .route("/favicon.ico", get(asset::favicon))
         .route("/csp-report", post(report::take))
+        .route("/.well-known/security.txt", get(security_contact::show))
 }

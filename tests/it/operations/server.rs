@@ -82,3 +82,62 @@ async fn a_restarted_server_is_the_same_one() {
     drop(store);
     server.stop().await;
 }
+
+/// The system takes no socket under a name of more than 107 bytes; the folder's path may be longer.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_data_folder_with_a_long_path_has_its_socket() {
+    let folder = tempfile::tempdir().unwrap();
+    let deep = folder.path().join("a".repeat(90)).join("b".repeat(90));
+    std::fs::create_dir_all(&deep).unwrap();
+    let options = Options {
+        commands: Some(ostiary::cli::commands()),
+        ..Options::default()
+    };
+    let server = Application::start(configuration(&deep), Clock::default(), options)
+        .await
+        .unwrap();
+    let terminal = crate::support::cli::Terminal::at(&deep);
+    let keys = terminal.run(&["keys", "list", "--json"]).await.json();
+    assert_eq!(keys.as_array().unwrap().len(), 3);
+    assert!(deep.join("data/control.sock").exists());
+    server.stop().await;
+    assert!(!deep.join("data/control.sock").exists());
+}
+
+/// What the configuration takes as the cost of a hash can be computed; what can't be is refused under its key's name.
+#[tokio::test]
+async fn hash_costs_that_are_taken_can_be_paid() {
+    use ostiary::config::{Config, File};
+    use ostiary::credential::{Parameters, Passwords};
+    let read = |memory: u32, iterations: u32, parallelism: u32| {
+        let variables = [
+            ("OSTIARY_HASHING__MEMORY_KIB", memory.to_string()),
+            ("OSTIARY_HASHING__ITERATIONS", iterations.to_string()),
+            ("OSTIARY_HASHING__PARALLELISM", parallelism.to_string()),
+        ];
+        Config::read(None::<File>, variables).map_err(|problems| problems.to_string())
+    };
+    for memory in [12_288, 19_456, 47_104, 65_536, 131_072, 131_073, 4_000_000] {
+        for iterations in [1, 2, 3, 4, 5, 11, 43, 1_000] {
+            for parallelism in [1, 16, 17, 64] {
+                let parameters = Parameters {
+                    memory_kib: memory,
+                    iterations,
+                    parallelism,
+                };
+                let payable = Passwords::new(parameters, 1, 1).is_ok();
+                match read(memory, iterations, parallelism) {
+                    Ok(_) => assert!(payable, "{parameters:?}"),
+                    Err(told) => assert!(told.contains("OSTIARY_HASHING__"), "{told}"),
+                }
+            }
+        }
+    }
+    assert!(read(131_073, 1, 1).unwrap_err().contains("OSTIARY_HASHING__MEMORY_KIB"));
+    assert!(read(131_072, 5, 1).unwrap_err().contains("OSTIARY_HASHING__ITERATIONS"));
+    assert!(
+        read(19_456, 2, 17)
+            .unwrap_err()
+            .contains("OSTIARY_HASHING__PARALLELISM")
+    );
+}

@@ -10,6 +10,7 @@ pub mod certificates;
 pub mod cli;
 pub mod documents;
 pub mod html;
+pub mod own_postgres;
 pub mod process;
 pub mod relying_party;
 pub mod rooms;

@@ -112,6 +112,23 @@ impl Server {
         }
     }
 
+    /// A server of this configuration, whose store is there and whose embedded files nobody else uses.
+    pub async fn adopt(config: Config) -> Self {
+        let clock = Clock::default();
+        let application = Application::start(config.clone(), clock.clone(), Options::default())
+            .await
+            .unwrap();
+        let mut unused = config.clone();
+        Self {
+            base: application.provider.issuer.as_str().to_owned(),
+            application,
+            clock,
+            place: Place::make(Backend::Embedded, &mut unused).await,
+            folder: tempfile::tempdir().unwrap(),
+            config,
+        }
+    }
+
     /// The server's time.
     pub fn clock(&self) -> &Clock {
         &self.clock
