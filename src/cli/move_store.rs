@@ -17,7 +17,9 @@ use crate::server;
 const LONG: u64 = 10_000;
 
 pub(super) async fn run(config: &Config, arguments: &Migrate) -> Result<ExitCode, Failure> {
-    let target = target(arguments)?;
+    let target = config
+        .checked_database(target(arguments)?)
+        .map_err(|reason| Failure::refused(format!("the address {reason}")))?;
     let shape = arguments.json.shape();
     let Output(text) = if arguments.check {
         look(config, &target, shape).await?

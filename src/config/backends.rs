@@ -11,6 +11,7 @@ use crate::model::Secret;
 const UNENCRYPTED: &str = "unencrypted_backends";
 
 /// The hosts that may be reached without TLS.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Unencrypted(Vec<String>);
 
 impl Unencrypted {
@@ -58,7 +59,7 @@ pub(super) fn database(
     entries.take(key, |value| verified(parse(value)?, except))
 }
 
-fn verified(address: Secret, except: &Unencrypted) -> Result<Secret, Reason> {
+pub(super) fn verified(address: Secret, except: &Unencrypted) -> Result<Secret, Reason> {
     if address.expose().starts_with("sqlite:") {
         return Ok(address);
     }

@@ -66,6 +66,7 @@ pub struct Config {
     pub redis_url: Option<Secret>,
     /// What every key in Redis begins with: installations that share one Redis differ in it.
     pub redis_prefix: String,
+    unencrypted: backends::Unencrypted,
     /// `smtp://` or `smtps://`; without it mails wait in the outbox.
     pub smtp_url: Option<Secret>,
     /// Sender of the mails, `name@host` or `Name <name@host>`.
@@ -132,6 +133,14 @@ impl Config {
         Self::assemble(file, entries::variables(environment)?)
     }
 
+    /// The address of another database as it is connected to: beyond this machine with TLS and a checked certificate.
+    ///
+    /// # Errors
+    /// [`Reason::UnverifiedDatabase`] if it says that the certificate is not to be checked.
+    pub fn checked_database(&self, address: crate::model::Secret) -> Result<crate::model::Secret, Reason> {
+        backends::verified(address, &self.unencrypted)
+    }
+
     /// The issuer: scheme, host and port without a closing slash, the port left out when it is the scheme's own.
     pub fn issuer(&self) -> String {
         self.public_url.origin().ascii_serialization()
@@ -164,6 +173,7 @@ impl Config {
             redis_prefix: entries
                 .take("redis_prefix", address::redis_prefix)
                 .unwrap_or_else(|| "ostiary:".to_owned()),
+            unencrypted,
             smtp_url: entries.take("smtp_url", address::smtp),
             mail_from: entries
                 .take("mail_from", address::sender)
