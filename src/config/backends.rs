@@ -12,7 +12,7 @@ const UNENCRYPTED: &str = "unencrypted_backends";
 
 /// The hosts that may be reached without TLS.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Unencrypted(Vec<String>);
+pub struct Unencrypted(Vec<String>);
 
 impl Unencrypted {
     pub(super) fn read(entries: &mut Entries) -> Self {

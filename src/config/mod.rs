@@ -31,6 +31,7 @@ use url::Url;
 use crate::model::Secret;
 
 pub use administrator::Administrator;
+pub use backends::Unencrypted;
 pub use egress::Egress;
 pub use entries::File;
 pub use hashing::Hashing;
@@ -66,7 +67,8 @@ pub struct Config {
     pub redis_url: Option<Secret>,
     /// What every key in Redis begins with: installations that share one Redis differ in it.
     pub redis_prefix: String,
-    unencrypted: backends::Unencrypted,
+    /// The hosts of database and Redis that may be reached without TLS.
+    pub unencrypted: Unencrypted,
     /// `smtp://` or `smtps://`; without it mails wait in the outbox.
     pub smtp_url: Option<Secret>,
     /// Sender of the mails, `name@host` or `Name <name@host>`.
