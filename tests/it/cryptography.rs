@@ -52,6 +52,8 @@ fn labels() -> BTreeSet<String> {
     for (_, text) in sources() {
         let literals = text.split(".derive(\"").skip(1);
         labels.extend(literals.filter_map(|rest| rest.split('"').next().map(str::to_owned)));
+        let waiting = text.split("sealed_for: \"").skip(1);
+        labels.extend(waiting.filter_map(|rest| rest.split('"').next().map(str::to_owned)));
         for line in text.lines().filter(|line| line.contains(": &str = \"")) {
             let (before, after) = line.split_once(": &str = \"").unwrap();
             let name = before.rsplit(' ').next().unwrap();
