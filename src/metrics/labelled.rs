@@ -9,9 +9,12 @@ const PLACES: usize = 256;
 /// together, as `other`. Finding one takes no lock and some twenty nanoseconds.
 #[derive(Debug)]
 pub struct Labelled<T> {
-    places: Box<[OnceLock<(Box<str>, T)>]>,
+    places: Box<[Place<T>]>,
     rest: OnceLock<T>,
 }
+
+/// A word and what it tells apart.
+type Place<T> = OnceLock<(Box<str>, T)>;
 
 impl<T: Default> Default for Labelled<T> {
     fn default() -> Self {

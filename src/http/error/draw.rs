@@ -41,7 +41,7 @@ fn page(http: &Http, call: &Call, headers: &HeaderMap, refusal: Refusal, retry: 
         Page::Error(ErrorPage {
             trouble: refusal.trouble,
             retry,
-            client: refusal.client,
+            client: refusal.client.map(String::from),
             back: refusal.back,
             code: refusal.detail.as_ref().map(|_| refusal.code.to_owned()),
             detail: refusal.detail.map(std::borrow::Cow::into_owned),

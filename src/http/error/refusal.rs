@@ -31,7 +31,7 @@ pub struct Refusal {
     /// The rule that it broke, where the status does not say it all.
     rule: Option<&'static str>,
     /// The application that was on the way.
-    pub(super) client: Option<String>,
+    pub(super) client: Option<Box<str>>,
     /// Where it can be entered again.
     pub(super) back: Option<Link>,
 }
@@ -149,7 +149,7 @@ impl Refusal {
     #[must_use]
     pub fn client(self, name: &str, back: Option<Link>) -> Self {
         Self {
-            client: Some(name.to_owned()),
+            client: Some(name.into()),
             back,
             ..self
         }
