@@ -1,4 +1,4 @@
-//! The command line: what there is to say, and nothing of what it means. No argument ever holds a secret, because every
+//! The command line: what there is to say, and nothing of what it means. No argument has to hold a secret, because every
 //! process of a machine sees the arguments of every other.
 
 use std::path::PathBuf;
@@ -63,6 +63,8 @@ pub(super) enum StoreCommand {
     /// Copy the embedded store into an empty file: what `backup` asks a running server.
     #[command(hide = true)]
     Snapshot { path: PathBuf },
+    /// Why something was refused, how somebody signed in, or where a token's claims come from.
+    Explain(Explain),
 }
 
 #[derive(Clone, Copy, Debug, Args)]
@@ -182,6 +184,31 @@ pub(super) enum PasswordFrom {
     Stdin,
     /// There is none.
     None,
+}
+
+#[derive(Clone, Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(super) struct Explain {
+    /// A trace id, or a unique beginning of one: error pages show ten characters.
+    #[arg(value_name = "ID", required = true)]
+    pub(super) id: Option<String>,
+    #[command(flatten)]
+    pub(super) json: Json,
+    #[command(subcommand)]
+    pub(super) what: Option<Explained>,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub(super) enum Explained {
+    /// Where each claim of a token comes from, and why a wanted one is absent.
+    Token {
+        /// An access token or ID token of this server. Better given as the first line of standard input, as it is without this
+        /// argument: arguments are seen by others, and stay in the shell's history.
+        #[arg(value_name = "JWT", default_value = "-", allow_hyphen_values = true)]
+        token: String,
+        #[command(flatten)]
+        json: Json,
+    },
 }
 
 #[derive(Clone, Debug, Subcommand)]

@@ -6,6 +6,7 @@ mod arguments;
 mod backup;
 mod clients;
 mod demo;
+mod explain;
 mod failure;
 mod groups;
 mod input;

@@ -10,7 +10,7 @@ use super::arguments::{Arguments, Command, Keys, StoreCommand};
 use super::failure::Failure;
 use super::output::Output;
 use super::reseal::{self, Step};
-use super::{apply, clients, groups, keys, settings, setup, users};
+use super::{apply, clients, explain, groups, keys, settings, setup, users};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::flow::operations::backup::snapshot;
@@ -24,7 +24,7 @@ pub(super) async fn run(file: Option<&Path>, command: StoreCommand) -> Result<Ex
     let input = read_input(&command)?;
     let answer = if server::is_embedded(&config) {
         let request = Request {
-            arguments: words(),
+            arguments: words(&command),
             input,
         };
         match ask(&config, &request).await? {
@@ -136,6 +136,7 @@ async fn execute(provider: &Provider, command: StoreCommand, input: Option<Secre
             snapshot(provider, call, &path).await?;
             Ok(Output::default())
         }
+        StoreCommand::Explain(arguments) => explain::run(provider, call, arguments, input).await,
     }
 }
 
@@ -151,11 +152,17 @@ fn read_input(command: &StoreCommand) -> Result<Option<Secret>, Failure> {
         | StoreCommand::Groups(_)
         | StoreCommand::Settings(_)
         | StoreCommand::Snapshot { .. } => Ok(None),
+        StoreCommand::Explain(arguments) => explain::read_input(arguments),
     }
 }
 
 /// The words of the command line after the program's name.
-fn words() -> Vec<String> {
+fn words(command: &StoreCommand) -> Vec<String> {
+    if let StoreCommand::Explain(arguments) = command
+        && let Some(words) = explain::words(arguments)
+    {
+        return words;
+    }
     std::env::args_os()
         .skip(1)
         .map(|word| word.to_string_lossy().into_owned())

@@ -90,7 +90,7 @@ impl Provider {
                     reason = event.reason,
                     user = event.user.map(tracing::field::display),
                     client = event.client.map(tracing::field::display),
-                    trace = event.trace,
+                    trace = %event.trace,
                     "an event can't be kept; it stands here alone"
                 );
                 return;

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::clock::Clock;
-use crate::model::{Actor, Client, Event, EventKind, Fact, Id, Outcome, Timestamp, User};
+use crate::model::{Actor, Client, Event, EventKind, Fact, Id, Outcome, Part, Timestamp, Trace, TraceId, User};
 use crate::random;
 
 /// One request, job or command.
@@ -15,8 +15,10 @@ pub struct Call {
     pub actor: Actor,
     /// From where.
     pub origin: Origin,
-    /// 32 hex digits of our own making.
-    pub trace: String,
+    /// What names this call.
+    pub trace: TraceId,
+    /// The call that the whole journey began with, where there was one before: an authorization request, for the pages after it.
+    pub journey: Option<TraceId>,
 }
 
 /// Where a call comes from.
@@ -46,7 +48,8 @@ impl Call {
             now: Timestamp::from_micros(clock.micros()),
             actor: Actor::Anonymous,
             origin,
-            trace: random::hex_id(),
+            trace: TraceId::from_bytes(random::bytes()),
+            journey: None,
         }
     }
 
@@ -72,6 +75,30 @@ impl Call {
         Self { actor, ..self.clone() }
     }
 
+    /// The same call as a step of a journey that an earlier one began.
+    #[must_use]
+    pub fn within(&self, journey: Option<TraceId>) -> Self {
+        Self {
+            journey: journey.or(self.journey),
+            ..self.clone()
+        }
+    }
+
+    /// A trace of this call, without any decision yet.
+    pub fn trace(&self, part: Part) -> Trace {
+        Trace {
+            id: Id::new(self.now),
+            trace: self.trace,
+            journey: self.journey.unwrap_or(self.trace),
+            at: self.now,
+            part,
+            user: None,
+            client: None,
+            steps: Vec::new(),
+        }
+        .actor(self.actor)
+    }
+
     /// An event of this call that succeeded; refine it with the methods of [`Event`].
     pub fn event(&self, kind: EventKind) -> Event {
         Event {
@@ -84,7 +111,7 @@ impl Call {
             user: None,
             client: None,
             address: self.origin.address,
-            trace: self.trace.clone(),
+            trace: self.trace,
             facts: Vec::new(),
         }
     }

@@ -2,8 +2,13 @@
 
 use std::time::Duration;
 
+use super::people::permissions;
+use crate::model::{Fact, Reason};
 use crate::protocol::OAuthError;
 use crate::{credential, egress, ephemeral, jose, sessions, store, vault};
+
+/// More fields that can't be taken are not named in a trace.
+const MOST_FIELDS: usize = 8;
 
 /// Why a flow did not do it.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +36,8 @@ pub enum Error {
     Throttled {
         /// When the next is counted again.
         retry_after: Duration,
+        /// The budget that is used up: the rule's name.
+        rule: &'static str,
     },
     /// More work than the machine can do in time.
     #[error("busy")]
@@ -68,6 +75,44 @@ impl Error {
             code,
             detail: detail.into(),
         }])
+    }
+
+    /// It rested on this, too. Only refusals of the protocol carry what they rest on.
+    #[must_use]
+    pub fn fact(self, name: &'static str, fact: Fact) -> Self {
+        match self {
+            Self::OAuth(error) => Self::OAuth(error.fact(name, fact)),
+            other => other,
+        }
+    }
+
+    /// The rule that refused it, with what that rests on.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::OAuth(error) => error.reason(),
+            Self::Invalid(fields) => {
+                let facts = fields
+                    .iter()
+                    .take(MOST_FIELDS)
+                    .map(|field| ("code", Fact::Word(field.code)));
+                Reason {
+                    rule: "request.invalid",
+                    facts: facts.collect(),
+                }
+            }
+            Self::NotFound => Reason::new("request.nothing_there"),
+            Self::Stale => Reason::new("request.stale"),
+            Self::Conflict(what) => Reason::new("request.conflict").fact("what", Fact::Word(what)),
+            Self::Forbidden(permission) => match permissions::find(permission) {
+                Some(permission) => Reason::new("api.permission").fact("permission", Fact::Word(permission)),
+                None => Reason::new("api.permission"),
+            },
+            Self::Throttled { rule, .. } => Reason::new(rule),
+            Self::Busy { .. } => Reason::new("server.busy"),
+            Self::Unavailable(_) => Reason::new("server.unavailable"),
+            Self::Contended => Reason::new("server.contended"),
+            Self::Failed(_) => Reason::new("server.failed"),
+        }
     }
 
     /// A defect without a cause to name.

@@ -117,11 +117,22 @@ struct Budget {
     /// Whether this node counts alone while the shared counters do not answer. People can't sign in then anyway, because
     /// their sessions are kept in the same place; clients go on.
     may_be_local: bool,
+    rule: &'static str,
 }
 
 impl Budget {
     fn counter(&self) -> Counter<'_> {
         Counter::new(self.counted, &self.key)
+    }
+
+    fn allowed(&self, spent: Spent) -> Result<(), Error> {
+        match spent {
+            Spent::Allowed { .. } => Ok(()),
+            Spent::Refused { retry_after } => Err(Error::Throttled {
+                retry_after,
+                rule: self.rule,
+            }),
+        }
     }
 }
 
@@ -151,12 +162,14 @@ impl Budgets {
                 counted: of_account,
                 key: account_key,
                 most: budget(setting::GUESS_ACCOUNT_BUDGET),
+                rule: "guess.account",
                 may_be_local: !account.is_taken_ahead(),
             },
             source: Budget {
                 counted: of_source,
                 key: key(&[b"source", word, &source]),
                 most: budget(setting::GUESS_SOURCE_BUDGET),
+                rule: "guess.source",
                 may_be_local: !account.is_taken_ahead(),
             },
             period: settings.duration(setting::GUESS_PERIOD),
@@ -168,7 +181,7 @@ impl Budgets {
         let spent = ephemeral
             .spent(budget.counter(), budget.most, self.period, call.now)
             .await;
-        allowed(match spent {
+        budget.allowed(match spent {
             Err(ephemeral::Error::Unavailable) if budget.may_be_local => {
                 ephemeral.spent_here(budget.counter(), budget.most, self.period, call.now)
             }
@@ -181,7 +194,7 @@ impl Budgets {
         let spent = ephemeral
             .spend(budget.counter(), budget.most, self.period, call.now)
             .await;
-        allowed(match spent {
+        budget.allowed(match spent {
             Err(ephemeral::Error::Unavailable) if budget.may_be_local => {
                 ephemeral.spend_here(budget.counter(), budget.most, self.period, call.now)
             }
@@ -194,13 +207,6 @@ impl Budgets {
             .ephemeral
             .refund(budget.counter(), budget.most, self.period)
             .await?)
-    }
-}
-
-fn allowed(spent: Spent) -> Result<(), Error> {
-    match spent {
-        Spent::Allowed { .. } => Ok(()),
-        Spent::Refused { retry_after } => Err(Error::Throttled { retry_after }),
     }
 }
 

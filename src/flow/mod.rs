@@ -7,6 +7,7 @@ pub mod call;
 pub mod clients;
 pub mod counts;
 pub mod error;
+pub mod explain;
 mod forgetting;
 pub mod guess;
 pub mod memory;
@@ -19,6 +20,7 @@ pub mod session;
 pub mod sign_in;
 pub mod sign_out;
 pub mod token;
+pub mod trace;
 
 pub use call::{Call, Origin};
 pub use error::{Error, FieldError};

@@ -8,6 +8,7 @@ use super::audit::EventQueue;
 use super::clients::keys::RemoteKeysCache;
 use super::counts::Counts;
 use super::memory::Memory;
+use super::trace::Traces;
 use crate::clock::Clock;
 use crate::credential::Passwords;
 use crate::egress::Egress;
@@ -41,6 +42,8 @@ pub struct Parts {
     pub issuer: Issuer,
     /// Events that wait to be written.
     pub events: EventQueue,
+    /// Traces that wait to be written.
+    pub traces: Traces,
     /// What is remembered between requests, and forgotten in time.
     pub memory: Memory,
     /// The public keys of clients.

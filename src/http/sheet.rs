@@ -69,7 +69,7 @@ impl Sheet {
         let frame = Frame {
             locale: self.locale,
             nonce,
-            trace: call.trace.clone(),
+            trace: call.trace.text(),
             path: self.path,
             query: self.query,
             csrf: self.csrf,

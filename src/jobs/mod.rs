@@ -13,6 +13,7 @@ use crate::flow::{Call, Error, Provider};
 
 const MEMORY_EVERY: Duration = Duration::from_millis(500);
 const EVENTS_EVERY: Duration = Duration::from_millis(200);
+const TRACES_EVERY: Duration = Duration::from_millis(200);
 const OUTBOX_EVERY: Duration = Duration::from_secs(2);
 const CLEANING_EVERY: Duration = Duration::from_secs(10 * 60);
 const KEYS_EVERY: Duration = Duration::from_secs(10 * 60);
@@ -38,6 +39,7 @@ pub fn start(provider: &Provider, post: Post, stop: &watch::Receiver<bool>) -> R
     };
     jobs.spawn(of("memory", MEMORY_EVERY).run(|provider| async move { provider.refresh_memory().await }));
     jobs.spawn(of("events", EVENTS_EVERY).run(|provider| async move { provider.write_noted_events().await }));
+    jobs.spawn(of("traces", TRACES_EVERY).run(|provider| async move { provider.write_traces().await }));
     jobs.spawn(of("outbox", OUTBOX_EVERY).run(move |provider| {
         let post = post.clone();
         async move {

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::named::named;
-use super::{Client, Fact, Id, Timestamp, User};
+use super::{Client, Fact, Id, Timestamp, TraceId, User};
 
 /// An entry of the audit log.
 #[derive(Clone, Debug)]
@@ -27,7 +27,7 @@ pub struct Event {
     /// From where.
     pub address: Option<IpAddr>,
     /// The request's trace id.
-    pub trace: String,
+    pub trace: TraceId,
     /// What else is worth knowing; never secrets.
     pub facts: Vec<(&'static str, Fact)>,
 }

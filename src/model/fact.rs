@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use super::Timestamp;
 
+/// The inputs of a decision, by name.
+pub type Facts = Vec<(&'static str, Fact)>;
+
 /// One input of a decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fact {
@@ -24,6 +27,11 @@ pub enum Fact {
 }
 
 impl Fact {
+    /// How many, or how long.
+    pub fn count(number: usize) -> Self {
+        Self::Number(i64::try_from(number).unwrap_or(i64::MAX))
+    }
+
     /// As JSON, for events.
     pub fn to_json(&self) -> serde_json::Value {
         match self {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Client, Digest, Id, Scopes, Session, Timestamp, User};
+use super::{Client, Digest, Id, Scopes, Session, Timestamp, TraceId, User};
 
 /// What a user granted a client in one sign-on. All tokens of the family hang on it and end with it.
 #[derive(Clone, Debug)]
@@ -47,6 +47,9 @@ pub struct GrantTerms {
     pub acr: String,
     /// By what (RFC 8176).
     pub amr: Vec<String>,
+    /// The authorization request that it came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub journey: Option<TraceId>,
 }
 
 impl GrantTerms {

@@ -17,6 +17,7 @@ pub mod session;
 pub mod setting;
 pub mod signing_key;
 pub mod timestamp;
+pub mod trace;
 pub mod user;
 
 pub use algorithm::{ClientSigningAlgorithm, SigningAlgorithm};
@@ -26,7 +27,7 @@ pub use client::{
 };
 pub use consent::Consent;
 pub use event::{Actor, Event, EventKind, Outcome};
-pub use fact::Fact;
+pub use fact::{Fact, Facts};
 pub use grant::{AccessToken, ClaimsRequest, Grant, GrantTerms, RefreshToken, RequestedClaim};
 pub use group::Group;
 pub use id::Id;
@@ -37,4 +38,5 @@ pub use secret::{Digest, Secret};
 pub use session::Session;
 pub use signing_key::{SigningKey, SigningKeyState};
 pub use timestamp::Timestamp;
+pub use trace::{Part, Reason, Step, Trace, TraceId, Verdict};
 pub use user::{Address, PasswordHash, Profile, User, UserStatus};

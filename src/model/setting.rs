@@ -115,6 +115,12 @@ declare! {
         "The period in which wrong guesses are counted.";
     SECURITY_CONTACT: "security.contact", Kind::Contact, "", Nearest,
         "Where weaknesses of this installation are reported: published in /.well-known/security.txt.";
+    TRACE_KEPT_FOR: "trace.kept_for", duration(HOUR, 365 * DAY), "7d", Least,
+        "How long it is kept why something was refused, and how people signed in.";
+    TRACE_MOST: "trace.most", Kind::Count { least: 100, most: 10_000_000 }, "50000", Least,
+        "How many traces are kept at most; the oldest go first.";
+    TRACE_PER_MINUTE: "trace.per_minute", Kind::Count { least: 0, most: 100_000 }, "600", Least,
+        "How many traces of refusals a node keeps a minute, and as many of sign-ins; 0 keeps none.";
     LOCALE: "locale", Kind::Word(&["en", "de", "fr"]), "en", Nearest,
         "The language of pages and mails where neither the request nor the person says another.";
 }

@@ -1,9 +1,10 @@
-//! Errors of the protocol: a registered code, a sentence for the client, and the rule that was broken, which never leaves
-//! the process but stands in the audit log.
+//! Errors of the protocol: a registered code, a sentence for the client, and the rule that was broken with what that rests
+//! on, which never leave the process but stand in the audit log and the traces.
 
 use std::borrow::Cow;
 
 use crate::model::named::named;
+use crate::model::{Fact, Facts, Reason};
 
 named! {
     /// Registered error codes (RFC 6749 sections 4.1.2.1 and 5.2, RFC 6750, RFC 7591, RFC 8707, OpenID Connect Core 3.1.2.6).
@@ -70,6 +71,8 @@ pub struct OAuthError {
     pub description: Cow<'static, str>,
     /// Our name of the rule that was broken: for the audit log.
     pub rule: &'static str,
+    /// What the decision rested on: for the traces.
+    pub facts: Facts,
 }
 
 impl OAuthError {
@@ -79,6 +82,7 @@ impl OAuthError {
             code,
             description: Cow::Borrowed(description),
             rule,
+            facts: Vec::new(),
         }
     }
 
@@ -99,6 +103,22 @@ impl OAuthError {
             code,
             description: Cow::Owned(description),
             rule,
+            facts: Vec::new(),
+        }
+    }
+
+    /// It rested on this.
+    #[must_use]
+    pub fn fact(mut self, name: &'static str, fact: Fact) -> Self {
+        self.facts.push((name, fact));
+        self
+    }
+
+    /// The rule with what it rested on.
+    pub fn reason(&self) -> Reason {
+        Reason {
+            rule: self.rule,
+            facts: self.facts.clone(),
         }
     }
 }

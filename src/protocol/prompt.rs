@@ -2,7 +2,7 @@
 
 use super::authorization_request::{AuthorizationRequest, Prompt};
 use super::oauth_error::{ErrorCode, OAuthError};
-use crate::model::{Client, Consent, ConsentMode, Timestamp};
+use crate::model::{Client, Consent, ConsentMode, Fact, Timestamp};
 
 /// A signed-in account, as far as the decision needs it.
 #[derive(Clone, Debug)]
@@ -66,6 +66,24 @@ pub enum Because {
     NotConsented,
     /// All of it was allowed before, but whoever asks now may be another program.
     ClientUnproven,
+}
+
+impl Because {
+    /// In a word, for the traces.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::NobodySignedIn => "nobody_signed_in",
+            Self::PromptLogin => "prompt_login",
+            Self::MaxAge => "max_age",
+            Self::Acr => "acr",
+            Self::HintedSubject => "hinted_subject",
+            Self::PromptSelectAccount => "prompt_select_account",
+            Self::SeveralAccounts => "several_accounts",
+            Self::PromptConsent => "prompt_consent",
+            Self::NotConsented => "not_consented",
+            Self::ClientUnproven => "client_unproven",
+        }
+    }
 }
 
 /// Decides. `account` is the one the browser would continue with; `others` whether more are signed in.
@@ -192,23 +210,26 @@ pub fn claim_names(request: &AuthorizationRequest) -> impl Iterator<Item = &str>
 
 /// Core section 3.1.2.6: the error for what would have had to be asked.
 fn refuse_question(decision: Decision) -> Decision {
-    let (code, rule, description) = match decision {
+    let (code, rule, description, because) = match decision {
         Decision::Issue | Decision::Refuse(_) => return decision,
-        Decision::Login(_) | Decision::Reauthenticate(_) => (
+        Decision::Login(because) | Decision::Reauthenticate(because) => (
             ErrorCode::LoginRequired,
             "prompt_none.login",
             "the person has to sign in",
+            because,
         ),
-        Decision::SelectAccount(_) => (
+        Decision::SelectAccount(because) => (
             ErrorCode::AccountSelectionRequired,
             "prompt_none.account",
             "the person has to choose an account",
+            because,
         ),
-        Decision::Consent(_) => (
+        Decision::Consent(because) => (
             ErrorCode::ConsentRequired,
             "prompt_none.consent",
             "the person has to allow this",
+            because,
         ),
     };
-    Decision::Refuse(OAuthError::new(code, rule, description))
+    Decision::Refuse(OAuthError::new(code, rule, description).fact("because", Fact::Word(because.word())))
 }

@@ -92,6 +92,51 @@ pub fn matches(requested: &str, registered: &[String], application: ApplicationT
         .any(|known| known == wanted)
 }
 
+/// In what a requested redirect URI differs from the registered one that is nearest to it, in a word: for the traces, which
+/// hold no text of a request.
+pub fn difference(requested: &str, registered: &[String]) -> &'static str {
+    // from near to far
+    const WORDS: [&str; 9] = [
+        "letter_case",
+        "trailing_slash",
+        "spelling",
+        "query",
+        "path",
+        "port",
+        "scheme",
+        "host",
+        "unreadable",
+    ];
+    let nearest = registered.iter().map(|known| one_difference(requested, known));
+    let nearest = nearest.min_by_key(|word| WORDS.iter().position(|known| known == word));
+    nearest.unwrap_or("nothing_registered")
+}
+
+fn one_difference(requested: &str, known: &str) -> &'static str {
+    if requested.eq_ignore_ascii_case(known) {
+        return "letter_case";
+    }
+    if requested.trim_end_matches('/') == known.trim_end_matches('/') {
+        return "trailing_slash";
+    }
+    let (Ok(requested), Ok(known)) = (Url::parse(requested), Url::parse(known)) else {
+        return "unreadable";
+    };
+    if requested.host_str() != known.host_str() {
+        "host"
+    } else if requested.scheme() != known.scheme() {
+        "scheme"
+    } else if requested.port_or_known_default() != known.port_or_known_default() {
+        "port"
+    } else if requested.path() != known.path() {
+        "path"
+    } else if requested.query() != known.query() {
+        "query"
+    } else {
+        "spelling"
+    }
+}
+
 /// An http URI on a loopback IP literal, its port left out.
 #[derive(PartialEq, Eq)]
 struct Loopback<'a> {

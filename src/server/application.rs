@@ -223,6 +223,9 @@ impl Application {
             tracing::warn!("changes were still running when the time to finish was over");
         }
         self.jobs.ended().await;
+        if let Err(error) = self.provider.write_traces().await {
+            tracing::warn!(%error, "the last traces were not written");
+        }
         if let Err(error) = self.provider.write_noted_events().await {
             tracing::warn!(%error, "the last events can't be written");
         }

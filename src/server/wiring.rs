@@ -15,6 +15,7 @@ use crate::flow::memory::Memory;
 use crate::flow::operations::keyring;
 use crate::flow::operations::keys;
 use crate::flow::provider::{self, Issuer};
+use crate::flow::trace::Traces;
 use crate::flow::{Call, Provider};
 use crate::model::{SigningKey, SigningKeyState, setting};
 use crate::sessions::Sessions;
@@ -112,6 +113,7 @@ async fn assemble(config: &Config, clock: &Clock, schema: Schema) -> Result<Part
         issuer: Issuer::new(config.public_url.clone()),
         remote_keys: RemoteKeysCache::default(),
         events: EventQueue::default(),
+        traces: Traces::default(),
         memory: Memory::default(),
         counts: Counts::default(),
         file_settings,

@@ -67,11 +67,23 @@ where user_id = $1
 order by at desc
 limit $2";
 
+const LIST_OF_TRACE: &str = "
+select id, at, kind, outcome, reason, actor_kind, actor_id, user_id, client_id, address, trace, facts
+from events
+where trace = $1
+order by id
+limit $2";
+
 readers! {
     /// Events before this one, newest first.
     pub async fn list_events(&mut self, before: Option<Id<Event>>, limit: u32) -> Result<Vec<EventRow>, Error> {
         let before = before.map_or(uuid::Uuid::max(), Id::uuid);
         Ok(self.sql(LIST).bind(before).bind(limit).all().await?)
+    }
+
+    /// What was done under a trace id, in order.
+    pub async fn list_events_of_trace(&mut self, trace: &str, limit: u32) -> Result<Vec<EventRow>, Error> {
+        Ok(self.sql(LIST_OF_TRACE).bind(trace).bind(limit).all().await?)
     }
 
     /// What was done to a user, newest first.
@@ -138,6 +150,6 @@ fn bind<'c>(statement: sql::Statement<'c>, event: &Event) -> sql::Statement<'c> 
         .bind(event.user)
         .bind(event.client)
         .bind(event.address.map(|address| address.to_string()))
-        .bind(event.trace.as_str())
+        .bind(event.trace.text())
         .bind(serde_json::Value::Object(facts).to_string())
 }

@@ -31,10 +31,24 @@ select id, code, client_id, user_id, session_id, terms, created_at, expires_at, 
 from grants
 where code = $1";
 
+const LIST_OF_SESSION_AND_CLIENT: &str = "
+select id, code, client_id, user_id, session_id, terms, created_at, expires_at, ended_at
+from grants
+where session_id = $1
+and client_id = $2
+order by id desc
+limit $3";
+
 readers! {
     /// The grant of this row.
     pub async fn find_grant(&mut self, id: Id<Grant>) -> Result<Option<Grant>, Error> {
         Ok(self.sql(FIND).bind(id).optional().await?)
+    }
+
+    /// What was granted to a client in a session, newest first; ended ones too.
+    pub async fn list_grants_of_session(&mut self, session: Id<Session>, client: Id<Client>, limit: u32) -> Result<Vec<Grant>, Error> {
+        let grants = self.sql(LIST_OF_SESSION_AND_CLIENT).bind(session).bind(client).bind(limit);
+        Ok(grants.all().await?)
     }
 
     /// The grant that this code was redeemed for.

@@ -20,5 +20,6 @@ migrations![
     "0004_sign_ons",
     "0006_ended",
     "0007_sealed_under",
+    "0008_traces",
     "0009_epoch"
 ];

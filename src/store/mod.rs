@@ -27,6 +27,7 @@ mod sessions;
 mod settings;
 mod setup_links;
 mod tokens;
+mod traces;
 mod users;
 
 pub use clients::ClientPage;
@@ -41,6 +42,7 @@ pub use restoration::Voided;
 pub use sealed::{SealedColumn, SealedPlace, SealedValue};
 pub use sessions::SessionRow;
 pub use settings::Revision;
+pub use traces::{TraceRow, TraceSelection};
 pub use users::UserPage;
 
 use std::path::{Path, PathBuf};

@@ -34,6 +34,7 @@ const TABLES: &[Table] = &[
     plain("refresh_tokens"),
     plain("access_tokens"),
     plain("revoked_tokens"),
+    plain("traces"),
     plain("signing_keys"),
     plain("master_keys"),
     plain("ended"),

@@ -62,10 +62,22 @@ and expires_at > $2
 order by started_at desc
 limit $3";
 
+const LIST_OF_USER: &str = "
+select id, user_id, started_at, expires_at, address, user_agent, remember, ended_at
+from sessions
+where user_id = $1
+order by started_at desc
+limit $2";
+
 readers! {
     /// The session of this row.
     pub async fn find_session(&mut self, id: Id<Session>) -> Result<Option<SessionRow>, Error> {
         Ok(self.sql(FIND).bind(id).optional().await?)
+    }
+
+    /// A user's sessions, ended ones too, newest first.
+    pub async fn list_sessions_of(&mut self, user: Id<User>, limit: u32) -> Result<Vec<SessionRow>, Error> {
+        Ok(self.sql(LIST_OF_USER).bind(user).bind(limit).all().await?)
     }
 
     /// A user's sessions that SQL does not say have ended, newest first.

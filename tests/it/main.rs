@@ -14,6 +14,7 @@ mod demo;
 mod dependencies;
 mod egress;
 mod ephemeral;
+mod explain;
 mod fuzz;
 mod jose;
 mod login;

@@ -161,6 +161,7 @@ fn terms(scope: &str) -> GrantTerms {
         auth_time: NOW,
         acr: "urn:example".to_owned(),
         amr: vec!["pwd".to_owned()],
+        journey: None,
     }
 }
 

@@ -1,9 +1,9 @@
 //! What people say to the questions of an authorization request. Every answer ends in [`advance`], which asks the same list of
 //! questions again; no page knows what comes after it.
 
-use super::code;
 use super::interaction::{Interaction, LIFETIME, account_of};
 use super::refuse;
+use super::{code, decisions};
 use crate::flow::session::{Account, Browser};
 use crate::flow::{Call, Error, Provider};
 use crate::model::{Actor, Consent, ConsentMode, EventKind, Id, User};
@@ -194,6 +194,8 @@ pub(super) async fn advance(
         &interaction.answers,
         call.now,
     );
+    let consent = before.as_ref();
+    decisions::keep_decision(provider, call, browser, &interaction, account, consent, &decision).await;
     let ask = match decision {
         Decision::Login(_) => Next::Login,
         Decision::Reauthenticate(_) => Next::Reauthenticate,
@@ -278,6 +280,7 @@ async fn deny(
     description: &'static str,
 ) -> Result<Next, Error> {
     let error = OAuthError::new(ErrorCode::AccessDenied, rule, description);
+    decisions::keep_denied(provider, call, &interaction, &error);
     let next = refuse(
         provider,
         call,

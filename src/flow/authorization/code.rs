@@ -50,6 +50,7 @@ pub(super) async fn issue(
             auth_time: account.facts.auth_time,
             acr: account.facts.acr.clone(),
             amr: account.facts.amr.clone(),
+            journey: Some(interaction.trace),
         },
     };
     let plain = serde_json::to_vec(&payload).map_err(|error| Error::Failed(Box::new(error)))?;

@@ -9,7 +9,7 @@ use crate::ephemeral::Kind;
 use crate::flow::pending::{self, Handle, Waiting};
 use crate::flow::session::{Account, Browser};
 use crate::flow::{Call, Error, Provider};
-use crate::model::{Client, Id, User};
+use crate::model::{Client, Id, TraceId, User};
 use crate::protocol::authorization_request::AuthorizationRequest;
 use crate::protocol::authorization_response::AuthorizationResponse;
 use crate::protocol::prompt::Answers;
@@ -38,6 +38,8 @@ pub struct Interaction {
     pub account: Option<Id<User>>,
     /// What has been answered.
     pub answers: Answers,
+    /// The request that it came with.
+    pub trace: TraceId,
     handle: Handle,
     finished: Option<Finished>,
 }
@@ -47,6 +49,7 @@ struct Stored {
     request: AuthorizationRequest,
     account: Option<Id<User>>,
     answers: Answers,
+    trace: TraceId,
     finished: Option<Finished>,
 }
 
@@ -72,6 +75,7 @@ impl Interaction {
             client,
             account: None,
             answers: Answers::default(),
+            trace: call.trace,
             handle,
             finished: None,
         }
@@ -91,6 +95,7 @@ impl Interaction {
             request: self.request.clone(),
             account: self.account,
             answers: self.answers.clone(),
+            trace: self.trace,
             finished: self.finished.clone(),
         };
         pending::keep(provider, call, WAITING, &self.handle, stored, call.now.after(lifetime)).await
@@ -147,6 +152,7 @@ pub async fn load(provider: &Provider, call: &Call, browser: &Browser, id: &str)
         request: stored.request,
         account: stored.account,
         answers: stored.answers,
+        trace: stored.trace,
         handle,
         finished: stored.finished,
     })

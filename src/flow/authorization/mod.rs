@@ -4,6 +4,7 @@ pub mod answer;
 mod challenge;
 mod code;
 pub mod consents;
+mod decisions;
 pub mod hint;
 pub mod interaction;
 
@@ -43,6 +44,7 @@ pub async fn begin(
         Err(untrusted) => {
             let event = call.event(EventKind::Authorization).refused(untrusted.rule());
             provider.note(event).await;
+            decisions::keep_untrusted(provider, call, parameters, client.as_deref(), untrusted);
             return Ok(Begun::Untrusted(untrusted));
         }
     };
@@ -59,11 +61,18 @@ pub async fn begin(
         });
     let mut request = match judged {
         Ok(request) => request,
-        Err(error) => return Ok(Begun::Next(refuse(provider, call, &client, answerable, &error).await)),
+        Err(error) => {
+            decisions::keep_refused(provider, call, &client, &error);
+            return Ok(Begun::Next(refuse(provider, call, &client, answerable, &error).await));
+        }
     };
+    decisions::keep_narrowed(provider, call, &client, parameters, &request);
     match hint::subject(provider, &client, parameters).await? {
         Ok(subject) => request.hinted_subject = subject,
-        Err(error) => return Ok(Begun::Next(refuse(provider, call, &client, answerable, &error).await)),
+        Err(error) => {
+            decisions::keep_refused(provider, call, &client, &error);
+            return Ok(Begun::Next(refuse(provider, call, &client, answerable, &error).await));
+        }
     }
     let interaction = Interaction::new(provider, call, browser, client, request);
     answer::advance(provider, call, browser, interaction)

@@ -169,6 +169,9 @@ async fn spend_open(provider: &Provider, call: &Call) -> Result<(), Error> {
         .await?
     {
         Spent::Allowed { .. } => Ok(()),
-        Spent::Refused { retry_after } => Err(Error::Throttled { retry_after }),
+        Spent::Refused { retry_after } => Err(Error::Throttled {
+            retry_after,
+            rule: "client_registration.source",
+        }),
     }
 }

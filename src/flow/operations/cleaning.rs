@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use crate::flow::{Call, Error, Provider};
 use crate::model::Timestamp;
+use crate::model::setting::{TRACE_KEPT_FOR, TRACE_MOST};
 
 /// Rows of one statement.
 const BATCH: u32 = 500;
+/// Traces of one statement: they are many, small, and nothing hangs on them.
+const TRACES: u32 = 2_000;
 /// Batches of one kind in one go; the rest waits for the next.
 const MOST_BATCHES: u32 = 40;
 /// What has ended is kept for a while: a replay is still recognised as one, and lists show what was.
@@ -38,8 +41,31 @@ pub async fn sweep(provider: &Provider, call: &Call) -> Result<u64, Error> {
     gone += tx.sweep_proofs(call.now.before(ENDED_KEPT)).await?;
     gone += tx.sweep_idempotency_keys(call.now.before(ANSWERS_KEPT)).await?;
     tx.commit().await?;
+    gone += sweep_traces(provider, call.now).await?;
     gone += provider.ephemeral.sweep(call.now, BATCH * MOST_BATCHES).await?;
     gone += provider.sessions.sweep(call.now, BATCH * MOST_BATCHES).await?;
+    Ok(gone)
+}
+
+/// Traces that are too old, and those beyond the number that is kept.
+async fn sweep_traces(provider: &Provider, now: Timestamp) -> Result<u64, Error> {
+    let settings = provider.settings().await?;
+    let before = now.before(settings.duration(TRACE_KEPT_FOR));
+    let most = i64::try_from(settings.count(TRACE_MOST)).unwrap_or(i64::MAX);
+    let beyond = provider.store.read().await?.find_trace_beyond(most).await?;
+    let mut gone = 0;
+    for _ in 0..MOST_BATCHES {
+        let mut tx = provider.store.write().await?;
+        let mut swept = tx.sweep_old_traces(before, TRACES).await?;
+        if let Some(last) = beyond {
+            swept += tx.sweep_traces_up_to(last, TRACES).await?;
+        }
+        tx.commit().await?;
+        gone += swept;
+        if swept == 0 {
+            break;
+        }
+    }
     Ok(gone)
 }
 

@@ -2,7 +2,7 @@
 
 use crate::flow::people::Page;
 use crate::flow::{Error, Provider};
-use crate::store::EventRow;
+pub use crate::store::EventRow;
 
 /// A page of events, the newest first.
 ///

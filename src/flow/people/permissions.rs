@@ -15,7 +15,28 @@ pub const ADMINISTRATION: &[&str] = &[
     "admin:keys",
     "admin:events",
     "admin:metrics",
+    "admin:traces",
 ];
+
+/// The reading part of each, in the same order.
+const READING: &[&str] = &[
+    "admin:users.read",
+    "admin:groups.read",
+    "admin:clients.read",
+    "admin:resources.read",
+    "admin:sessions.read",
+    "admin:settings.read",
+    "admin:keys.read",
+    "admin:events.read",
+    "admin:metrics.read",
+    "admin:traces.read",
+];
+
+/// The permission of the administration API of this name, in our own spelling.
+pub fn find(permission: &str) -> Option<&'static str> {
+    let mut known = std::iter::once(&ADMIN).chain(ADMINISTRATION).chain(READING);
+    known.find(|known| **known == permission).copied()
+}
 
 const LONGEST: usize = 200;
 

@@ -31,6 +31,32 @@ pub struct Browser {
     pub is_changed: bool,
     /// The languages it asks for, as in Accept-Language.
     pub languages: Option<String>,
+    /// Sessions that its cookie still names and that do not count any more.
+    pub lapsed: Vec<Lapsed>,
+}
+
+/// A session that a browser still names and that does not count any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lapsed {
+    /// Whose it says to be; nothing vouches for it.
+    pub user: Id<User>,
+    /// Why it does not count.
+    pub why: Lapse,
+}
+
+/// Why a session does not count any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lapse {
+    /// The session store does not hold it: it was ended, ended by itself, or never was.
+    NotHeld,
+    /// It has reached its end; the setting says how long such a session lives.
+    Expired(&'static str),
+    /// It was not used for too long.
+    Idle,
+    /// The store says that it was ended.
+    Ended,
+    /// The account may not be used.
+    Inactive,
 }
 
 impl Browser {
@@ -64,41 +90,50 @@ pub async fn recognize(
         key: known.unwrap_or_else(Secret::generate),
         is_changed: false,
         languages: None,
+        lapsed: Vec::new(),
     };
     let tokens: Vec<&str> = tokens.into_iter().flat_map(|tokens| tokens.split('.')).collect();
     for text in tokens.iter().take(MOST_ACCOUNTS) {
         let Some(token) = SessionToken::parse(text).filter(|token| browser.account(token.user()).is_none()) else {
             continue;
         };
-        browser.accounts.extend(account(provider, call, token).await?);
+        let user = token.user();
+        match account(provider, call, token).await? {
+            Ok(account) => browser.accounts.push(account),
+            Err(why) => browser.lapsed.push(Lapsed { user, why }),
+        }
     }
     browser.is_changed = browser.accounts.len() != tokens.len();
     Ok(browser)
 }
 
-async fn account(provider: &Provider, call: &Call, token: SessionToken) -> Result<Option<Account>, Error> {
+async fn account(provider: &Provider, call: &Call, token: SessionToken) -> Result<Result<Account, Lapse>, Error> {
     let digest = token.digest();
     let Some(session) = provider.sessions.get(token.user(), &digest, call.now).await? else {
-        return Ok(None);
+        return Ok(Err(Lapse::NotHeld));
     };
     let Some(facts) = SessionFacts::read(&session.data) else {
-        return Ok(None);
+        return Ok(Err(Lapse::NotHeld));
     };
     let settings = provider.settings().await?;
     let idle = session.idle_timeout.min(settings.duration(SESSION_IDLE_TIMEOUT));
     let ends = session.started.after(settings.duration(facts.lifetime()));
     // limits that were tightened since hold for sessions that began before
-    if call.now >= ends.min(session.seen.after(idle)) {
-        return Ok(None);
+    if call.now >= ends {
+        return Ok(Err(Lapse::Expired(facts.lifetime())));
     }
-    let Some(person) = person(provider, call, &session).await? else {
-        return Ok(None);
+    if call.now >= session.seen.after(idle) {
+        return Ok(Err(Lapse::Idle));
+    }
+    let person = match person(provider, call, &session).await? {
+        Ok(person) => person,
+        Err(lapse) => return Ok(Err(lapse)),
     };
     let every = TOUCH_EVERY.min(idle / TOUCHES_A_TIMEOUT);
     if call.now.since(session.seen) >= every {
         provider.sessions.touch(session.user, &digest, call.now).await?;
     }
-    Ok(Some(Account {
+    Ok(Ok(Account {
         token,
         session,
         user: person.user.clone(),
@@ -107,13 +142,13 @@ async fn account(provider: &Provider, call: &Call, token: SessionToken) -> Resul
 }
 
 /// The person of a session that has not ended, if they may sign in.
-async fn person(provider: &Provider, call: &Call, session: &Session) -> Result<Option<Arc<Person>>, Error> {
+async fn person(provider: &Provider, call: &Call, session: &Session) -> Result<Result<Arc<Person>, Lapse>, Error> {
     let row = provider.session_row(session.id, call.now).await?;
     if row.is_none_or(|row| row.ended_at.is_some()) {
-        return Ok(None);
+        return Ok(Err(Lapse::Ended));
     }
     let person = provider.person(session.user, call.now).await?;
-    Ok(person.filter(|person| person.user.is_active()))
+    Ok(person.filter(|person| person.user.is_active()).ok_or(Lapse::Inactive))
 }
 
 fn is_key(text: &str) -> bool {

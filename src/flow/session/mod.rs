@@ -12,6 +12,6 @@ mod token;
 
 pub use account::{Account, PASSWORD, Proof, SessionFacts};
 pub use begin::begin;
-pub use browser::{Browser, recognize};
+pub use browser::{Browser, Lapse, Lapsed, recognize};
 pub use end::{end, end_all_of_user};
 pub use token::SessionToken;

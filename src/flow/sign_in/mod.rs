@@ -1,3 +1,4 @@
 //! Signing in: how people prove who they are.
 
+mod decisions;
 pub mod password;

@@ -3,6 +3,7 @@
 //! Nothing in the answer or its time tells an unknown name from a wrong password: a name that nobody has costs a hash as
 //! well. Guesses are counted by account and by network address, before they are checked.
 
+use super::decisions;
 use crate::credential::{self, Verdict};
 use crate::flow::guess;
 use crate::flow::session::{self, Account, Browser, Proof};
@@ -71,22 +72,34 @@ async fn judge(provider: &Provider, call: &Call, browser: &mut Browser, attempt:
     // in a storm most are turned away: that must cost next to nothing
     provider.passwords.has_room().map_err(Error::from)?;
     let user = find(provider, &attempt.identifier).await?;
+    let signed_in = prove(provider, call, browser, user.as_ref(), attempt).await;
+    decisions::keep(provider, call, user.as_ref(), &signed_in);
+    signed_in
+}
+
+async fn prove(
+    provider: &Provider,
+    call: &Call,
+    browser: &mut Browser,
+    user: Option<&User>,
+    attempt: Attempt,
+) -> Result<Account, Refused> {
     // one counter for every way to write the same person's name
-    let name = match &user {
+    let name = match user {
         Some(user) => user.id.to_string(),
         None => comparison_key(&attempt.identifier),
     };
     guess::look(provider, call, guess::Account::User(&name)).await?;
-    let verdict = match check(provider, user.as_ref(), &attempt.password).await {
+    let verdict = match check(provider, user, &attempt.password).await {
         Ok(verdict) => verdict,
         Err(error) => {
             guess::unjudged(provider, call, guess::Account::User(&name)).await?;
             return Err(error.into());
         }
     };
-    let (Verdict::Right { rehash }, Some(user)) = (verdict, user.as_ref()) else {
+    let (Verdict::Right { rehash }, Some(user)) = (verdict, user) else {
         guess::wrong(provider, call, guess::Account::User(&name)).await?;
-        note(provider, call, user.as_ref()).await;
+        note(provider, call, user).await;
         return Err(Refused::Wrong);
     };
     guess::right(provider, call, guess::Account::User(&name)).await?;
@@ -119,12 +132,7 @@ async fn check(provider: &Provider, user: Option<&User>, password: &Secret) -> R
 
 /// The audit log knows what the answer does not say.
 async fn note(provider: &Provider, call: &Call, user: Option<&User>) {
-    let rule = match user {
-        None => "sign_in.unknown",
-        Some(user) if user.password.is_none() => "sign_in.no_password",
-        Some(_) => "sign_in.wrong_password",
-    };
-    let event = call.event(EventKind::SignIn).refused(rule);
+    let event = call.event(EventKind::SignIn).refused(decisions::wrong(user));
     provider
         .note(match user {
             Some(user) => event.user(user.id),

@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::authorization::hint::{self, Hint};
 use super::pending::{self, Handle, Waiting};
 use super::session::{Account, Browser, end};
+use super::trace::Kept;
 use super::{Call, Error, Provider};
 use crate::ephemeral::Kind;
-use crate::model::Client;
+use crate::model::{Client, Id, Part, Step, Trace, Verdict};
 use crate::protocol::logout::{self, ReturnAddress};
 use crate::protocol::parameters::Parameters;
 use crate::protocol::{ErrorCode, OAuthError, subject};
@@ -69,13 +70,23 @@ pub async fn request(
         .as_ref()
         .and_then(|hint| account_of(provider, browser, client.as_deref(), hint))
         .cloned();
+    let client_id = client.as_ref().map(|client| client.id);
     if let Some(account) = hinted {
+        keep(provider, call, client_id, Some(&account), Step::passed("logout.hinted"));
         end(provider, call, browser, &account).await?;
         return Ok(LogoutStep::Done(return_address));
     }
     if browser.accounts.is_empty() {
+        keep(provider, call, client_id, None, Step::passed("logout.nobody"));
         return Ok(LogoutStep::Done(return_address));
     }
+    keep(
+        provider,
+        call,
+        client_id,
+        browser.accounts.first(),
+        Step::new("logout.asked", Verdict::Asked),
+    );
     let stored = Stored {
         client: client.map(|client| client.name().to_owned()),
         return_address,
@@ -83,6 +94,15 @@ pub async fn request(
     let handle = Handle::new(provider, call, browser);
     pending::keep(provider, call, WAITING, &handle, stored, call.now.after(LIFETIME)).await?;
     Ok(LogoutStep::Ask(handle.id))
+}
+
+/// What was decided, for whoever asks why.
+fn keep(provider: &Provider, call: &Call, client: Option<Id<Client>>, account: Option<&Account>, step: Step) {
+    provider.keep_trace(call, Kept::SignIn, || Trace {
+        client,
+        user: account.map(|account| account.user.id),
+        ..call.trace(Part::SignOut).step(step)
+    });
 }
 
 /// Opens a waiting request in the browser that it came from.

@@ -74,7 +74,7 @@ pub async fn redeem(
 
     // the grant's row decides from here on; what waited under the code only saves a look
     if let Err(error) = provider.ephemeral.forget(Kind::CodePayload, &key_of(&presented)).await {
-        tracing::warn!(trace = call.trace, %error, "the payload of a redeemed code stays until it expires");
+        tracing::warn!(trace = %call.trace, %error, "the payload of a redeemed code stays until it expires");
     }
     if let Some((token, _)) = first {
         minting = minting.with_refresh_token(token);

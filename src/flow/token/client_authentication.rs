@@ -12,8 +12,9 @@ use crate::flow::memory::{ProvenSecret, Recalled, RestsOn};
 use crate::flow::{Call, Error, Provider};
 use crate::jose::{self, AssertionKeys, TimeLimits, Verified};
 use crate::model::{
-    Client, ClientSecret, ClientSigningAlgorithm, Digest, EventKind, Secret, Timestamp, TokenEndpointAuthMethod,
+    Client, ClientSecret, ClientSigningAlgorithm, Digest, EventKind, Fact, Secret, Timestamp, TokenEndpointAuthMethod,
 };
+use crate::protocol::OAuthError;
 use crate::protocol::client_authentication::{Credentials, Presented, judge_assertion, refusal};
 
 /// How far away the expiry of an assertion may be, clocks that differ included.
@@ -35,6 +36,7 @@ pub async fn authenticate(
     endpoint: &str,
 ) -> Result<Arc<Client>, Error> {
     let credentials = presented.credentials()?;
+    let presented_method = method(&credentials);
     let client_id = claimed_client_id(&credentials).ok_or_else(|| refusal("assertion_unreadable"))?;
     let account = Account::Client(&client_id);
     let shown = shown(call, &credentials);
@@ -75,7 +77,7 @@ pub async fn authenticate(
             if guess::wrong(provider, call, account).await? {
                 record(provider, call, client.as_deref(), rule).await;
             }
-            Err(refusal(rule).into())
+            Err(told(refusal(rule), client.as_deref(), presented_method).into())
         }
     }
 }
@@ -92,6 +94,29 @@ fn shown(call: &Call, credentials: &Credentials) -> Option<Digest> {
     shown.push(0);
     shown.extend(client_id.as_bytes());
     Some(Digest::of(&shown))
+}
+
+/// What the refusal rests on. The client is told nothing of it.
+fn told(refusal: OAuthError, client: Option<&Client>, presented: &'static str) -> OAuthError {
+    let refusal = refusal.fact("presented", Fact::Word(presented));
+    let Some(client) = client else {
+        return refusal;
+    };
+    let registered = client.metadata.token_endpoint_auth_method;
+    refusal
+        .fact("client", Fact::Id(client.id.uuid()))
+        .fact("registered", Fact::Word(registered.as_str()))
+        .fact("secrets", Fact::count(client.secrets.len()))
+}
+
+/// The method that was used, in a word.
+const fn method(credentials: &Credentials) -> &'static str {
+    match credentials {
+        Credentials::Basic { .. } => "client_secret_basic",
+        Credentials::Post { .. } => "client_secret_post",
+        Credentials::Assertion { .. } => "assertion",
+        Credentials::Public { .. } => "none",
+    }
 }
 
 /// Who it claims to be. An assertion's own word is read before it is verified only to find the keys it is verified with.

@@ -8,6 +8,7 @@ pub mod introspection;
 pub mod issue;
 pub mod refresh_token;
 pub mod revocation;
+pub mod standing;
 pub mod userinfo;
 pub mod verify;
 
@@ -23,6 +24,20 @@ pub use issue::TokenResponse;
 
 /// Answers a token request of a client that has proved who it is (RFC 6749 section 3.2).
 pub async fn grant(
+    provider: &Provider,
+    call: &Call,
+    client: &Arc<Client>,
+    parameters: &Parameters,
+) -> Result<TokenResponse, Error> {
+    match answer(provider, call, client, parameters).await {
+        Err(Error::OAuth(error)) => Err(standing::of_token_request(provider, call, client, parameters, error)
+            .await
+            .into()),
+        answer => answer,
+    }
+}
+
+async fn answer(
     provider: &Provider,
     call: &Call,
     client: &Arc<Client>,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Call, Error, Provider};
+use super::{Call, Error, Provider, standing};
 use crate::flow::memory::{Person, Recalled, RestsOn};
 use crate::model::{AccessToken, Client, Digest, Grant, Id, Scopes, Secret, SigningAlgorithm, Timestamp};
 use crate::protocol::access_token::{self, AccessTokenClaims};
@@ -33,11 +33,14 @@ pub async fn access_token(
     token: &Secret,
     audience: &str,
 ) -> Result<Arc<VerifiedToken>, Error> {
-    let verified = find(provider, call, token).await?.ok_or_else(invalid)?;
-    if !verified.claims.audience.iter().any(|known| known == audience) {
-        return Err(invalid().into());
+    let verified = find(provider, call, token).await?;
+    let fits = |verified: &Arc<VerifiedToken>| verified.claims.audience.iter().any(|known| known == audience);
+    match verified.filter(fits) {
+        Some(verified) => Ok(verified),
+        None => Err(standing::of_refused_token(provider, call, token, audience, invalid())
+            .await
+            .into()),
     }
-    Ok(verified)
 }
 
 /// What a token says, if it counts; for whatever audience. None if it does not count.

@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 
 use crate::flow::{Call, Error};
 use crate::http::Refusal;
-use crate::http::error::Broken;
 use crate::protocol::{ErrorCode, OAuthError};
 
 /// A refusal as JSON. What is no matter of the protocol (stores, throttling, defects) is drawn by the edge.
@@ -73,7 +72,7 @@ fn refusal(call: &Call, error: &OAuthError, request: &HeaderMap) -> Response {
         "trace_id": call.trace,
     });
     let mut response = json_no_store(status(error.code), &body);
-    response.extensions_mut().insert(Broken(error.rule));
+    response.extensions_mut().insert(error.reason());
     if error.code == ErrorCode::InvalidClient && request.contains_key(header::AUTHORIZATION) {
         let challenge = HeaderValue::from_static("Basic realm=\"client authentication\", charset=\"UTF-8\"");
         response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);

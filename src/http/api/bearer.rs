@@ -7,7 +7,7 @@ use crate::flow::people::Rights;
 use crate::flow::token::verify;
 use crate::flow::{Call, Error};
 use crate::http::Http;
-use crate::model::{Actor, Secret};
+use crate::model::{Actor, Reason, Secret};
 
 /// Who calls, and what the caller may do.
 #[derive(Clone)]
@@ -41,15 +41,16 @@ impl Caller {
             .path("/.well-known/oauth-protected-resource/api/v1");
         let Some(token) = token(headers)? else {
             let challenge = format!("Bearer resource_metadata=\"{metadata}\"");
-            return Err(Problem::unauthenticated("this needs a bearer token", challenge));
+            let reason = Reason::new("api.token_missing");
+            return Err(Problem::unauthenticated("this needs a bearer token", challenge, reason));
         };
         let audience = http.provider.issuer.api();
         let verified = match verify::access_token(&http.provider, call, &token, &audience).await {
             Ok(verified) => verified,
-            Err(Error::OAuth(_)) => {
+            Err(Error::OAuth(error)) => {
                 let detail = "the token is unknown, expired, revoked or not meant for this API";
                 let challenge = format!("Bearer error=\"invalid_token\", resource_metadata=\"{metadata}\"");
-                return Err(Problem::unauthenticated(detail, challenge));
+                return Err(Problem::unauthenticated(detail, challenge, error.reason()));
             }
             Err(other) => return Err(other.into()),
         };

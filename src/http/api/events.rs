@@ -6,14 +6,14 @@ use serde::Serialize;
 use super::list::{ListRule, PageBody};
 use super::route::{Method, Route, handler};
 use super::{Answer, Asked, Problem};
-use crate::flow::operations::events;
+use crate::flow::operations::events::{self, EventRow};
 
 const LIST: ListRule = ListRule::plain();
 
 /// An event.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Event")]
-struct EventBody {
+pub(super) struct EventBody {
     /// Its id.
     id: String,
     /// When.
@@ -62,21 +62,27 @@ pub(super) fn table() -> Vec<Route> {
 async fn list(asked: Asked) -> Result<Answer, Problem> {
     let listed = asked.listed()?;
     let page = events::list(asked.provider(), listed.after.as_deref(), listed.limit).await?;
-    listed.answer(&asked, page, None, |event| EventBody {
-        id: event.id.to_string(),
-        at: event.at.rfc3339(),
-        kind: event.kind,
-        outcome: event.outcome,
-        reason: event.reason,
-        actor_kind: event.actor_kind,
-        actor_id: event.actor_id.map(|id| id.to_string()),
-        user: event.user.map(|id| id.to_string()),
-        client: event.client.map(|id| id.to_string()),
-        address: event.address,
-        trace_id: event.trace,
-        facts: match event.facts {
-            serde_json::Value::Object(facts) => facts,
-            _ => serde_json::Map::new(),
-        },
-    })
+    listed.answer(&asked, page, None, EventBody::of)
+}
+
+impl EventBody {
+    pub(super) fn of(event: EventRow) -> Self {
+        Self {
+            id: event.id.to_string(),
+            at: event.at.rfc3339(),
+            kind: event.kind,
+            outcome: event.outcome,
+            reason: event.reason,
+            actor_kind: event.actor_kind,
+            actor_id: event.actor_id.map(|id| id.to_string()),
+            user: event.user.map(|id| id.to_string()),
+            client: event.client.map(|id| id.to_string()),
+            address: event.address,
+            trace_id: event.trace,
+            facts: match event.facts {
+                serde_json::Value::Object(facts) => facts,
+                _ => serde_json::Map::new(),
+            },
+        }
+    }
 }

@@ -26,6 +26,7 @@ pub mod route;
 mod serve;
 mod sessions;
 mod settings;
+mod traces;
 mod user_body;
 mod users;
 
@@ -58,6 +59,7 @@ pub fn table() -> Vec<Route> {
     table.extend(keys::table());
     table.extend(settings::table());
     table.extend(events::table());
+    table.extend(traces::table());
     table
 }
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::flow::{self, Call, FieldError};
 use crate::http::Refusal;
-use crate::http::error::Broken;
+use crate::model::{Actor, Fact, Reason};
 
 /// Why a request of the API was not served.
 #[derive(Debug)]
@@ -31,6 +31,7 @@ pub(super) struct Told {
     errors: Vec<FieldError>,
     /// The `WWW-Authenticate` of a 401 or 403.
     challenge: Option<String>,
+    reason: Reason,
 }
 
 /// A problem as it is sent (RFC 9457 section 3).
@@ -72,6 +73,7 @@ impl Problem {
             detail: detail.into(),
             errors: Vec::new(),
             challenge: None,
+            reason: Reason::new(rule(code)),
         }))
     }
 
@@ -90,6 +92,34 @@ impl Problem {
             })),
             other => other,
         }
+    }
+
+    /// Why, for the traces.
+    fn reason(self, reason: Reason) -> Self {
+        match self {
+            Self::Told(told) => Self::Told(Box::new(Told { reason, ..*told })),
+            Self::Refused(refusal) => Self::Refused(Box::new(refusal.reason(reason))),
+            Self::Contended => Self::Contended,
+        }
+    }
+
+    /// What the caller lacks is this permission.
+    pub(super) fn permission(self, permission: &'static str) -> Self {
+        self.reason(Reason::new("api.permission").fact("permission", Fact::Word(permission)))
+    }
+
+    /// It was refused to this caller.
+    pub(super) fn to(mut self, actor: Actor) -> Self {
+        let (name, Some(id)) = (actor.kind(), actor.id()) else {
+            return self;
+        };
+        let reason = match &mut self {
+            Self::Told(told) => &mut told.reason,
+            Self::Refused(refusal) => refusal.reason_mut(),
+            Self::Contended => return self,
+        };
+        reason.facts.push((name, Fact::Id(id)));
+        self
     }
 
     /// A parameter or header that can't be understood.
@@ -121,8 +151,10 @@ impl Problem {
     }
 
     /// No token, or none that counts (RFC 6750 section 3).
-    pub(super) fn unauthenticated(detail: &'static str, challenge: String) -> Self {
-        Self::told(StatusCode::UNAUTHORIZED, "unauthenticated", detail).challenge(challenge)
+    pub(super) fn unauthenticated(detail: &'static str, challenge: String, reason: Reason) -> Self {
+        Self::told(StatusCode::UNAUTHORIZED, "unauthenticated", detail)
+            .challenge(challenge)
+            .reason(reason)
     }
 
     /// The token does not allow it (RFC 6750 section 3.1: `insufficient_scope`).
@@ -172,12 +204,12 @@ impl Problem {
                     detail: error.detail,
                 })
                 .collect(),
-            trace_id: call.trace.clone(),
+            trace_id: call.trace.text(),
         };
         let body = serde_json::to_string(&body).unwrap_or_default();
         let content_type = HeaderValue::from_static("application/problem+json");
         let mut response = (told.status, [(header::CONTENT_TYPE, content_type)], body).into_response();
-        response.extensions_mut().insert(Broken(told.code));
+        response.extensions_mut().insert(told.reason);
         if let Some(challenge) = told
             .challenge
             .and_then(|challenge| HeaderValue::try_from(challenge).ok())
@@ -190,7 +222,8 @@ impl Problem {
 
 impl From<flow::Error> for Problem {
     fn from(error: flow::Error) -> Self {
-        match error {
+        let reason = error.reason();
+        let problem = match error {
             flow::Error::Invalid(errors) => Self::told(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "invalid",
@@ -207,13 +240,27 @@ impl From<flow::Error> for Problem {
             flow::Error::Forbidden(permission) => Self::forbidden(&permission),
             flow::Error::Contended => Self::Contended,
             other => Self::Refused(Box::new(other.into())),
-        }
+        };
+        problem.reason(reason)
     }
 }
 
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(Box::new(refusal))
+    }
+}
+
+/// The rule behind a problem that no flow gave a rule.
+fn rule(code: &'static str) -> &'static str {
+    match code {
+        "unauthenticated" => "api.token_missing",
+        "forbidden" => "api.permission",
+        "not_found" => "request.nothing_there",
+        "stale" => "request.stale",
+        "conflict" => "request.conflict",
+        "invalid" => "request.invalid",
+        _ => "request.malformed",
     }
 }
 

@@ -50,11 +50,20 @@ async fn serve(route: Route, http: Http, call: &Call, request: Request) -> Resul
             let caller = Caller::of(&http, call, request.headers()).await?;
             if !caller.rights.allow(permission) {
                 note_refusal(&http, &caller).await;
-                return Err(Problem::forbidden(permission));
+                return Err(Problem::forbidden(permission)
+                    .permission(permission)
+                    .to(caller.call.actor));
             }
             caller
         }
     };
+    let actor = caller.call.actor;
+    answer(route, http, caller, request)
+        .await
+        .map_err(|problem| problem.to(actor))
+}
+
+async fn answer(route: Route, http: Http, caller: Caller, request: Request) -> Result<Answer, Problem> {
     let target = request.uri().to_string();
     let (mut parts, body) = request.into_parts();
     let path = RawPathParams::from_request_parts(&mut parts, &http)

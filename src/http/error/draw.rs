@@ -37,12 +37,13 @@ fn page(http: &Http, call: &Call, headers: &HeaderMap, refusal: Refusal, retry: 
         .get(header::ACCEPT_LANGUAGE)
         .and_then(|languages| languages.to_str().ok());
     let status = refusal.status;
+    let (client, back) = refusal.client.map_or((None, None), |client| (Some(client.0), client.1));
     let drawn = Sheet::new(
         Page::Error(ErrorPage {
             trouble: refusal.trouble,
             retry,
-            client: refusal.client.map(String::from),
-            back: refusal.back,
+            client,
+            back,
             code: refusal.detail.as_ref().map(|_| refusal.code.to_owned()),
             detail: refusal.detail.map(std::borrow::Cow::into_owned),
         }),
@@ -100,7 +101,7 @@ fn sentence(refusal: &Refusal) -> &str {
 }
 
 /// The stable word of a problem's type.
-pub(super) fn word(refusal: &Refusal) -> &'static str {
+fn word(refusal: &Refusal) -> &'static str {
     match refusal.status {
         StatusCode::NOT_FOUND => "not_found",
         StatusCode::METHOD_NOT_ALLOWED => "method_not_allowed",

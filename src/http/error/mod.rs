@@ -9,7 +9,7 @@ mod refusal;
 
 pub use audience::Audience;
 pub(in crate::http) use refusal::Causes;
-pub use refusal::{Broken, Refusal};
+pub use refusal::Refusal;
 
 pub(super) use draw::draw;
 

@@ -7,16 +7,13 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use crate::flow;
+use crate::model::Reason;
 use crate::view::{Link, Trouble};
 
 /// When to come back after an outage, at the earliest and at the latest: not everybody at once.
 const OUTAGE: (u32, u32) = (2, 8);
 /// When to come back where others were faster, or too many.
 const CONTENDED: Duration = Duration::from_secs(1);
-
-/// The rule that a request broke, on a response that its handler has drawn itself: to be counted by.
-#[derive(Clone, Copy, Debug)]
-pub struct Broken(pub &'static str);
 
 /// Why a request was not served.
 #[derive(Clone, Debug)]
@@ -28,52 +25,79 @@ pub struct Refusal {
     /// A sentence of ours for whoever builds the application.
     pub(super) detail: Option<Cow<'static, str>>,
     pub(super) retry_after: Option<Duration>,
-    /// The rule that it broke, where the status does not say it all.
-    rule: Option<&'static str>,
-    /// The application that was on the way.
-    pub(super) client: Option<Box<str>>,
-    /// Where it can be entered again.
-    pub(super) back: Option<Link>,
+    /// The application that was on the way, and where it can be entered again.
+    pub(super) client: Option<Box<(String, Option<Link>)>>,
+    /// Why: for the traces, and to be counted by.
+    reason: Reason,
+    /// Whether a flow has kept why already.
+    is_kept: bool,
 }
 
 impl Refusal {
-    const fn new(status: StatusCode, trouble: Trouble, code: &'static str) -> Self {
+    const fn new(status: StatusCode, trouble: Trouble, code: &'static str, rule: &'static str) -> Self {
         Self {
             status,
             trouble,
             code,
             detail: None,
             retry_after: None,
-            rule: None,
             client: None,
-            back: None,
+            reason: Reason::new(rule),
+            is_kept: false,
         }
     }
 
     /// Nothing at this address.
     pub const fn not_found() -> Self {
-        Self::new(StatusCode::NOT_FOUND, Trouble::NotFound, "invalid_request")
+        Self::new(
+            StatusCode::NOT_FOUND,
+            Trouble::NotFound,
+            "invalid_request",
+            "request.not_found",
+        )
     }
 
     /// Not with this method.
     pub const fn method() -> Self {
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, Trouble::Method, "invalid_request")
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            Trouble::Method,
+            "invalid_request",
+            "request.method",
+        )
     }
 
     /// The request can't be understood.
     pub fn bad_request(detail: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, Trouble::BadRequest, "invalid_request").detail(detail)
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            Trouble::BadRequest,
+            "invalid_request",
+            "request.malformed",
+        )
+        .detail(detail)
     }
 
     /// The request is for another host than ours (RFC 9110 section 15.5.20).
     pub fn wrong_host(issuer: &str) -> Self {
-        Self::new(StatusCode::MISDIRECTED_REQUEST, Trouble::BadRequest, "invalid_request")
-            .detail(format!("the address of this server is {issuer}"))
+        Self::new(
+            StatusCode::MISDIRECTED_REQUEST,
+            Trouble::BadRequest,
+            "invalid_request",
+            "request.host",
+        )
+        .detail(format!("the address of this server is {issuer}"))
     }
 
     /// The body is larger than the route takes.
     pub fn too_large() -> Self {
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, Trouble::BadRequest, "invalid_request").detail("the body is too large")
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            Trouble::BadRequest,
+            "invalid_request",
+            "request.size",
+        )
+        .detail("the body is too large")
     }
 
     /// The body is of a type that the route does not take.
@@ -82,62 +106,98 @@ impl Refusal {
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Trouble::BadRequest,
             "invalid_request",
+            "request.media_type",
         )
         .detail("the body is not of a type that is taken here")
     }
 
     /// The sign-in is over or was never there.
     pub const fn expired() -> Self {
-        Self::new(StatusCode::NOT_FOUND, Trouble::Expired, "invalid_request")
+        Self::new(
+            StatusCode::NOT_FOUND,
+            Trouble::Expired,
+            "invalid_request",
+            "request.expired",
+        )
     }
 
     /// The form did not come from a page of ours in this browser.
     pub const fn forgery() -> Self {
-        Self::new(StatusCode::FORBIDDEN, Trouble::Forgery, "invalid_request")
+        Self::new(
+            StatusCode::FORBIDDEN,
+            Trouble::Forgery,
+            "invalid_request",
+            "request.forgery",
+        )
     }
 
     /// The browser sends no cookies.
     pub const fn no_cookies() -> Self {
-        Self::new(StatusCode::FORBIDDEN, Trouble::NoCookies, "invalid_request")
+        Self::new(
+            StatusCode::FORBIDDEN,
+            Trouble::NoCookies,
+            "invalid_request",
+            "request.no_cookies",
+        )
     }
 
     /// This account may not do this.
     pub const fn forbidden() -> Self {
-        Self::new(StatusCode::FORBIDDEN, Trouble::Forbidden, "access_denied")
+        Self::new(
+            StatusCode::FORBIDDEN,
+            Trouble::Forbidden,
+            "access_denied",
+            "api.permission",
+        )
     }
 
     /// The setup link was used, replaced or is too old.
     pub const fn setup_link() -> Self {
-        Self::new(StatusCode::NOT_FOUND, Trouble::SetupLink, "invalid_request")
+        Self::new(
+            StatusCode::NOT_FOUND,
+            Trouble::SetupLink,
+            "invalid_request",
+            "setup.link",
+        )
     }
 
     /// A defect of ours.
     pub const fn failed() -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, Trouble::Failure, "server_error")
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            Trouble::Failure,
+            "server_error",
+            "server.failed",
+        )
     }
 
     /// It took too long.
     pub fn overdue() -> Self {
-        Self::outage()
+        Self::away("server.overdue")
     }
 
     /// Too many of its kind are being served.
     pub fn crowded() -> Self {
-        Self::unavailable(CONTENDED)
+        Self::unavailable(CONTENDED, "server.crowded")
     }
 
     /// Something that it needs is away.
     pub fn outage() -> Self {
-        let (earliest, latest) = OUTAGE;
-        let spread = crate::random::below(latest.saturating_sub(earliest).saturating_add(1));
-        Self::unavailable(Duration::from_secs(u64::from(earliest.saturating_add(spread))))
+        Self::away("server.unavailable")
     }
 
-    fn unavailable(retry_after: Duration) -> Self {
+    fn away(rule: &'static str) -> Self {
+        let (earliest, latest) = OUTAGE;
+        let spread = crate::random::below(latest.saturating_sub(earliest).saturating_add(1));
+        Self::unavailable(Duration::from_secs(u64::from(earliest.saturating_add(spread))), rule)
+    }
+
+    fn unavailable(retry_after: Duration, rule: &'static str) -> Self {
         let refusal = Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
             Trouble::Unavailable,
             "temporarily_unavailable",
+            rule,
         );
         Self {
             retry_after: Some(retry_after),
@@ -149,8 +209,7 @@ impl Refusal {
     #[must_use]
     pub fn client(self, name: &str, back: Option<Link>) -> Self {
         Self {
-            client: Some(name.into()),
-            back,
+            client: Some(Box::new((name.to_owned(), back))),
             ..self
         }
     }
@@ -164,15 +223,33 @@ impl Refusal {
         }
     }
 
+    /// Why, for the traces, where more is known than the kind of refusal says.
+    #[must_use]
+    pub fn reason(self, reason: Reason) -> Self {
+        Self { reason, ..self }
+    }
+
+    /// The flow has kept why.
+    #[must_use]
+    pub fn kept(self) -> Self {
+        Self { is_kept: true, ..self }
+    }
+
     /// What the person is told instead of what the kind of refusal says.
     #[must_use]
     pub fn trouble(self, trouble: Trouble) -> Self {
         Self { trouble, ..self }
     }
 
-    /// The rule that was broken, in a word of ours.
-    pub(in crate::http) fn rule(&self) -> &'static str {
-        self.rule.unwrap_or_else(|| super::draw::word(self))
+    /// Why, to be added to.
+    pub(in crate::http) const fn reason_mut(&mut self) -> &mut Reason {
+        &mut self.reason
+    }
+
+    /// Why, to be kept once; and whether a flow has done so.
+    pub(in crate::http) fn take_reason(&mut self) -> (Reason, bool) {
+        let reason = std::mem::replace(&mut self.reason, Reason::new("request.malformed"));
+        (reason, self.is_kept)
     }
 
     /// The response's status.
@@ -183,33 +260,40 @@ impl Refusal {
 
 impl From<flow::Error> for Refusal {
     fn from(error: flow::Error) -> Self {
+        let reason = error.reason();
+        Self::of(error).reason(reason)
+    }
+}
+
+impl Refusal {
+    fn of(error: flow::Error) -> Self {
         match error {
             flow::Error::OAuth(error) => Self {
                 code: error.code.as_str(),
-                rule: Some(error.rule),
-                detail: Some(error.description),
-                ..Self::new(StatusCode::BAD_REQUEST, Trouble::BadRequest, "invalid_request")
+                ..Self::bad_request(error.description)
             },
             flow::Error::Invalid(_) => Self::bad_request("a field can't be taken as it is"),
             flow::Error::NotFound => Self::not_found(),
-            flow::Error::Stale | flow::Error::Conflict(_) => {
-                Self::new(StatusCode::CONFLICT, Trouble::BadRequest, "invalid_request").detail("it changed meanwhile")
-            }
+            flow::Error::Stale | flow::Error::Conflict(_) => Self {
+                status: StatusCode::CONFLICT,
+                ..Self::bad_request("it changed meanwhile")
+            },
             flow::Error::Forbidden(_) => Self::forbidden(),
-            flow::Error::Throttled { retry_after } => Self {
+            flow::Error::Throttled { retry_after, rule } => Self {
                 retry_after: Some(retry_after),
                 ..Self::new(
                     StatusCode::TOO_MANY_REQUESTS,
                     Trouble::TooMany,
                     "temporarily_unavailable",
+                    rule,
                 )
             },
-            flow::Error::Busy { retry_after } => Self::unavailable(retry_after),
+            flow::Error::Busy { retry_after } => Self::unavailable(retry_after, "server.busy"),
             flow::Error::Unavailable(source) => {
                 tracing::error!(causes = %Causes(source.as_ref()), "a store is not available");
                 Self::outage()
             }
-            flow::Error::Contended => Self::unavailable(CONTENDED),
+            flow::Error::Contended => Self::unavailable(CONTENDED, "server.contended"),
             flow::Error::Failed(source) => {
                 tracing::error!(causes = %Causes(source.as_ref()), "a request failed");
                 Self::failed()

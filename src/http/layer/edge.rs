@@ -10,7 +10,8 @@ use tracing::Instrument;
 use super::{forwarded, headers, host, run};
 use crate::flow::Call;
 use crate::http::Http;
-use crate::http::error::{self, Audience, Broken, Refusal};
+use crate::http::error::{self, Audience, Refusal};
+use crate::model::{Part, Reason};
 
 /// See the module.
 pub async fn edge(State(http): State<Http>, mut request: Request, next: Next) -> Response {
@@ -24,20 +25,27 @@ pub async fn edge(State(http): State<Http>, mut request: Request, next: Next) ->
     let method = method_word(&told.method);
     let span = match &http.tracing {
         None => tracing::info_span!("request", trace = %call.trace),
-        Some(tracing) => tracing.request(&call.trace, method, route, forwarded::parent(&http, &request)),
+        Some(tracing) => tracing.request(&call.trace.text(), method, route, forwarded::parent(&http, &request)),
     };
     request.extensions_mut().insert(call.clone());
     let mut response = match refuse(&http, &request) {
         Some(refused) => refused,
         None => run::within(&http, request, next).instrument(span.clone()).await,
     };
-    if let Some(Broken(rule)) = response.extensions_mut().remove::<Broken>() {
-        http.provider.counts.refusals.of(rule).count();
-    }
-    if let Some(refusal) = refusal(&mut response) {
-        http.provider.counts.refusals.of(refusal.rule()).count();
-        let _entered = span.enter();
-        error::draw(&http, &call, audience, &told.headers, refusal, &mut response);
+    let (reason, is_kept) = match refusal(&mut response) {
+        Some(mut refusal) => {
+            let _entered = span.enter();
+            let (reason, is_kept) = refusal.take_reason();
+            error::draw(&http, &call, audience, &told.headers, refusal, &mut response);
+            (Some(reason), is_kept)
+        }
+        None => (response.extensions_mut().remove::<Reason>(), false),
+    };
+    if let Some(reason) = reason {
+        http.provider.counts.refusals.of(reason.rule).count();
+        if !is_kept {
+            http.provider.keep_refusal(&call, told.part, reason);
+        }
     }
     headers::add(&http, &mut response);
     let micros = http.provider.clock.micros().saturating_sub(began);
@@ -63,6 +71,7 @@ struct Told {
     method: Method,
     route: Option<MatchedPath>,
     headers: HeaderMap,
+    part: Part,
 }
 
 impl Told {
@@ -71,12 +80,29 @@ impl Told {
         let languages = request.headers().get(header::ACCEPT_LANGUAGE);
         Self {
             method: request.method().clone(),
+            part: part(request.uri().path()),
             route: request.extensions().get::<MatchedPath>().cloned(),
             headers: languages
                 .map(|languages| (header::ACCEPT_LANGUAGE, languages.clone()))
                 .into_iter()
                 .collect(),
         }
+    }
+}
+
+/// What a request is about, for the traces.
+fn part(path: &str) -> Part {
+    match path {
+        "/oauth2/authorize" | "/login/account" | "/login/consent" => Part::Authorization,
+        "/login" => Part::SignIn,
+        "/logout" | "/oauth2/end_session" => Part::SignOut,
+        "/oauth2/token" => Part::Token,
+        "/oauth2/userinfo" => Part::UserInfo,
+        "/oauth2/introspect" => Part::Introspection,
+        "/oauth2/revoke" => Part::Revocation,
+        _ if path.starts_with("/oauth2/register") => Part::Registration,
+        _ if path.starts_with("/api/v1/") => Part::Api,
+        _ => Part::Page,
     }
 }
 

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use crate::flow::Origin;
 use crate::http::Http;
 use crate::http::error::{self, Audience, Refusal};
+use crate::model::Reason;
 use crate::telemetry::Parent;
 
 const FOR: &str = "x-forwarded-for";
@@ -58,9 +59,12 @@ pub(super) fn refuse_plain(http: &Http, request: &Request) -> Option<Response> {
     } else if said.is_some() {
         // sending the browser to https would bring it back here in a circle
         tracing::warn!("a proxy that is not among trusted_proxies forwards requests");
-        return Some(error::refused(Refusal::bad_request(
-            "the proxy in front of this server is not among its trusted proxies (OSTIARY_TRUSTED_PROXIES)",
-        )));
+        return Some(error::refused(
+            Refusal::bad_request(
+                "the proxy in front of this server is not among its trusted proxies (OSTIARY_TRUSTED_PROXIES)",
+            )
+            .reason(Reason::new("request.proxy")),
+        ));
     }
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
     let readable = [Method::GET, Method::HEAD].contains(request.method());
@@ -68,9 +72,9 @@ pub(super) fn refuse_plain(http: &Http, request: &Request) -> Option<Response> {
         let location = HeaderValue::from_str(&http.provider.issuer.path(path)).ok()?;
         return Some((StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, location)]).into_response());
     }
-    Some(error::refused(Refusal::bad_request(
-        "this server is reached by https alone",
-    )))
+    Some(error::refused(
+        Refusal::bad_request("this server is reached by https alone").reason(Reason::new("request.https_only")),
+    ))
 }
 
 /// The nearest address that no trusted proxy has: read from the right, since each proxy appends what it saw. What is not

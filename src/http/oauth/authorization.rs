@@ -8,6 +8,7 @@ use crate::http::answer::next;
 use crate::http::answer::next::see_other;
 use crate::http::extract::Visit;
 use crate::http::{Http, Refusal};
+use crate::model::Reason;
 use crate::protocol::authorization_request::Untrusted;
 use crate::view::Trouble;
 use axum::extract::State;
@@ -39,7 +40,7 @@ async fn begin(http: &Http, visit: &Visit, raw: &Raw) -> Result<Response, Refusa
             let wished: Vec<String> = parameters.words("ui_locales").into_iter().map(str::to_owned).collect();
             next(http, &visit.call, visit.locale(&wished, None), to)
         }
-        Begun::Untrusted(untrusted) => return Err(refusal(untrusted)),
+        Begun::Untrusted(untrusted) => return Err(refusal(untrusted).reason(Reason::new(untrusted.rule())).kept()),
     };
     Ok(visit.keep(response))
 }

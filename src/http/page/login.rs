@@ -57,6 +57,7 @@ pub(super) async fn sign_in(
     Form(fields): Form<Fields>,
 ) -> Result<Response, Refusal> {
     let door = Door::open(&visit, &wish).await?;
+    visit.call = visit.call.within(door.interaction.as_ref().map(|it| it.trace));
     let remember = fields.remember.is_some();
     let mut form = Filled {
         identifier: fields.username.clone(),
@@ -87,7 +88,7 @@ pub(super) async fn sign_in(
         Ok(account) => return door.go_on(&visit, &account).await,
         Err(Refused::Wrong) => (LoginError::Credentials, StatusCode::UNPROCESSABLE_ENTITY, None),
         Err(Refused::Inactive) => (LoginError::Inactive, StatusCode::FORBIDDEN, None),
-        Err(Refused::Failed(flow::Error::Throttled { retry_after })) => {
+        Err(Refused::Failed(flow::Error::Throttled { retry_after, .. })) => {
             let seconds = retry_after.as_secs().max(1);
             let error = LoginError::Throttled { seconds };
             (error, StatusCode::TOO_MANY_REQUESTS, Some(seconds))

@@ -650,6 +650,7 @@ async fn grant(ground: &Ground, user: &User, client: Id<ostiary::model::Client>)
             auth_time: Timestamp::default(),
             acr: String::new(),
             amr: Vec::new(),
+            journey: None,
         },
     };
     let mut tx = ground.provider.store.write().await.unwrap();

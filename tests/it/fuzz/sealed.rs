@@ -80,6 +80,7 @@ async fn fuzz_form_tokens() {
         is_new: false,
         is_changed: false,
         languages: None,
+        lapsed: Vec::new(),
     };
     let (own, foreign) = (browser(), browser());
     let call = rooms.call_from("192.0.2.1");

@@ -33,6 +33,7 @@ fn grant(client: &Client) -> Grant {
             auth_time: NOW,
             acr: String::new(),
             amr: Vec::new(),
+            journey: None,
         },
     }
 }

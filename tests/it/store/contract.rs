@@ -372,8 +372,8 @@ async fn events_are_read_back_newest_first() {
         );
         assert_eq!((events[1].actor_kind.as_str(), events[1].actor_id), ("operator", None));
         assert_eq!(
-            (events[1].address.as_deref(), &events[1].trace),
-            (Some("2001:db8::7"), &call.trace)
+            (events[1].address.as_deref(), events[1].trace.clone()),
+            (Some("2001:db8::7"), call.trace.text())
         );
         assert_eq!(events[1].facts, json!({"proof": "first", "count": -3}));
         assert_eq!(read.list_events(Some(second.id), 10).await.unwrap().len(), 1);

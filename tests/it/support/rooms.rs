@@ -53,6 +53,7 @@ impl Rooms {
             master: MasterKey::generate().into(),
             issuer: Issuer::new("https://login.example".parse().unwrap()),
             events: Default::default(),
+            traces: Default::default(),
             memory: Default::default(),
             counts: Default::default(),
             remote_keys: Default::default(),

@@ -1,0 +1,77 @@
+//! Decisions in words.
+
+use serde_json::Value;
+
+use crate::flow::trace::rules::{self, Rule};
+
+/// A rule's sentence with what its facts add to it. A rule that this version does not know is told by its name.
+pub(super) fn sentence(rule: &str, facts: &[(String, Value)]) -> String {
+    let Some(found) = rules::find(rule) else {
+        return format!("The rule {rule} decided; this version has no sentence for it.");
+    };
+    let mut sentence = found.sentence.to_owned();
+    for (name, value) in facts {
+        let Some(word) = value.as_str() else { continue };
+        if let Some(more) = more(name, word) {
+            sentence.push(' ');
+            sentence.push_str(more);
+        }
+    }
+    sentence
+}
+
+/// What to do about a decision, with the names of those concerned.
+pub(super) fn filled(text: &str, names: &Names<'_>) -> String {
+    [
+        ("{client_id}", names.client_id.unwrap_or("CLIENT_ID")),
+        ("{client}", names.client.unwrap_or("CLIENT")),
+        ("{username}", names.username.unwrap_or("USERNAME")),
+        ("{user}", names.user.unwrap_or("USER")),
+    ]
+    .iter()
+    .fold(text.to_owned(), |text, (place, name)| text.replace(place, name))
+}
+
+/// What the placeholders of commands and requests stand for.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Names<'a> {
+    pub(super) client: Option<&'a str>,
+    pub(super) client_id: Option<&'a str>,
+    pub(super) user: Option<&'a str>,
+    pub(super) username: Option<&'a str>,
+}
+
+/// Whether a rule says what to do.
+pub(super) fn tells_what_to_do(rule: &Rule) -> bool {
+    rule.setting.is_some() || !rule.remedy.is_empty() || rule.command.is_some() || rule.request.is_some()
+}
+
+fn more(name: &str, word: &str) -> Option<&'static str> {
+    Some(match (name, word) {
+        ("because", "nobody_signed_in") => "Nobody was signed in.",
+        ("because", "prompt_login") => "The application asked for it (prompt=login).",
+        ("because", "max_age") => "The last sign-in was longer ago than max_age allows.",
+        ("because", "acr") => "The application wants a stronger proof (acr).",
+        ("because", "hinted_subject") => "The application expects somebody else (id_token_hint).",
+        ("because", "prompt_select_account") => "The application asked for it (prompt=select_account).",
+        ("because", "several_accounts") => "Several accounts are signed in.",
+        ("because", "prompt_consent") => "The application asked for it (prompt=consent).",
+        ("because", "not_consented") => "Not all of it was allowed before.",
+        ("because", "client_unproven") => {
+            "All of it was allowed before, but another program could stand in for this public client."
+        }
+        ("differs_in", "letter_case") => "It differs from the nearest registered one in upper and lower case.",
+        ("differs_in", "trailing_slash") => "It differs from the nearest registered one in a slash at its end.",
+        ("differs_in", "spelling") => "It means the same as a registered one, but is spelled differently.",
+        ("differs_in", "query") => "It differs from the nearest registered one in its query.",
+        ("differs_in", "path") => "It differs from the nearest registered one in its path.",
+        ("differs_in", "port") => "It differs from the nearest registered one in its port.",
+        ("differs_in", "scheme") => "It differs from the nearest registered one in its scheme (http or https).",
+        ("differs_in", "host") => "No registered one has its host.",
+        ("differs_in", "unreadable") => "It is no address that can be read.",
+        ("differs_in", "nothing_registered") => "The client has registered none.",
+        ("what", "last_administrator") => "Nobody would be left to administer this installation.",
+        ("what", "in_progress") => "The same request was being done at that moment.",
+        _ => return None,
+    })
+}

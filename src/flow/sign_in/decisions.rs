@@ -1,0 +1,56 @@
+//! What was decided about a sign-in, kept for whoever asks why.
+
+use super::password::Refused;
+use crate::flow::session::Account;
+use crate::flow::trace::Kept;
+use crate::flow::{Call, Error, Provider};
+use crate::model::setting::{SESSION_LIFETIME, SESSION_REMEMBER_LIFETIME};
+use crate::model::{Fact, Part, Reason, Step, Trace, User};
+
+/// How a sign-in ended, and by what.
+pub(super) fn keep(provider: &Provider, call: &Call, user: Option<&User>, signed_in: &Result<Account, Refused>) {
+    let refusal = |reason: Reason| {
+        provider.keep_trace(call, Kept::Refusal, || of_user(call, user).refused(reason, None));
+    };
+    match signed_in {
+        Ok(account) => provider.keep_trace(call, Kept::SignIn, || {
+            let lifetime = if account.facts.remember {
+                SESSION_REMEMBER_LIFETIME
+            } else {
+                SESSION_LIFETIME
+            };
+            of_user(call, user).step(Step::passed("sign_in.password")).step(
+                Step::passed("sign_in.session")
+                    .fact("session", Fact::Id(account.session.id.uuid()))
+                    .fact("ends", Fact::Time(account.session.ends()))
+                    .setting(lifetime),
+            )
+        }),
+        Err(Refused::Wrong) => refusal(Reason::new(wrong(user))),
+        Err(Refused::Inactive) => refusal(Reason::new("sign_in.inactive")),
+        Err(Refused::Failed(error @ (Error::Throttled { .. } | Error::Busy { .. }))) => refusal(error.reason()),
+        // drawn as a page of its own, and kept with it
+        Err(Refused::Failed(_)) => {}
+    }
+}
+
+/// What the answer does not say about a wrong pair.
+pub(super) const fn wrong(user: Option<&User>) -> &'static str {
+    match user {
+        None => "sign_in.unknown",
+        Some(user) if user.password.is_none() => "sign_in.no_password",
+        Some(_) => "sign_in.wrong_password",
+    }
+}
+
+fn of_user(call: &Call, user: Option<&User>) -> Trace {
+    let trace = call.trace(Part::SignIn);
+    match user {
+        None => trace,
+        Some(user) => trace.user(user.id).step(
+            Step::passed("sign_in.account")
+                .fact("active", Fact::Bool(user.is_active()))
+                .fact("password", Fact::Bool(user.password.is_some())),
+        ),
+    }
+}

@@ -1,0 +1,105 @@
+//! Signing in, registering clients, the administration API, and what holds for every request.
+
+use super::rules;
+use crate::model::setting;
+
+rules! {
+    "sign_in.account": "The name or mail address is that of an account.";
+    "sign_in.unknown": "There is no account of this name or mail address. The person was told the same as for a wrong password.",
+        remedy "Perhaps a slip of the pen, or the account is yet to be made.",
+        command "ostiary users list --beginning ...";
+    "sign_in.no_password": "The account has no password. The person was told the same as for a wrong one.",
+        remedy "Set a password.",
+        command "ostiary users set-password {username}",
+        request "POST /api/v1/users/{user}/reset-password";
+    "sign_in.wrong_password": "The password is wrong.",
+        remedy "Set a new one if it is forgotten.",
+        command "ostiary users set-password {username}",
+        request "POST /api/v1/users/{user}/reset-password";
+    "sign_in.inactive": "The password is right, but the account was deactivated.",
+        remedy "Reactivate it, if the person may come back.",
+        command "ostiary users reactivate {username}",
+        request "POST /api/v1/users/{user}/reactivate";
+    "sign_in.password": "The password is right.";
+    "sign_in.session": "A session began.";
+    "guess.account": "There were too many wrong guesses for this account; more are not looked at before the period is over.",
+        setting setting::GUESS_ACCOUNT_BUDGET,
+        remedy "Wait for guess.period, or raise the budget.";
+    "guess.source": "There were too many wrong guesses from this network address; more are not looked at before the period is over.",
+        setting setting::GUESS_SOURCE_BUDGET,
+        remedy "Wait for guess.period, or raise the budget. Behind a proxy, name it in OSTIARY_TRUSTED_PROXIES, else everybody shares one address.";
+
+    "client_registration_closed": "Clients may not register themselves.",
+        setting setting::CLIENT_REGISTRATION_MODE,
+        remedy "Make the client by command or API, or open registration to holders of a token.",
+        command "ostiary clients create";
+    "client_registration.source": "Too many clients registered themselves from this network address within an hour.";
+    "client_registration.authority": "The client asks for something that only the operator can give.",
+        command "ostiary clients create";
+    "client_registration.json": "The registration is not one JSON object.";
+    "client_registration.content_type": "The registration is not application/json.";
+    "client_registration.size": "The registration is larger than 64 KiB.";
+    "client_registration.metadata": "A member of the registration can't be taken; the answer names it.";
+    "client_registration.software_statement": "Software statements are not taken.";
+    "initial_access_token_missing": "Registering needs an initial access token, and there was none.",
+        setting setting::CLIENT_REGISTRATION_MODE,
+        command "ostiary clients registration-token create NAME",
+        request "POST /api/v1/registration-tokens";
+    "initial_access_token_invalid": "The initial access token is unknown, expired or revoked.",
+        setting setting::CLIENT_REGISTRATION_MODE,
+        command "ostiary clients registration-token create NAME",
+        request "POST /api/v1/registration-tokens";
+    "initial_access_token_used_up": "The initial access token has been used as often as it may be.",
+        command "ostiary clients registration-token create NAME",
+        request "POST /api/v1/registration-tokens";
+    "registration_access_token_missing": "Managing a registration needs its registration access token, and there was none.";
+    "registration_access_token_invalid": "The registration access token is not that of this client.";
+    "setup.link": "The setup link was used, replaced by a newer one, or is too old.",
+        remedy "Make a new one.",
+        command "ostiary setup";
+
+    "api.permission": "The caller lacks the permission that this needs.",
+        remedy "A client needs the scope, and has to ask for it; a person needs the permission by a group, and the token the scope.",
+        command "ostiary groups add administrators {username}",
+        request "PATCH /api/v1/clients/{client} {\"scope\": \"...\"}";
+    "api.token_missing": "The administration API takes a bearer token, and there was none.";
+    "request.not_found": "There is nothing at this address.";
+    "request.nothing_there": "There is no such thing, or it has ended.";
+    "request.method": "There is something at this address, but not for this method.";
+    "request.malformed": "The request can't be understood.";
+    "request.invalid": "Some members can't be taken; the answer names them.";
+    "request.stale": "The thing changed since the caller read it.";
+    "request.conflict": "It contradicts what is there.";
+    "request.host": "The request names another host than the public URL of this server.",
+        remedy "Set OSTIARY_PUBLIC_URL to the address that people use, and let the proxy pass the Host header on.";
+    "request.https_only": "The request came over plain HTTP, but the public URL is https.",
+        remedy "Let the proxy tell the scheme in X-Forwarded-Proto, and name it in OSTIARY_TRUSTED_PROXIES.";
+    "request.proxy": "A proxy that is not trusted forwarded the request.",
+        remedy "Name it in OSTIARY_TRUSTED_PROXIES.";
+    "request.size": "The body is larger than what is taken here.";
+    "request.media_type": "The body is of a type that is not taken here.";
+    "request.expired": "The page belongs to a sign-in that is over: open for more than an hour, in another browser, or the application was disabled meanwhile.",
+        remedy "The person enters the application again.";
+    "request.forgery": "The form was not sent from a page of ours in this browser, or was open for more than two hours.",
+        remedy "The person opens the page again. If it happens to many, a proxy may change the Origin header.";
+    "request.no_cookies": "The browser did not send back the cookie it was given.",
+        remedy "The browser has to accept cookies of this server. If it happens to many, look at OSTIARY_PUBLIC_URL and https: the cookie is Secure.";
+    "parameters.control": "A parameter holds a control character, or is not UTF-8.";
+    "parameters.count": "There are more parameters than are read.";
+    "parameters.query": "The parameters stand in the address; at this endpoint they belong into the form.";
+    "parameters.repeated": "A parameter stands there twice.";
+    "parameters.size": "The parameters are longer than what is read.";
+
+    "server.busy": "There was more to do than the machine can do in time.",
+        remedy "Wait; if it happens often, more cores and hashing.workers.";
+    "server.unavailable": "The database, Redis or another store did not answer.",
+        remedy "Look at /readyz and into the log under the trace id.";
+    "server.contended": "Others were changing the same things, again and again; nothing was changed.",
+        remedy "Ask again.";
+    "server.crowded": "Too many requests of its kind were being served.",
+        remedy "Ask again; if it happens often, more nodes or a larger machine.";
+    "server.overdue": "The request took too long, and its answer was given up.",
+        remedy "Look into the log under the trace id.";
+    "server.failed": "A defect of this server.",
+        remedy "Look into the log under the trace id, and tell us.";
+}
