@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::config::{Administrator, Config, LogFormat};
 use crate::flow::operations::setup::{self as first_setup, NewAdministrator};
 use crate::flow::{Call, Provider};
-use crate::server::{Application, Ended, Options, Signals};
+use crate::server::{Application, Ended, Failpoints, Options, Signals};
 use crate::telemetry::{self, Tracing};
 
 pub(super) async fn run(file: Option<&Path>) -> Result<ExitCode, Failure> {
@@ -20,6 +20,7 @@ pub(super) async fn run(file: Option<&Path>) -> Result<ExitCode, Failure> {
     let signals = Signals::listen()?;
     let options = Options {
         commands: Some(store_command::commands()),
+        failpoints: failpoints(),
         tracing: tracing.clone(),
         ..Options::default()
     };
@@ -38,6 +39,19 @@ pub(super) async fn run(file: Option<&Path>) -> Result<ExitCode, Failure> {
         }
         Ended::AtOnce => Ok(ExitCode::FAILURE),
     }
+}
+
+#[cfg(not(feature = "failpoints"))]
+fn failpoints() -> Failpoints {
+    Failpoints::default()
+}
+
+/// Steered by the folder that a test names.
+#[cfg(feature = "failpoints")]
+fn failpoints() -> Failpoints {
+    std::env::var_os("OSTIARY_TEST_FAILPOINTS")
+        .map(|folder| Failpoints::steered_by(folder.into()))
+        .unwrap_or_default()
 }
 
 /// An installation without an administrator gets one, or a link to make one.

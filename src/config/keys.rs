@@ -111,7 +111,7 @@ pub const KEYS: &[Key] = &[
     key(
         "http.max_connections",
         "10000",
-        "How many connections are open at once.",
+        "How many connections are open at once, as far as the limit of open files allows.",
     ),
     key(
         "http.drain_delay",

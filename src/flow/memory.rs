@@ -404,9 +404,14 @@ impl Provider {
 
     async fn trust_memory(&self) -> Result<(), Error> {
         self.note_own_changes();
+        self.refresh_memory_older_than(TRUSTED_FOR).await
+    }
+
+    /// Reads again if the last reading is older than this.
+    pub async fn refresh_memory_older_than(&self, age: Duration) -> Result<(), Error> {
         let fresh = self
             .memory
-            .look(|inner| inner.read_at.is_some_and(|read_at| read_at.elapsed() < TRUSTED_FOR));
+            .look(|inner| inner.read_at.is_some_and(|read_at| read_at.elapsed() < age));
         if fresh { Ok(()) } else { self.refresh_memory().await }
     }
 

@@ -24,6 +24,7 @@ use crate::http::layer::{Door, Places, Running};
 use crate::http::{self, Http, Limits, MetricsAccess};
 use crate::jobs;
 use crate::mail::Mailer;
+use crate::sql::Failpoints;
 use crate::telemetry::Tracing;
 use crate::view::Views;
 
@@ -37,6 +38,8 @@ const CERTIFICATES_EVERY: Duration = Duration::from_secs(5);
 
 /// What differs between a server, the demo and a test.
 pub struct Options {
+    /// Places where the store can be told to stand still: none outside the tests.
+    pub failpoints: Failpoints,
     /// Runs the commands that come by the local socket; without it there is no socket.
     pub commands: Option<Commands>,
     /// A request's head must be there within this time; so must the next one's on a kept connection.
@@ -52,6 +55,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
+            failpoints: Failpoints::default(),
             commands: None,
             head_within: HEAD_WITHIN,
             certificates_every: CERTIFICATES_EVERY,
@@ -113,7 +117,7 @@ impl Application {
             mailer: mailer(&config)?,
             views: Arc::new(Views::new()?),
         };
-        let Parts { provider, lock } = wiring::provide_for_server(&config, &clock).await?;
+        let Parts { provider, lock } = wiring::provide_for_server(&config, &clock, options.failpoints).await?;
         let (stop, stopped) = watch::channel(false);
         let running = Running::default();
         let http = Http {

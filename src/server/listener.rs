@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -41,6 +41,10 @@ const MOST_LOCAL_RESETS: usize = 100;
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// The system is out of file descriptors or memory: wait for connections to end before accepting more.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
+/// File descriptors that connections leave for the stores, for files and for requests of ours.
+const DESCRIPTORS_KEPT: usize = 96;
+/// How often the log says that every place is taken.
+const TOLD_EVERY: Duration = Duration::from_secs(10);
 
 /// What a listener needs.
 pub(super) struct Listener {
@@ -57,11 +61,16 @@ pub(super) struct Listener {
 impl Listener {
     /// Serves until told to stop, then until what runs is finished.
     pub(super) async fn serve(mut self) {
-        let most = u32::try_from(self.limits.max_connections).unwrap_or(u32::MAX >> 4);
+        let most = u32::try_from(most_connections(self.limits.max_connections)).unwrap_or(u32::MAX >> 4);
         let places = Arc::new(Semaphore::new(usize::try_from(most).unwrap_or(Semaphore::MAX_PERMITS)));
         let server = Arc::new(builder(&self.limits, self.head_within, self.tls.is_some()));
+        let mut told: Option<Instant> = None;
         loop {
             // at the limit, newcomers wait in the system's queue
+            if places.available_permits() == 0 && told.is_none_or(|told| told.elapsed() > TOLD_EVERY) {
+                tracing::warn!(most, "every place for connections is taken; newcomers wait");
+                told = Some(clock::monotonic());
+            }
             let accepted = tokio::select! {
                 () = stopped(&mut self.stop) => break,
                 accepted = accept(&self.socket, &places) => accepted,
@@ -92,6 +101,30 @@ impl Listener {
             tracing::warn!("requests were still running when the time to finish was over");
         }
     }
+}
+
+/// As many connections as were asked for, if the process may have as many files open.
+fn most_connections(asked: usize) -> usize {
+    let Some(descriptors) = descriptors() else {
+        return asked;
+    };
+    let possible = descriptors.saturating_sub(DESCRIPTORS_KEPT).max(descriptors / 2);
+    if possible < asked {
+        tracing::info!(
+            asked,
+            possible,
+            descriptors,
+            "fewer connections at once than http.max_connections: the system limits open files (ulimit -n)"
+        );
+    }
+    asked.min(possible)
+}
+
+/// How many files the process may have open; none if the system does not say so here, or sets no limit.
+fn descriptors() -> Option<usize> {
+    let limits = std::fs::read_to_string("/proc/self/limits").ok()?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 async fn accept(

@@ -13,6 +13,7 @@ mod tls;
 mod validity;
 mod wiring;
 
+pub use crate::sql::Failpoints;
 pub use application::{Application, Ended, Options};
 pub use backup::{Place, Restored, Taken, Verified, back_up, restore, verify};
 pub use control::{Answer, Commands, Request, ask};

@@ -19,6 +19,7 @@ use crate::flow::trace::Traces;
 use crate::flow::{Call, Provider};
 use crate::model::{SigningKey, SigningKeyState, setting};
 use crate::sessions::Sessions;
+use crate::sql::Failpoints;
 use crate::store::{self, Store};
 use crate::vault::{self, Missing, Vault};
 
@@ -75,18 +76,18 @@ pub async fn provide(config: &Config, clock: &Clock) -> Result<Parts, Error> {
     } else {
         Schema::Expect
     };
-    assemble(config, clock, schema).await
+    assemble(config, clock, schema, Failpoints::default()).await
 }
 
 /// The same for a server, which brings any store to its schema.
-pub(super) async fn provide_for_server(config: &Config, clock: &Clock) -> Result<Parts, Error> {
-    assemble(config, clock, Schema::Bring).await
+pub(super) async fn provide_for_server(config: &Config, clock: &Clock, failpoints: Failpoints) -> Result<Parts, Error> {
+    assemble(config, clock, Schema::Bring, failpoints).await
 }
 
-async fn assemble(config: &Config, clock: &Clock, schema: Schema) -> Result<Parts, Error> {
+async fn assemble(config: &Config, clock: &Clock, schema: Schema, failpoints: Failpoints) -> Result<Parts, Error> {
     let file_settings = setting::read_table(&config.settings).map_err(Error::Settings)?;
     let lock = take_folder(config)?;
-    let store = open_store(config, schema).await?;
+    let store = open_store(config, schema).await?.passing(failpoints);
     let master = open_vault(config, &store).await?;
     let (ephemeral, sessions) = match &config.redis_url {
         Some(url) => {
@@ -118,9 +119,23 @@ async fn assemble(config: &Config, clock: &Clock, schema: Schema) -> Result<Part
         counts: Counts::default(),
         file_settings,
     });
-    provider.refresh_memory().await?;
-    keys::step(&provider, &Call::system(clock)).await?;
+    let furnished = furnish(&provider, &Call::system(clock)).await;
+    // of two nodes that found an empty store and made a master key each, one did not make the keys that are there now
+    let keys = provider.store.read().await?.list_signing_keys().await?;
+    let mut kept = keys.iter().filter(|key| key.state != SigningKeyState::Retired);
+    if !kept.all(|key| provider.master.open(keyring::SEALED_FOR, &key.sealed).is_ok()) {
+        return Err(vault::Error::Wrong(config.keys_dir.clone()).into());
+    }
+    furnished?;
     Ok(Parts { provider, lock })
+}
+
+/// What has to be there before anything is served.
+async fn furnish(provider: &Provider, call: &Call) -> Result<(), crate::flow::Error> {
+    provider.refresh_memory().await?;
+    keys::step(provider, call).await?;
+    // another node may have been faster
+    provider.refresh_memory().await
 }
 
 async fn open_store(config: &Config, schema: Schema) -> Result<Store, Error> {

@@ -9,6 +9,7 @@ use sqlx::sqlite::{SqliteArguments, SqliteQueryResult};
 use sqlx::{AssertSqlSafe, Executor, Postgres, SqlSafeStr, SqlStr, SqliteConnection};
 use tokio::time::timeout;
 
+use super::failpoint::{Failpoints, Steps};
 use super::group_commit::Seat;
 use super::measures::Measures;
 use super::outage::Outage;
@@ -45,6 +46,9 @@ pub struct Connection {
     measures: Arc<Measures>,
     /// Statements that run with the next one.
     later: Vec<Later>,
+    /// Where a test makes it stand still, and what has been done on it.
+    pub(super) failpoints: Failpoints,
+    pub(super) steps: Steps,
 }
 
 /// A statement that runs with the next one.
@@ -81,6 +85,8 @@ impl Connection {
             began: None,
             measures,
             later: Vec::new(),
+            failpoints: Failpoints::default(),
+            steps: Steps::default(),
         }
     }
 
@@ -132,6 +138,12 @@ impl Connection {
         Statement::new(self, AssertSqlSafe(text).into_sql_str())
     }
 
+    /// The same, with places where a test makes it stand still.
+    pub(super) fn passing(mut self, failpoints: &Failpoints) -> Self {
+        self.failpoints = failpoints.clone();
+        self
+    }
+
     /// The engine behind it.
     pub fn engine(&self) -> Engine {
         match &self.link {
@@ -179,6 +191,13 @@ impl Connection {
 
     /// Runs what waits and then this.
     async fn run(&mut self, text: SqlStr, values: Vec<Value>, wanted: Wanted) -> Result<(Rows, u64), Error> {
+        let name = self.steps.begin(&self.failpoints, text.as_str()).await;
+        let answer = self.run_unwatched(text, values, wanted).await;
+        self.steps.end(&self.failpoints, name).await;
+        answer
+    }
+
+    async fn run_unwatched(&mut self, text: SqlStr, values: Vec<Value>, wanted: Wanted) -> Result<(Rows, u64), Error> {
         let later = std::mem::take(&mut self.later);
         match self.engine() {
             Engine::Sqlite if !later.is_empty() || self.is_behind_another() => {

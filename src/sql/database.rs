@@ -15,8 +15,10 @@ use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgPool};
 
 use super::connection::{Connection, Link};
 use super::error::is_busy;
+use super::failpoint::Failpoints;
 use super::group_commit::Writer;
 use super::measures::{Measures, Occupancy};
+use super::opened_file::OpenedFile;
 use super::outage::Outage;
 use super::readers::Readers;
 use super::transaction::Transaction;
@@ -41,7 +43,7 @@ pub enum Durability {
 
 /// An open database. Clones share it.
 #[derive(Clone)]
-pub struct Database(Arc<Opened>);
+pub struct Database(Arc<Opened>, Failpoints);
 
 struct Opened {
     backend: Backend,
@@ -49,14 +51,24 @@ struct Opened {
 }
 
 enum Backend {
-    Sqlite { writer: Writer, readers: Readers },
-    Postgres { pool: PgPool, outage: Arc<Outage> },
+    Sqlite {
+        writer: Writer,
+        readers: Readers,
+        file: OpenedFile,
+    },
+    Postgres {
+        pool: PgPool,
+        outage: Arc<Outage>,
+    },
 }
 
 const COPY: &str = "vacuum into $1";
+/// An update to the same value would not reach the disk; this does.
+const TOUCH: &str = "pragma user_version = 0";
 const JUDGE: &str = "pragma integrity_check";
 const SQLITE_READERS: u32 = 4;
-const SQLITE_BUSY: Duration = Duration::from_secs(5);
+/// How long is waited for another process that holds the file.
+const SQLITE_BUSY: Duration = Duration::from_secs(1);
 /// The write-ahead log is cut back to this size after a checkpoint: 64 MiB.
 const SQLITE_LOG_BYTES: &str = "67108864";
 const POSTGRES_CONNECTIONS: u32 = 16;
@@ -87,7 +99,16 @@ impl Database {
         } else {
             return Err(Error::other("the address begins with neither sqlite: nor postgres:"));
         };
-        Ok(Self(Arc::new(Opened { backend, measures })))
+        Ok(Self(Arc::new(Opened { backend, measures }), Failpoints::default()))
+    }
+
+    /// The same, with places where a test makes it stand still.
+    pub fn passing(mut self, failpoints: Failpoints) -> Self {
+        if let Backend::Sqlite { writer, .. } = &self.0.backend {
+            writer.pass(failpoints.clone());
+        }
+        self.1 = failpoints;
+        self
     }
 
     /// Which engine it is.
@@ -100,9 +121,14 @@ impl Database {
 
     /// A connection for reading what is committed. Each statement sees the newest state.
     pub async fn read(&self) -> Result<Connection, Error> {
+        Ok(self.reader().await?.passing(&self.1))
+    }
+
+    async fn reader(&self) -> Result<Connection, Error> {
         let measures = &self.0.measures;
         match &self.0.backend {
-            Backend::Sqlite { readers, .. } => {
+            Backend::Sqlite { readers, file, .. } => {
+                file.require_same()?;
                 let link = Link::SqliteReader(measures.waited(readers.acquire()).await?);
                 Ok(Connection::new(link, measures.clone()))
             }
@@ -118,10 +144,14 @@ impl Database {
     /// A transaction. On SQLite there is one at a time, in the order of asking.
     pub async fn write(&self) -> Result<Transaction, Error> {
         let measures = &self.0.measures;
-        match &self.0.backend {
-            Backend::Sqlite { writer, .. } => Transaction::of_sqlite(writer, measures).await,
+        let transaction = match &self.0.backend {
+            Backend::Sqlite { writer, file, .. } => {
+                file.require_same()?;
+                Transaction::of_sqlite(writer, measures).await
+            }
             Backend::Postgres { pool, outage } => Transaction::of_postgres(pool, outage, measures).await,
-        }
+        };
+        Ok(transaction?.passing(&self.1))
     }
 
     /// Applies the migrations that the database does not have yet: their names. Several processes may do so at once.
@@ -208,10 +238,25 @@ impl Database {
         }
     }
 
+    /// Writes something that changes nothing, if the last attempt to write failed: only another one tells how it stands.
+    /// Postgres says of itself how it stands.
+    ///
+    /// [`Error::Unavailable`] if nothing can be written.
+    pub async fn require_writable(&self) -> Result<(), Error> {
+        match &self.0.backend {
+            Backend::Sqlite { writer, .. } if writer.has_failed() => {
+                let mut transaction = self.write().await?;
+                transaction.script(TOUCH).await?;
+                transaction.commit().await
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Commits what is waiting and closes all connections.
     pub async fn close(&self) {
         match &self.0.backend {
-            Backend::Sqlite { writer, readers } => {
+            Backend::Sqlite { writer, readers, .. } => {
                 readers.close().await;
                 writer.close().await;
             }
@@ -255,7 +300,11 @@ async fn open_sqlite(url: &str, durability: Durability, measures: &Arc<Measures>
         keep_private(&path)?;
     }
     let readers = Readers::open(options.read_only(true), SQLITE_READERS, ACQUIRE).await?;
-    Ok(Backend::Sqlite { writer, readers })
+    Ok(Backend::Sqlite {
+        writer,
+        readers,
+        file: OpenedFile::of(path)?,
+    })
 }
 
 /// A new file and its companions belong to their owner alone.

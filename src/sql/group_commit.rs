@@ -18,9 +18,9 @@
 //!
 //! Schemas must not defer constraints: they would be judged at the group's commit and fail all its members.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
@@ -28,9 +28,11 @@ use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 use tokio::time::timeout;
 
 use super::error::{Cause, Error, is_busy};
+use super::failpoint::{Edge, Failpoints};
 use super::measures::Measures;
 use super::row::Rows;
 use super::together::Together;
+use crate::clock;
 
 /// A group that has this many members is committed whoever waits.
 const MOST_MEMBERS: usize = 64;
@@ -55,6 +57,17 @@ struct Shared {
     waiting: AtomicUsize,
     commits: AtomicU64,
     measures: Arc<Measures>,
+    failpoints: OnceLock<Failpoints>,
+    /// Whether the last commit failed, or the last attempt to begin.
+    failed: AtomicBool,
+}
+
+impl Shared {
+    async fn pass(&self, edge: Edge) {
+        if let Some(failpoints) = self.failpoints.get() {
+            failpoints.group(edge).await;
+        }
+    }
 }
 
 /// What the lock guards.
@@ -64,6 +77,8 @@ struct Desk {
     groups_begun: u64,
     savepoint: Savepoint,
     closed: bool,
+    /// When the file was last found held by another process.
+    held_at: Option<Instant>,
 }
 
 struct Group {
@@ -110,14 +125,27 @@ impl Writer {
                 groups_begun: 0,
                 savepoint: Savepoint::Fresh,
                 closed: false,
+                held_at: None,
             })),
             shared: Arc::new(Shared {
                 options,
                 waiting: AtomicUsize::new(0),
                 commits: AtomicU64::new(0),
                 measures,
+                failpoints: OnceLock::new(),
+                failed: AtomicBool::new(false),
             }),
         })
+    }
+
+    /// Where a test makes its commits stand still; for good.
+    pub(super) fn pass(&self, failpoints: Failpoints) {
+        drop(self.shared.failpoints.set(failpoints));
+    }
+
+    /// Whether the last commit failed, or the last attempt to begin.
+    pub(super) fn has_failed(&self) -> bool {
+        self.shared.failed.load(Ordering::Relaxed)
     }
 
     /// How many durable commits there were.
@@ -127,13 +155,14 @@ impl Writer {
 
     /// Waits for the seat, in the order of coming, and for an open group to sit in.
     pub(super) async fn take_seat(&self) -> Result<Seat, Error> {
+        let asked = clock::monotonic();
         let desk = self.queue().await?;
         let mut seat = Seat {
             desk,
             writer: self.clone(),
         };
         if !seat.desk.is_ready() {
-            seat = tokio::spawn(async move { seat.make_ready().await.map(|()| seat) })
+            seat = tokio::spawn(async move { seat.make_ready(asked).await.map(|()| seat) })
                 .await
                 .map_err(|_| interrupted())??;
         }
@@ -260,14 +289,23 @@ impl Seat {
     }
 
     /// Makes everything ready for a transaction: a connection, an open group, a fresh savepoint.
-    async fn make_ready(&mut self) -> Result<(), Error> {
+    async fn make_ready(&mut self, asked: Instant) -> Result<(), Error> {
         let desk = &mut *self.desk;
         if desk.closed {
             return Err(Error::unavailable("the database is closed"));
         }
         desk.settle().await;
+        // whoever waited while the file was held by others has waited for it long enough
+        if desk.group.is_none() && desk.held_at.is_some_and(|at| asked < at) {
+            return Err(Error::unavailable(HELD));
+        }
         if desk.group.is_none() {
-            let number = desk.begin(&self.writer.shared.options).await?;
+            let shared = &self.writer.shared;
+            let begun = desk.begin(&shared.options).await;
+            if begun.is_err() {
+                shared.failed.store(true, Ordering::Relaxed);
+            }
+            let number = begun?;
             tokio::spawn(self.writer.clone().close_group(number));
         }
         Ok(())
@@ -317,7 +355,8 @@ impl Desk {
             // another process holds the file: nothing has begun, and the connection is as good as before
             if is_busy(&error) {
                 self.savepoint = Savepoint::Fresh;
-                return Err(error.into());
+                self.held_at = Some(clock::monotonic());
+                return Err(Error::unavailable(HELD));
             }
             let error = Error::from(error);
             self.fail(Cause::own(INTERRUPTED)).await;
@@ -351,12 +390,16 @@ impl Desk {
             return;
         }
         self.savepoint = Savepoint::Unsure;
+        shared.pass(Edge::Before).await;
         if let Err(error) = self.run(COMMIT).await {
+            shared.failed.store(true, Ordering::Relaxed);
             self.fail(error.into()).await;
             return;
         }
+        shared.pass(Edge::After).await;
         self.savepoint = Savepoint::Fresh;
         shared.commits.fetch_add(1, Ordering::Relaxed);
+        shared.failed.store(false, Ordering::Relaxed);
         if let Some(group) = self.group.take() {
             let members = u64::try_from(group.members).unwrap_or(u64::MAX);
             // a group whose members all went away has nothing to be measured
@@ -399,6 +442,7 @@ async fn wait_for(outcome: Option<watch::Receiver<Option<Outcome>>>) -> Result<(
     }
 }
 
+const HELD: &str = "another process holds the file";
 const INTERRUPTED: &str = "the writer was interrupted";
 
 fn interrupted() -> Error {

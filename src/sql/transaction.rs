@@ -7,6 +7,7 @@ use sqlx::{Executor, PgPool};
 
 use super::Error;
 use super::connection::{Connection, Link, give_back, in_time};
+use super::failpoint::{Edge, Failpoints};
 use super::group_commit::{Seat, Writer};
 use super::measures::Measures;
 use super::outage::Outage;
@@ -46,6 +47,12 @@ impl Transaction {
         Ok(transaction)
     }
 
+    /// The same, with places where a test makes it stand still.
+    pub(super) fn passing(mut self, failpoints: &Failpoints) -> Self {
+        self.connection.failpoints = failpoints.clone();
+        self
+    }
+
     /// Keeps what was done. When it answers `Ok`, the change is durable.
     ///
     /// [`Error::Missing`] if a statement that had to change something did not: nothing is kept.
@@ -63,12 +70,17 @@ impl Transaction {
             }
             return Err(error);
         }
+        let failpoints = self.connection.failpoints.clone();
+        failpoints.commit(Edge::Before, &self.connection.steps).await;
         let began = clock::monotonic();
         let answer = match self.take_seat() {
             Some(seat) => seat.commit().await,
             _ => self.end(COMMIT).await,
         };
         self.connection.measures().committed(began.elapsed(), &answer);
+        if answer.is_ok() {
+            failpoints.commit(Edge::After, &self.connection.steps).await;
+        }
         answer
     }
 

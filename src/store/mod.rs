@@ -49,7 +49,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use self::ended::OwnChanges;
-use crate::sql::{self, Connection, Database, Durability, Transaction};
+use crate::sql::{self, Connection, Database, Durability, Failpoints, Transaction};
 
 /// The store of an installation. Clones share it.
 #[derive(Clone)]
@@ -143,6 +143,13 @@ impl Store {
         })
     }
 
+    /// The same, with places where a test makes it stand still.
+    pub fn passing(self, failpoints: Failpoints) -> Self {
+        Self {
+            database: self.database.passing(failpoints),
+        }
+    }
+
     /// Brings an empty or older store to this program's schema, under a lock. Gives the names of the steps it took.
     pub async fn migrate(&self) -> Result<Vec<&'static str>, Error> {
         Ok(self.database.migrate(migrations::ALL).await?)
@@ -207,6 +214,12 @@ impl Store {
     /// The database behind it, for its numbers.
     pub fn database(&self) -> &Database {
         &self.database
+    }
+
+    /// Answers if the store answers, and if it takes writes again where the last one failed.
+    pub async fn ping(&self) -> Result<(), Error> {
+        self.read().await?.ping().await?;
+        Ok(self.database.require_writable().await?)
     }
 
     /// Closes every connection.

@@ -1,5 +1,8 @@
 //! The code: made once nothing is left to ask.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
 use super::challenge;
 use super::interaction::Interaction;
 use crate::crypto;
@@ -12,7 +15,6 @@ use crate::model::{Actor, EventKind, Fact, GrantTerms, Secret};
 use crate::protocol::authorization_request::Answerable;
 use crate::protocol::authorization_response::AuthorizationResponse;
 use crate::protocol::code_exchange::CodePayload;
-use crate::random;
 
 /// How many codes of one person may wait at one client to be redeemed: past it the oldest is forgotten, so that storage stays
 /// bounded (SEC-066).
@@ -29,8 +31,8 @@ pub(super) async fn issue(
 ) -> Result<AuthorizationResponse, Error> {
     let request = &interaction.request;
     let owner = owner(provider, interaction, account);
-    // 256 random bits, and after them the letter by which the store finds what belongs together
-    let code = Secret::new(format!("{}{}", random::token(), owner.mark()));
+    // 256 bits that nobody guesses, and after them the letter by which the store finds what belongs together
+    let code = Secret::new(format!("{}{}", derive(provider, interaction, account), owner.mark()));
     let expires_at = call
         .now
         .after(provider.settings().await?.duration(setting::CODE_LIFETIME));
@@ -86,6 +88,15 @@ pub(super) async fn issue(
         interaction.clone().finish(provider, call, &response).await?;
     }
     Ok(response)
+}
+
+/// Derived from the request's handle, which is random, and the session: a form that is sent twice at once gets the same code
+/// twice.
+fn derive(provider: &Provider, interaction: &Interaction, account: &Account) -> String {
+    let key = provider.master.derive("authorization code");
+    let session = account.session.id.uuid();
+    let mac = crypto::mac(&key, &[interaction.id.as_bytes(), session.as_bytes()]);
+    URL_SAFE_NO_PAD.encode(mac)
 }
 
 /// Whose codes are counted together.

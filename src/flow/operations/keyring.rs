@@ -1,16 +1,37 @@
 //! The keyring: the signers of the active keys, and the set that is published.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bytes::Bytes;
+use serde_json::{Map, Value};
 
-use crate::flow::Error;
-use crate::jose::{KeySet, PrivateKey, Signer};
+use crate::flow::{Error, Provider};
+use crate::jose::{self, KeySet, PrivateKey, Signer};
 use crate::model::{SigningAlgorithm, SigningKey, SigningKeyState, Timestamp};
 use crate::vault::Vault;
 
 /// What the private halves of signing keys are sealed for.
 pub const SEALED_FOR: &str = "signing key";
+
+/// Tokens that name unknown keys make a node read again this often at most.
+const UNKNOWN_KEYS_EVERY: Duration = Duration::from_millis(50);
+
+impl Provider {
+    /// The claims of a token of this type that we signed; none if it is not ours.
+    ///
+    /// Another node may have begun to sign with a key that this one has not read about yet: it reads again, before it says
+    /// that there is no such key.
+    pub async fn read_own(&self, token: &str, typ: &str) -> Result<Option<Map<String, Value>>, Error> {
+        let read = |keyring: &Keyring| keyring.set.verify(token, &[typ], SigningAlgorithm::ALL);
+        let mut claims = read(&*self.keyring().await?);
+        if matches!(claims, Err(jose::Error::UnknownKey)) {
+            self.refresh_memory_older_than(UNKNOWN_KEYS_EVERY).await?;
+            claims = read(&*self.keyring().await?);
+        }
+        Ok(claims.ok())
+    }
+}
 
 /// Signers of the active keys, and the published set: next, active and retiring ones.
 pub struct Keyring {

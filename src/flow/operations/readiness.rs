@@ -12,7 +12,7 @@ const WITHIN: Duration = Duration::from_secs(1);
 /// Whether store, short-lived state and sessions answer. What does not is told to the log.
 pub async fn check(provider: &Provider) -> bool {
     let store = async {
-        provider.store.read().await?.ping().await?;
+        provider.store.ping().await?;
         Ok::<_, Error>(())
     };
     let ephemeral = async { Ok::<_, Error>(provider.ephemeral.ping().await?) };

@@ -100,6 +100,21 @@ impl Installation {
         user
     }
 
+    /// So many people, who all have the same password.
+    pub async fn users(&self, number: usize) -> Vec<TestUser> {
+        let password = random::token();
+        let hasher = Passwords::new(Parameters::default(), 1, 1).unwrap();
+        let hash = hasher.hash(Secret::new(password.clone())).await.unwrap();
+        let store = self.store().await;
+        let mut users = Vec::new();
+        for _ in 0..number {
+            let name = format!("person-{}", random::hex_id());
+            users.push(seed::user(&store, now(), &name, (password.clone(), hash.expose()), |_| ()).await);
+        }
+        store.close().await;
+        users
+    }
+
     /// A client, as [`super::server::Server::client`].
     pub async fn client(&self, change: impl FnOnce(&mut Client)) -> TestClient {
         let store = self.store().await;
@@ -136,6 +151,8 @@ impl Installation {
             ("OSTIARY_EGRESS__NETWORKS", "127.0.0.0/8,::1/128".to_owned()),
             ("OSTIARY_LOG", config.log.clone()),
             ("OSTIARY_LOG_FORMAT", "json".to_owned()),
+            // several rounds of the balancer's asking
+            ("OSTIARY_HTTP__DRAIN_DELAY", "1s".to_owned()),
         ];
         if let Some(url) = &config.redis_url {
             variables.push(("OSTIARY_REDIS_URL", url.expose().to_owned()));

@@ -1,0 +1,83 @@
+//! Processes that are killed, starved, or lose what they write to: nothing acknowledged is gone, nothing is accepted twice.
+
+mod changes;
+mod disk;
+mod exchange;
+mod kills;
+mod limits;
+
+use std::time::Duration;
+
+use crate::support::backend::Backend;
+use crate::support::failpoints::{Failpoints, changes as is_change, is_of_a_timer};
+use crate::support::process::{Installation, Node, PATIENCE, until};
+use crate::support::stage::Stage;
+
+/// How long after a kill the next process has to be ready: three times the promise of two seconds, and more where the
+/// program is not optimised.
+const READY_AGAIN: Duration = Duration::from_secs(10);
+
+/// Whether this run has the time for everything (`OSTIARY_TEST_LENGTH=full`).
+pub fn full_length() -> bool {
+    std::env::var("OSTIARY_TEST_LENGTH").is_ok_and(|length| length == "full")
+}
+
+/// One node that obeys failpoints.
+struct Steered {
+    installation: Installation,
+    failpoints: Failpoints,
+    node: Option<Node>,
+    stage: Stage,
+}
+
+impl Steered {
+    async fn on(backend: Backend) -> Self {
+        let installation = Installation::make(backend).await;
+        let failpoints = Failpoints::at(installation.folder());
+        let plan = failpoints.steer(installation.plan()).at(installation.front);
+        let node = plan.start().await;
+        let stage = Stage::set(&installation).await;
+        Self {
+            installation,
+            failpoints,
+            node: Some(node),
+            stage,
+        }
+    }
+
+    fn node(&self) -> &Node {
+        self.node.as_ref().unwrap()
+    }
+
+    /// The steps of what is done meanwhile: all of them in a run of full length, else those next to a change.
+    async fn steps(&self, done: impl AsyncFnOnce()) -> Vec<String> {
+        self.failpoints.record();
+        done().await;
+        let mut steps = self.failpoints.recorded();
+        steps.retain(|step| !is_of_a_timer(step) && (full_length() || is_change(step)));
+        assert!(steps.iter().any(|step| step.starts_with("after commit")), "{steps:?}");
+        steps
+    }
+
+    /// Kills the node, starts it again, and gives how long it was until it was ready.
+    async fn kill(&mut self) -> Duration {
+        let killed = ostiary::clock::monotonic();
+        let plan = self.node.take().unwrap().kill();
+        self.failpoints.disarm();
+        self.node = Some(plan.start().await);
+        killed.elapsed()
+    }
+
+    /// Waits until the armed step is reached or the task has ended.
+    async fn reached<T>(&self, task: &tokio::task::JoinHandle<T>) {
+        until(PATIENCE, "the step is reached, or done without it", async || {
+            self.failpoints.is_reached() || task.is_finished()
+        })
+        .await;
+    }
+
+    async fn end(self) {
+        drop(self.node);
+        self.installation.remove().await;
+    }
+}
