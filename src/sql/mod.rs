@@ -18,7 +18,7 @@ mod transfer;
 mod value;
 
 pub use connection::Connection;
-pub use database::{Database, Durability, Engine, file};
+pub use database::{Database, Durability, Engine, Watch, file};
 pub use error::{Cause, Error, MigrationFault};
 pub use measures::{Measures, Occupancy};
 pub use migrations::Migration;

@@ -42,6 +42,8 @@ pub use settings::Revision;
 pub use users::UserPage;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
 use crate::sql::{self, Connection, Database, Durability, Transaction};
 
@@ -49,6 +51,7 @@ use crate::sql::{self, Connection, Database, Durability, Transaction};
 #[derive(Clone)]
 pub struct Store {
     database: Database,
+    epoch: Arc<AtomicI64>,
 }
 
 /// Why the store did not do it.
@@ -115,8 +118,13 @@ pub struct Write {
 impl Store {
     /// Opens the store at `url` (`sqlite:PATH` or `postgres://...`).
     pub async fn open(url: &str) -> Result<Self, Error> {
-        let database = Database::open_watching(url, Durability::Full, epoch::WATCH).await?;
-        Ok(Self { database })
+        let epoch = Arc::<AtomicI64>::default();
+        let watch = sql::Watch {
+            text: epoch::WATCH,
+            greatest: epoch.clone(),
+        };
+        let database = Database::open_watching(url, Durability::Full, Some(watch)).await?;
+        Ok(Self { database, epoch })
     }
 
     /// Brings an empty or older store to this program's schema, under a lock. Gives the names of the steps it took.
@@ -159,6 +167,11 @@ impl Store {
     /// Whether this is the embedded store.
     pub fn is_embedded(&self) -> bool {
         matches!(self.database.engine(), sql::Engine::Sqlite)
+    }
+
+    /// The latest epoch that is known here, known as soon as a connection to a server of that epoch is.
+    pub fn epoch(&self) -> Arc<AtomicI64> {
+        self.epoch.clone()
     }
 
     /// How many statements can run at once.
