@@ -14,6 +14,7 @@ mod demo;
 mod dependencies;
 mod egress;
 mod ephemeral;
+mod faults;
 mod fuzz;
 mod jose;
 mod login;
