@@ -97,6 +97,12 @@ impl Ephemeral {
         }
     }
 
+    /// Entries are kept in the epoch that this number says, and will say.
+    #[must_use]
+    pub fn in_epoch_of(self, epoch: Arc<AtomicI64>) -> Self {
+        Self { epoch, ..self }
+    }
+
     /// The epoch of the store that entries are kept in.
     pub fn epoch(&self) -> i64 {
         self.epoch.load(Ordering::Acquire)

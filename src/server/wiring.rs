@@ -105,8 +105,8 @@ async fn assemble(config: &Config, clock: &Clock, schema: Schema, failpoints: Fa
     };
     let provider = Provider::new(provider::Parts {
         clock: clock.clone(),
+        ephemeral: ephemeral.in_epoch_of(store.epoch()),
         store,
-        ephemeral,
         sessions,
         passwords: passwords(config)?,
         egress: Egress::new(config.egress.networks.clone())?,

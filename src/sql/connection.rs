@@ -24,9 +24,9 @@ use crate::clock;
 /// How long whoever asks for a connection waits until its first statement is answered, getting the connection included:
 /// a little longer than the statement timeout that the server has been given itself, so that this one ends what a stopped
 /// server or a broken network keeps waiting.
-const FIRST_ANSWER_WITHIN: Duration = Duration::from_millis(1900);
+const FIRST_ANSWER_WITHIN: Duration = Duration::from_millis(1800);
 /// How long any statement may take at least.
-const LEAST_PATIENCE: Duration = Duration::from_secs(1);
+const LEAST_PATIENCE: Duration = Duration::from_millis(900);
 /// How long a connection that is given back may take for its last statement.
 const LAST_ANSWER_WITHIN: Duration = Duration::from_secs(2);
 

@@ -7,11 +7,12 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgPool};
+use sqlx::{ConnectOptions as _, Connection as _, PgConnection, PgPool, Row as _};
 
 use super::connection::{Connection, Link};
 use super::error::is_busy;
@@ -39,6 +40,31 @@ pub enum Durability {
     Full,
     /// The end of the process; a loss of power may take the last commits back (`synchronous = normal`).
     Light,
+}
+
+/// A question that is asked on every new connection: its answer is a number, and the greatest one ever given is kept.
+#[derive(Clone)]
+pub struct Watch {
+    /// The statement. Where the database refuses it, nothing is known.
+    pub text: &'static str,
+    /// The greatest answer.
+    pub greatest: Arc<AtomicI64>,
+}
+
+impl Watch {
+    async fn ask(self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+        match sqlx::raw_sql(self.text).fetch_optional(connection).await {
+            Ok(row) => {
+                let number: Option<i64> = row.map(|row| row.try_get(0)).transpose()?.flatten();
+                if let Some(number) = number {
+                    self.greatest.fetch_max(number, Ordering::AcqRel);
+                }
+                Ok(())
+            }
+            Err(sqlx::Error::Database(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 /// An open database. Clones share it.
@@ -73,11 +99,11 @@ const SQLITE_BUSY: Duration = Duration::from_secs(1);
 const SQLITE_LOG_BYTES: &str = "67108864";
 const POSTGRES_CONNECTIONS: u32 = 16;
 /// How long is waited for a connection: with the least time of a statement (see `connection.rs`) below two seconds.
-const ACQUIRE: Duration = Duration::from_millis(900);
+const ACQUIRE: Duration = Duration::from_millis(800);
 /// What Postgres itself gives a statement.
-const STATEMENT: &str = "1700ms";
+const STATEMENT: &str = "1600ms";
 /// A connection that has rested this long is tried before it is used.
-const RESTED: Duration = Duration::from_secs(1);
+const RESTED: Duration = Duration::from_secs(15);
 const STATEMENTS_KEPT: usize = 200;
 
 impl Database {
@@ -85,17 +111,16 @@ impl Database {
     ///
     /// [`Error::Unavailable`] if nobody answers there; [`Error::Other`] if the address can't be understood.
     pub async fn open(url: &str, durability: Durability) -> Result<Self, Error> {
-        Self::open_watching(url, durability, "").await
+        Self::open_watching(url, durability, None).await
     }
 
-    /// The same. On Postgres, `first` runs on every new connection before anything else does: a script that gives no
-    /// rows.
-    pub async fn open_watching(url: &str, durability: Durability, first: &'static str) -> Result<Self, Error> {
+    /// The same. On Postgres, `watch` is asked on every new connection before anything else is.
+    pub async fn open_watching(url: &str, durability: Durability, watch: Option<Watch>) -> Result<Self, Error> {
         let measures = Arc::new(Measures::default());
         let backend = if url.starts_with("sqlite:") {
             open_sqlite(url, durability, &measures).await?
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            open_postgres(url, first).await?
+            open_postgres(url, watch).await?
         } else {
             return Err(Error::other("the address begins with neither sqlite: nor postgres:"));
         };
@@ -341,7 +366,7 @@ async fn open_writer(options: SqliteConnectOptions, measures: &Arc<Measures>) ->
     Ok(Writer::open(options, measures.clone()).await?)
 }
 
-async fn open_postgres(url: &str, first: &'static str) -> Result<Backend, Error> {
+async fn open_postgres(url: &str, watch: Option<Watch>) -> Result<Backend, Error> {
     let options = PgConnectOptions::from_str(url)?
         .application_name("ostiary")
         .statement_cache_capacity(STATEMENTS_KEPT)
@@ -354,12 +379,18 @@ async fn open_postgres(url: &str, first: &'static str) -> Result<Backend, Error>
             ("tcp_keepalives_interval", "10"),
             ("tcp_keepalives_count", "3"),
         ]);
+    let outage = Outage::none(options.clone());
+    let known = outage.clone();
     let pool = PgPoolOptions::new()
         .max_connections(POSTGRES_CONNECTIONS)
         .acquire_timeout(ACQUIRE)
         .test_before_acquire(false)
-        .before_acquire(|connection, rest| {
+        .before_acquire(move |connection, rest| {
+            let outlived = known.outlived_by(rest.age);
             Box::pin(async move {
+                if outlived {
+                    return Ok(false);
+                }
                 if rest.idle_for >= RESTED {
                     connection.ping().await?;
                 }
@@ -367,15 +398,15 @@ async fn open_postgres(url: &str, first: &'static str) -> Result<Backend, Error>
             })
         })
         .after_connect(move |connection, _| {
+            let watch = watch.clone();
             Box::pin(async move {
-                if !first.is_empty() {
-                    connection.execute(first).await?;
+                match watch {
+                    Some(watch) => watch.ask(connection).await,
+                    None => Ok(()),
                 }
-                Ok(())
             })
         })
-        .connect_with(options.clone())
+        .connect_with(options)
         .await?;
-    let outage = Outage::none(options);
     Ok(Backend::Postgres { pool, outage })
 }

@@ -77,6 +77,11 @@ enum Reason {
 }
 
 impl Cause {
+    /// Whether a connection turned out to be broken.
+    pub(super) fn is_broken(&self) -> bool {
+        matches!(&self.0, Reason::Driver(error) if matches!(**error, sqlx::Error::Io(_)))
+    }
+
     pub(super) fn own(sentence: &'static str) -> Self {
         Self(Reason::Own(sentence))
     }

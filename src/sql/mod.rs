@@ -22,7 +22,7 @@ mod transfer;
 mod value;
 
 pub use connection::Connection;
-pub use database::{Database, Durability, Engine, file};
+pub use database::{Database, Durability, Engine, Watch, file};
 pub use error::{Cause, Error, MigrationFault};
 pub use failpoint::Failpoints;
 pub use measures::{Measures, Occupancy};

@@ -4,9 +4,9 @@
 //! answers there, everything that needs the database fails at once, and the task goes on asking until somebody does. So
 //! a full pool, a full disk or a long statement never closes the door on a server that is there.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::ConnectOptions;
 use sqlx::Connection as _;
@@ -28,16 +28,33 @@ pub(super) struct Outage {
     options: PgConnectOptions,
     away: AtomicBool,
     asking: AtomicBool,
+    begun: Instant,
+    /// When a connection was last found broken, or the server back: in microseconds since `begun`. Connections that are
+    /// older are likely to be broken as well.
+    broke: AtomicU64,
 }
 
 impl Outage {
-    /// A server that has just been connected to.
+    /// Of a server that was not away yet.
     pub(super) fn none(options: PgConnectOptions) -> Arc<Self> {
         Arc::new(Self {
             options,
             away: AtomicBool::new(false),
             asking: AtomicBool::new(false),
+            begun: clock::monotonic(),
+            broke: AtomicU64::new(0),
         })
+    }
+
+    /// Whether a connection of this age was there before others broke.
+    pub(super) fn outlived_by(&self, age: Duration) -> bool {
+        let broke = Duration::from_micros(self.broke.load(Ordering::Acquire));
+        !broke.is_zero() && self.begun.elapsed().saturating_sub(age) <= broke
+    }
+
+    fn break_older(&self) {
+        let micros = u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.broke.fetch_max(micros, Ordering::AcqRel);
     }
 
     /// [`Error::Unavailable`] at once, if the server is known to be away.
@@ -50,6 +67,11 @@ impl Outage {
 
     /// Passes an answer on; one that says that the server may be away is looked into.
     pub(super) fn told<T>(self: &Arc<Self>, answer: Result<T, Error>) -> Result<T, Error> {
+        if let Err(Error::Unavailable(cause)) = &answer
+            && cause.is_broken()
+        {
+            self.break_older();
+        }
         if let Err(Error::Unavailable(_)) = &answer
             && !self.asking.swap(true, Ordering::AcqRel)
         {
@@ -66,7 +88,9 @@ impl Outage {
         loop {
             let Some(outage) = outage.upgrade() else { return };
             if outage.answers().await {
-                if outage.away.swap(false, Ordering::AcqRel) {
+                if outage.away.load(Ordering::Acquire) {
+                    outage.break_older();
+                    outage.away.store(false, Ordering::Release);
                     tracing::info!("the database answers again");
                 }
                 clock::sleep(BELIEVED_FOR).await;

@@ -8,32 +8,27 @@
 use super::{Error, Write, readers};
 use crate::model::Timestamp;
 
-/// What runs on every new connection to Postgres: a server whose history is another one than the store remembers was
+/// What is asked on every new connection to Postgres. A server whose history is another one than the store remembers was
 /// promoted or restored since (its timeline differs, or the whole cluster does), and the epoch is raised before anybody
-/// reads or writes there.
+/// reads or writes there. Gives the epoch. Before the first migration, on a server that is a copy itself, or on one that does
+/// not tell its history, it fails, and nothing is known.
 pub(super) const WATCH: &str = "
-do $$
-declare present text;
-begin
-  if pg_is_in_recovery() then
-    return;
-  end if;
-  present := (select system_identifier from pg_control_system())::text || ' '
-    || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8);
-  if exists (select 1 from installation where lineage is distinct from present) then
-    update installation
-    set lineage = present,
-      epoch = case
-        when lineage is null then epoch
-        else greatest(epoch + 1, (extract(epoch from clock_timestamp()) * 1000000)::bigint)
-      end
-    where lineage is distinct from present;
-  end if;
-exception
-  -- before the first migration; on a server that does not tell its history
-  when undefined_table or undefined_function or insufficient_privilege or feature_not_supported
-    or read_only_sql_transaction then null;
-end $$";
+with present as (
+  select (select system_identifier from pg_control_system())::text || ' '
+    || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) as lineage
+),
+raised as (
+  update installation
+  set lineage = present.lineage,
+    epoch = case
+      when installation.lineage is null then epoch
+      else greatest(epoch + 1, (extract(epoch from clock_timestamp()) * 1000000)::bigint)
+    end
+  from present
+  where installation.lineage is distinct from present.lineage
+  returning epoch
+)
+select coalesce((select epoch from raised), (select epoch from installation))";
 
 const GET: &str = "
 select epoch

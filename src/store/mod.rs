@@ -47,6 +47,7 @@ pub use users::UserPage;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
 use self::ended::OwnChanges;
 use crate::sql::{self, Connection, Database, Durability, Failpoints, Transaction};
@@ -56,6 +57,7 @@ use crate::sql::{self, Connection, Database, Durability, Failpoints, Transaction
 pub struct Store {
     database: Database,
     own_changes: Arc<OwnChanges>,
+    epoch: Arc<AtomicI64>,
 }
 
 /// Why the store did not do it.
@@ -136,10 +138,16 @@ impl Drop for Noting {
 impl Store {
     /// Opens the store at `url` (`sqlite:PATH` or `postgres://...`).
     pub async fn open(url: &str) -> Result<Self, Error> {
-        let database = Database::open_watching(url, Durability::Full, epoch::WATCH).await?;
+        let epoch = Arc::<AtomicI64>::default();
+        let watch = sql::Watch {
+            text: epoch::WATCH,
+            greatest: epoch.clone(),
+        };
+        let database = Database::open_watching(url, Durability::Full, Some(watch)).await?;
         Ok(Self {
             database,
             own_changes: Arc::default(),
+            epoch,
         })
     }
 
@@ -147,6 +155,7 @@ impl Store {
     pub fn passing(self, failpoints: Failpoints) -> Self {
         Self {
             database: self.database.passing(failpoints),
+            ..self
         }
     }
 
@@ -204,6 +213,11 @@ impl Store {
     /// Whether this is the embedded store.
     pub fn is_embedded(&self) -> bool {
         matches!(self.database.engine(), sql::Engine::Sqlite)
+    }
+
+    /// The latest epoch that is known here, known as soon as a connection to a server of that epoch is.
+    pub fn epoch(&self) -> Arc<AtomicI64> {
+        self.epoch.clone()
     }
 
     /// How many statements can run at once.

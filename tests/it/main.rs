@@ -16,6 +16,7 @@ mod dependencies;
 mod egress;
 mod ephemeral;
 mod explain;
+mod faults;
 mod fuzz;
 mod jose;
 mod login;

@@ -82,6 +82,18 @@ impl Server {
         self.wait().await;
     }
 
+    /// SIGKILL.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Starts it again after a kill, on the same port, with what its folder holds.
+    pub async fn up(&mut self) {
+        self.child = spawn(&self.directory, self.port, &[]);
+        self.wait().await;
+    }
+
     /// What `redis-cli` answers to a command.
     pub fn ask(&self, command: &str) -> String {
         let port = self.port.to_string();

@@ -1,0 +1,395 @@
+//! Postgres is killed, stands still, loses answers, is slow, is used up, or asks to do it again.
+
+use std::time::Duration;
+
+use ostiary::clock;
+use ostiary::model::{GrantType, Scopes};
+
+use super::ledger::{Told, percentile, report, statuses};
+use super::site::{BOUND, Families, PROMISE, Question, Site, length};
+use crate::support::backend::quick;
+use crate::support::browser::Browser;
+use crate::support::process::until;
+use crate::support::proxy::Mode;
+
+/// Everything that is asked while Postgres is away.
+fn everything() -> Vec<Question> {
+    let mut all = Question::FREE.to_vec();
+    all.extend(Question::OF_DATABASE);
+    all.extend(Question::OF_SESSIONS);
+    all
+}
+
+/// I6: what needs no database goes on; the rest says so, in time; nothing fails.
+fn judge(row: &str, told: &[(Question, Told)]) {
+    let mut slowest = Duration::ZERO;
+    for (question, told) in told {
+        told.judge((row, question));
+        if Question::FREE.contains(question) {
+            assert_eq!(told.status, Some(200), "{row} {question:?}: {told:?}");
+        }
+        assert!(told.took < BOUND, "{row} {question:?}: {told:?}");
+        slowest = slowest.max(told.took);
+    }
+    let refused = told.iter().filter(|(_, told)| told.is_outage()).count();
+    assert!(refused > 0, "{row}: nothing was away");
+    let mut times: Vec<Duration> = told.iter().map(|(_, told)| told.took).collect();
+    report(
+        row,
+        format!(
+            "{} requests, {refused} told to come again; p99 {:?}, slowest {slowest:?} (promise {PROMISE:?})",
+            told.len(),
+            percentile(&mut times, 99),
+        ),
+    );
+}
+
+/// REL-12: kill -9 of Postgres under load: what needs it says so in time, keys and pages go on, everything is back soon after it
+/// is, and what was acknowledged is there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_postgres_is_told_of_and_all_comes_back() {
+    if quick() {
+        return;
+    }
+    let mut site = Site::start().await;
+    let asks = site.questions().await;
+    let families = Families::start(&site, 4, Duration::from_millis(20)).await;
+    clock::sleep(Duration::from_millis(300)).await;
+    site.postgres.kill().await;
+    // what was in flight may have been answered before: from here on nobody is there
+    let told = asks
+        .keep_asking(&everything(), length(Duration::from_secs(4), Duration::from_secs(10)))
+        .await;
+    judge("REL-12", &told);
+    assert_eq!(site.node.readiness().await, Some(503));
+    site.postgres.up().await;
+    let recovered = site.recovers(clock::monotonic()).await;
+    assert!(recovered < BOUND, "{recovered:?}");
+    let told = families.end().await;
+    report(
+        "REL-12",
+        format!(
+            "everything works {recovered:?} after Postgres; families {:?}",
+            statuses(&told)
+        ),
+    );
+    each_is_written_once(&site).await;
+}
+
+/// REL-13: Postgres stands still: refused in time, memory stays, and when it goes on nothing has happened twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_postgres_that_stands_still_keeps_nobody_waiting() {
+    if quick() {
+        return;
+    }
+    let site = Site::start().await;
+    site.retry_window().await;
+    let asks = site.questions().await;
+    let families = Families::start(&site, 4, Duration::from_millis(20)).await;
+    clock::sleep(Duration::from_millis(300)).await;
+    let before = site.node.resident_kib();
+    site.postgres.freeze();
+    let told = asks
+        .keep_asking(&everything(), length(Duration::from_secs(4), Duration::from_secs(30)))
+        .await;
+    let grown = site.node.resident_kib().saturating_sub(before);
+    site.postgres.thaw();
+    let recovered = site.recovers(clock::monotonic()).await;
+    judge("REL-13", &told);
+    assert!(recovered < BOUND, "{recovered:?}");
+    assert!(grown < 64 * 1024, "{grown} KiB more");
+    let after = asks.keep_asking(&[Question::Introspect], Duration::from_secs(1)).await;
+    let mut times: Vec<Duration> = after.iter().map(|(_, told)| told.took).collect();
+    let normal = percentile(&mut times, 99);
+    assert!(normal < Duration::from_secs(1), "{normal:?}");
+    let told = families.end().await;
+    report(
+        "REL-13",
+        format!(
+            "everything works {recovered:?} after it goes on, p99 then {normal:?}; {grown} KiB more; families {:?}",
+            statuses(&told)
+        ),
+    );
+    each_is_written_once(&site).await;
+}
+
+/// REL-14: the answer to every third COMMIT is lost: a refresh that is asked for again gets the same successor, a code that is
+/// presented again is refused, nothing happens twice and everything is in the audit log once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_answer_to_commit_never_becomes_a_second_effect() {
+    if quick() {
+        return;
+    }
+    let site = Site::start().await;
+    let party = site.party();
+    let browser = Browser::new();
+    party.sign_in(&browser, &site.user).await;
+    let exchanges = length(24, 1_000);
+    let families = Families::start(&site, 4, Duration::from_millis(10)).await;
+    site.database.set(Mode::SwallowAnswer(b"commit\0", 3));
+    let (mut given, mut lost) = (0, 0);
+    for _ in 0..exchanges {
+        // making the code writes nothing that is waited for
+        let code = loop {
+            let page = browser.get(&party.authorization_url()).await;
+            if let Some(to) = page.location() {
+                break to
+                    .query_pairs()
+                    .find(|(name, _)| name == "code")
+                    .unwrap()
+                    .1
+                    .into_owned();
+            }
+            assert_eq!(page.status, 503, "{}", page.body);
+            clock::sleep(Duration::from_millis(50)).await;
+        };
+        let mut granted = 0;
+        let mut unknown = 0;
+        for _ in 0..100 {
+            let answer = party.redeem(&code).await;
+            match answer.status.as_u16() {
+                200 => granted += 1,
+                503 => unknown += 1,
+                400 => {
+                    assert_eq!(answer.error(), "invalid_grant");
+                    break;
+                }
+                other => panic!("{other} {}", answer.body),
+            }
+            clock::sleep(Duration::from_millis(10)).await;
+        }
+        // I2: at most once, and only where nobody had said before that it may have happened
+        assert!(granted <= 1, "a code was redeemed {granted} times");
+        given += granted;
+        lost += u32::from(granted == 0 && unknown > 0);
+    }
+    site.database.set(Mode::Pass);
+    let swallowed = site.database.noticed() / 3;
+    assert!(
+        swallowed > 0 && lost > 0,
+        "{swallowed} answers were lost, {lost} codes with them"
+    );
+    let told = families.end().await;
+    report(
+        "REL-14",
+        format!(
+            "{exchanges} codes: {given} redeemed, {lost} lost with their answer, none twice; {swallowed} answers to COMMIT \
+             swallowed; families {:?}",
+            statuses(&told)
+        ),
+    );
+    each_is_written_once(&site).await;
+}
+
+/// REL-15: connections that stay open and swallow everything are given up in time, and the pool fills again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_black_hole_before_postgres_is_found_and_left() {
+    if quick() {
+        return;
+    }
+    let site = Site::start().await;
+    let asks = site.questions().await;
+    let families = Families::start(&site, 4, Duration::from_millis(20)).await;
+    clock::sleep(Duration::from_millis(300)).await;
+    site.database.set(Mode::BlackHole);
+    let told = asks
+        .keep_asking(&everything(), length(Duration::from_secs(4), Duration::from_secs(12)))
+        .await;
+    judge("REL-15", &told);
+    // the connections of before stay deaf: what they lost does not come back
+    site.database.set(Mode::Pass);
+    let recovered = site.recovers(clock::monotonic()).await;
+    assert!(recovered < BOUND, "{recovered:?}");
+    let told = families.end().await;
+    until(BOUND, "the connections are those of the pool", async || {
+        site.database.open() <= 17
+    })
+    .await;
+    report(
+        "REL-15",
+        format!(
+            "everything works {recovered:?} after the hole is gone; families {:?}",
+            statuses(&told)
+        ),
+    );
+    each_is_written_once(&site).await;
+}
+
+/// REL-16: a Postgres 200 ms away, more or less: slower, and that is all. What is done is done once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_postgres_far_away_makes_sign_ins_slower_and_no_worse() {
+    if quick() {
+        return;
+    }
+    let site = Site::start().await;
+    let asks = site.questions().await;
+    let sessions = site.postgres.number("select count(*) from sessions").await;
+    site.database
+        .set(Mode::Delay(Duration::from_millis(90), Duration::from_millis(20)));
+    let rounds: usize = length(3, 30);
+    let together = 4;
+    let mut slowest = Vec::new();
+    for _ in 0..rounds {
+        let sign_ins = (0..together).map(|_| async {
+            let party = site.party();
+            let browser = Browser::new();
+            let page = browser.open(&party.authorization_url()).await;
+            let begun = clock::monotonic();
+            let form = page.form_with("password");
+            let values = [
+                ("username", site.user.username.as_str()),
+                ("password", site.user.password.as_str()),
+            ];
+            let answer = browser.submit(&page, form, &values).await;
+            assert!(answer.status.is_redirection(), "{} {}", answer.status, answer.body);
+            begun.elapsed()
+        });
+        slowest.extend(futures_util::future::join_all(sign_ins).await);
+    }
+    let refreshed = asks.ask(Question::Refresh).await;
+    assert_eq!(refreshed.status, Some(200), "{refreshed:?}");
+    site.database.set(Mode::Pass);
+    let p99 = percentile(&mut slowest, 99);
+    assert!(p99 < BOUND, "{p99:?}");
+    // each attempt began one session: nothing was tried again behind people's backs
+    let begun = site.postgres.number("select count(*) from sessions").await - sessions;
+    assert_eq!(usize::try_from(begun).unwrap(), rounds * together);
+    report(
+        "REL-16",
+        format!("{begun} sign-ins at 200 ms a round trip: p99 {p99:?} (promise {PROMISE:?}), each once"),
+    );
+}
+
+/// REL-17, SEC-645: lists that take all the time they are given don't keep people from signing in.
+#[tokio::test(flavor = "multi_thread")]
+async fn priority_fairness() {
+    if quick() {
+        return;
+    }
+    let site = Site::start_with(
+        &[],
+        |plan| plan,
+        |client| {
+            client.metadata.grant_types.push(GrantType::ClientCredentials);
+            let all = ["openid", "profile", "email", "offline_access", "admin:clients.read"];
+            client.metadata.scope = Scopes::from_tokens(all);
+        },
+    )
+    .await;
+    let asks = site.questions().await;
+    let scope = [("grant_type", "client_credentials"), ("scope", "admin:clients.read")];
+    let token = site.party().token(&scope).await.ok().get("access_token");
+    let list = site.url("/api/v1/registration-tokens");
+    let get = move || super::ledger::ask(super::ledger::http().get(&list).bearer_auth(&token));
+    assert_eq!(get().await.status, Some(200));
+    let quiet = asks
+        .keep_asking(&[Question::Introspect, Question::Authorize], Duration::from_secs(1))
+        .await;
+    // whoever reads this table waits until it is refused
+    let lock = site
+        .postgres
+        .hold("lock table registration_tokens in access exclusive mode")
+        .await;
+    let lists: Vec<_> = (0..64).map(|_| tokio::spawn(get())).collect();
+    clock::sleep(Duration::from_millis(300)).await;
+    let busy = asks
+        .keep_asking(&[Question::Introspect, Question::Authorize], Duration::from_secs(1))
+        .await;
+    let signed_in = clock::monotonic();
+    site.party().sign_in(&Browser::new(), &site.user).await;
+    let signed_in = signed_in.elapsed();
+    let mut refused = 0;
+    for list in lists {
+        let told = list.await.unwrap();
+        told.judge("an administrator's list");
+        refused += usize::from(told.is_outage());
+        assert!(told.took < BOUND, "{told:?}");
+    }
+    drop(lock);
+    assert!(refused > 32, "{refused} lists were turned away");
+    let away = busy.iter().filter(|(_, told)| told.is_outage()).count();
+    assert!(
+        away * 10 <= busy.len(),
+        "{away} of {} were turned away with the lists",
+        busy.len()
+    );
+    let p99 = |told: &[(Question, Told)]| {
+        let mut times: Vec<Duration> = told.iter().map(|(_, told)| told.took).collect();
+        percentile(&mut times, 99)
+    };
+    let (quiet, busy) = (p99(&quiet), p99(&busy));
+    assert!(
+        busy < quiet * 3 + Duration::from_secs(1),
+        "{quiet:?} alone, {busy:?} beside lists"
+    );
+    report(
+        "REL-17",
+        format!(
+            "p99 {quiet:?} alone, {busy:?} beside 64 lists that hang ({refused} turned away); a sign-in {signed_in:?}"
+        ),
+    );
+}
+
+/// REL-18: where Postgres asks to run a transaction again, it is run again, three times at most; nothing is half done.
+#[tokio::test(flavor = "multi_thread")]
+async fn serialization_failures_are_tried_again_and_leave_nothing_half_done() {
+    if quick() {
+        return;
+    }
+    let site = Site::start().await;
+    let families = Families::start(&site, 6, Duration::from_millis(5)).await;
+    // three of ten transactions fail at their last statement
+    site.postgres
+        .run(
+            "create function lose() returns trigger language plpgsql as $$ begin \
+             if random() < 0.3 then raise exception 'once more' using errcode = '40001'; end if; return new; end $$",
+        )
+        .await;
+    site.postgres
+        .run("create trigger lose before insert on events for each row when (new.kind = 'token.refreshed') execute function lose()")
+        .await;
+    clock::sleep(length(Duration::from_secs(3), Duration::from_secs(60))).await;
+    let lost = clock::monotonic();
+    site.postgres.run("drop trigger lose on events").await;
+    let told = families.end().await;
+    let counted = statuses(&told);
+    let (good, refused) = (
+        counted.get(&200).copied().unwrap_or(0),
+        counted.get(&503).copied().unwrap_or(0),
+    );
+    // 0.3 to the third power is 2.7 of a hundred
+    assert!(good > 20 && refused * 10 < good, "{counted:?}");
+    for told in told.iter().filter(|told| told.is_outage()) {
+        assert!(told.retry_after.is_some() && told.took < BOUND, "{told:?}");
+    }
+    each_is_written_once(&site).await;
+    report(
+        "REL-18",
+        format!(
+            "three of ten transactions failed: {counted:?}; done {:?} later",
+            lost.elapsed()
+        ),
+    );
+}
+
+/// I8: every refresh that happened is in the audit log exactly once, and every token has one successor at most.
+async fn each_is_written_once(site: &Site) {
+    let spent = site
+        .postgres
+        .number("select count(*) from refresh_tokens where spent_at is not null")
+        .await;
+    let noted = site
+        .postgres
+        .number("select count(*) from events where kind = 'token.refreshed'")
+        .await;
+    assert_eq!(spent, noted, "refreshes that happened, and those in the audit log");
+    let families = site
+        .postgres
+        .number("select count(distinct grant_id) from refresh_tokens")
+        .await;
+    let leaves = site
+        .postgres
+        .number("select count(*) from refresh_tokens where spent_at is null")
+        .await;
+    assert_eq!(families, leaves, "families, and tokens that are not spent");
+}
