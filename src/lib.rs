@@ -29,6 +29,7 @@ pub mod model;
 pub mod clock;
 pub mod config;
 pub mod crypto;
+pub mod machine;
 pub mod metrics;
 pub mod random;
 pub mod sql;

@@ -32,6 +32,8 @@ pub(super) enum Command {
     Backup(Backup),
     /// Bring a backup back; no server may run.
     Restore(Restore),
+    /// Look at configuration, public address, proxy, clock, database, Redis, mail, disk, keys and certificates.
+    Doctor(Doctor),
     #[command(flatten)]
     Store(StoreCommand),
 }
@@ -105,6 +107,15 @@ pub(super) struct Migrate {
     /// The same with the whole address, password included, in a file; `-` for standard input.
     #[arg(long, value_name = "FILE", conflicts_with = "to")]
     pub(super) to_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Doctor {
+    /// Send a mail to this address, too.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) send_to: Option<String>,
     #[command(flatten)]
     pub(super) json: Json,
 }

@@ -6,6 +6,7 @@ mod arguments;
 mod backup;
 mod clients;
 mod demo;
+mod doctor;
 mod explain;
 mod failure;
 mod groups;
@@ -60,6 +61,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Migrate(migrate) => migrate::run(arguments.config.as_deref(), &migrate).await,
         Command::Backup(backup) => backup::take(arguments.config.as_deref(), &backup).await,
         Command::Restore(restore) => backup::restore(arguments.config.as_deref(), &restore).await,
+        Command::Doctor(doctor) => doctor::run(arguments.config.as_deref(), &doctor).await,
         Command::Store(command) => store_command::run(arguments.config.as_deref(), command).await,
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::{self, CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme};
 use time::{Date, Month, PrimitiveDateTime, Time};
@@ -93,7 +93,7 @@ pub fn read_pem(text: &str) -> Vec<Certificate> {
 /// # Errors
 /// The system's word, or that of TLS.
 pub fn presented(host: &str, port: u16, within: Duration) -> io::Result<Vec<Certificate>> {
-    let provider = Arc::new(aws_lc_rs::default_provider());
+    let provider = Arc::new(crypto::aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?
@@ -230,7 +230,9 @@ fn names(mut rest: &[u8]) -> Vec<String> {
 /// RFC 5280 section 4.2.1.6.
 fn collect_names(extension: &[u8], names: &mut Vec<String>) {
     const ALTERNATIVE_NAME: [u8; 3] = [0x55, 0x1d, 0x11];
-    let Some((_, id, rest)) = element(extension) else { return };
+    let Some((_, id, rest)) = element(extension) else {
+        return;
+    };
     if id != ALTERNATIVE_NAME {
         return;
     }

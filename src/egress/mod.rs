@@ -5,10 +5,12 @@
 //! times are bounded. To callers every failure looks the same.
 
 mod address;
+mod certificate;
 mod error;
 mod fetch;
 mod resolver;
 
 pub use address::forbidden;
+pub use certificate::{Certificate, presented, read_pem};
 pub use error::{Error, Reason};
 pub use fetch::{Document, Egress, Limits};

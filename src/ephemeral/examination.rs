@@ -26,7 +26,7 @@ impl Ephemeral {
     /// # Errors
     /// [`Error::Unavailable`], [`Error::Redis`]
     pub async fn examine(&self) -> Result<Option<Examination>, Error> {
-        match &self.0 {
+        match &self.backend {
             Backend::Redis(redis) => Ok(Some(ask(redis.connection()).await?)),
             Backend::Embedded(_) => Ok(None),
         }

@@ -10,6 +10,7 @@
 
 mod allowance;
 mod embedded;
+mod examination;
 mod kind;
 mod local;
 mod on_redis;
@@ -34,6 +35,7 @@ use self::on_redis::OnRedis;
 use self::place::Place;
 
 pub use self::allowance::Spent;
+pub use self::examination::Examination;
 pub use self::kind::{Counted, Counter, Kind};
 pub use self::owner::Owner;
 pub use self::redis_connection::RedisConnection;

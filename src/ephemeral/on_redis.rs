@@ -43,6 +43,11 @@ impl OnRedis {
         self.connection.measures()
     }
 
+    /// The connection, for questions about the server itself.
+    pub fn connection(&self) -> &RedisConnection {
+        &self.connection
+    }
+
     fn key(&self, place: &Place) -> String {
         place.redis_key(self.connection.prefix())
     }

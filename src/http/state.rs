@@ -8,6 +8,7 @@ use ipnet::IpNet;
 
 use super::layer::{Door, Places, Running};
 use crate::flow::Provider;
+use crate::flow::operations::doctor::Doctor;
 use crate::model::Secret;
 use crate::telemetry::Tracing;
 use crate::view::Views;
@@ -27,6 +28,8 @@ pub struct Http {
     pub tls: bool,
     /// Administration has so many places at the store, and no more.
     pub administration: Places,
+    /// What looks at the installation.
+    pub doctor: Arc<Doctor>,
     /// What has begun to change something and is not finished: the server waits for it before it stops.
     pub running: Running,
     /// What the listener and the routes know of each other.

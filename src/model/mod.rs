@@ -5,6 +5,7 @@ pub mod client;
 pub mod consent;
 pub mod event;
 pub mod fact;
+mod finding;
 pub mod grant;
 pub mod group;
 pub mod id;
@@ -28,6 +29,7 @@ pub use client::{
 pub use consent::Consent;
 pub use event::{Actor, Event, EventKind, Outcome};
 pub use fact::{Fact, Facts};
+pub use finding::{Check, Said, Verdict};
 pub use grant::{AccessToken, ClaimsRequest, Grant, GrantTerms, RefreshToken, RequestedClaim};
 pub use group::Group;
 pub use id::Id;

@@ -137,6 +137,7 @@ impl Application {
                 token: config.metrics.token.clone(),
             },
             tracing: options.tracing,
+            doctor: Arc::new(super::doctor::of_server(&config, &provider)),
         };
         let control = options
             .commands

@@ -3,6 +3,7 @@
 mod application;
 mod backup;
 mod control;
+mod doctor;
 mod error;
 mod listener;
 mod lock;
@@ -10,13 +11,13 @@ mod moving;
 mod signals;
 mod timed_body;
 mod tls;
-mod validity;
 mod wiring;
 
 pub use crate::sql::Failpoints;
 pub use application::{Application, Ended, Options};
 pub use backup::{Place, Restored, Taken, Verified, back_up, restore, verify};
 pub use control::{Answer, Commands, Request, ask};
+pub use doctor::doctor;
 pub use error::Error;
 pub use lock::Lock;
 pub use moving::{Outlook, look_at_move, move_store};

@@ -17,10 +17,11 @@ use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use zeroize::Zeroizing;
 
-use super::{Error, validity};
+use super::Error;
 use crate::clock;
 use crate::config;
 use crate::crypto::sha256;
+use crate::egress::Certificate;
 use crate::http::layer::Door;
 
 /// The listener's certificate, as its files were last read. Clones share it.
@@ -189,7 +190,8 @@ impl Files {
     fn tell_end(&self, files: &config::Tls, door: &Door) {
         let ends = certificates(&files.cert, &self.cert)
             .ok()
-            .and_then(|chain| validity::ends(chain.first()?));
+            .and_then(|chain| Certificate::read(chain.first()?))
+            .map(|certificate| certificate.not_after);
         if let Some(ends) = ends {
             door.certificate_ends(ends);
         }

@@ -83,7 +83,11 @@ impl Store {
             latency,
             clock: told.clock,
             bytes: u64::try_from(told.bytes).unwrap_or(0),
-            unsafe_settings: settings.into_iter().filter(|(_, on)| !on).map(|(name, _)| name).collect(),
+            unsafe_settings: settings
+                .into_iter()
+                .filter(|(_, on)| !on)
+                .map(|(name, _)| name)
+                .collect(),
             is_standby: told.is_standby,
         })
     }

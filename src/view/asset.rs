@@ -1,4 +1,4 @@
-//! The files that pages load, all from this server: two stylesheets, two scripts, the sign.
+//! The files that pages load, all from this server: two stylesheets, three scripts, the sign.
 
 use crate::crypto;
 
@@ -17,7 +17,7 @@ const STYLE: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const IMAGE: &str = "image/svg+xml";
 
-const ASSETS: [(&str, &str, &[u8]); 5] = [
+const ASSETS: [(&str, &str, &[u8]); 6] = [
     ("tokens.css", STYLE, include_bytes!("../../templates/asset/tokens.css")),
     (
         "ostiary.css",
@@ -30,6 +30,11 @@ const ASSETS: [(&str, &str, &[u8]); 5] = [
         include_bytes!("../../templates/asset/show-password.js"),
     ),
     ("submit.js", SCRIPT, include_bytes!("../../templates/asset/submit.js")),
+    (
+        "browser-clock.js",
+        SCRIPT,
+        include_bytes!("../../templates/asset/browser-clock.js"),
+    ),
     ("mark.svg", IMAGE, include_bytes!("../../templates/asset/mark.svg")),
 ];
 

@@ -6,7 +6,8 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 
-use super::catalogue::Catalogue;
+use super::catalogue::{Catalogue, Piece};
+use super::functions::Texts;
 use super::mail::{Mail, RenderedMail};
 use super::page::{Drawing, Page};
 use super::{Asset, Error, Frame, Locale, functions};
@@ -20,7 +21,7 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 26] = templates![
+const TEMPLATES: [(&str, &str); 27] = templates![
     "page/layout.html",
     "page/login.html",
     "page/consent.html",
@@ -33,6 +34,7 @@ const TEMPLATES: [(&str, &str); 26] = templates![
     "page/setup_done.html",
     "page/home.html",
     "page/api_docs.html",
+    "page/doctor.html",
     "page/demo_messages.html",
     "page/demo_clock.html",
     "part/account.html",
@@ -52,6 +54,7 @@ const TEMPLATES: [(&str, &str); 26] = templates![
 /// Every page and mail, ready to draw.
 pub struct Views {
     environment: Environment<'static>,
+    texts: Texts,
 }
 
 impl Views {
@@ -77,11 +80,12 @@ impl Views {
         for locale in Locale::ALL {
             texts.push((locale, Catalogue::read(locale)?));
         }
-        functions::add(&mut environment, Arc::new(texts));
+        let texts: Texts = Arc::new(texts);
+        functions::add(&mut environment, Arc::clone(&texts));
         for (name, source) in TEMPLATES {
             environment.add_template(name, source)?;
         }
-        Ok(Self { environment })
+        Ok(Self { environment, texts })
     }
 
     /// A whole HTML document.
@@ -143,6 +147,22 @@ impl Views {
             text: drawn.into_output(),
             html: self.environment.get_template(html)?.render(context)?,
         })
+    }
+
+    /// A text with its values filled in, for who draws no page; the key itself where there is no such text.
+    pub fn sentence(&self, locale: Locale, key: &str, values: &[(&'static str, String)]) -> String {
+        let catalogue = self.texts.iter().find(|(known, _)| *known == locale);
+        let Some(pieces) = catalogue.and_then(|(_, catalogue)| catalogue.pieces(key)) else {
+            return key.to_owned();
+        };
+        let piece = |piece: &Piece<'_>| match piece {
+            Piece::Text(words) => (*words).to_owned(),
+            Piece::Value(name) => {
+                let value = values.iter().find(|(known, _)| known == name);
+                value.map(|(_, value)| value.clone()).unwrap_or_default()
+            }
+        };
+        pieces.iter().map(piece).collect()
     }
 
     /// The languages there are texts for.

@@ -44,10 +44,19 @@ pub(super) fn add(environment: &mut Environment<'static>, texts: Texts) {
 /// A text with its values filled in; escaped when it is printed.
 fn text(texts: &Texts, state: &State, key: &str, values: &Kwargs) -> Result<String, Error> {
     let mut written = String::new();
+    // where the key is chosen at run time, its values come as one map
+    let together: Option<Value> = values.get("values")?;
     for piece in pieces(texts, state, key)? {
-        match piece {
-            Piece::Text(words) => written.push_str(words),
-            Piece::Value(name) => written.push_str(&values.get::<Value>(name)?.to_string()),
+        match (piece, &together) {
+            (Piece::Text(words), _) => written.push_str(words),
+            (Piece::Value(name), None) => written.push_str(&values.get::<Value>(name)?.to_string()),
+            (Piece::Value(name), Some(map)) => {
+                let value = map.get_attr(name)?;
+                if value.is_undefined() {
+                    return Err(missing(format!("no value {name} for the text {key}")));
+                }
+                written.push_str(&value.to_string());
+            }
         }
     }
     values.assert_all_used()?;

@@ -6,6 +6,7 @@ mod backup;
 mod certificates;
 mod cli;
 mod containers;
+mod doctor;
 mod keys;
 mod leaving;
 mod listener;

@@ -3,6 +3,7 @@
 pub mod apply;
 pub mod backup;
 pub mod cleaning;
+pub mod doctor;
 pub mod events;
 pub mod export;
 pub mod idempotency;

@@ -20,7 +20,7 @@ pub use groups::{
 };
 pub use members::{Membership, add_member, list_groups_of, list_members, make_primary, remove_member};
 pub use passwords::{NewPassword, WeakPasswords, set_password};
-pub use rights::Rights;
+pub use rights::{Rights, rights_of};
 pub use sessions::{LiveSession, end_session, end_sessions, list_sessions};
 pub use source::ChangeSource;
 pub use standing::{deactivate_user, delete_user, reactivate_user};

@@ -16,6 +16,7 @@ pub const ADMINISTRATION: &[&str] = &[
     "admin:events",
     "admin:metrics",
     "admin:traces",
+    "admin:operations",
 ];
 
 /// The reading part of each, in the same order.
@@ -30,6 +31,7 @@ const READING: &[&str] = &[
     "admin:events.read",
     "admin:metrics.read",
     "admin:traces.read",
+    "admin:operations.read",
 ];
 
 /// The permission of the administration API of this name, in our own spelling.

@@ -1,8 +1,8 @@
 //! Rights: what a caller may do, and therefore confer. Nobody confers a right he does not hold.
 
-use crate::flow::Error;
-use crate::model::Scopes;
+use crate::flow::{Error, Provider};
 use crate::model::group::ADMIN;
+use crate::model::{Id, Scopes, User};
 
 /// What a caller may do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +32,15 @@ impl Rights {
             Some(missing) => Err(Error::Forbidden(missing.to_owned())),
         }
     }
+}
+
+/// What a person may do, by the groups they are in.
+///
+/// # Errors
+/// [`Error::Unavailable`]
+pub async fn rights_of(provider: &Provider, user: Id<User>) -> Result<Rights, Error> {
+    let held = provider.store.read().await?.list_permissions_of(user).await?;
+    Ok(Rights::Held(Scopes::from_tokens(held.iter().map(String::as_str))))
 }
 
 /// Whether who holds one permission holds the other too: `admin` is everything, `admin:users` reads users.

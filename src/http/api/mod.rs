@@ -10,6 +10,7 @@ mod clients;
 mod consents;
 mod cursor;
 mod docs;
+mod doctor;
 mod entity_tag;
 mod events;
 mod groups;
@@ -60,6 +61,7 @@ pub fn table() -> Vec<Route> {
     table.extend(settings::table());
     table.extend(events::table());
     table.extend(traces::table());
+    table.extend(doctor::table());
     table
 }
 

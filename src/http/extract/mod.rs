@@ -4,6 +4,7 @@ mod browser;
 pub mod cookie;
 pub mod csrf;
 mod form;
+mod seen;
 mod visit;
 
 pub use csrf::{Forgery, Provenance};

@@ -3,6 +3,7 @@
 use axum::response::Response;
 
 use super::shown;
+use crate::flow::people;
 use crate::http::extract::Visit;
 use crate::view::{Home, OwnPath, Page};
 
@@ -11,12 +12,19 @@ pub(super) async fn show(visit: Visit) -> Response {
     let account = visit.browser.accounts.first();
     let locale = visit.locale(&[], account.map(|account| &account.user));
     let signed_in = account.is_some();
+    let is_operator = match account {
+        Some(account) => people::rights_of(visit.provider(), account.user.id)
+            .await
+            .is_ok_and(|rights| rights.allow("admin:operations.read")),
+        None => false,
+    };
     let page = Page::Home(Home {
         issuer: visit.provider().issuer.as_str().to_owned(),
         account: account.map(|account| shown::account(&account.user)),
         sign_in: OwnPath::parse("/login").filter(|_| !signed_in),
         sign_out: OwnPath::parse("/logout").filter(|_| signed_in),
         discovery: OwnPath::or_home("/.well-known/openid-configuration"),
+        doctor: OwnPath::parse("/console/doctor").filter(|_| is_operator),
         api_docs: OwnPath::parse("/api/docs"),
     });
     visit.show(visit.sheet(page, locale, "home"))

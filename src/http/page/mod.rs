@@ -4,6 +4,7 @@
 mod account;
 mod asset;
 mod consent;
+mod doctor;
 mod home;
 mod login;
 mod logout;
@@ -28,6 +29,8 @@ pub fn routes() -> Router<Http> {
         .route("/login/consent", get(consent::show).post(consent::decide))
         .route("/logout", get(logout::show).post(logout::decide))
         .route("/logout/done", get(logout::done))
+        .route("/console/doctor", get(doctor::show))
+        .route("/doctor/seen", get(doctor::seen))
         .route("/setup", get(setup::show).post(setup::follow))
         .route("/assets/{*name}", get(asset::file))
         .route("/favicon.ico", get(asset::favicon))

@@ -17,6 +17,8 @@ pub struct Home {
     pub sign_out: Option<OwnPath>,
     /// The discovery document.
     pub discovery: OwnPath,
+    /// How the installation stands, for administrators.
+    pub doctor: Option<OwnPath>,
     /// The readable page about the administration API.
     pub api_docs: Option<OwnPath>,
 }
@@ -30,6 +32,7 @@ impl Home {
             sign_in: OwnPath::parse("/login"),
             sign_out: OwnPath::parse("/oauth2/end_session"),
             discovery: OwnPath::or_home("/.well-known/openid-configuration"),
+            doctor: OwnPath::parse("/console/doctor"),
             api_docs: OwnPath::parse("/api/docs"),
         }
     }

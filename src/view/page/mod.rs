@@ -4,6 +4,7 @@ mod api_docs;
 mod choose_account;
 mod consent;
 mod demo;
+mod doctor;
 mod error;
 mod form_post;
 mod home;
@@ -19,6 +20,7 @@ pub use api_docs::{ApiDocs, Operation, OperationGroup, Parameter};
 pub use choose_account::{Choice, ChooseAccount};
 pub use consent::{Asked, Consent};
 pub use demo::{DemoClock, DemoMessage, DemoMessages, DemoPaths, MessageKind};
+pub use doctor::{Doctor, DoctorFinding, DoctorSeen};
 pub use error::{ErrorPage, Trouble};
 pub use form_post::FormPost;
 pub use home::Home;
@@ -51,6 +53,8 @@ pub enum Page {
     Home(Home),
     /// The administration API, readable.
     ApiDocs(ApiDocs),
+    /// How the installation stands.
+    Doctor(Doctor),
     /// What the sandbox would have sent.
     DemoMessages(DemoMessages),
     /// What time the sandbox thinks it is.
@@ -123,6 +127,7 @@ impl Page {
             Self::SetupDone(SetupDone::sample()),
             Self::Home(Home::sample()),
             Self::ApiDocs(ApiDocs::sample()),
+            Self::Doctor(Doctor::sample()),
             Self::DemoMessages(DemoMessages::sample()),
             Self::DemoClock(DemoClock::sample()),
         ]
@@ -142,6 +147,7 @@ impl Page {
             Self::SetupDone(page) => Drawing::of("page/setup_done.html", Door, page),
             Self::Home(page) => Drawing::of("page/home.html", Door, page),
             Self::ApiDocs(page) => Drawing::of("page/api_docs.html", Wide, page),
+            Self::Doctor(page) => Drawing::of("page/doctor.html", Read, page).with("browser-clock.js"),
             Self::DemoMessages(page) => Drawing::of("page/demo_messages.html", Read, page),
             Self::DemoClock(page) => Drawing::of("page/demo_clock.html", Read, page),
         }

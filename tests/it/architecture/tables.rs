@@ -8,6 +8,8 @@ pub const ROOMS: &[(&str, &[&str])] = &[
     ("crypto", &["random"]),
     ("telemetry", &[]),
     ("metrics", &[]),
+    // what the system says of files and folders
+    ("machine", &[]),
     ("config", &[]),
     ("sql", &["clock", "random", "metrics"]),
     // 1
@@ -43,6 +45,7 @@ pub const ROOMS: &[(&str, &[&str])] = &[
             "random",
             "config",
             "metrics",
+            "machine",
         ],
     ),
     // 4

@@ -16,7 +16,7 @@ use proptest::prelude::*;
 use tower::ServiceExt;
 
 use super::{Inputs, pieces};
-use crate::support::rooms::Rooms;
+use crate::support::rooms::{Rooms, doctor_of};
 
 const PROXIES: &str = "10.0.0.0/8";
 
@@ -96,6 +96,7 @@ fn application(provider: &Provider, tls: bool) -> Router {
         door: Default::default(),
         metrics: Default::default(),
         tracing: None,
+        doctor: doctor_of(provider),
     };
     let told = get(|Extension(call): Extension<Call>| async move { call.origin.address.unwrap().to_string() });
     router_with(http, Router::new().route("/told", told))

@@ -13,7 +13,7 @@ use ostiary::view::Views;
 use proptest::prelude::*;
 
 use super::{Change, Inputs, holds};
-use crate::support::rooms::Rooms;
+use crate::support::rooms::{Rooms, doctor_of};
 use crate::support::server::Server;
 
 const PURPOSES: &[&str] = &[
@@ -73,6 +73,7 @@ async fn fuzz_form_tokens() {
         door: Default::default(),
         metrics: Default::default(),
         tracing: None,
+        doctor: doctor_of(&rooms.provider),
     };
     let browser = || Browser {
         accounts: Vec::new(),

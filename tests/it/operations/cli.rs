@@ -46,7 +46,7 @@ async fn help_names_nothing_that_does_not_exist() {
     }
     for present in [
         "serve", "demo", "setup", "apply", "export", "users", "groups", "clients", "keys", "settings", "backup",
-        "restore", "explain",
+        "restore", "explain", "doctor",
     ] {
         assert!(help.contains(present), "{help}");
     }

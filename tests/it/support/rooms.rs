@@ -1,6 +1,8 @@
 //! A provider without a server: flows by themselves, on SQLite and the embedded files.
 
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 use ostiary::clock::Clock;
@@ -8,12 +10,28 @@ use ostiary::credential::{Parameters, Passwords};
 use ostiary::crypto::MasterKey;
 use ostiary::egress::Egress;
 use ostiary::ephemeral::Ephemeral;
+use ostiary::flow::operations::doctor::Doctor;
 use ostiary::flow::provider::{Issuer, Parts};
 use ostiary::flow::{Call, Origin, Provider};
 use ostiary::model::setting::SettingValue;
 use ostiary::sessions::Sessions;
 use ostiary::store::Store;
 use tempfile::TempDir;
+
+use super::server::configuration;
+
+/// What looks at a provider that has no configuration of its own.
+pub fn doctor_of(provider: &Provider) -> Arc<Doctor> {
+    Arc::new(Doctor {
+        config: configuration(Path::new("no-folder")),
+        clock: provider.clock.clone(),
+        issuer: provider.issuer.clone(),
+        store: Ok(Some(provider.store.clone())),
+        ephemeral: None,
+        mailer: None,
+        master: Some(provider.master.clone()),
+    })
+}
 
 /// A provider with files and a clock of its own; loopback may be fetched from.
 pub struct Rooms {

@@ -1,0 +1,49 @@
+//! Clocks: this machine's against the database's, and against that of the node behind the public address.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::{Doctor, Finding, Seen, WITHIN};
+use crate::model::{Check, Said, Timestamp};
+
+/// Tokens are judged within a minute's grace; nodes should be far closer.
+const WORRYING: Duration = Duration::from_secs(1);
+const WRONG: Duration = Duration::from_secs(10);
+const LINE: &str = "timedatectl set-ntp true";
+
+pub(super) async fn check(doctor: &Doctor) -> Option<Finding> {
+    let Ok(Some(store)) = &doctor.store else {
+        return None;
+    };
+    let told = timeout(WITHIN, store.examine()).await.ok()?.ok()?;
+    let Some(theirs) = told.clock else {
+        return Some(Finding::good(Check::Clock, Said::ClockOwn));
+    };
+    Some(judge(
+        Said::ClockOk,
+        Said::ClockOff,
+        between(doctor.system_time(), Timestamp::from_micros(theirs)),
+    ))
+}
+
+/// The clock of the node that answered.
+pub(super) fn of_node(doctor: &Doctor, seen: &Seen) -> Option<Finding> {
+    let difference = between(doctor.system_time(), Timestamp::from_micros(seen.micros));
+    (difference >= WORRYING).then(|| judge(Said::ClockOk, Said::ClockNode, difference))
+}
+
+fn between(one: Timestamp, other: Timestamp) -> Duration {
+    one.since(other).max(other.since(one))
+}
+
+fn judge(well: Said, ill: Said, difference: Duration) -> Finding {
+    let finding = if difference < WORRYING {
+        return Finding::good(Check::Clock, well).with("time", difference.as_millis());
+    } else if difference < WRONG {
+        Finding::warning(Check::Clock, ill)
+    } else {
+        Finding::wrong(Check::Clock, ill)
+    };
+    finding.with("time", difference.as_millis()).line(LINE)
+}

@@ -1,0 +1,396 @@
+//! The doctor: beside a running server and without one, from the terminal, on the page and by the API; each red item comes
+//! with the line to change.
+
+use std::os::unix::fs::PermissionsExt;
+
+use axum::Router;
+use axum::routing::get;
+use ostiary::egress::read_pem;
+use serde_json::{Value, json};
+
+use crate::ephemeral::redis_server;
+use crate::support::browser::Browser;
+use crate::support::certificates::Certificates;
+use crate::support::cli::Terminal;
+use crate::support::server::{Server, TestUser};
+use crate::support::smtp_sink::SmtpSink;
+
+/// What was found: code, verdict and line.
+async fn findings(terminal: &Terminal, words: &[&str]) -> (i32, Vec<(String, String, String)>) {
+    let mut command = vec!["doctor", "--json"];
+    command.extend(words);
+    let ran = terminal.run(&command).await;
+    let told: Value = serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("{ran:?}"));
+    let text = |finding: &Value, name: &str| finding[name].as_str().unwrap_or_default().to_owned();
+    let rows: Vec<(String, String, String)> = told["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|finding| {
+            let detail = text(finding, "detail");
+            assert!(!detail.is_empty() && !detail.starts_with("doctor_"), "{finding}");
+            assert!(!detail.contains('{') && !detail.contains("  "), "{detail}");
+            (text(finding, "code"), text(finding, "verdict"), text(finding, "line"))
+        })
+        .collect();
+    let is_wrong = rows.iter().any(|(_, verdict, _)| verdict == "wrong");
+    assert_eq!(ran.code, i32::from(is_wrong), "{ran:?}");
+    assert_eq!(is_wrong, told["verdict"] == "wrong");
+    for (code, verdict, line) in &rows {
+        assert_eq!(
+            line.is_empty(),
+            verdict == "good" || code == "db_missing" || code == "config_refused",
+            "{code}: {line}"
+        );
+    }
+    (ran.code, rows)
+}
+
+#[track_caller]
+fn found(rows: &[(String, String, String)], code: &str, verdict: &str, line: &str) {
+    let row = rows.iter().find(|(found, _, _)| found == code);
+    let (_, judged, change) = row.unwrap_or_else(|| panic!("no {code} in {rows:?}"));
+    assert_eq!(judged, verdict, "{code}");
+    assert!(change.contains(line), "{code}: {change}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn beside_a_server_that_is_well_nothing_is_red() {
+    let server = Server::start().await;
+    let terminal = Terminal::at(server.folder()).with("OSTIARY_PUBLIC_URL", server.issuer());
+    let (code, rows) = findings(&terminal, &[]).await;
+    assert_eq!(code, 0, "{rows:?}");
+    for well in [
+        "config_ok",
+        "url_ok",
+        "proxy_none",
+        "clock_own",
+        "db_ok",
+        "redis_embedded",
+        "keys_ok",
+        "key_file_ok",
+        "tls_none",
+    ] {
+        found(&rows, well, "good", "");
+    }
+    found(&rows, "cookies_loopback", "warning", "OSTIARY_PUBLIC_URL=https://");
+    found(&rows, "mail_none", "warning", "OSTIARY_SMTP_URL=");
+    let told = terminal.run(&["doctor"]).await;
+    assert_eq!(told.code, 0);
+    assert!(told.out.contains("good     database"), "{}", told.out);
+    assert!(told.out.contains("-> OSTIARY_SMTP_URL=smtp://"), "{}", told.out);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_server_it_says_so_and_makes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let terminal = Terminal::at(folder.path()).with("OSTIARY_PUBLIC_URL", "http://localhost:1");
+    let (code, rows) = findings(&terminal, &[]).await;
+    assert_eq!(code, 1);
+    found(
+        &rows,
+        "url_unreachable",
+        "wrong",
+        "OSTIARY_PUBLIC_URL=http://localhost:1",
+    );
+    found(&rows, "db_missing", "warning", "");
+    assert!(!folder.path().join("data").exists() && !folder.path().join("keys").exists());
+    let told = terminal.run(&["doctor"]).await;
+    assert_eq!(told.code, 1);
+    assert!(told.out.contains("WRONG    public_url"), "{}", told.out);
+    // and with a store but no server
+    terminal.run(&["users", "create", "ada"]).await.ok();
+    let (_, rows) = findings(&terminal, &[]).await;
+    found(&rows, "db_ok", "good", "");
+    found(&rows, "keys_ok", "good", "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_is_red_with_the_line_to_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let terminal = Terminal::at(folder.path()).with("OSTIARY_PUBLIC_URL", "http://localhost:1");
+    terminal.run(&["users", "create", "ada"]).await.ok();
+    let open =
+        |path: &std::path::Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    let (key, store) = (
+        folder.path().join("keys/master.key"),
+        folder.path().join("data/ostiary.db"),
+    );
+    for path in [&key, &store] {
+        open(path, 0o644);
+    }
+    let (_, rows) = findings(&terminal, &[]).await;
+    found(
+        &rows,
+        "key_file_readable",
+        "wrong",
+        &format!("chmod 600 {}", key.display()),
+    );
+    found(&rows, "db_readable", "wrong", &format!("chmod 600 {}", store.display()));
+    for path in [&key, &store] {
+        open(path, 0o600);
+    }
+    let cases = [
+        (
+            "OSTIARY_REDIS_URL",
+            "redis://127.0.0.1:1",
+            "redis_unreachable",
+            "OSTIARY_REDIS_URL=",
+        ),
+        (
+            "OSTIARY_SMTP_URL",
+            "smtp://127.0.0.1:1",
+            "mail_unreachable",
+            "OSTIARY_SMTP_URL=",
+        ),
+        (
+            "OSTIARY_DATABASE_URL",
+            "postgres://127.0.0.1:1/none",
+            "db_unreachable",
+            "OSTIARY_DATABASE_URL=postgres://USER:PASSWORD@HOST/DATABASE",
+        ),
+        ("OSTIARY_LISTN", "1", "config_refused", ""),
+        ("OSTIARY_PUBLIC_URL", "http://elsewhere.example", "config_refused", ""),
+    ];
+    for (name, value, code, line) in cases {
+        let (_, rows) = findings(&terminal.clone().with(name, value), &[]).await;
+        found(&rows, code, "wrong", line);
+    }
+    // keys of another installation
+    let another = folder.path().join("another");
+    std::fs::create_dir_all(&another).unwrap();
+    Terminal::at(&another).run(&["users", "list"]).await.ok();
+    std::fs::copy(another.join("keys/master.key"), &key).unwrap();
+    let (_, rows) = findings(&terminal, &[]).await;
+    found(&rows, "key_not_opened", "wrong", "OSTIARY_KEYS_DIR=");
+    std::fs::remove_dir_all(folder.path().join("keys")).unwrap();
+    let (_, rows) = findings(&terminal, &[]).await;
+    found(&rows, "key_folder_missing", "wrong", "OSTIARY_KEYS_DIR=");
+    assert!(!folder.path().join("keys").exists());
+}
+
+/// A server that answers discovery with this text.
+async fn impostor(text: String) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://127.0.0.1:{}", listener.local_addr().unwrap().port());
+    let router = Router::new().route("/.well-known/openid-configuration", get(async || text));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    address
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_else_answers_at_the_public_address_is_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let terminal = Terminal::at(folder.path());
+    terminal.run(&["users", "create", "ada"]).await.ok();
+    let foreign = impostor("<p>It works".to_owned()).await;
+    let (_, rows) = findings(&terminal.clone().with("OSTIARY_PUBLIC_URL", &foreign), &[]).await;
+    found(&rows, "url_foreign", "wrong", &foreign);
+    let other = impostor(json!({ "issuer": "https://id.example.com" }).to_string()).await;
+    let (_, rows) = findings(&terminal.clone().with("OSTIARY_PUBLIC_URL", &other), &[]).await;
+    found(
+        &rows,
+        "url_other_issuer",
+        "wrong",
+        "OSTIARY_PUBLIC_URL=https://id.example.com",
+    );
+    // another installation of the same address
+    let server = Server::start().await;
+    let (_, rows) = findings(&terminal.clone().with("OSTIARY_PUBLIC_URL", server.issuer()), &[]).await;
+    found(&rows, "url_stranger", "wrong", "OSTIARY_KEYS_DIR=");
+    // which answers the question of nobody but its own
+    for question in ["", "?probe=", "?probe=1.00", "?probe=x"] {
+        let answer = Browser::new()
+            .get(&server.url(&format!("/doctor/seen{question}")))
+            .await;
+        assert_eq!(answer.status, 404);
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_mail_server_is_tried_and_written_to_only_when_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let sink = SmtpSink::start_asking("ostiary", "a-right-password").await;
+    let with = |password: &str| {
+        let url = format!("smtp://ostiary:{password}@{}", sink.address());
+        Terminal::at(folder.path())
+            .with("OSTIARY_SMTP_URL", &url)
+            .with("OSTIARY_MAIL_FROM", "id@example.com")
+    };
+    let (_, rows) = findings(&with("a-right-password"), &[]).await;
+    found(&rows, "mail_ok", "good", "");
+    assert_eq!(sink.mails().len(), 0);
+    let (_, rows) = findings(&with("a-right-password"), &["--send-to", "ada@example.com"]).await;
+    found(&rows, "mail_sent", "good", "");
+    assert_eq!(sink.mails().len(), 1);
+    let (_, rows) = findings(&with("a-wrong-password"), &[]).await;
+    found(&rows, "mail_credentials", "wrong", "OSTIARY_SMTP_URL=");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_forgets_is_told_of() {
+    if redis_server::quick() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let redis = redis_server::Server::start(&[
+        "--maxmemory",
+        "100mb",
+        "--maxmemory-policy",
+        "allkeys-lru",
+        "--save",
+        "",
+    ])
+    .await;
+    let url = format!("redis://127.0.0.1:{}", redis.port);
+    let (_, rows) = findings(&Terminal::at(folder.path()).with("OSTIARY_REDIS_URL", &url), &[]).await;
+    found(&rows, "redis_ok", "good", "");
+    found(&rows, "redis_evicts", "wrong", "maxmemory-policy noeviction");
+    found(&rows, "redis_forgets", "warning", "appendonly yes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn certificates_are_judged_by_names_dates_and_order() {
+    let certificates = Certificates::make();
+    let server = certificates.server().await;
+    let terminal = Terminal::at(server.folder())
+        .with("OSTIARY_PUBLIC_URL", server.issuer())
+        .with("OSTIARY_TLS__CERT", certificates.file("cert.pem").to_str().unwrap())
+        .with("OSTIARY_TLS__KEY", certificates.file("key.pem").to_str().unwrap());
+    // this machine does not know the test's authority
+    let (_, rows) = findings(&terminal, &[]).await;
+    found(&rows, "url_unreachable", "wrong", "");
+    found(&rows, "tls_alone", "warning", "OSTIARY_TLS__CERT=");
+    let whole = std::fs::read_to_string(certificates.file("cert.pem")).unwrap();
+    let authority = std::fs::read_to_string(certificates.file("ca.pem")).unwrap();
+    let chain = read_pem(&format!("{whole}\n{authority}"));
+    assert_eq!(chain.len(), 2);
+    assert!(chain[0].covers("localhost") && chain[0].covers("LOCALHOST") && !chain[0].covers("id.example.com"));
+    assert!(chain[0].is_followed_by(&chain[1]) && !chain[1].is_followed_by(&chain[0]));
+    assert!(chain[1].is_own_issuer() && !chain[0].is_own_issuer());
+    // the last moment of 2040 is at most a day away
+    assert!((2_240_524_800 - chain[0].not_after).abs() <= 24 * 60 * 60, "{chain:?}");
+    assert!(read_pem("-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----").is_empty());
+    let judged = async |text: &str| {
+        std::fs::write(certificates.file("judged.pem"), text).unwrap();
+        let terminal = terminal
+            .clone()
+            .with("OSTIARY_TLS__CERT", certificates.file("judged.pem").to_str().unwrap());
+        findings(&terminal, &[]).await.1
+    };
+    found(&judged("").await, "tls_empty", "wrong", "judged.pem");
+    found(
+        &judged(&format!("{authority}\n{whole}")).await,
+        "tls_order",
+        "wrong",
+        "judged.pem",
+    );
+    found(&judged(&authority).await, "tls_names", "wrong", "judged.pem");
+    certificates.renew(2020);
+    let over = std::fs::read_to_string(certificates.file("cert.pem")).unwrap();
+    found(
+        &judged(&format!("{over}\n{authority}")).await,
+        "tls_over",
+        "wrong",
+        "judged.pem",
+    );
+    server.stop().await;
+}
+
+async fn signed_in(server: &Server, user: &TestUser) -> Browser {
+    let browser = Browser::new();
+    let page = browser.open(&server.url("/console/doctor")).await;
+    let values = [
+        ("username", user.username.as_str()),
+        ("password", user.password.as_str()),
+    ];
+    let page = browser.submit(&page, page.form_with("password"), &values).await;
+    assert!(page.status.is_redirection(), "{}", page.body);
+    assert_eq!(page.location().unwrap().path(), "/console/doctor");
+    browser
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_is_for_administrators_alone() {
+    let server = Server::start().await;
+    let (ada, bob) = (server.user("ada").await, server.user("bob").await);
+    server.group("administrators", &["admin"], &[&ada]).await;
+    let stranger = Browser::new().get(&server.url("/console/doctor")).await;
+    assert_eq!(stranger.location().unwrap().path(), "/login");
+    let browser = signed_in(&server, &bob).await;
+    let refused = browser.get(&server.url("/console/doctor")).await;
+    assert_eq!(refused.status, 403);
+    assert!(refused.body.contains("no access here"), "{}", refused.body);
+    assert!(
+        !browser
+            .get(&server.url("/"))
+            .await
+            .body
+            .contains("How this server stands")
+    );
+
+    let browser = signed_in(&server, &ada).await;
+    assert!(
+        browser
+            .get(&server.url("/"))
+            .await
+            .body
+            .contains("How this server stands")
+    );
+    for (language, title) in [
+        ("en", "How this server stands"),
+        ("de", "Wie dieser Server dasteht"),
+        ("fr", "L’état de ce serveur"),
+    ] {
+        let page = browser
+            .get(&server.url(&format!("/console/doctor?ui_locales={language}")))
+            .await;
+        assert_eq!(page.status, 200);
+        let body = page.body.replace("&#x2f;", "/");
+        assert!(page.body.contains(title), "{}", page.body);
+        for shown in [
+            server.issuer(),
+            &server.host(),
+            "ostiary_session",
+            "OSTIARY_SMTP_URL=",
+            "data-server=",
+        ] {
+            assert!(body.contains(shown), "{shown}: {body}");
+        }
+        // a cookie's name is shown, its value never
+        assert!(!page.body.contains(&browser.cookie("ostiary_session").unwrap()));
+    }
+    // what a proxy sends is judged and shown
+    let headers = [
+        ("x-forwarded-for", "192.0.2.9"),
+        ("x-forwarded-proto", "https"),
+        ("x-real-ip", "192.0.2.9"),
+    ];
+    let page = browser.get_with(&server.url("/console/doctor"), &headers).await;
+    for shown in ["OSTIARY_TRUSTED_PROXIES=127.0.0.1", "192.0.2.9", "x-real-ip"] {
+        assert!(page.body.contains(shown), "{shown}: {}", page.body);
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trusted_proxy_is_judged_by_what_it_says() {
+    let trust = |config: &mut ostiary::config::Config| config.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    let server = Server::start_configured(crate::support::backend::Backend::Embedded, trust).await;
+    let ada = server.user("ada").await;
+    server.group("administrators", &["admin"], &[&ada]).await;
+    let browser = signed_in(&server, &ada).await;
+    let url = server.url("/console/doctor");
+    let well = [("x-forwarded-for", "192.0.2.9"), ("x-forwarded-proto", "http")];
+    let page = browser.get_with(&url, &well).await;
+    assert!(
+        page.body.contains("Requests arrive by the trusted proxy 127.0.0.1"),
+        "{}",
+        page.body
+    );
+    let page = browser.get_with(&url, &[("x-forwarded-proto", "http")]).await;
+    assert!(page.body.contains("$proxy_add_x_forwarded_for"), "{}", page.body);
+    server.stop().await;
+}
