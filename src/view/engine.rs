@@ -20,7 +20,7 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 26] = templates![
+const TEMPLATES: [(&str, &str); 27] = templates![
     "page/layout.html",
     "page/login.html",
     "page/consent.html",
@@ -32,6 +32,7 @@ const TEMPLATES: [(&str, &str); 26] = templates![
     "page/setup.html",
     "page/setup_done.html",
     "page/home.html",
+    "page/leave.html",
     "page/api_docs.html",
     "page/demo_messages.html",
     "page/demo_clock.html",

@@ -5,6 +5,7 @@ mod account;
 mod asset;
 mod consent;
 mod home;
+mod leave;
 mod login;
 mod logout;
 mod pending;
@@ -26,6 +27,7 @@ pub fn routes() -> Router<Http> {
         .route("/login", get(login::show).post(login::sign_in))
         .route("/login/account", get(account::show).post(account::choose))
         .route("/login/consent", get(consent::show).post(consent::decide))
+        .route("/login/leave", get(leave::show).post(leave::decide))
         .route("/logout", get(logout::show).post(logout::decide))
         .route("/logout/done", get(logout::done))
         .route("/setup", get(setup::show).post(setup::follow))
