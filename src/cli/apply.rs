@@ -86,6 +86,7 @@ pub(super) async fn export(provider: &Provider, arguments: &Export, input: Optio
     let file = exporting::export(provider, secrets).await?;
     Ok(match arguments.format {
         Format::Json => Output::json(&file),
+        Format::Toml => Output(toml::to_string_pretty(&file).map_err(|error| Failure::refused(error.to_string()))?),
         Format::Yaml => Output(serde_norway::to_string(&file).map_err(|error| Failure::refused(error.to_string()))?),
     })
 }

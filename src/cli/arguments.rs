@@ -181,6 +181,7 @@ pub(super) struct Export {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
     Json,
+    Toml,
     Yaml,
 }
 
@@ -347,6 +348,10 @@ pub(super) enum Clients {
     Disable { client_id: String },
     /// Admit a disabled client again.
     Enable { client_id: String },
+    /// Vouch for a client that registered itself: an error takes people there without asking them.
+    Trust { client_id: String },
+    /// Take that back.
+    Distrust { client_id: String },
     /// Delete a client with everything that hangs on it.
     Delete { client_id: String },
     /// Tokens with which clients register themselves.

@@ -6,7 +6,7 @@ use super::arguments::{Clients, CreateClient, Json, RegistrationToken};
 use super::failure::Failure;
 use super::input;
 use super::output::Output;
-use crate::flow::clients::{self, Authority, Created, Given, NewClient, Strength, initial_access_token};
+use crate::flow::clients::{self, Authority, ClientChange, Created, Given, NewClient, Strength, initial_access_token};
 use crate::flow::operations::inventory;
 use crate::flow::{Call, Error, Provider};
 use crate::model::scope::STANDARD;
@@ -39,6 +39,7 @@ pub(super) async fn run(
                 "client_name",
                 "token_endpoint_auth_method",
                 "origin",
+                "trusted",
                 "status",
             ];
             Ok(Output::table(json.shape(), &rows, &columns))
@@ -51,17 +52,25 @@ pub(super) async fn run(
         Clients::RotateSecret { client_id, json, .. } => rotate(provider, call, &client_id, input, json).await,
         Clients::Disable { client_id } => {
             let client = find(provider, &client_id).await?;
-            clients::disable(provider, call, client.id).await?;
+            clients::disable(provider, call, &AUTHORITY, client.id, None).await?;
             Ok(Output::line(format!("{client_id} is disabled")))
         }
         Clients::Enable { client_id } => {
             let client = find(provider, &client_id).await?;
-            clients::enable(provider, call, &AUTHORITY, client.id).await?;
+            clients::enable(provider, call, &AUTHORITY, client.id, None).await?;
             Ok(Output::line(format!("{client_id} is enabled")))
+        }
+        Clients::Trust { client_id } => {
+            vouch(provider, call, &client_id, Vouching::Given).await?;
+            Ok(Output::line(format!("{client_id} is trusted")))
+        }
+        Clients::Distrust { client_id } => {
+            vouch(provider, call, &client_id, Vouching::TakenBack).await?;
+            Ok(Output::line(format!("{client_id} is not trusted")))
         }
         Clients::Delete { client_id } => {
             let client = find(provider, &client_id).await?;
-            clients::delete(provider, call, client.id).await?;
+            clients::delete(provider, call, &AUTHORITY, client.id, None).await?;
             Ok(Output::line(format!("{client_id} is deleted")))
         }
         Clients::RegistrationToken(command) => registration_token(provider, call, command).await,
@@ -73,6 +82,26 @@ async fn find(provider: &Provider, client_id: &str) -> Result<Client, Failure> {
         Err(Error::NotFound) => Err(Failure::refused(format!("there is no client {client_id}"))),
         found => Ok(found?),
     }
+}
+
+/// What an administrator says about a client.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Vouching {
+    Given,
+    TakenBack,
+}
+
+async fn vouch(provider: &Provider, call: &Call, client_id: &str, vouching: Vouching) -> Result<(), Failure> {
+    let client = find(provider, client_id).await?;
+    let change = ClientChange {
+        metadata: None,
+        policy: None,
+        trusted: Some(vouching == Vouching::Given),
+        expected_version: Some(client.version),
+        authority: AUTHORITY,
+    };
+    clients::change(provider, call, client.id, change).await?;
+    Ok(())
 }
 
 async fn create(provider: &Provider, call: &Call, new: CreateClient, input: Option<Secret>) -> Result<Output, Failure> {
@@ -136,6 +165,7 @@ fn described(new: CreateClient, input: Option<Secret>) -> Result<NewClient, Fail
         policy,
         client_id: new.client_id,
         secret: input.map(given),
+        trusted: true,
         authority: AUTHORITY,
     })
 }
@@ -194,7 +224,7 @@ async fn rotate(
 ) -> Result<Output, Failure> {
     let client = find(provider, client_id).await?;
     let overlap = provider.settings().await?.duration(setting::CLIENT_SECRET_OVERLAP);
-    let (_, secret) = clients::rotate_secret(provider, call, &AUTHORITY, client.id, input.map(given)).await?;
+    let (_, secret) = clients::rotate_secret(provider, call, &AUTHORITY, (client.id, None), input.map(given)).await?;
     let value = json!({ "client_id": client_id, "client_secret": secret.expose() });
     Ok(Output::either(json.shape(), &value, || {
         let overlap = setting::write_duration(overlap);
@@ -249,6 +279,7 @@ fn row(client: &Client) -> Value {
         "client_name": client.metadata.client_name,
         "token_endpoint_auth_method": client.metadata.token_endpoint_auth_method.as_str(),
         "origin": client.origin.as_str(),
+        "trusted": client.trusted,
         "status": if client.disabled_at.is_some() { "disabled" } else { "enabled" },
     })
 }

@@ -30,8 +30,8 @@ const READABLE: [char; 32] = [
     'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'j', 'k', 'm', 'n', 'o', 'p', 'q', 'r', 's', 't', 'u', 'v', 'w', 'x', 'y',
     'z', '2', '3', '4', '5', '6', '7', '8', '9',
 ];
-const GROUPS: usize = 4;
-const GROUP_CHARACTERS: usize = 5;
+const GROUPS: usize = 7;
+const GROUP_CHARACTERS: usize = 4;
 
 /// The bounds of a password's length, in characters (Unicode scalar values).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,7 +101,7 @@ pub fn judge(password: &str, policy: &Policy, personal: &[&str]) -> Result<(), W
     Ok(())
 }
 
-/// A password for somebody who did not choose one: 20 readable characters in four groups, 100 bits from the operating system.
+/// A password for somebody who did not choose one: 28 readable characters in seven groups, 140 bits from the operating system.
 pub fn generate_password() -> Secret {
     let mut text = String::with_capacity(GROUPS * (GROUP_CHARACTERS + 1));
     for place in 0..GROUPS * GROUP_CHARACTERS {

@@ -200,6 +200,7 @@ async fn register(provider: &Provider, call: &Call, application: &str, api: &str
         },
         client_id: Some("sample".to_owned()),
         secret: None,
+        trusted: true,
         authority: Authority::Operator,
     };
     let created = clients::create(provider, call, new).await?;

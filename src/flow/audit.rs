@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
+use super::refused_access::Tallies;
 use super::{Error, Provider};
 use crate::model::{Event, EventKind, Outcome, Timestamp};
 
@@ -23,6 +24,7 @@ pub struct EventQueue {
     waiting: Mutex<Vec<Event>>,
     written: Notify,
     turn: tokio::sync::Mutex<()>,
+    pub(super) refused_access: Tallies,
 }
 
 impl EventQueue {

@@ -15,6 +15,7 @@ pub mod operations;
 pub mod pending;
 pub mod people;
 pub mod provider;
+pub mod refused_access;
 mod remembered;
 pub mod session;
 pub mod sign_in;

@@ -38,7 +38,10 @@ pub fn start(provider: &Provider, post: Post, stop: &watch::Receiver<bool>) -> R
         stop: stop.clone(),
     };
     jobs.spawn(of("memory", MEMORY_EVERY).run(|provider| async move { provider.refresh_memory().await }));
-    jobs.spawn(of("events", EVENTS_EVERY).run(|provider| async move { provider.write_noted_events().await }));
+    jobs.spawn(of("events", EVENTS_EVERY).run(|provider| async move {
+        let call = Call::system(&provider.clock);
+        provider.write_events(call.now).await
+    }));
     jobs.spawn(of("traces", TRACES_EVERY).run(|provider| async move { provider.write_traces().await }));
     jobs.spawn(of("outbox", OUTBOX_EVERY).run(move |provider| {
         let post = post.clone();

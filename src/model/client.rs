@@ -22,6 +22,9 @@ pub struct Client {
     pub disabled_at: Option<Timestamp>,
     /// Who made it.
     pub origin: ClientOrigin,
+    /// Whether somebody vouches for it: the operator who made it, who gave it an initial access token, or who said so later.
+    /// What registered itself while anyone could is not trusted.
+    pub trusted: bool,
     /// What it registered (RFC 7591, OpenID Connect Dynamic Registration).
     pub metadata: ClientMetadata,
     /// What only the operator decides.

@@ -17,6 +17,7 @@ pub mod secret;
 pub mod session;
 pub mod setting;
 pub mod signing_key;
+pub mod strict_json;
 pub mod timestamp;
 pub mod trace;
 pub mod user;

@@ -99,6 +99,8 @@ declare! {
         "How long a client that lost the answer to a refresh may ask again and gets the same successor.";
     CLIENT_REGISTRATION_MODE: "client_registration.mode", Kind::Word(&["closed", "token", "open"]), "closed", Nearest,
         "Who may register clients: nobody, holders of an initial access token, or anyone.";
+    CONFIRM_ERROR_REDIRECTS: "client_registration.confirm_error_redirects", Kind::Flag, "true", Any,
+        "Whether people are asked before an error takes them to a client that nobody vouches for.";
     CLIENT_SECRET_OVERLAP: "client.secret_overlap", duration(0, 90 * DAY), "7d", Least,
         "How long the old secret stays valid beside the new one after a rotation.";
     KEY_ROTATION_INTERVAL: "key.rotation_interval", duration(HOUR, 730 * DAY), "90d", Least,
@@ -332,6 +334,12 @@ impl Settings {
             Some(SettingValue::Count(count)) => *count,
             _ => 0,
         }
+    }
+
+    /// Yes or no; no for a key of another kind.
+    pub fn flag(&self, key: &str) -> bool {
+        let value = self.effective.get(key).map(|effective| &effective.value);
+        matches!(value, Some(SettingValue::Flag(true)))
     }
 
     /// A word; empty for a key of another kind.

@@ -41,6 +41,32 @@ impl AuthorizationResponse {
         }
     }
 
+    /// An answer that was kept: what it says is known by name, whatever else was kept is not part of it.
+    pub fn again(client: &Client, answerable: Answerable, kept: &[(String, String)]) -> Self {
+        const NAMES: [&str; 5] = ["code", "error", "error_description", "state", "iss"];
+        let known = |(name, value): &(String, String)| {
+            let name = NAMES.iter().find(|known| *known == name)?;
+            Some((*name, value.clone()))
+        };
+        Self {
+            client: client.name().to_owned(),
+            answerable,
+            parameters: kept.iter().filter_map(known).collect(),
+        }
+    }
+
+    /// What is kept of it.
+    pub fn kept(&self) -> Vec<(String, String)> {
+        let owned = |(name, value): &(&str, String)| ((*name).to_owned(), value.clone());
+        self.parameters.iter().map(owned).collect()
+    }
+
+    /// What it says under this name.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let found = self.parameters.iter().find(|(known, _)| *known == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
     /// Where to redirect for the mode `query`: the parameters are added to what the redirect URI's query holds already.
     pub fn location(&self) -> String {
         let uri = &self.answerable.redirect_uri;

@@ -75,13 +75,14 @@ pub fn narrow(parameters: &Parameters, granted: &Scopes) -> Result<Scopes, OAuth
     Ok(asked)
 }
 
-/// The resources of the new access token: those asked for, never more than were agreed (RFC 8707 section 2.2).
+/// The resources of the new access token: those asked for, never more than were agreed (RFC 8707 section 2.2). Where the request
+/// for the grant named none, `agreed` is what its scopes imply.
 pub fn narrow_resources(parameters: &Parameters, agreed: &[String]) -> Result<Vec<String>, OAuthError> {
     let asked = parameters.resources();
     if asked.is_empty() {
         return Ok(agreed.to_vec());
     }
-    if !agreed.is_empty() && !asked.iter().all(|resource| agreed.contains(resource)) {
+    if !asked.iter().all(|resource| agreed.contains(resource)) {
         return Err(OAuthError::new(
             ErrorCode::InvalidTarget,
             "refresh.resource",

@@ -18,8 +18,8 @@ use super::tls::Certificates;
 use super::{Error, Lock, Parts, wiring};
 use crate::clock::{self, Clock};
 use crate::config::Config;
-use crate::flow::Provider;
 use crate::flow::operations::outbox::Post;
+use crate::flow::{Call, Provider};
 use crate::http::layer::{Door, Places, Running};
 use crate::http::{self, Http, Limits, MetricsAccess};
 use crate::jobs;
@@ -231,7 +231,8 @@ impl Application {
         if let Err(error) = self.provider.write_traces().await {
             tracing::warn!(%error, "the last traces were not written");
         }
-        if let Err(error) = self.provider.write_noted_events().await {
+        let last = Call::system(&self.provider.clock).now;
+        if let Err(error) = self.provider.write_last_events(last).await {
             tracing::warn!(%error, "the last events can't be written");
         }
         if let Some(control) = self.control {

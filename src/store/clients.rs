@@ -18,6 +18,7 @@ impl Record for Client {
             updated_at: row.time("updated_at")?,
             disabled_at: row.maybe_time("disabled_at")?,
             origin: row.named("origin")?,
+            trusted: row.boolean("trusted")?,
             metadata: row.json("metadata")?,
             policy: row.json("policy")?,
             secrets: Vec::new(),
@@ -39,24 +40,24 @@ impl Record for ClientSecret {
 }
 
 const FIND_BY_CLIENT_ID: &str = "
-select id, client_id, origin, metadata, policy, registration_token, disabled_at, version, created_at, updated_at
+select id, client_id, origin, trusted, metadata, policy, registration_token, disabled_at, version, created_at, updated_at
 from clients
 where client_id = $1";
 
 const FIND: &str = "
-select id, client_id, origin, metadata, policy, registration_token, disabled_at, version, created_at, updated_at
+select id, client_id, origin, trusted, metadata, policy, registration_token, disabled_at, version, created_at, updated_at
 from clients
 where id = $1";
 
 const LIST: &str = "
-select id, client_id, origin, metadata, policy, registration_token, disabled_at, version, created_at, updated_at
+select id, client_id, origin, trusted, metadata, policy, registration_token, disabled_at, version, created_at, updated_at
 from clients
 where id > $1
 order by id
 limit $2";
 
 const LIST_NEWEST: &str = "
-select id, client_id, origin, metadata, policy, registration_token, disabled_at, version, created_at, updated_at
+select id, client_id, origin, trusted, metadata, policy, registration_token, disabled_at, version, created_at, updated_at
 from clients
 where id < $1
 order by id desc
@@ -113,13 +114,13 @@ readers! {
 
 const ADD: &str = "
 insert into clients (id, client_id, client_name, origin, metadata, policy, registration_token, applied, disabled_at,
-  version, created_at, updated_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+  version, created_at, updated_at, trusted)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
 
 const CHANGE: &str = "
 update clients
 set client_name = $3, metadata = $4, policy = $5, registration_token = $6, disabled_at = $7, updated_at = $8,
-  version = version + 1
+  trusted = $9, version = version + 1
 where id = $1
 and version = $2";
 
@@ -130,7 +131,8 @@ where id = $1";
 
 const DELETE: &str = "
 delete from clients
-where id = $1";
+where id = $1
+and version = $2";
 
 const ADD_SECRET: &str = "
 insert into client_secrets (id, client_id, digest, sealed, created_at, expires_at)
@@ -167,6 +169,7 @@ impl Write {
             .bind(client.version)
             .bind(client.created_at)
             .bind(client.updated_at)
+            .bind(client.trusted)
             .changed()
             .await?;
         for secret in &client.secrets {
@@ -187,6 +190,7 @@ impl Write {
             .bind(client.registration_token)
             .bind(client.disabled_at)
             .bind(client.updated_at)
+            .bind(client.trusted)
             .changed()
             .await?;
         if changed == 1 {
@@ -201,9 +205,9 @@ impl Write {
         Ok(())
     }
 
-    /// Deletes a client with everything that hangs on it. False if it was not there.
-    pub async fn delete_client(&mut self, id: Id<Client>) -> Result<bool, Error> {
-        let deleted = self.sql(DELETE).bind(id).changed().await? == 1;
+    /// Deletes a client with everything that hangs on it, if the version still is the client's. False if not.
+    pub async fn delete_client(&mut self, id: Id<Client>, version: i64) -> Result<bool, Error> {
+        let deleted = self.sql(DELETE).bind(id).bind(version).changed().await? == 1;
         if deleted {
             self.raise_client_generation().await?;
         }

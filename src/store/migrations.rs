@@ -18,6 +18,7 @@ migrations![
     "0002_clients",
     "0003_users",
     "0004_sign_ons",
+    "0005_client_trust",
     "0006_ended",
     "0007_sealed_under",
     "0008_traces",

@@ -33,6 +33,7 @@ const TEMPLATES: [(&str, &str); 27] = templates![
     "page/setup.html",
     "page/setup_done.html",
     "page/home.html",
+    "page/leave.html",
     "page/api_docs.html",
     "page/doctor.html",
     "page/demo_messages.html",

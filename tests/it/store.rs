@@ -118,6 +118,7 @@ fn sample_client(name: &str) -> Client {
         updated_at: NOW,
         disabled_at: None,
         origin: ClientOrigin::Operator,
+        trusted: true,
         metadata: ClientMetadata {
             redirect_uris: vec!["https://client.example/callback".to_owned()],
             scope: Scopes::from_tokens(["openid", "email"]),

@@ -1,8 +1,8 @@
 //! What people say to the questions of an authorization request. Every answer ends in [`advance`], which asks the same list of
 //! questions again; no page knows what comes after it.
 
+use super::error_redirect::{Refused, refuse};
 use super::interaction::{Interaction, LIFETIME, account_of};
-use super::refuse;
 use super::{code, decisions};
 use crate::flow::session::{Account, Browser};
 use crate::flow::{Call, Error, Provider};
@@ -22,6 +22,8 @@ pub enum Next {
     SelectAccount(String),
     /// Ask whether they allow it.
     Consent(String),
+    /// Ask whether to go along with an error to a client that nobody vouches for.
+    ConfirmError(String),
     /// Back to the client.
     Respond(AuthorizationResponse),
 }
@@ -86,22 +88,16 @@ pub async fn consent(
     mut interaction: Interaction,
     consenting: Consenting,
 ) -> Result<Next, Error> {
-    if let Some(response) = interaction.finished_response() {
-        return Ok(Next::Respond(response));
+    if let Some(next) = interaction.finished() {
+        return Ok(next);
     }
     let Some(account) = account_of(provider, browser, &interaction) else {
         return advance(provider, call, browser, interaction).await;
     };
     let call = &call.by(Actor::User(account.user.id));
     if consenting == Consenting::Deny {
-        return deny(
-            provider,
-            call,
-            interaction,
-            "consent.denied",
-            "the person did not allow it",
-        )
-        .await;
+        let why = ("consent.denied", "the person did not allow it");
+        return deny(provider, call, browser, interaction, why).await;
     }
     // only what decide would ask now may be answered: never a consent for an account that has to prove itself first
     let account_facts = facts_of(provider, &interaction, account);
@@ -124,18 +120,17 @@ pub async fn consent(
 }
 
 /// The person goes back to the application without signing in.
-pub async fn cancel(provider: &Provider, call: &Call, _: &Browser, interaction: Interaction) -> Result<Next, Error> {
-    if let Some(response) = interaction.finished_response() {
-        return Ok(Next::Respond(response));
+pub async fn cancel(
+    provider: &Provider,
+    call: &Call,
+    browser: &Browser,
+    interaction: Interaction,
+) -> Result<Next, Error> {
+    if let Some(next) = interaction.finished() {
+        return Ok(next);
     }
-    deny(
-        provider,
-        call,
-        interaction,
-        "login.cancelled",
-        "the person did not sign in",
-    )
-    .await
+    let why = ("login.cancelled", "the person did not sign in");
+    deny(provider, call, browser, interaction, why).await
 }
 
 /// What the consent page asks.
@@ -174,8 +169,8 @@ pub(super) async fn advance(
     browser: &Browser,
     interaction: Interaction,
 ) -> Result<Next, Error> {
-    if let Some(response) = interaction.finished_response() {
-        return Ok(Next::Respond(response));
+    if let Some(next) = interaction.finished() {
+        return Ok(next);
     }
     let account = account_of(provider, browser, &interaction);
     let facts = account.map(|account| facts_of(provider, &interaction, account));
@@ -202,14 +197,11 @@ pub(super) async fn advance(
         Decision::SelectAccount(_) => Next::SelectAccount,
         Decision::Consent(_) => Next::Consent,
         Decision::Refuse(error) => {
-            let answerable = interaction.request.answerable.clone();
-            return Ok(refuse(provider, call, &interaction.client, answerable, &error).await);
+            return refuse(provider, call, browser, Refused::of(&interaction), &error).await;
         }
         Decision::Issue => {
             let account = account.ok_or_else(|| Error::defect("issue without an account"))?;
-            return code::issue(provider, call, &interaction, account)
-                .await
-                .map(Next::Respond);
+            return code::issue(provider, call, &interaction, account).await;
         }
     };
     let mut interaction = interaction;
@@ -275,22 +267,13 @@ async fn give(
 async fn deny(
     provider: &Provider,
     call: &Call,
+    browser: &Browser,
     mut interaction: Interaction,
-    rule: &'static str,
-    description: &'static str,
+    (rule, description): (&'static str, &'static str),
 ) -> Result<Next, Error> {
     let error = OAuthError::new(ErrorCode::AccessDenied, rule, description);
     decisions::keep_denied(provider, call, &interaction, &error);
-    let next = refuse(
-        provider,
-        call,
-        &interaction.client,
-        interaction.request.answerable.clone(),
-        &error,
-    )
-    .await;
-    if let Next::Respond(response) = &next {
-        interaction.finish(provider, call, response).await?;
-    }
+    let next = refuse(provider, call, browser, Refused::of(&interaction), &error).await?;
+    interaction.finish(provider, call, &next).await?;
     Ok(next)
 }

@@ -3,8 +3,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::challenge;
 use super::interaction::Interaction;
+use super::{Next, challenge};
 use crate::crypto;
 use crate::ephemeral::{Kind, Owner};
 use crate::flow::session::Account;
@@ -28,7 +28,7 @@ pub(super) async fn issue(
     call: &Call,
     interaction: &Interaction,
     account: &Account,
-) -> Result<AuthorizationResponse, Error> {
+) -> Result<Next, Error> {
     let request = &interaction.request;
     let owner = owner(provider, interaction, account);
     // 256 bits that nobody guesses, and after them the letter by which the store finds what belongs together
@@ -83,11 +83,12 @@ pub(super) async fn issue(
     provider.note(event).await;
     let answerable: Answerable = request.answerable.clone();
     let response = AuthorizationResponse::code(&interaction.client, answerable, provider.issuer.as_str(), &code);
+    let next = Next::Respond(response);
     if interaction.account.is_some() {
         // people were asked: the second click on the last page gets the same answer
-        interaction.clone().finish(provider, call, &response).await?;
+        interaction.clone().finish(provider, call, &next).await?;
     }
-    Ok(response)
+    Ok(next)
 }
 
 /// Derived from the request's handle, which is random, and the session: a form that is sent twice at once gets the same code

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::Next;
 use crate::ephemeral::Kind;
 use crate::flow::pending::{self, Handle, Waiting};
 use crate::flow::session::{Account, Browser};
@@ -57,6 +58,8 @@ struct Stored {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Finished {
     parameters: Vec<(String, String)>,
+    /// Where it waits until the person goes along, if it does.
+    waits: Option<String>,
 }
 
 impl Interaction {
@@ -101,37 +104,33 @@ impl Interaction {
         pending::keep(provider, call, WAITING, &self.handle, stored, call.now.after(lifetime)).await
     }
 
-    /// The answer that was given already.
-    pub(super) fn finished_response(&self) -> Option<AuthorizationResponse> {
-        const NAMES: [&str; 5] = ["code", "error", "error_description", "state", "iss"];
+    /// What came of it, if it is over.
+    pub(super) fn finished(&self) -> Option<Next> {
         let finished = self.finished.as_ref()?;
-        let known = |(name, value): &(String, String)| {
-            NAMES
-                .iter()
-                .find(|known| *known == name)
-                .map(|name| (*name, value.clone()))
-        };
-        let parameters = finished.parameters.iter().filter_map(known).collect();
-        Some(AuthorizationResponse {
-            client: self.client.name().to_owned(),
-            answerable: self.request.answerable.clone(),
-            parameters,
-        })
+        if let Some(id) = &finished.waits {
+            return Some(Next::ConfirmError(id.clone()));
+        }
+        let answerable = self.request.answerable.clone();
+        Some(Next::Respond(AuthorizationResponse::again(
+            &self.client,
+            answerable,
+            &finished.parameters,
+        )))
     }
 
-    /// Remembers the answer for a moment.
-    pub(super) async fn finish(
-        &mut self,
-        provider: &Provider,
-        call: &Call,
-        response: &AuthorizationResponse,
-    ) -> Result<(), Error> {
-        let parameters = response
-            .parameters
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), value.clone()))
-            .collect();
-        self.finished = Some(Finished { parameters });
+    /// Remembers for a moment what came of it.
+    pub(super) async fn finish(&mut self, provider: &Provider, call: &Call, next: &Next) -> Result<(), Error> {
+        self.finished = Some(match next {
+            Next::Respond(response) => Finished {
+                parameters: response.kept(),
+                waits: None,
+            },
+            Next::ConfirmError(id) => Finished {
+                parameters: Vec::new(),
+                waits: Some(id.clone()),
+            },
+            _ => return Ok(()),
+        });
         self.keep(provider, call, AFTERGLOW).await
     }
 }

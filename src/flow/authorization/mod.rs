@@ -5,20 +5,22 @@ mod challenge;
 mod code;
 pub mod consents;
 mod decisions;
+pub mod error_redirect;
 pub mod hint;
 pub mod interaction;
 
 use super::session::Browser;
 use super::token::Audiences;
 use super::{Call, Error, Provider};
-use crate::model::{EventKind, Fact};
+use crate::model::EventKind;
+use crate::protocol::audience;
 use crate::protocol::authorization_request::{self, Untrusted};
-use crate::protocol::authorization_response::AuthorizationResponse;
 use crate::protocol::parameters::Parameters;
-use crate::protocol::{OAuthError, audience};
 
 pub use answer::{Consenting, Next};
 pub use interaction::Interaction;
+
+use error_redirect::{Refused, refuse};
 
 /// How an authorization request goes on.
 pub enum Begun {
@@ -63,7 +65,8 @@ pub async fn begin(
         Ok(request) => request,
         Err(error) => {
             decisions::keep_refused(provider, call, &client, &error);
-            return Ok(Begun::Next(refuse(provider, call, &client, answerable, &error).await));
+            let refused = Refused::at_once(&client, answerable, parameters);
+            return refuse(provider, call, browser, refused, &error).await.map(Begun::Next);
         }
     };
     decisions::keep_narrowed(provider, call, &client, parameters, &request);
@@ -71,33 +74,12 @@ pub async fn begin(
         Ok(subject) => request.hinted_subject = subject,
         Err(error) => {
             decisions::keep_refused(provider, call, &client, &error);
-            return Ok(Begun::Next(refuse(provider, call, &client, answerable, &error).await));
+            let refused = Refused::at_once(&client, answerable, parameters);
+            return refuse(provider, call, browser, refused, &error).await.map(Begun::Next);
         }
     }
     let interaction = Interaction::new(provider, call, browser, client, request);
     answer::advance(provider, call, browser, interaction)
         .await
         .map(Begun::Next)
-}
-
-/// A refusal on its way to the client, noted.
-async fn refuse(
-    provider: &Provider,
-    call: &Call,
-    client: &crate::model::Client,
-    answerable: authorization_request::Answerable,
-    error: &OAuthError,
-) -> Next {
-    let event = call
-        .event(EventKind::Authorization)
-        .refused(error.rule)
-        .client(client.id)
-        .fact("error", Fact::Word(error.code.as_str()));
-    provider.note(event).await;
-    Next::Respond(AuthorizationResponse::refusal(
-        client,
-        answerable,
-        provider.issuer.as_str(),
-        error,
-    ))
 }

@@ -12,6 +12,8 @@ pub struct ClientChange {
     pub metadata: Option<ClientMetadata>,
     /// The whole policy to be.
     pub policy: Option<ClientPolicy>,
+    /// Whether somebody vouches for it.
+    pub trusted: Option<bool>,
     /// The version that the caller read, if it wants to be told of changes meanwhile.
     pub expected_version: Option<i64>,
     /// What whoever changes it may confer.
@@ -44,6 +46,7 @@ pub async fn change(provider: &Provider, call: &Call, id: Id<Client>, change: Cl
     let mut client = before.clone();
     client.metadata = change.metadata.unwrap_or(client.metadata);
     client.policy = change.policy.unwrap_or(client.policy);
+    client.trusted = change.trusted.unwrap_or(client.trusted);
     validation::validate(&provider.egress, &client.metadata, &client.policy)?;
     change.authority.require(&before.metadata)?;
     change.authority.require(&client.metadata)?;

@@ -22,6 +22,8 @@ pub struct NewClient {
     pub client_id: Option<String>,
     /// Its secret, where somebody brings one.
     pub secret: Option<Given>,
+    /// Whether somebody vouches for it.
+    pub trusted: bool,
     /// What whoever makes it may confer.
     pub authority: Authority,
 }
@@ -47,6 +49,14 @@ pub async fn create(provider: &Provider, call: &Call, new: NewClient) -> Result<
     store.commit().await?;
     forget(provider).await;
     Ok(created)
+}
+
+/// Refuses what can be seen to be wrong with a client to be before anything is changed.
+///
+/// # Errors
+/// As [`create`], but for a `client_id` that is taken.
+pub async fn judge(provider: &Provider, call: &Call, new: NewClient) -> Result<(), Error> {
+    build(provider, call, new, None).await.map(drop)
 }
 
 /// Judges a client to be and puts it together; nothing is stored yet. One with a registration token registered itself.
@@ -88,6 +98,7 @@ pub(super) async fn build(
             Some(_) => ClientOrigin::Registration,
             None => ClientOrigin::Operator,
         },
+        trusted: new.trusted,
         metadata: new.metadata,
         policy: new.policy,
         secrets,

@@ -1,13 +1,24 @@
 //! Disabling, enabling and deleting a client. Its tokens end with it.
 
 use super::authority::Authority;
-use super::{forget, left, load};
+use super::{forget, left, load, require};
 use crate::flow::{Call, Error, Provider};
 use crate::model::{Client, EventKind, Id};
 
 /// Disables a client: every endpoint refuses it from now on, and its opaque access tokens are gone.
-pub async fn disable(provider: &Provider, call: &Call, id: Id<Client>) -> Result<Client, Error> {
+///
+/// # Errors
+/// [`Error::NotFound`]; [`Error::Stale`] if it is not the expected version; [`Error::Forbidden`] for scopes beyond the
+/// authority.
+pub async fn disable(
+    provider: &Provider,
+    call: &Call,
+    authority: &Authority,
+    id: Id<Client>,
+    expected: Option<i64>,
+) -> Result<Client, Error> {
     let mut client = load(provider, id).await?;
+    require(authority, &client, expected)?;
     if client.disabled_at.is_some() {
         return Ok(client);
     }
@@ -16,9 +27,18 @@ pub async fn disable(provider: &Provider, call: &Call, id: Id<Client>) -> Result
 }
 
 /// Enables a client again. Its opaque access tokens are gone; families that have not ended meanwhile count again.
-pub async fn enable(provider: &Provider, call: &Call, authority: &Authority, id: Id<Client>) -> Result<Client, Error> {
+///
+/// # Errors
+/// As [`disable`].
+pub async fn enable(
+    provider: &Provider,
+    call: &Call,
+    authority: &Authority,
+    id: Id<Client>,
+    expected: Option<i64>,
+) -> Result<Client, Error> {
     let mut client = load(provider, id).await?;
-    authority.require(&client.metadata)?;
+    require(authority, &client, expected)?;
     if client.disabled_at.is_none() {
         return Ok(client);
     }
@@ -27,12 +47,24 @@ pub async fn enable(provider: &Provider, call: &Call, authority: &Authority, id:
 }
 
 /// Deletes a client with its secrets, grants, consents and tokens.
-pub async fn delete(provider: &Provider, call: &Call, id: Id<Client>) -> Result<(), Error> {
+///
+/// # Errors
+/// As [`disable`].
+pub async fn delete(
+    provider: &Provider,
+    call: &Call,
+    authority: &Authority,
+    id: Id<Client>,
+    expected: Option<i64>,
+) -> Result<(), Error> {
+    let client = load(provider, id).await?;
+    require(authority, &client, expected)?;
     let mut store = provider.store.write().await?;
     store.delete_access_tokens_of_client(id).await?;
-    if !store.delete_client(id).await? {
+    // the version that was judged, or nothing
+    if !store.delete_client(id, client.version).await? {
         store.abandon().await?;
-        return Err(Error::NotFound);
+        return Err(Error::Stale);
     }
     store
         .add_event(&call.event(EventKind::ClientDeleted).client(id))

@@ -11,7 +11,7 @@ pub mod keys;
 pub mod registration;
 pub mod registration_management;
 pub mod secret;
-mod sector_document;
+pub(in crate::flow) mod sector_document;
 pub(in crate::flow) mod validation;
 
 pub use authority::Authority;
@@ -38,6 +38,16 @@ async fn forget(provider: &Provider) {
 /// The client of a row as the transaction leaves it.
 async fn left(store: &mut Write, id: Id<Client>) -> Result<Client, Error> {
     store.find_client(id).await?.ok_or(Error::NotFound)
+}
+
+/// Whether a change may go on: the caller may touch this client, and it is the version that the caller has read. Every change is
+/// guarded by the version that is judged here, so that what is written is what was judged.
+fn require(authority: &Authority, client: &Client, expected: Option<i64>) -> Result<(), Error> {
+    authority.require(&client.metadata)?;
+    match expected {
+        Some(version) if version != client.version => Err(Error::Stale),
+        _ => Ok(()),
+    }
 }
 
 /// The client of a row, as it stands in the store.

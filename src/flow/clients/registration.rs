@@ -9,7 +9,7 @@ use super::create::{self, NewClient};
 use super::{forget, initial_access_token};
 use crate::ephemeral::{Counted, Counter, Spent};
 use crate::flow::{Call, Error, Provider};
-use crate::jose;
+use crate::model::strict_json;
 use crate::model::{Client, ClientMetadata, ClientPolicy, Scopes, Secret, scope, setting};
 use crate::protocol::client_registration::{self, Answered, MemberError, answer, privileged};
 use crate::protocol::{ErrorCode, OAuthError};
@@ -57,6 +57,8 @@ pub async fn register(
         policy: ClientPolicy::default(),
         client_id: None,
         secret: None,
+        // whoever holds an initial access token has it from the operator
+        trusted: by_token.is_some(),
         authority: Authority::Registration,
     };
     let built = create::build(provider, call, new, Some(management.digest())).await;
@@ -98,7 +100,7 @@ pub(super) fn information(
 
 /// Reads the body: one strict JSON object.
 pub(super) fn read(body: &[u8]) -> Result<Map<String, Value>, Error> {
-    jose::json::object(body).map_err(|_| {
+    strict_json::object(body).map_err(|_| {
         OAuthError::new(
             ErrorCode::InvalidClientMetadata,
             "client_registration.json",

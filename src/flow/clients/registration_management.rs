@@ -53,6 +53,7 @@ pub async fn replace(
     let wanted = ClientChange {
         metadata: Some(metadata(&members)?),
         policy: None,
+        trusted: None,
         expected_version: None,
         authority: Authority::Registration,
     };
@@ -65,7 +66,10 @@ pub async fn replace(
 /// Ends a registration (section 2.3).
 pub async fn delete(provider: &Provider, call: &Call, client_id: &str, token: Option<Secret>) -> Result<(), Error> {
     let (client, _) = authorize(provider, call, client_id, token).await?;
-    end::delete(provider, &call.by(Actor::Client(client.id)), client.id).await
+    let call = call.by(Actor::Client(client.id));
+    end::delete(provider, &call, &Authority::Registration, client.id, None)
+        .await
+        .map_err(in_registration)
 }
 
 async fn authorize(

@@ -1,7 +1,7 @@
 //! Secrets of clients: made, given, replaced with overlap, removed.
 
 use super::authority::Authority;
-use super::{SECRET_PURPOSE, forget, left, load};
+use super::{SECRET_PURPOSE, forget, left, load, require};
 use crate::flow::{Call, Error, Provider};
 use crate::jose;
 use crate::model::{Client, ClientSecret, EventKind, Id, Secret, Timestamp, TokenEndpointAuthMethod, setting};
@@ -34,16 +34,17 @@ pub struct Given {
 /// at once. The secret is shown this once only.
 ///
 /// # Errors
-/// [`Error::Conflict`] for a client that has no secret; [`Error::Stale`] if somebody changed the client meanwhile.
+/// [`Error::Conflict`] for a client that has no secret; [`Error::Stale`] if it is not the expected version or somebody changed
+/// it meanwhile; [`Error::Forbidden`] for scopes beyond the authority.
 pub async fn rotate_secret(
     provider: &Provider,
     call: &Call,
     authority: &Authority,
-    id: Id<Client>,
+    (id, expected): (Id<Client>, Option<i64>),
     given: Option<Given>,
 ) -> Result<(Client, Secret), Error> {
     let mut client = load(provider, id).await?;
-    authority.require(&client.metadata)?;
+    require(authority, &client, expected)?;
     let method = client.metadata.token_endpoint_auth_method;
     if !method.uses_secret() {
         return Err(Error::Conflict("the client authenticates without a secret"));
@@ -81,13 +82,25 @@ pub async fn rotate_secret(
 }
 
 /// Ends one secret of a client at once.
+///
+/// # Errors
+/// [`Error::NotFound`]; [`Error::Stale`] if somebody changed the client meanwhile; [`Error::Forbidden`] for scopes beyond the
+/// authority.
 pub async fn remove_secret(
     provider: &Provider,
     call: &Call,
+    authority: &Authority,
     id: Id<Client>,
     secret: Id<ClientSecret>,
 ) -> Result<(), Error> {
+    let mut client = load(provider, id).await?;
+    require(authority, &client, None)?;
+    client.updated_at = call.now;
     let mut store = provider.store.write().await?;
+    if !store.change_client(&client).await? {
+        store.abandon().await?;
+        return Err(Error::Stale);
+    }
     if !store.delete_client_secret(id, secret).await? {
         store.abandon().await?;
         return Err(Error::NotFound);
@@ -107,7 +120,7 @@ pub async fn remove_secret(
 }
 
 /// The given secret if it will do, else a new one of 256 bits.
-pub(super) fn take(given: Option<Given>, method: TokenEndpointAuthMethod) -> Result<Secret, Error> {
+pub(in crate::flow) fn take(given: Option<Given>, method: TokenEndpointAuthMethod) -> Result<Secret, Error> {
     let Some(Given { secret, strength }) = given else {
         return Ok(Secret::generate());
     };

@@ -14,7 +14,7 @@ use crate::protocol::sector;
 const MOST_BYTES: usize = 64 * 1024;
 
 /// Refuses metadata whose sector document is not there or does not list every redirect URI.
-pub(super) async fn judge(provider: &Provider, metadata: &ClientMetadata) -> Result<(), Error> {
+pub(in crate::flow) async fn judge(provider: &Provider, metadata: &ClientMetadata) -> Result<(), Error> {
     let Some(uri) = &metadata.sector_identifier_uri else {
         return Ok(());
     };

@@ -54,25 +54,21 @@ pub async fn get(provider: &Provider, id: Id<Resource>) -> Result<Resource, Erro
 /// # Errors
 /// [`Error::Invalid`] naming every field that can't be taken.
 pub async fn create(provider: &Provider, call: &Call, new: NewResource) -> Result<Resource, Error> {
-    let mut errors = Vec::new();
-    check_identifier(provider, &new.identifier, &mut errors);
+    let scopes = judge(provider, &new.identifier, new.name.as_deref(), &new.scopes)?;
     let resource = Resource {
         id: Id::new(call.now),
         identifier: new.identifier,
         name: new.name,
-        scopes: read_scopes(&new.scopes, &mut errors),
+        scopes,
         access_token_format: new.access_token_format,
         version: 1,
         created_at: call.now,
         updated_at: call.now,
     };
-    check_name(resource.name.as_deref(), &mut errors);
-    if !errors.is_empty() {
-        return Err(Error::Invalid(errors));
-    }
     let mut tx = provider.store.write().await?;
     match tx.add_resource(&resource).await {
         Err(store::Error::Taken(_)) => {
+            tx.abandon().await?;
             return Err(Error::field("/identifier", "taken", "another resource has it"));
         }
         added => added?,
@@ -99,7 +95,10 @@ pub async fn change(
         return Err(Error::Invalid(errors));
     }
     let mut tx = provider.store.write().await?;
-    let mut resource = load(&mut tx, id, expected).await?;
+    let mut resource = match load(&mut tx, id, expected).await {
+        Err(refusal) => return refuse(tx, refusal).await,
+        Ok(resource) => resource,
+    };
     if let Some(name) = change.name {
         resource.name = name;
     }
@@ -111,7 +110,7 @@ pub async fn change(
     }
     resource.updated_at = call.now;
     if !tx.change_resource(&resource).await? {
-        return Err(Error::Stale);
+        return refuse(tx, Error::Stale).await;
     }
     resource.version = resource.version.saturating_add(1);
     finish(provider, call, tx, &resource, "changed").await?;
@@ -124,9 +123,12 @@ pub async fn change(
 /// [`Error::NotFound`], [`Error::Stale`].
 pub async fn delete(provider: &Provider, call: &Call, id: Id<Resource>, expected: Option<i64>) -> Result<(), Error> {
     let mut tx = provider.store.write().await?;
-    let resource = load(&mut tx, id, expected).await?;
+    let resource = match load(&mut tx, id, expected).await {
+        Err(refusal) => return refuse(tx, refusal).await,
+        Ok(resource) => resource,
+    };
     if !tx.delete_resource(id).await? {
-        return Err(Error::NotFound);
+        return refuse(tx, Error::NotFound).await;
     }
     finish(provider, call, tx, &resource, "deleted").await
 }
@@ -159,6 +161,33 @@ async fn finish(
         tracing::warn!(%error, "the memory of resources was not refreshed at once");
     }
     Ok(())
+}
+
+/// A refusal waits for what it was read from, too.
+async fn refuse<T>(tx: Write, refusal: Error) -> Result<T, Error> {
+    tx.abandon().await?;
+    Err(refusal)
+}
+
+/// What a resource may be, whoever describes it: gives its scopes.
+///
+/// # Errors
+/// [`Error::Invalid`] with everything that can't be taken: what is malformed, and what is this server's own.
+pub(super) fn judge(
+    provider: &Provider,
+    identifier: &str,
+    name: Option<&str>,
+    scopes: &[String],
+) -> Result<Scopes, Error> {
+    let mut errors = Vec::new();
+    check_identifier(provider, identifier, &mut errors);
+    check_name(name, &mut errors);
+    let scopes = read_scopes(scopes, &mut errors);
+    if errors.is_empty() {
+        Ok(scopes)
+    } else {
+        Err(Error::Invalid(errors))
+    }
 }
 
 fn check_identifier(provider: &Provider, identifier: &str, errors: &mut Vec<FieldError>) {

@@ -67,6 +67,23 @@ pub async fn create_group(
     Ok(group)
 }
 
+/// Refuses what can be seen to be wrong with a group to be before anything is changed.
+///
+/// # Errors
+/// [`Error::Invalid`] naming every field that can't be taken.
+pub fn judge_group(call: &Call, new: &NewGroup) -> Result<(), Error> {
+    check(&Group {
+        id: Id::new(call.now),
+        name: new.name.clone(),
+        external_id: new.external_id.clone(),
+        description: new.description.clone(),
+        permissions: in_order(new.permissions.clone()),
+        version: 1,
+        created_at: call.now,
+        updated_at: call.now,
+    })
+}
+
 /// Changes a group, if its version still is the expected one. A change that changes nothing leaves no trace.
 ///
 /// # Errors

@@ -16,7 +16,8 @@ pub mod users;
 pub mod welcome;
 
 pub use groups::{
-    GroupChange, NewGroup, change_group, create_group, delete_group, find_group_by_name, get_group, list_groups,
+    GroupChange, NewGroup, change_group, create_group, delete_group, find_group_by_name, get_group, judge_group,
+    list_groups,
 };
 pub use members::{Membership, add_member, list_groups_of, list_members, make_primary, remove_member};
 pub use passwords::{NewPassword, WeakPasswords, set_password};
@@ -26,6 +27,7 @@ pub use source::ChangeSource;
 pub use standing::{deactivate_user, delete_user, reactivate_user};
 pub use user_change::{UserChange, change_user};
 pub use users::{
-    CreatedUser, NewUser, Page, UserKey, UserSelection, count_users, create_user, find_user, get_user, list_users,
+    CreatedUser, NewUser, Page, UserKey, UserSelection, count_users, create_user, find_user, get_user, judge_user,
+    list_users,
 };
 pub use welcome::Welcome;

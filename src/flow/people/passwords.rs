@@ -1,7 +1,7 @@
 //! Setting passwords. They are hashed before the transaction begins; a new one ends what the old one let in.
 
-use super::ChangeSource;
 use super::departure::{self, Departure};
+use super::{ChangeSource, NewUser};
 use crate::credential::{self, Policy, Weakness};
 use crate::flow::{Call, Error, FieldError, Provider};
 use crate::model::setting::PASSWORD_MINIMUM_LENGTH;
@@ -85,13 +85,7 @@ pub(super) async fn prepare(
         NewPassword::None => return Ok(Prepared { hash: None, told: None }),
         NewPassword::Hash(hash) => {
             // what can't be verified would lock the person out without a word
-            credential::PasswordHash::parse(hash.expose()).map_err(|_| {
-                Error::field(
-                    "/password_hash",
-                    "unsupported",
-                    "expected an Argon2id hash as a PHC string, within this server's bounds",
-                )
-            })?;
+            judge_hash(&hash)?;
             return Ok(Prepared {
                 hash: Some(hash),
                 told: None,
@@ -115,6 +109,26 @@ pub(super) async fn prepare(
         hash: Some(PasswordHash::new(hash.expose())),
         told,
     })
+}
+
+/// Judges the password of a user to be, without the work of hashing it.
+pub(super) async fn judge_new(provider: &Provider, new: &NewUser) -> Result<(), Error> {
+    match &new.password {
+        NewPassword::None | NewPassword::Generated => Ok(()),
+        NewPassword::Hash(hash) => judge_hash(hash),
+        NewPassword::Given(secret) => judge(provider, &new.username, &new.profile, secret, new.weak).await,
+    }
+}
+
+fn judge_hash(hash: &PasswordHash) -> Result<(), Error> {
+    match credential::PasswordHash::parse(hash.expose()) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(Error::field(
+            "/password_hash",
+            "unsupported",
+            "expected an Argon2id hash as a PHC string, within this server's bounds",
+        )),
+    }
 }
 
 async fn judge(

@@ -1,6 +1,6 @@
 //! Users: made, found, listed.
 
-use super::passwords::prepare;
+use super::passwords::{self, prepare};
 use super::{ChangeSource, NewPassword, WeakPasswords, Welcome, fields, members, welcome};
 use crate::flow::{Call, Error, FieldError, Provider};
 use crate::model::user::comparison_key;
@@ -71,21 +71,7 @@ pub async fn create_user(
     source: &ChangeSource,
     new: NewUser,
 ) -> Result<CreatedUser, Error> {
-    let mut errors = fields::check_user(&new.username, &new.profile);
-    errors.extend(new.subject.as_deref().and_then(fields::check_subject));
-    if let Some(primary) = &new.primary_group {
-        let key = comparison_key(primary);
-        if !new.groups.iter().any(|group| comparison_key(group) == key) {
-            errors.push(FieldError {
-                pointer: "/primary_group".to_owned(),
-                code: "contradiction",
-                detail: "the primary group is one of the groups".to_owned(),
-            });
-        }
-    }
-    if !errors.is_empty() {
-        return Err(Error::Invalid(errors));
-    }
+    judge_user(provider, &new).await?;
     let prepared = prepare(provider, &new.username, &new.profile, new.password, new.weak).await?;
     let user = User {
         id: Id::new(call.now),
@@ -135,6 +121,29 @@ pub async fn create_user(
         user,
         password: prepared.told,
     })
+}
+
+/// Refuses what can be seen to be wrong with a user to be before anything is changed: fields, groups and password.
+///
+/// # Errors
+/// [`Error::Invalid`] naming every field that can't be taken.
+pub async fn judge_user(provider: &Provider, new: &NewUser) -> Result<(), Error> {
+    let mut errors = fields::check_user(&new.username, &new.profile);
+    errors.extend(new.subject.as_deref().and_then(fields::check_subject));
+    if let Some(primary) = &new.primary_group {
+        let key = comparison_key(primary);
+        if !new.groups.iter().any(|group| comparison_key(group) == key) {
+            errors.push(FieldError {
+                pointer: "/primary_group".to_owned(),
+                code: "contradiction",
+                detail: "the primary group is one of the groups".to_owned(),
+            });
+        }
+    }
+    if !errors.is_empty() {
+        return Err(Error::Invalid(errors));
+    }
+    passwords::judge_new(provider, new).await
 }
 
 /// Refuses a username that is another person's mail address and the other way round: the same word would sign in either.

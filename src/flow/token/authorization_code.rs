@@ -36,7 +36,7 @@ pub async fn redeem(
     let behalf = load_behalf(provider, call, client, &digest, &payload).await?;
     let settings = provider.settings().await?;
     let grant = behalf.grant.clone();
-    let resources = crate::protocol::refresh::narrow_resources(parameters, &grant.terms.resources)?;
+    let resources = super::resources::narrow(provider, client, parameters, &grant.terms).await?;
     let mut minting = Minting::prepare(provider, call.now, client, Some(behalf), &grant.terms.scope, &resources)
         .await?
         .echoing_nonce();

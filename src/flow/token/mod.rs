@@ -7,6 +7,7 @@ pub mod client_credentials;
 pub mod introspection;
 pub mod issue;
 pub mod refresh_token;
+mod resources;
 pub mod revocation;
 pub mod standing;
 pub mod userinfo;

@@ -165,7 +165,7 @@ async fn prepare(
 ) -> Result<Minting, Error> {
     recheck(provider, call, client, &behalf).await?;
     let scope = refresh::narrow(parameters, &behalf.grant.terms.scope)?;
-    let resources = refresh::narrow_resources(parameters, &behalf.grant.terms.resources)?;
+    let resources = super::resources::narrow(provider, client, parameters, &behalf.grant.terms).await?;
     let minting = Minting::prepare(provider, call.now, client, Some(behalf), &scope, &resources).await?;
     if minting.scope().is_empty() {
         return Err(refused("refresh.scope_gone", "the client may have none of the scopes any more").into());

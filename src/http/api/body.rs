@@ -1,18 +1,15 @@
 //! Bodies: strict JSON (SEC-110). A name that occurs twice, at any depth, is refused, and so is a member that nobody knows:
 //! what is silently left out would be believed to be done.
 
-use std::fmt;
-
 use axum::http::{HeaderMap, header};
-use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value};
+use serde::de::{DeserializeOwned, Deserializer};
+use serde_json::{Map, Value};
 
 use super::Problem;
 use super::route::Method;
 use crate::flow::{Error, FieldError};
 use crate::http::Refusal;
-
-const DEEPEST: u8 = 16;
+use crate::model::strict_json::{self, NotTaken};
 
 /// The members of a body.
 ///
@@ -34,15 +31,12 @@ pub(super) fn members(method: Method, headers: &HeaderMap, bytes: &[u8]) -> Resu
     if !is_taken {
         return Err(Refusal::media_type().into());
     }
-    let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let value = Strict { deeper: DEEPEST }
-        .deserialize(&mut reader)
-        .and_then(|value| reader.end().map(|()| value))
-        .map_err(|error| Problem::malformed_body(format!("the body is no JSON that is taken here: {error}")))?;
-    match value {
-        Value::Object(members) => Ok(members),
-        _ => Err(Problem::malformed_body("the body has to be a JSON object")),
-    }
+    strict_json::object(bytes).map_err(|error| match error {
+        NotTaken::Malformed(error) => {
+            Problem::malformed_body(format!("the body is no JSON that is taken here: {error}"))
+        }
+        NotTaken::NoObject => Problem::malformed_body("the body has to be a JSON object"),
+    })
 }
 
 /// Members as a `T`, whose every member has a default and which knows no others.
@@ -94,77 +88,4 @@ where
     D: Deserializer<'de>,
 {
     serde::Deserialize::deserialize(deserializer).map(Some)
-}
-
-struct Strict {
-    deeper: u8,
-}
-
-impl Strict {
-    fn inside<E: serde::de::Error>(&self) -> Result<u8, E> {
-        self.deeper.checked_sub(1).ok_or_else(|| E::custom("nested too deeply"))
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Strict {
-    type Value = Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Strict {
-    type Value = Value;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a JSON value")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(Value::Number(value.into()))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(Value::Number(value.into()))
-    }
-
-    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value)
-            .map(Value::Number)
-            .ok_or_else(|| E::custom("not a finite number"))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::String(value.to_owned()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
-        let deeper = self.inside()?;
-        let mut values = Vec::new();
-        while let Some(value) = items.next_element_seed(Strict { deeper })? {
-            values.push(value);
-        }
-        Ok(Value::Array(values))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
-        let deeper = self.inside()?;
-        let mut object = Map::new();
-        while let Some(name) = members.next_key::<String>()? {
-            let value = members.next_value_seed(Strict { deeper })?;
-            if object.insert(name, value).is_some() {
-                return Err(A::Error::custom("a name occurs twice"));
-            }
-        }
-        Ok(Value::Object(object))
-    }
 }

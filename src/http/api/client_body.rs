@@ -83,7 +83,12 @@ pub(super) struct ClientMembers {
     serves: Option<Vec<String>>,
     /// Identifiers of the resources it may ask tokens for; any if empty.
     resources: Option<Vec<String>>,
+    /// Whether somebody vouches for it; not so for what registered itself while anyone could.
+    trusted: Option<bool>,
 }
+
+/// The member that says whether somebody vouches for a client.
+pub(super) const TRUSTED: &str = "trusted";
 
 /// A client to make.
 #[derive(Deserialize, JsonSchema)]
@@ -187,6 +192,7 @@ pub(super) fn told(client: &Client, secret: Option<&Secret>) -> Map<String, Valu
     for (name, value) in more {
         members.insert(name.to_owned(), value.into());
     }
+    members.insert(TRUSTED.to_owned(), client.trusted.into());
     members
 }
 
@@ -228,7 +234,7 @@ pub(super) fn patched(client: &Client, patch: &Map<String, Value>) -> Result<(Cl
             members.extend(known);
         }
     }
-    for (name, value) in patch {
+    for (name, value) in patch.iter().filter(|(name, _)| *name != TRUSTED) {
         match value {
             Value::Null => drop(members.remove(name)),
             value => drop(members.insert(name.clone(), value.clone())),

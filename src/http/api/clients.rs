@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::client_body::{ClientBody, NewClientBody, NewSecretBody, SecretBody, patched, read, told};
+use super::client_body::{ClientBody, NewClientBody, NewSecretBody, SecretBody, TRUSTED, patched, read, told};
 use super::list::{Count, ListRule, PageBody, Words};
 use super::route::{Method, Route, handler};
 use super::{Answer, Asked, BASE, Problem, client_body};
@@ -11,7 +11,7 @@ use crate::flow::Error;
 use crate::flow::clients::find::{self, Selection};
 use crate::flow::clients::{self, Authority, ClientChange, Given, NewClient, Strength};
 use crate::flow::people::{Page, Rights};
-use crate::model::{Client, Id, Secret};
+use crate::model::{Client, Secret};
 
 const READ: &str = "admin:clients.read";
 const WRITE: &str = "admin:clients";
@@ -115,7 +115,7 @@ async fn list(asked: Asked) -> Result<Answer, Problem> {
 }
 
 async fn create(asked: Asked) -> Result<Answer, Problem> {
-    let (metadata, policy) = read(&asked.body, &["client_id", "client_secret"])?;
+    let (metadata, policy) = read(&asked.body, &["client_id", "client_secret", TRUSTED])?;
     let new = NewClient {
         metadata,
         policy,
@@ -124,6 +124,7 @@ async fn create(asked: Asked) -> Result<Answer, Problem> {
             secret: Secret::new(secret),
             strength: Strength::Demanded,
         }),
+        trusted: trusted(&asked)?.unwrap_or(true),
         authority: authority(&asked),
     };
     let created = clients::create(asked.provider(), asked.call(), new).await?;
@@ -147,6 +148,7 @@ async fn change(asked: Asked) -> Result<Answer, Problem> {
     let change = ClientChange {
         metadata: Some(metadata),
         policy: Some(policy),
+        trusted: trusted(&asked)?,
         // the patch was made for what was read
         expected_version: Some(before.version),
         authority: authority(&asked),
@@ -156,19 +158,20 @@ async fn change(asked: Asked) -> Result<Answer, Problem> {
 }
 
 async fn delete(asked: Asked) -> Result<Answer, Problem> {
-    let id = expected(&asked).await?;
-    clients::delete(asked.provider(), asked.call(), id).await?;
+    let (id, expected) = (asked.id("id")?, asked.expected()?);
+    clients::delete(asked.provider(), asked.call(), &authority(&asked), id, expected).await?;
     Ok(Answer::done())
 }
 
 async fn disable(asked: Asked) -> Result<Answer, Problem> {
-    let id = expected(&asked).await?;
-    one(&clients::disable(asked.provider(), asked.call(), id).await?, None)
+    let (id, expected) = (asked.id("id")?, asked.expected()?);
+    let client = clients::disable(asked.provider(), asked.call(), &authority(&asked), id, expected).await?;
+    one(&client, None)
 }
 
 async fn enable(asked: Asked) -> Result<Answer, Problem> {
-    let id = expected(&asked).await?;
-    let client = clients::enable(asked.provider(), asked.call(), &authority(&asked), id).await?;
+    let (id, expected) = (asked.id("id")?, asked.expected()?);
+    let client = clients::enable(asked.provider(), asked.call(), &authority(&asked), id, expected).await?;
     one(&client, None)
 }
 
@@ -188,15 +191,16 @@ async fn rotate(asked: Asked) -> Result<Answer, Problem> {
         secret,
         strength: Strength::Demanded,
     });
-    let id = expected(&asked).await?;
-    let (_, secret) = clients::rotate_secret(asked.provider(), asked.call(), &authority(&asked), id, given).await?;
+    let client = (asked.id("id")?, asked.expected()?);
+    let (_, secret) = clients::rotate_secret(asked.provider(), asked.call(), &authority(&asked), client, given).await?;
     Answer::of(&NewSecretBody {
         client_secret: secret.expose().to_owned(),
     })
 }
 
 async fn remove_secret(asked: Asked) -> Result<Answer, Problem> {
-    clients::remove_secret(asked.provider(), asked.call(), asked.id("id")?, asked.id("secret")?).await?;
+    let (id, secret) = (asked.id("id")?, asked.id("secret")?);
+    clients::remove_secret(asked.provider(), asked.call(), &authority(&asked), id, secret).await?;
     Ok(Answer::done())
 }
 
@@ -208,15 +212,13 @@ fn authority(asked: &Asked) -> Authority {
     }
 }
 
-/// The client of the path, in the version that the caller expects.
-async fn expected(asked: &Asked) -> Result<Id<Client>, Problem> {
-    let id = asked.id("id")?;
-    if let Some(version) = asked.expected()?
-        && find::get(asked.provider(), id).await?.version != version
-    {
-        return Err(Error::Stale.into());
+/// Whether the body vouches for the client, if it says so.
+fn trusted(asked: &Asked) -> Result<Option<bool>, Problem> {
+    match asked.body.get(TRUSTED) {
+        None => Ok(None),
+        Some(serde_json::Value::Bool(trusted)) => Ok(Some(*trusted)),
+        Some(_) => Err(Error::field(format!("/{TRUSTED}"), "type", "expected true or false").into()),
     }
-    Ok(id)
 }
 
 fn text(asked: &Asked, name: &str) -> Result<Option<String>, Problem> {

@@ -177,6 +177,11 @@ impl Problem {
         matches!(self, Self::Contended)
     }
 
+    /// Whether nobody knows who calls.
+    pub(super) fn is_unauthenticated(&self) -> bool {
+        matches!(self, Self::Told(told) if told.status == StatusCode::UNAUTHORIZED)
+    }
+
     /// Whether the caller lacked a right.
     pub(super) fn is_forbidden(&self) -> bool {
         matches!(self, Self::Told(told) if told.status == StatusCode::FORBIDDEN)

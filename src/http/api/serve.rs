@@ -16,7 +16,7 @@ use super::{Answer, Asked, Problem, body, entity_tag};
 use crate::flow::operations::idempotency::{self, Claim};
 use crate::flow::{Call, again};
 use crate::http::{Http, Refusal};
-use crate::model::{EventKind, Secret};
+use crate::model::Secret;
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 const LONGEST_KEY: usize = 255;
@@ -47,7 +47,13 @@ async fn serve(route: Route, http: Http, call: &Call, request: Request) -> Resul
     let caller = match route.permission {
         Permission::Open => Caller::anyone(call),
         Permission::Held(permission) => {
-            let caller = Caller::of(&http, call, request.headers()).await?;
+            let caller = match Caller::of(&http, call, request.headers()).await {
+                Err(problem) if problem.is_unauthenticated() => {
+                    http.provider.note_refused_access(call, "api.token").await;
+                    return Err(problem);
+                }
+                caller => caller?,
+            };
             if !caller.rights.allow(permission) {
                 note_refusal(&http, &caller).await;
                 return Err(Problem::forbidden(permission)
@@ -206,6 +212,5 @@ fn unless_known(route: Route, known: Option<&header::HeaderValue>, response: Res
 }
 
 async fn note_refusal(http: &Http, caller: &Caller) {
-    let event = caller.call.event(EventKind::ApiRefused).refused("api.permission");
-    http.provider.note(event).await;
+    http.provider.note_refused_access(&caller.call, "api.permission").await;
 }

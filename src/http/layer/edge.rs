@@ -2,7 +2,7 @@
 //! over plain HTTP, runs within its time, and its answer gets the headers of every response and a line in the log.
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use tracing::Instrument;
@@ -36,7 +36,14 @@ pub async fn edge(State(http): State<Http>, mut request: Request, next: Next) ->
         Some(mut refusal) => {
             let _entered = span.enter();
             let (reason, is_kept) = refusal.take_reason();
-            error::draw(&http, &call, audience, &told.headers, refusal, &mut response);
+            error::draw(
+                &http,
+                &call,
+                audience,
+                (told.address.as_ref(), &told.headers),
+                refusal,
+                &mut response,
+            );
             (Some(reason), is_kept)
         }
         None => (response.extensions_mut().remove::<Reason>(), false),
@@ -72,6 +79,8 @@ struct Told {
     route: Option<MatchedPath>,
     headers: HeaderMap,
     part: Part,
+    /// Where a GET shows the same again.
+    address: Option<Uri>,
 }
 
 impl Told {
@@ -79,6 +88,7 @@ impl Told {
         // a page that tells of a refusal asks for its language, nothing else
         let languages = request.headers().get(header::ACCEPT_LANGUAGE);
         Self {
+            address: (request.method() == Method::GET).then(|| request.uri().clone()),
             method: request.method().clone(),
             part: part(request.uri().path()),
             route: request.extensions().get::<MatchedPath>().cloned(),

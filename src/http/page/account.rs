@@ -3,7 +3,8 @@
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::{pending, shown};
+use super::pending;
+use super::shown::{self, Freshness};
 use crate::flow::authorization::{Interaction, answer};
 use crate::http::Refusal;
 use crate::http::answer::next::see_other;
@@ -28,7 +29,7 @@ pub(super) struct Fields {
 /// GET /login/account
 pub(super) async fn show(visit: Visit, Query(wish): Query<Wish>) -> Result<Response, Refusal> {
     let interaction = pending::open(&visit, &wish.flow).await?;
-    Ok(question(&visit, &interaction))
+    Ok(question(&visit, &interaction, Freshness::Fresh))
 }
 
 /// POST /login/account
@@ -40,7 +41,7 @@ pub(super) async fn choose(
     let interaction = pending::open(&visit, &wish.flow).await?;
     match visit.check(&purpose(&interaction), &fields.csrf) {
         Ok(()) => {}
-        Err(Forgery::Token) => return Ok(question(&visit, &interaction)),
+        Err(Forgery::Token) => return Ok(question(&visit, &interaction, Freshness::Expired)),
         Err(forgery) => return Err(forgery.into()),
     }
     let Some(user) = fields.account else {
@@ -51,7 +52,7 @@ pub(super) async fn choose(
     pending::go_on(&visit, locale, next)
 }
 
-fn question(visit: &Visit, interaction: &Interaction) -> Response {
+fn question(visit: &Visit, interaction: &Interaction, freshness: Freshness) -> Response {
     if visit.browser.accounts.is_empty() {
         return visit.keep(see_other(&format!("/login?flow={}", interaction.id)));
     }
@@ -63,6 +64,7 @@ fn question(visit: &Visit, interaction: &Interaction) -> Response {
         client: Some(shown::client(&interaction.client)),
         action: pending::address("/login/account", interaction),
         hidden: Vec::new(),
+        expired: freshness == Freshness::Expired,
         accounts: visit
             .browser
             .accounts
@@ -71,7 +73,9 @@ fn question(visit: &Visit, interaction: &Interaction) -> Response {
             .collect(),
     });
     let locale = pending::locale(visit, interaction);
-    let sheet = visit.sheet(page, locale, &purpose(interaction));
+    let sheet = visit
+        .sheet(page, locale, &purpose(interaction))
+        .status(freshness.status());
     visit.show(sheet.leads_to(&interaction.request.answerable.redirect_uri))
 }
 

@@ -3,7 +3,8 @@
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::{pending, shown};
+use super::pending;
+use super::shown::{self, Freshness};
 use crate::flow::Error;
 use crate::flow::authorization::answer::{self, ConsentQuestion};
 use crate::flow::authorization::{Consenting, Interaction, interaction};
@@ -38,7 +39,7 @@ enum Decision {
 /// GET /login/consent
 pub(super) async fn show(visit: Visit, Query(wish): Query<Wish>) -> Result<Response, Refusal> {
     let interaction = pending::open(&visit, &wish.flow).await?;
-    question(&visit, &interaction).await
+    question(&visit, &interaction, Freshness::Fresh).await
 }
 
 /// POST /login/consent
@@ -50,7 +51,7 @@ pub(super) async fn decide(
     let interaction = pending::open(&visit, &wish.flow).await?;
     match visit.check(&purpose(&visit, &interaction), &fields.csrf) {
         Ok(()) => {}
-        Err(Forgery::Token) => return question(&visit, &interaction).await,
+        Err(Forgery::Token) => return question(&visit, &interaction, Freshness::Expired).await,
         Err(forgery) => return Err(forgery.into()),
     }
     let consenting = match fields.decision {
@@ -62,7 +63,7 @@ pub(super) async fn decide(
     pending::go_on(&visit, locale, next)
 }
 
-async fn question(visit: &Visit, interaction: &Interaction) -> Result<Response, Refusal> {
+async fn question(visit: &Visit, interaction: &Interaction, freshness: Freshness) -> Result<Response, Refusal> {
     let provider = visit.provider();
     let asked = answer::consent_question(provider, &visit.call, &visit.browser, interaction).await;
     let asked = match asked {
@@ -77,9 +78,12 @@ async fn question(visit: &Visit, interaction: &Interaction) -> Result<Response, 
         asked: list(&asked, &provider.resources().await?),
         action: pending::address("/login/consent", interaction),
         hidden: Vec::new(),
+        expired: freshness == Freshness::Expired,
     });
     let locale = visit.locale(&interaction.request.ui_locales, Some(&asked.user));
-    let sheet = visit.sheet(page, locale, &purpose(visit, interaction));
+    let sheet = visit
+        .sheet(page, locale, &purpose(visit, interaction))
+        .status(freshness.status());
     Ok(visit.show(sheet.leads_to(&interaction.request.answerable.redirect_uri)))
 }
 

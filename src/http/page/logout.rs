@@ -4,7 +4,7 @@ use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::shown;
+use super::shown::{self, Freshness};
 use crate::flow::Error;
 use crate::flow::sign_out::{self, LogoutRequest};
 use crate::http::Refusal;
@@ -48,7 +48,7 @@ pub(super) async fn show(visit: Visit, Query(wish): Query<Wish>) -> Result<Respo
         return Ok(visit.keep(see_other(DONE)));
     }
     let request = open(&visit, &wish).await?;
-    Ok(question(&visit, &wish, request.as_ref()))
+    Ok(question(&visit, &wish, request.as_ref(), Freshness::Fresh))
 }
 
 /// POST /logout
@@ -63,7 +63,7 @@ pub(super) async fn decide(
     let request = open(&visit, &wish).await?;
     match visit.check(&purpose(&wish), &fields.csrf) {
         Ok(()) => {}
-        Err(Forgery::Token) => return Ok(question(&visit, &wish, request.as_ref())),
+        Err(Forgery::Token) => return Ok(question(&visit, &wish, request.as_ref(), Freshness::Expired)),
         Err(forgery) => return Err(forgery.into()),
     }
     if fields.decision == Decision::Stay {
@@ -105,7 +105,7 @@ async fn open(visit: &Visit, wish: &Wish) -> Result<Option<LogoutRequest>, Refus
     }
 }
 
-fn question(visit: &Visit, wish: &Wish, request: Option<&LogoutRequest>) -> Response {
+fn question(visit: &Visit, wish: &Wish, request: Option<&LogoutRequest>, freshness: Freshness) -> Response {
     let Some(account) = visit.browser.accounts.first() else {
         return visit.keep(see_other(DONE));
     };
@@ -115,8 +115,10 @@ fn question(visit: &Visit, wish: &Wish, request: Option<&LogoutRequest>) -> Resp
         account: shown::account(&account.user),
         action: OwnPath::or_home(&format!("/logout{query}")),
         hidden: Vec::new(),
+        expired: freshness == Freshness::Expired,
     });
-    let sheet = visit.sheet(page, visit.locale(&[], Some(&account.user)), &purpose(wish));
+    let locale = visit.locale(&[], Some(&account.user));
+    let sheet = visit.sheet(page, locale, &purpose(wish)).status(freshness.status());
     visit.show(match request.and_then(|request| request.return_address.as_ref()) {
         Some(address) => sheet.leads_to(&address.uri),
         None => sheet,

@@ -6,6 +6,7 @@ mod asset;
 mod consent;
 mod doctor;
 mod home;
+mod leave;
 mod login;
 mod logout;
 mod pending;
@@ -27,6 +28,7 @@ pub fn routes() -> Router<Http> {
         .route("/login", get(login::show).post(login::sign_in))
         .route("/login/account", get(account::show).post(account::choose))
         .route("/login/consent", get(consent::show).post(consent::decide))
+        .route("/login/leave", get(leave::show).post(leave::decide))
         .route("/logout", get(logout::show).post(logout::decide))
         .route("/logout/done", get(logout::done))
         .route("/console/doctor", get(doctor::show))

@@ -1,7 +1,28 @@
 //! People and applications as pages show them.
 
+use axum::http::StatusCode;
+
 use crate::model::{self, ClientOrigin, User};
 use crate::view::{Account, Client, Link, Logo};
+
+/// Whether a form is shown for the first time, or because the one that was sent had been open for too long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Freshness {
+    /// For the first time.
+    Fresh,
+    /// Because it was too old, or was made for another account: the person is told that nothing was done.
+    Expired,
+}
+
+impl Freshness {
+    /// The page's status.
+    pub(super) fn status(self) -> StatusCode {
+        match self {
+            Self::Fresh => StatusCode::OK,
+            Self::Expired => StatusCode::FORBIDDEN,
+        }
+    }
+}
 
 /// A person.
 pub(super) fn account(user: &User) -> Account {

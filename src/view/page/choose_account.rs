@@ -13,6 +13,8 @@ pub struct ChooseAccount {
     pub action: OwnPath,
     /// The interaction's id and the like.
     pub hidden: Vec<Hidden>,
+    /// Whether the form that was sent had been open for too long.
+    pub expired: bool,
     /// The accounts signed in here.
     pub accounts: Vec<Choice>,
 }
@@ -33,6 +35,7 @@ impl ChooseAccount {
             client: Some(Client::sample()),
             action: OwnPath::or_home("/login/account"),
             hidden: vec![Hidden::new("interaction", "Zm9v")],
+            expired: true,
             accounts: vec![
                 Choice {
                     value: "1".to_owned(),

@@ -17,6 +17,8 @@ pub struct Consent {
     pub action: OwnPath,
     /// The interaction's id and the like.
     pub hidden: Vec<Hidden>,
+    /// Whether the form that was sent had been open for too long.
+    pub expired: bool,
 }
 
 /// One thing that is asked for: a scope with words of our own, or one of an API.
@@ -91,6 +93,7 @@ impl Consent {
             asked,
             action: OwnPath::or_home("/consent"),
             hidden: vec![Hidden::new("interaction", "Zm9v")],
+            expired: true,
         }
     }
 }

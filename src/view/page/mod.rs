@@ -8,6 +8,7 @@ mod doctor;
 mod error;
 mod form_post;
 mod home;
+mod leave;
 mod login;
 mod setup;
 mod sign_out;
@@ -24,6 +25,7 @@ pub use doctor::{Doctor, DoctorFinding, DoctorSeen};
 pub use error::{ErrorPage, Trouble};
 pub use form_post::FormPost;
 pub use home::Home;
+pub use leave::{Leave, LeaveCause};
 pub use login::{Login, LoginError};
 pub use setup::{Setup, SetupDone, SetupError, SetupField, SetupProblem};
 pub use sign_out::{SignOut, SignedOut};
@@ -37,6 +39,8 @@ pub enum Page {
     Consent(Consent),
     /// Which of the signed-in accounts?
     ChooseAccount(ChooseAccount),
+    /// Go along with an error to an application that nobody vouches for?
+    Leave(Leave),
     /// Sign out?
     SignOut(SignOut),
     /// You are signed out.
@@ -119,6 +123,7 @@ impl Page {
             Self::Login(Login::sample()),
             Self::Consent(Consent::sample()),
             Self::ChooseAccount(ChooseAccount::sample()),
+            Self::Leave(Leave::sample()),
             Self::SignOut(SignOut::sample()),
             Self::SignedOut(SignedOut::sample()),
             Self::Error(ErrorPage::sample()),
@@ -139,6 +144,7 @@ impl Page {
             Self::Login(page) => Drawing::of("page/login.html", Door, page).with("show-password.js"),
             Self::Consent(page) => Drawing::of("page/consent.html", DoorWide, page),
             Self::ChooseAccount(page) => Drawing::of("page/choose_account.html", Door, page),
+            Self::Leave(page) => Drawing::of("page/leave.html", DoorWide, page),
             Self::SignOut(page) => Drawing::of("page/sign_out.html", Door, page),
             Self::SignedOut(page) => Drawing::of("page/signed_out.html", Door, page),
             Self::Error(page) => Drawing::of("page/error.html", DoorWide, page),

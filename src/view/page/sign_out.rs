@@ -15,6 +15,8 @@ pub struct SignOut {
     pub action: OwnPath,
     /// What has to come back with the answer.
     pub hidden: Vec<Hidden>,
+    /// Whether the form that was sent had been open for too long.
+    pub expired: bool,
 }
 
 impl SignOut {
@@ -25,6 +27,7 @@ impl SignOut {
             account: Account::sample(),
             action: OwnPath::or_home("/oauth2/end_session"),
             hidden: vec![Hidden::new("request", "Zm9v")],
+            expired: true,
         }
     }
 }

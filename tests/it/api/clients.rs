@@ -152,7 +152,11 @@ async fn client_manager_no_escalation() {
     );
     assert_eq!(caller.patch(&path, json!({"client_name": "Mine"})).await.status, 403);
     assert_eq!(caller.patch(&path, json!({"scope": ""})).await.status, 403);
-    caller.send("POST", &format!("{path}/disable"), None, &[]).await.ok();
+    for (method, act) in [("POST", "/disable"), ("DELETE", "")] {
+        let answer = caller.send(method, &format!("{path}{act}"), None, &[]).await;
+        assert_eq!(answer.status, 403, "{act}");
+    }
+    boss.send("POST", &format!("{path}/disable"), None, &[]).await.ok();
     assert_eq!(
         caller.send("POST", &format!("{path}/enable"), None, &[]).await.status,
         403

@@ -30,7 +30,7 @@ async fn a_user_is_made_read_changed_and_deleted() {
         "address": {"locality": "London"}, "generate_password": true});
     let made = caller.post("/users", body).await;
     assert_eq!(made.status, 201, "{}", made.body);
-    assert_eq!(made.get("password").len(), 23);
+    assert_eq!(made.get("password").len(), 34);
     assert_eq!(made.header("etag"), "\"1\"");
     let path = made.header("location").strip_prefix("/api/v1").unwrap().to_owned();
     let read = caller.get(&path).await.ok();
@@ -56,7 +56,7 @@ async fn a_user_is_made_read_changed_and_deleted() {
         .send("POST", &format!("{path}/reset-password"), None, &[])
         .await
         .ok();
-    assert_eq!(reset.get("password").len(), 23);
+    assert_eq!(reset.get("password").len(), 34);
     let given = caller
         .post(
             &format!("{path}/reset-password"),
@@ -468,5 +468,64 @@ async fn one_key_at_once_does_one_thing() {
     assert!(statuses.contains(&201));
     let users = caller.get("/users").await.json();
     assert_eq!(users["items"].as_array().unwrap().len(), 1);
+    server.stop().await;
+}
+
+/// SEC-613: refused authorisations are on record, and a flood of them is one event and a number.
+#[tokio::test(flavor = "multi_thread")]
+async fn refused_authorisations_are_recorded_and_a_flood_is_one_number() {
+    let server = Server::start().await;
+    let caller = Caller::client(&server, "admin:users.read").await;
+    let recorded = async || {
+        server.provider().write_noted_events().await.unwrap();
+        let mut store = server.provider().store.read().await.unwrap();
+        let events = store.list_events(None, 200).await.unwrap();
+        let refused = events.into_iter().filter(|event| event.kind == "api.refused");
+        let mut told: Vec<String> = refused
+            .map(|event| {
+                format!(
+                    "{} {} {}",
+                    event.actor_kind,
+                    event.reason.unwrap_or_default(),
+                    event.facts
+                )
+            })
+            .collect();
+        told.sort();
+        told
+    };
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    for _ in 0..30 {
+        let answer = http
+            .get(server.url("/api/v1/users"))
+            .bearer_auth("not-a-token")
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), 401);
+    }
+    for _ in 0..20 {
+        assert_eq!(caller.get("/clients").await.status, 403);
+    }
+    assert_eq!(
+        recorded().await,
+        ["anonymous api.token {}", "client api.permission {}"],
+        "the first of each"
+    );
+    server.advance(Duration::from_secs(61));
+    let now = server.call().now;
+    server.provider().write_events(now).await.unwrap();
+    assert_eq!(
+        recorded().await,
+        [
+            "anonymous api.token {\"more\":29}",
+            "anonymous api.token {}",
+            "client api.permission {\"more\":19}",
+            "client api.permission {}"
+        ]
+    );
+    // the next minute begins anew
+    assert_eq!(caller.get("/clients").await.status, 403);
+    assert_eq!(recorded().await.len(), 5);
     server.stop().await;
 }

@@ -619,6 +619,7 @@ async fn client(ground: &Ground) -> Id<ostiary::model::Client> {
         created_at: now,
         updated_at: now,
         disabled_at: None,
+        trusted: true,
         origin: ostiary::model::ClientOrigin::Operator,
         metadata: ostiary::model::ClientMetadata::default(),
         policy: ostiary::model::ClientPolicy::default(),

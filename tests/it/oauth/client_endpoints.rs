@@ -35,7 +35,15 @@ async fn client_auth_uniform_failure_at_every_endpoint() {
         .client(|client| client.metadata.token_endpoint_auth_method = TokenEndpointAuthMethod::ClientSecretPost)
         .await;
     let disabled = server.client(|_| ()).await;
-    disable(server.provider(), &server.call(), disabled.id).await.unwrap();
+    disable(
+        server.provider(),
+        &server.call(),
+        &Authority::Operator,
+        disabled.id,
+        None,
+    )
+    .await
+    .unwrap();
     let party = RelyingParty::new(&server, &client);
     let form = [("grant_type", "client_credentials"), ("token", "unknown")];
     for endpoint in ENDPOINTS {
@@ -152,7 +160,9 @@ async fn client_disabled_everywhere() {
     let browser = Browser::new();
     let code = party.sign_in(&browser, &user).await.code().to_owned();
 
-    disable(server.provider(), &server.call(), client.id).await.unwrap();
+    disable(server.provider(), &server.call(), &Authority::Operator, client.id, None)
+        .await
+        .unwrap();
     assert_eq!(party.redeem(&code).await.error(), "invalid_client");
     assert_eq!(party.refresh(&refresh).await.error(), "invalid_client");
     assert_eq!(
@@ -172,7 +182,7 @@ async fn client_disabled_everywhere() {
     assert_eq!(other.introspect(&access).await.ok().json()["active"], false);
 
     // the refresh token was not used up by the refusal
-    enable(server.provider(), &server.call(), &Authority::Operator, client.id)
+    enable(server.provider(), &server.call(), &Authority::Operator, client.id, None)
         .await
         .unwrap();
     assert_eq!(party.refresh(&refresh).await.status, StatusCode::OK);

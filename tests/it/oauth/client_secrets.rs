@@ -36,6 +36,7 @@ pub fn new_client(members: Value) -> NewClient {
         policy: ClientPolicy::default(),
         client_id: None,
         secret: None,
+        trusted: true,
         authority: Authority::Operator,
     }
 }
@@ -116,13 +117,13 @@ async fn client_secret_lifecycle() {
     assert!(works(&first).await);
 
     let call = rooms.operator();
-    let (_, second) = rotate_secret(&rooms.provider, &call, &Authority::Operator, client.id, None)
+    let (_, second) = rotate_secret(&rooms.provider, &call, &Authority::Operator, (client.id, None), None)
         .await
         .unwrap();
     assert!(works(&first).await && works(&second).await);
     // a third pushes the first out: never more than two
     let call = rooms.operator();
-    let (rotated, third) = rotate_secret(&rooms.provider, &call, &Authority::Operator, client.id, None)
+    let (rotated, third) = rotate_secret(&rooms.provider, &call, &Authority::Operator, (client.id, None), None)
         .await
         .unwrap();
     assert_eq!(rotated.secrets.len(), 2);
@@ -138,9 +139,15 @@ async fn client_secret_lifecycle() {
         .find(|known| known.digest == third.digest())
         .unwrap()
         .id;
-    remove_secret(&rooms.provider, &rooms.operator(), client.id, kept)
-        .await
-        .unwrap();
+    remove_secret(
+        &rooms.provider,
+        &rooms.operator(),
+        &Authority::Operator,
+        client.id,
+        kept,
+    )
+    .await
+    .unwrap();
     assert!(!works(&third).await);
 }
 
@@ -185,9 +192,15 @@ async fn client_auth_uniform_failure() {
     let by_jwt = made(&rooms, json!({"token_endpoint_auth_method": "client_secret_jwt"})).await;
     let public = made(&rooms, json!({"token_endpoint_auth_method": "none"})).await;
     let disabled = made(&rooms, json!({})).await;
-    disable(&rooms.provider, &rooms.operator(), disabled.client.id)
-        .await
-        .unwrap();
+    disable(
+        &rooms.provider,
+        &rooms.operator(),
+        &Authority::Operator,
+        disabled.client.id,
+        None,
+    )
+    .await
+    .unwrap();
     let secret = |created: &Created| created.secret.clone().unwrap().expose().to_owned();
     let id = |created: &Created| created.client.client_id.clone();
     let alone = |created: &Created| Presented {
@@ -322,16 +335,45 @@ async fn client_disabled_everywhere_at_the_token_endpoint() {
     let Created { client, secret } = made(&rooms, json!({})).await;
     let presented = basic(&client.client_id, secret.unwrap().expose());
     assert!(tried(&rooms, presented.clone()).await.is_ok());
-    disable(&rooms.provider, &rooms.operator(), client.id).await.unwrap();
+    disable(
+        &rooms.provider,
+        &rooms.operator(),
+        &Authority::Operator,
+        client.id,
+        None,
+    )
+    .await
+    .unwrap();
     assert_eq!(refusal(tried(&rooms, presented.clone()).await).rule, "client_disabled");
-    enable(&rooms.provider, &rooms.operator(), &Authority::Operator, client.id)
-        .await
-        .unwrap();
+    enable(
+        &rooms.provider,
+        &rooms.operator(),
+        &Authority::Operator,
+        client.id,
+        None,
+    )
+    .await
+    .unwrap();
     assert!(tried(&rooms, presented.clone()).await.is_ok());
-    delete(&rooms.provider, &rooms.operator(), client.id).await.unwrap();
+    delete(
+        &rooms.provider,
+        &rooms.operator(),
+        &Authority::Operator,
+        client.id,
+        None,
+    )
+    .await
+    .unwrap();
     assert_eq!(refusal(tried(&rooms, presented).await).rule, "client_unknown");
     assert!(matches!(
-        delete(&rooms.provider, &rooms.operator(), client.id).await,
+        delete(
+            &rooms.provider,
+            &rooms.operator(),
+            &Authority::Operator,
+            client.id,
+            None
+        )
+        .await,
         Err(Error::NotFound)
     ));
 }
@@ -377,13 +419,14 @@ async fn client_manager_no_escalation() {
     let manager = holder("admin:clients");
     let call = rooms.operator();
     assert!(matches!(
-        rotate_secret(&rooms.provider, &call, &manager, mighty.id, None).await,
+        rotate_secret(&rooms.provider, &call, &manager, (mighty.id, None), None).await,
         Err(Error::Forbidden(_))
     ));
     // not even while taking the scope away: the same request could hand over the keys
     let harmless = ClientChange {
         metadata: Some(metadata(members("orders.read"))),
         policy: None,
+        trusted: None,
         expected_version: None,
         authority: manager.clone(),
     };
@@ -423,6 +466,7 @@ async fn client_policy_no_omission_bypass() {
         let wanted = ClientChange {
             metadata: Some(raw(change_it)),
             policy: None,
+            trusted: None,
             expected_version: None,
             authority: Authority::Operator,
         };
@@ -439,6 +483,7 @@ async fn client_policy_no_omission_bypass() {
     let wanted = |metadata, policy| ClientChange {
         metadata,
         policy,
+        trusted: None,
         expected_version: None,
         authority: Authority::Operator,
     };
@@ -493,6 +538,7 @@ async fn a_change_of_method_makes_and_ends_secrets() {
         let wanted = ClientChange {
             metadata: Some(metadata(json!({"token_endpoint_auth_method": method}))),
             policy: None,
+            trusted: None,
             expected_version: None,
             authority: Authority::Operator,
         };
@@ -521,6 +567,7 @@ async fn a_change_of_what_changed_meanwhile_is_refused() {
     let wanted = |version| ClientChange {
         metadata: Some(metadata(json!({"client_name": "Shop"}))),
         policy: None,
+        trusted: None,
         expected_version: version,
         authority: Authority::Operator,
     };
@@ -560,7 +607,9 @@ async fn a_client_id_is_taken_once() {
         clients::delete(
             &rooms.provider,
             &rooms.operator(),
-            ostiary::model::Id::new(Timestamp::default())
+            &Authority::Operator,
+            ostiary::model::Id::new(Timestamp::default()),
+            None
         )
         .await
         .is_err()

@@ -322,13 +322,25 @@ async fn grant_refused_when_disabled() {
                     tx.commit().await.unwrap();
                 }
                 "client disabled" => {
-                    clients::disable(provider, &server.call(), scene.client.id)
-                        .await
-                        .unwrap();
-                }
-                "client deleted" => clients::delete(provider, &server.call(), scene.client.id)
+                    clients::disable(
+                        provider,
+                        &server.call(),
+                        &clients::Authority::Operator,
+                        scene.client.id,
+                        None,
+                    )
                     .await
-                    .unwrap(),
+                    .unwrap();
+                }
+                "client deleted" => clients::delete(
+                    provider,
+                    &server.call(),
+                    &clients::Authority::Operator,
+                    scene.client.id,
+                    None,
+                )
+                .await
+                .unwrap(),
                 _ => scene.end_sessions().await,
             }
             let (status, error) = if fact.starts_with("client") {
@@ -369,9 +381,15 @@ async fn grant_refused_when_disabled_although_the_client_has_a_token_of_its_own(
         .await;
     let watcher = RelyingParty::new(&server, &watcher);
     assert!(active(&watcher.introspect(&token).await));
-    clients::disable(server.provider(), &server.call(), service.id)
-        .await
-        .unwrap();
+    clients::disable(
+        server.provider(),
+        &server.call(),
+        &clients::Authority::Operator,
+        service.id,
+        None,
+    )
+    .await
+    .unwrap();
     assert_refused(
         &party.token(&[("grant_type", "client_credentials")]).await,
         401,

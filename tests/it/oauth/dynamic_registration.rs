@@ -340,7 +340,15 @@ async fn client_disabled_everywhere_in_registration_management() {
     let client_id = text(&information, "client_id");
     let token = Secret::new(text(&information, "registration_access_token"));
     let client = rooms.provider.client(&client_id).await.unwrap().unwrap();
-    disable(&rooms.provider, &rooms.operator(), client.id).await.unwrap();
+    disable(
+        &rooms.provider,
+        &rooms.operator(),
+        &ostiary::flow::clients::Authority::Operator,
+        client.id,
+        None,
+    )
+    .await
+    .unwrap();
     let call = rooms.call_from("203.0.113.7");
     assert!(
         find(&rooms.provider, &call, &client_id, Some(token.clone()))

@@ -13,6 +13,7 @@ mod codes;
 mod consent;
 mod cors;
 mod dynamic_registration;
+mod error_redirects;
 mod forgetting;
 mod introspection;
 mod jwt;

@@ -227,9 +227,15 @@ async fn prop_revocation_monotone() {
             RelyingParty::new(node, &client).token(&grant).await.ok();
         }
         let last = nodes.last().unwrap();
-        clients::disable(last.provider(), &last.call(), client.id)
-            .await
-            .unwrap();
+        clients::disable(
+            last.provider(),
+            &last.call(),
+            &clients::Authority::Operator,
+            client.id,
+            None,
+        )
+        .await
+        .unwrap();
         assert_eq!(RelyingParty::new(last, &client).token(&grant).await.status, 401);
         let begun = clock::monotonic();
         for node in nodes {

@@ -280,8 +280,16 @@ async fn refresh_rechecks_everything() {
                     assert!(tx.delete_user(scene.user.id).await.unwrap());
                     tx.commit().await.unwrap();
                 }
-                "client" => drop(clients::disable(provider, &call, scene.client.id).await.unwrap()),
-                "client deleted" => clients::delete(provider, &call, scene.client.id).await.unwrap(),
+                "client" => drop(
+                    clients::disable(provider, &call, &clients::Authority::Operator, scene.client.id, None)
+                        .await
+                        .unwrap(),
+                ),
+                "client deleted" => {
+                    clients::delete(provider, &call, &clients::Authority::Operator, scene.client.id, None)
+                        .await
+                        .unwrap()
+                }
                 "session" => scene.end_sessions().await,
                 "consent" => scene.withdraw().await,
                 "part of the consent" => scene.give(Scopes::parse("openid orders.read").unwrap()).await,
@@ -338,9 +346,15 @@ async fn tokens_of_a_deleted_client_do_not_come_back_under_its_name() {
     let server = Server::start().await;
     let scene = Scene::on(&server).await;
     let tokens = scene.tokens().await;
-    clients::delete(server.provider(), &server.call(), scene.client.id)
-        .await
-        .unwrap();
+    clients::delete(
+        server.provider(),
+        &server.call(),
+        &clients::Authority::Operator,
+        scene.client.id,
+        None,
+    )
+    .await
+    .unwrap();
     let name = scene.client.client_id.clone();
     let again: TestClient = server
         .client(|client| {

@@ -1,11 +1,11 @@
 //! `apply` and `export`: a file says how it is to be, a second time it changes nothing, and what it does not name stays.
 
 use ostiary::flow::Error;
-use ostiary::flow::operations::apply::clients::{METADATA, POLICY};
 use ostiary::flow::operations::apply::users::PROFILE;
 use ostiary::flow::operations::apply::{Difference, Document, PruneUsers, apply, difference};
 use ostiary::flow::operations::export::{Secrets, export};
 use ostiary::model::{ClientMetadata, ClientPolicy, Profile, Secret};
+use ostiary::protocol::client_registration::{METADATA_MEMBERS as METADATA, POLICY_MEMBERS as POLICY};
 use serde_json::{Value, json};
 
 use crate::support::relying_party::RelyingParty;
@@ -205,7 +205,7 @@ async fn mistakes_are_told_with_their_place_before_anything_changes() {
         (
             json!({"version": 1, "resources": [{"identifier": "shop"}]}),
             "/resources/0/identifier",
-            "invalid",
+            "malformed",
         ),
         (json!({"version": 1, "prune": ["settings"]}), "/prune/0", "unknown"),
     ] {
@@ -217,6 +217,61 @@ async fn mistakes_are_told_with_their_place_before_anything_changes() {
     file["users"][0]["groups"] = json!(["ghosts"]);
     mistakes(&server, &file).await;
     assert!(server.provider().client("shop").await.unwrap().is_none());
+    // and every entry is judged, what only the store can tell included
+    server.user("taken").await;
+    let own = server.issuer().to_owned();
+    let file = json!({
+        "version": 1,
+        "settings": {"session": {"idle_timeout": "30m"}},
+        "resources": [{"identifier": "https://api.example", "scopes": ["orders"]}],
+        "groups": [{"name": "good"}, {"name": "bad\u{0}"}],
+        "clients": [
+            {"client_id": "fine", "client_secret": "a-client-secret-of-forty-characters-and-3",
+                "redirect_uris": ["https://fine.example/cb"]},
+            {"client_id": "weak", "client_secret": "short", "redirect_uris": ["https://weak.example/cb"]},
+            {"client_id": "none", "redirect_uris": ["https://none.example/cb"]},
+        ],
+        "users": [
+            {"username": "good"},
+            {"username": "weak", "password": "password"},
+            {"username": "clash", "email": "TAKEN@example.com"},
+            {"username": "taken@example.com"},
+            {"username": "one", "email": "same@example.com"},
+            {"username": "two", "email": "Same@example.com"},
+        ],
+    });
+    let mut found = mistakes(&server, &file).await;
+    found.sort();
+    let at = |pointer: &str, code| (pointer.to_owned(), code);
+    assert_eq!(
+        found.iter().map(|(pointer, _)| pointer.as_str()).collect::<Vec<_>>(),
+        [
+            "/clients/1/client_secret",
+            "/clients/2/client_secret",
+            "/groups/1/name",
+            "/users/1/password",
+            "/users/2/email",
+            "/users/3/username",
+            "/users/5/email",
+        ]
+    );
+    assert!(
+        found.contains(&at("/users/5/email", "taken")) && found.contains(&at("/clients/2/client_secret", "required"))
+    );
+    for reserved in [
+        json!({"identifier": own}),
+        json!({"identifier": "https://api.example", "scopes": ["admin"]}),
+    ] {
+        let file = json!({"version": 1, "resources": [reserved]});
+        assert_eq!(mistakes(&server, &file).await[0].1, "reserved");
+    }
+    let exported = export(server.provider(), Secrets::Omitted).await.unwrap();
+    assert_eq!((&exported["clients"], &exported["groups"]), (&json!([]), &json!([])));
+    assert_eq!(
+        (&exported["resources"], &exported["settings"]),
+        (&json!([]), &json!({}))
+    );
+    assert_eq!(exported["users"].as_array().unwrap().len(), 1);
     server.stop().await;
 }
 

@@ -35,6 +35,7 @@ fn client() -> Client {
         updated_at: NOW,
         disabled_at: None,
         origin: ClientOrigin::Operator,
+        trusted: true,
         metadata: ClientMetadata {
             redirect_uris: vec!["https://shop.example/callback".to_owned()],
             grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],

@@ -145,8 +145,16 @@ async fn what_hangs_on_a_user_or_client_goes_with_it() {
             match leaves {
                 "user" => assert!(write!(store, tx => tx.delete_user(ground.user.id).await.unwrap())),
                 _ => {
-                    assert!(write!(store, tx => tx.delete_client(ground.client.id).await.unwrap()));
-                    assert!(!write!(store, tx => tx.delete_client(ground.client.id).await.unwrap()));
+                    assert!(
+                        !write!(store, tx => tx.delete_client(ground.client.id, 99).await.unwrap()),
+                        "another version"
+                    );
+                    assert!(
+                        write!(store, tx => tx.delete_client(ground.client.id, ground.client.version).await.unwrap())
+                    );
+                    assert!(
+                        !write!(store, tx => tx.delete_client(ground.client.id, ground.client.version).await.unwrap())
+                    );
                 }
             }
             let mut read = store.read().await.unwrap();

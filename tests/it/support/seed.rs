@@ -80,6 +80,7 @@ pub async fn client(store: &Store, master: &Vault, now: Timestamp, change: impl 
         updated_at: now,
         disabled_at: None,
         origin: ClientOrigin::Operator,
+        trusted: true,
         metadata: ClientMetadata {
             redirect_uris: vec!["https://client.example/callback".to_owned()],
             grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],

@@ -13,49 +13,9 @@ use crate::flow::clients::{self, Authority, ClientChange, Given, NewClient, SECR
 use crate::flow::operations::inventory;
 use crate::flow::{Call, Error, Provider};
 use crate::model::{Client, ClientMetadata, ClientPolicy, ClientSecret, Digest, Id, Secret, Timestamp};
+use crate::protocol::client_registration::{METADATA_MEMBERS, POLICY_MEMBERS};
 
 pub(super) const SECTION: &str = "clients";
-
-/// The members of [`ClientMetadata`].
-pub const METADATA: &[&str] = &[
-    "redirect_uris",
-    "response_types",
-    "grant_types",
-    "application_type",
-    "contacts",
-    "client_name",
-    "logo_uri",
-    "client_uri",
-    "policy_uri",
-    "tos_uri",
-    "jwks_uri",
-    "jwks",
-    "sector_identifier_uri",
-    "subject_type",
-    "id_token_signed_response_alg",
-    "userinfo_signed_response_alg",
-    "token_endpoint_auth_method",
-    "token_endpoint_auth_signing_alg",
-    "default_max_age",
-    "require_auth_time",
-    "default_acr_values",
-    "initiate_login_uri",
-    "post_logout_redirect_uris",
-    "scope",
-    "allowed_cors_origins",
-    "software_id",
-    "software_version",
-];
-
-/// The members of [`ClientPolicy`].
-pub const POLICY: &[&str] = &[
-    "require_pkce",
-    "consent",
-    "access_token_format",
-    "response_modes",
-    "serves",
-    "resources",
-];
 
 /// An entry.
 pub(super) struct Entry {
@@ -67,6 +27,7 @@ pub(super) struct Entry {
     stored_secrets: Option<Vec<StoredSecret>>,
     accept_weak: bool,
     disabled: Option<bool>,
+    trusted: Option<bool>,
 }
 
 /// A secret as `export --with-secrets` writes it, sealed: what is compared with, and the secret itself where it is needed.
@@ -81,13 +42,14 @@ struct StoredSecret {
 impl Entry {
     pub(super) fn read(mut reader: Reader<'_>, opener: &Opener, mistakes: &mut Mistakes) -> Option<Self> {
         let client_id = reader.required("client_id", mistakes);
-        let metadata = reader.patch(METADATA);
-        let policy = reader.patch(POLICY);
+        let metadata = reader.patch(METADATA_MEMBERS);
+        let policy = reader.patch(POLICY_MEMBERS);
         overlay::<ClientMetadata>(&ClientMetadata::default(), &metadata, &reader, mistakes);
         overlay::<ClientPolicy>(&ClientPolicy::default(), &policy, &reader, mistakes);
         let secret = reader.secret("client_secret", mistakes);
         let accept_weak = reader.flag("accept_weak", mistakes).unwrap_or(false);
         let disabled = reader.flag("disabled", mistakes);
+        let trusted = reader.flag("trusted", mistakes);
         let stored_secrets = reader.value("client_secrets").and_then(|value| {
             let sealed = value.as_array()?;
             let opened = sealed
@@ -110,6 +72,7 @@ impl Entry {
             stored_secrets,
             accept_weak,
             disabled,
+            trusted,
         })
     }
 }
@@ -153,6 +116,7 @@ pub(in crate::flow::operations) fn to_json(client: &Client) -> Result<Map<String
     entry.extend(members(&client.policy)?);
     entry.insert("client_id".to_owned(), client.client_id.clone().into());
     entry.insert("disabled".to_owned(), client.disabled_at.is_some().into());
+    entry.insert("trusted".to_owned(), client.trusted.into());
     Ok(entry)
 }
 
@@ -197,6 +161,7 @@ pub(super) struct ClientAct {
     fields_change: bool,
     metadata: ClientMetadata,
     policy: ClientPolicy,
+    trusted: bool,
     secret: Option<Given>,
     stored_secrets: Option<Vec<StoredSecret>>,
     disable: Option<bool>,
@@ -234,6 +199,8 @@ fn plan_one(provider: &Provider, call: &Call, entry: &Entry, before: Option<Clie
     let was_disabled = old.is_some_and(|client| client.disabled_at.is_some());
     let disabled = entry.disabled.unwrap_or(was_disabled);
     shown_after.insert("disabled".to_owned(), disabled.into());
+    let trusted = entry.trusted.unwrap_or(old.is_none_or(|client| client.trusted));
+    shown_after.insert("trusted".to_owned(), trusted.into());
     let mut fields = FieldChange::between(&shown_before, &shown_after);
     let fields_change = fields.iter().any(|change| change.field != "disabled");
     let secret = entry
@@ -273,6 +240,7 @@ fn plan_one(provider: &Provider, call: &Call, entry: &Entry, before: Option<Clie
             fields_change,
             metadata,
             policy,
+            trusted,
             secret,
             stored_secrets,
             disable: (disabled != was_disabled).then_some(disabled),
@@ -308,6 +276,10 @@ fn is_same(provider: &Provider, client: Option<&Client>, wanted: &[StoredSecret]
     known == wanted
 }
 
+pub(super) async fn remove(provider: &Provider, call: &Call, id: Id<Client>) -> Result<(), Error> {
+    clients::delete(provider, call, &Authority::Operator, id, None).await
+}
+
 pub(super) async fn put(provider: &Provider, call: &Call, act: ClientAct) -> Result<(), Error> {
     let authority = Authority::Operator;
     let id = match act.existing {
@@ -317,13 +289,14 @@ pub(super) async fn put(provider: &Provider, call: &Call, act: ClientAct) -> Res
                 let change = ClientChange {
                     metadata: Some(act.metadata),
                     policy: Some(act.policy),
+                    trusted: Some(act.trusted),
                     expected_version: Some(act.version),
                     authority: authority.clone(),
                 };
                 clients::change(provider, call, id, change).await?;
             }
             if act.secret.is_some() {
-                clients::rotate_secret(provider, call, &authority, id, act.secret).await?;
+                clients::rotate_secret(provider, call, &authority, (id, None), act.secret).await?;
             }
             id
         }
@@ -332,35 +305,62 @@ pub(super) async fn put(provider: &Provider, call: &Call, act: ClientAct) -> Res
         install(provider, call, id, &secrets).await?;
     }
     match act.disable {
-        Some(true) => drop(clients::disable(provider, call, id).await?),
-        Some(false) => drop(clients::enable(provider, call, &authority, id).await?),
+        Some(true) => drop(clients::disable(provider, call, &authority, id, None).await?),
+        Some(false) => drop(clients::enable(provider, call, &authority, id, None).await?),
         None => (),
     }
     Ok(())
 }
 
-async fn create(provider: &Provider, call: &Call, act: &ClientAct) -> Result<Id<Client>, Error> {
+/// The client to be.
+fn new_client(act: &ClientAct) -> Result<NewClient, Error> {
     let needs = act.metadata.token_endpoint_auth_method.uses_secret();
     if needs && act.secret.is_none() && act.stored_secrets.is_none() {
         let detail = "a new client that authenticates by secret needs one here: it can't be told otherwise";
         return Err(Error::field("/client_secret", "required", detail));
     }
-    let new = NewClient {
+    Ok(NewClient {
         metadata: act.metadata.clone(),
         policy: act.policy.clone(),
         client_id: Some(act.client_id.clone()),
         secret: act.secret.clone(),
+        trusted: act.trusted,
         authority: Authority::Operator,
-    };
-    let id = clients::create(provider, call, new).await?.client.id;
+    })
+}
+
+/// What can be seen to be wrong before anything is changed.
+pub(super) async fn judge(provider: &Provider, call: &Call, act: &ClientAct) -> Result<(), Error> {
+    if let Some(secrets) = &act.stored_secrets {
+        rows(provider, call, secrets)?;
+    }
+    if act.existing.is_none() {
+        return clients::create::judge(provider, call, new_client(act)?).await;
+    }
+    if let Some(given) = &act.secret {
+        let method = act.metadata.token_endpoint_auth_method;
+        if !method.uses_secret() {
+            return Err(Error::field(
+                "/client_secret",
+                "contradiction",
+                "the client authenticates without a secret",
+            ));
+        }
+        clients::secret::take(Some(given.clone()), method)?;
+    }
+    clients::sector_document::judge(provider, &act.metadata).await
+}
+
+async fn create(provider: &Provider, call: &Call, act: &ClientAct) -> Result<Id<Client>, Error> {
+    let id = clients::create(provider, call, new_client(act)?).await?.client.id;
     let mut tx = provider.store.write().await?;
     tx.mark_client_applied(id).await?;
     tx.commit().await?;
     Ok(id)
 }
 
-/// Puts exported secrets in place of what is there.
-async fn install(provider: &Provider, call: &Call, id: Id<Client>, secrets: &[StoredSecret]) -> Result<(), Error> {
+/// Exported secrets as rows.
+fn rows(provider: &Provider, call: &Call, secrets: &[StoredSecret]) -> Result<Vec<ClientSecret>, Error> {
     let mut rows = Vec::new();
     for secret in secrets {
         let unreadable = || Error::field("/client_secrets", "invalid", "this is no exported secret");
@@ -380,6 +380,12 @@ async fn install(provider: &Provider, call: &Call, id: Id<Client>, secrets: &[St
             expires_at,
         });
     }
+    Ok(rows)
+}
+
+/// Puts exported secrets in place of what is there.
+async fn install(provider: &Provider, call: &Call, id: Id<Client>, secrets: &[StoredSecret]) -> Result<(), Error> {
+    let rows = rows(provider, call, secrets)?;
     let mut tx = provider.store.write().await?;
     tx.delete_client_secrets(id).await?;
     for row in &rows {

@@ -152,6 +152,22 @@ pub(super) async fn plan(provider: &Provider, entries: &[Entry]) -> Result<Vec<P
     Ok(planned)
 }
 
+/// What can be seen to be wrong before anything is changed.
+pub(super) fn judge(call: &Call, act: &GroupAct) -> Result<(), Error> {
+    let whole = match act {
+        GroupAct::Create(new) => new.clone(),
+        // a change of the file says everything that the group will be
+        GroupAct::Change(_, _, change) => NewGroup {
+            name: change.name.clone().unwrap_or_default(),
+            external_id: change.external_id.clone().flatten(),
+            description: change.description.clone().flatten(),
+            permissions: change.permissions.clone().unwrap_or_default(),
+        },
+        GroupAct::Remove(_) => return Ok(()),
+    };
+    people::judge_group(call, &whole)
+}
+
 pub(super) async fn put(provider: &Provider, call: &Call, act: GroupAct) -> Result<(), Error> {
     let source = &ChangeSource::Apply;
     match act {

@@ -1,5 +1,5 @@
-//! `apply`: brings settings, resources, groups, clients and users to what a file says. A difference is computed first, so
-//! that a file with a mistake in it changes nothing; then each thing is changed by the same flow that the administration API
+//! `apply`: brings settings, resources, groups, clients and users to what a file says. A difference is computed first and every
+//! entry of it judged, so that a file with a mistake in it changes nothing; then each thing is changed by the same flow that the administration API
 //! uses. A file that was applied once changes nothing the second time, and one that was interrupted goes on where it stopped.
 
 pub mod clients;
@@ -63,7 +63,7 @@ pub async fn difference(
 /// Does what a file says. Gives what was changed.
 ///
 /// # Errors
-/// [`Error::Invalid`] with what is wrong: found before the first change where the file alone or its difference shows it.
+/// [`Error::Invalid`] with everything that is wrong, found before the first change.
 pub async fn apply(
     provider: &Provider,
     call: &Call,
@@ -80,7 +80,7 @@ pub async fn apply(
             Act::Resource(resource, action) => resources::put(provider, call, &resource, action).await,
             Act::Group(act) => groups::put(provider, call, act).await,
             Act::Client(act) => clients::put(provider, call, *act).await,
-            Act::RemoveClient(id) => crate::flow::clients::delete(provider, call, id).await,
+            Act::RemoveClient(id) => clients::remove(provider, call, id).await,
             Act::User(act) => users::put(provider, call, act).await,
         };
         done.map_err(|error| below(error, &pointer))?;
@@ -96,7 +96,33 @@ async fn plan(provider: &Provider, call: &Call, document: &Document, prune: Prun
     planned.extend(clients::plan(provider, call, &document.clients).await?);
     planned.extend(users::plan(provider, &document.users).await?);
     planned.extend(prune::plan(provider, document, prune).await?);
+    judge(provider, call, &planned).await?;
     Ok(planned)
+}
+
+/// Refuses the file as a whole where anything in it would be refused: names every entry, and nothing is changed.
+async fn judge(provider: &Provider, call: &Call, planned: &[Planned]) -> Result<(), Error> {
+    let mut names = users::Names::default();
+    let mut errors = Vec::new();
+    for Planned { pointer, act, .. } in planned {
+        let judged = match act {
+            Act::Group(act) => groups::judge(call, act),
+            Act::Client(act) => clients::judge(provider, call, act).await,
+            Act::User(act) => names.judge(provider, act).await,
+            // judged when its difference was made
+            Act::Resource(..) | Act::RemoveClient(_) => Ok(()),
+        };
+        match judged.map_err(|error| below(error, pointer)) {
+            Ok(()) => {}
+            Err(Error::Invalid(wrong)) => errors.extend(wrong),
+            Err(other) => return Err(other),
+        }
+    }
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::Invalid(errors))
+    }
 }
 
 async fn settings_changes(provider: &Provider, document: &Document) -> Result<Vec<Change>, Error> {

@@ -1,12 +1,12 @@
 //! The section `resources`.
 
 use serde_json::{Map, Value, json};
-use url::Url;
 
 use super::difference::{Action, Change, FieldChange};
 use super::reader::{Mistakes, Reader};
 use super::{Act, Planned};
 use crate::flow::operations::inventory;
+use crate::flow::operations::resources::judge;
 use crate::flow::{Call, Error, Provider};
 use crate::model::{AccessTokenFormat, EventKind, Fact, Id, Resource, Scopes};
 
@@ -17,34 +17,15 @@ pub(super) struct Entry {
     pub(super) pointer: String,
     pub(super) identifier: String,
     name: Option<Option<String>>,
-    scopes: Option<Scopes>,
+    scopes: Option<Vec<String>>,
     access_token_format: Option<Option<AccessTokenFormat>>,
 }
 
 impl Entry {
     pub(super) fn read(mut reader: Reader<'_>, mistakes: &mut Mistakes) -> Option<Self> {
         let identifier = reader.required("identifier", mistakes);
-        // RFC 8707 section 2: an absolute URI without a fragment
-        let absolute = |text: &String| Url::parse(text).is_ok_and(|url| url.fragment().is_none());
-        if identifier.as_ref().is_some_and(|identifier| !absolute(identifier)) {
-            mistakes.add(
-                &reader.at("identifier"),
-                "invalid",
-                "expected an absolute URI without a fragment",
-            );
-        }
         let name = reader.has("name").then(|| reader.text("name", mistakes));
-        let mut scopes = None;
-        if let Some(tokens) = reader.texts("scopes", mistakes) {
-            match Scopes::parse(&tokens.join(" ")) {
-                Ok(read) if tokens.iter().all(|token| !token.contains(' ')) => scopes = Some(read),
-                _ => mistakes.add(
-                    &reader.at("scopes"),
-                    "invalid",
-                    "expected scopes (RFC 6749 section 3.3)",
-                ),
-            }
-        }
+        let scopes = reader.texts("scopes", mistakes);
         let format = reader.has("access_token_format").then(|| {
             let text = reader.text("access_token_format", mistakes)?;
             let read = text.parse().ok();
@@ -82,6 +63,7 @@ pub(in crate::flow::operations) fn to_json(resource: &Resource) -> Map<String, V
 pub(super) async fn plan(provider: &Provider, call: &Call, entries: &[Entry]) -> Result<Vec<Planned>, Error> {
     let there = inventory::resources(provider).await?;
     let mut planned = Vec::new();
+    let mut errors = Vec::new();
     for entry in entries {
         let before = there.iter().find(|resource| resource.identifier == entry.identifier);
         let mut after = before.cloned().unwrap_or_else(|| Resource {
@@ -97,8 +79,19 @@ pub(super) async fn plan(provider: &Provider, call: &Call, entries: &[Entry]) ->
         if let Some(name) = &entry.name {
             after.name.clone_from(name);
         }
-        if let Some(scopes) = &entry.scopes {
-            after.scopes = scopes.clone();
+        let tokens = match &entry.scopes {
+            Some(tokens) => tokens.clone(),
+            None => after.scopes.iter().map(str::to_owned).collect(),
+        };
+        match judge(provider, &entry.identifier, after.name.as_deref(), &tokens) {
+            Ok(scopes) => after.scopes = scopes,
+            Err(refusal) => match super::below(refusal, &entry.pointer) {
+                Error::Invalid(wrong) => {
+                    errors.extend(wrong);
+                    continue;
+                }
+                other => return Err(other),
+            },
         }
         if let Some(format) = entry.access_token_format {
             after.access_token_format = format;
@@ -124,7 +117,11 @@ pub(super) async fn plan(provider: &Provider, call: &Call, entries: &[Entry]) ->
             act: Act::Resource(after, action),
         });
     }
-    Ok(planned)
+    if errors.is_empty() {
+        Ok(planned)
+    } else {
+        Err(Error::Invalid(errors))
+    }
 }
 
 pub(super) async fn put(provider: &Provider, call: &Call, resource: &Resource, action: Action) -> Result<(), Error> {

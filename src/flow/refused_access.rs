@@ -1,0 +1,120 @@
+//! Refused authorisations at the API, on record without filling it (SEC-613): the first of a source in a minute as it comes, the
+//! rest of that minute as one number.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
+
+use super::{Call, Error, Provider};
+use crate::model::{Event, EventKind, Fact, Id, Timestamp};
+
+/// How long refusals are put together.
+const WINDOW: Duration = Duration::from_secs(60);
+/// How many sources are told apart at a time; whatever comes from more of them is one source.
+const MOST_SOURCES: usize = 1000;
+
+/// Who is refused, and by which rule.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Source {
+    /// The network and the caller, where there are not too many.
+    who: Option<(Vec<u8>, Option<uuid::Uuid>)>,
+    rule: &'static str,
+}
+
+/// What came from one source since its window began.
+struct Tally {
+    first: Event,
+    until: Timestamp,
+    more: i64,
+}
+
+/// The windows that are open.
+#[derive(Default)]
+pub struct Tallies(Mutex<HashMap<Source, Tally>>);
+
+impl Tallies {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Source, Tally>> {
+        match self.0.lock() {
+            Ok(tallies) => tallies,
+            Err(poisoned) => poisoned.into_inner(),
+        }
+    }
+
+    /// Counts a refusal. Gives its event if it is the first of its window.
+    fn count(&self, event: Event, network: Vec<u8>, rule: &'static str) -> Option<Event> {
+        let mut tallies = self.lock();
+        let mut source = Source {
+            who: Some((network, event.actor.id())),
+            rule,
+        };
+        if tallies.len() >= MOST_SOURCES && !tallies.contains_key(&source) {
+            source.who = None;
+        }
+        if let Some(tally) = tallies.get_mut(&source) {
+            tally.more = tally.more.saturating_add(1);
+            return None;
+        }
+        let tally = Tally {
+            first: event.clone(),
+            until: event.at.after(WINDOW),
+            more: 0,
+        };
+        tallies.insert(source, tally);
+        Some(event)
+    }
+
+    /// Closes the windows that are over at this moment. Gives what came in them beside the first.
+    fn close(&self, now: Timestamp, over: Timestamp) -> Vec<Event> {
+        let mut rest = Vec::new();
+        self.lock().retain(|_, tally| {
+            if over < tally.until {
+                return true;
+            }
+            if tally.more > 0 {
+                let event = Event {
+                    id: Id::new(now),
+                    at: now,
+                    ..tally.first.clone()
+                };
+                rest.push(event.fact("more", Fact::Number(tally.more)));
+            }
+            false
+        });
+        rest
+    }
+}
+
+impl Provider {
+    /// Records that the API refused a caller, by this rule.
+    pub async fn note_refused_access(&self, call: &Call, rule: &'static str) {
+        let event = call.event(EventKind::ApiRefused).refused(rule);
+        self.note_closed_windows(call.now, call.now).await;
+        if let Some(first) = self.events.refused_access.count(event, call.origin.network(), rule) {
+            self.note(first).await;
+        }
+    }
+
+    /// Hands over what came in the windows that are over, and writes the events that wait.
+    ///
+    /// # Errors
+    /// As [`Provider::write_noted_events`].
+    pub async fn write_events(&self, now: Timestamp) -> Result<(), Error> {
+        self.note_closed_windows(now, now).await;
+        self.write_noted_events().await
+    }
+
+    /// The same at the end, when no window stays open.
+    ///
+    /// # Errors
+    /// As [`Provider::write_noted_events`].
+    pub async fn write_last_events(&self, now: Timestamp) -> Result<(), Error> {
+        self.note_closed_windows(now, now.after(WINDOW)).await;
+        self.write_noted_events().await
+    }
+
+    async fn note_closed_windows(&self, now: Timestamp, over: Timestamp) {
+        for event in self.events.refused_access.close(now, over) {
+            self.note(event).await;
+        }
+    }
+}
