@@ -11,7 +11,7 @@ use super::output::{Output, Shape};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::flow::operations::doctor::{self, Finding, Report, Wish};
-use crate::model::Verdict;
+use crate::model::Health;
 use crate::server;
 use crate::view::{Locale, Views};
 
@@ -44,7 +44,7 @@ pub(super) async fn run(file: Option<&Path>, arguments: &Doctor) -> Result<ExitC
             .collect()
     });
     print!("{text}");
-    if report.verdict() == Verdict::Wrong {
+    if report.verdict() == Health::Wrong {
         if arguments.json.shape() == Shape::People {
             eprintln!("ostiary: something has to be changed");
         }
@@ -71,9 +71,9 @@ fn row(finding: &Finding, sentence: &str) -> Value {
 
 fn drawn(finding: &Finding, sentence: &str) -> String {
     let mark = match finding.verdict {
-        Verdict::Good => "good   ",
-        Verdict::Warning => "warning",
-        Verdict::Wrong => "WRONG  ",
+        Health::Good => "good   ",
+        Health::Warning => "warning",
+        Health::Wrong => "WRONG  ",
     };
     let sentence = sentence.replace(char::is_control, " ");
     let mut text = format!("{mark}  {:13}  {sentence}\n", finding.check.as_str());

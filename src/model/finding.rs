@@ -32,7 +32,7 @@ named! {
 
 named! {
     /// How something stands, from well to ill.
-    Verdict {
+    Health {
         /// Well.
         Good = "good",
         /// It works, and should be otherwise.

@@ -30,7 +30,7 @@ pub use client::{
 pub use consent::Consent;
 pub use event::{Actor, Event, EventKind, Outcome};
 pub use fact::{Fact, Facts};
-pub use finding::{Check, Said, Verdict};
+pub use finding::{Check, Health, Said};
 pub use grant::{AccessToken, ClaimsRequest, Grant, GrantTerms, RefreshToken, RequestedClaim};
 pub use group::Group;
 pub use id::Id;

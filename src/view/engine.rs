@@ -21,7 +21,7 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 27] = templates![
+const TEMPLATES: [(&str, &str); 28] = templates![
     "page/layout.html",
     "page/login.html",
     "page/consent.html",

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Check, Said, Verdict};
+use crate::model::{Check, Health, Said};
 use crate::view::{Account, OwnPath};
 
 /// What the doctor found, and what the request itself has brought.
@@ -13,7 +13,7 @@ pub struct Doctor {
     /// Who looks.
     pub account: Account,
     /// The worst of the findings.
-    pub verdict: Verdict,
+    pub verdict: Health,
     /// One or more for each check, in their order.
     pub findings: Vec<DoctorFinding>,
     /// The request that asked for this page.
@@ -30,7 +30,7 @@ pub struct DoctorFinding {
     /// What it is about.
     pub check: Check,
     /// How it stands.
-    pub verdict: Verdict,
+    pub verdict: Health,
     /// Which sentence.
     pub said: Said,
     /// What the sentence names.
@@ -66,7 +66,7 @@ impl Doctor {
     /// With every field filled.
     pub fn sample() -> Self {
         let finding =
-            |check: Check, verdict: Verdict, said: Said, values: &[(&str, &str)], line: Option<&str>| DoctorFinding {
+            |check: Check, verdict: Health, said: Said, values: &[(&str, &str)], line: Option<&str>| DoctorFinding {
                 check,
                 verdict,
                 said,
@@ -78,26 +78,26 @@ impl Doctor {
             };
         Self {
             account: Account::sample(),
-            verdict: Verdict::Wrong,
+            verdict: Health::Wrong,
             findings: vec![
                 finding(
                     Check::Configuration,
-                    Verdict::Good,
+                    Health::Good,
                     Said::ConfigOk,
                     &[("url", "https://id.example")],
                     None,
                 ),
-                finding(Check::Clock, Verdict::Good, Said::ClockOk, &[("time", "3")], None),
+                finding(Check::Clock, Health::Good, Said::ClockOk, &[("time", "3")], None),
                 finding(
                     Check::Proxy,
-                    Verdict::Wrong,
+                    Health::Wrong,
                     Said::ProxyUntrusted,
                     &[("peer", "10.0.0.7")],
                     Some("OSTIARY_TRUSTED_PROXIES=10.0.0.7"),
                 ),
                 finding(
                     Check::Mail,
-                    Verdict::Warning,
+                    Health::Warning,
                     Said::MailNone,
                     &[],
                     Some("OSTIARY_SMTP_URL=smtp://USER:PASSWORD@HOST:587"),

@@ -207,9 +207,15 @@ async fn a_deleted_user_leaves_no_trace_and_a_deleted_client_no_name() {
         assert!(list(TraceSelection::User(scene.user.id.uuid())).await.is_empty());
         let of_client = list(TraceSelection::Client(scene.client.id.uuid())).await.len();
         assert!(of_client > 0, "what names the client alone stays");
-        ostiary::flow::clients::delete(server.provider(), &server.call(), scene.client.id)
-            .await
-            .unwrap();
+        ostiary::flow::clients::delete(
+            server.provider(),
+            &server.call(),
+            &ostiary::flow::clients::Authority::Operator,
+            scene.client.id,
+            None,
+        )
+        .await
+        .unwrap();
         assert!(list(TraceSelection::Client(scene.client.id.uuid())).await.is_empty());
         assert!(list(TraceSelection::All).await.len() >= of_client);
     })

@@ -183,7 +183,7 @@ async fn a_disabled_client_and_a_replaced_secret_are_known_to_every_node() {
         // the secret was shown a moment ago at both nodes
         let provider = one.provider();
         let (call, authority) = (one.call(), Authority::Operator);
-        let rotated = clients::rotate_secret(provider, &call, &authority, scene.client.id, None);
+        let rotated = clients::rotate_secret(provider, &call, &authority, (scene.client.id, None), None);
         rotated.await.unwrap();
         assert_eq!(at(one, &scene).introspect(&tokens.access).await.status, 401);
         soon("the replaced secret", async || {
@@ -194,7 +194,9 @@ async fn a_disabled_client_and_a_replaced_secret_are_known_to_every_node() {
         let scene = Scene::on(one).await;
         let tokens = scene.tokens().await;
         warm(one, other, &scene, &tokens.access).await;
-        clients::disable(provider, &one.call(), scene.client.id).await.unwrap();
+        clients::disable(provider, &one.call(), &Authority::Operator, scene.client.id, None)
+            .await
+            .unwrap();
         assert_eq!(at(one, &scene).userinfo(&tokens.access).await.status, 401);
         soon("the disabled client", async || {
             at(other, &scene).userinfo(&tokens.access).await.status == 401

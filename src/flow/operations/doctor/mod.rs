@@ -27,7 +27,7 @@ use crate::config::Config;
 use crate::egress::{Egress, Error as EgressError};
 use crate::ephemeral::Ephemeral;
 use crate::mail::Mailer;
-use crate::model::{Check, Said, Timestamp, Verdict};
+use crate::model::{Check, Health, Said, Timestamp};
 use crate::store::Store;
 use crate::vault::Vault;
 
@@ -40,7 +40,7 @@ pub struct Finding {
     /// What it is about.
     pub check: Check,
     /// How it stands.
-    pub verdict: Verdict,
+    pub verdict: Health,
     /// Which sentence.
     pub said: Said,
     /// What the sentence names.
@@ -50,7 +50,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    const fn new(check: Check, verdict: Verdict, said: Said) -> Self {
+    const fn new(check: Check, verdict: Health, said: Said) -> Self {
         Self {
             check,
             verdict,
@@ -61,15 +61,15 @@ impl Finding {
     }
 
     const fn good(check: Check, said: Said) -> Self {
-        Self::new(check, Verdict::Good, said)
+        Self::new(check, Health::Good, said)
     }
 
     const fn warning(check: Check, said: Said) -> Self {
-        Self::new(check, Verdict::Warning, said)
+        Self::new(check, Health::Warning, said)
     }
 
     const fn wrong(check: Check, said: Said) -> Self {
-        Self::new(check, Verdict::Wrong, said)
+        Self::new(check, Health::Wrong, said)
     }
 
     fn with(mut self, name: &'static str, value: impl ToString) -> Self {
@@ -99,12 +99,12 @@ pub struct Report {
 
 impl Report {
     /// The worst that was found.
-    pub fn verdict(&self) -> Verdict {
+    pub fn verdict(&self) -> Health {
         self.findings
             .iter()
             .map(|finding| finding.verdict)
             .max()
-            .unwrap_or(Verdict::Good)
+            .unwrap_or(Health::Good)
     }
 }
 
