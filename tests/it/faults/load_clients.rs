@@ -161,7 +161,7 @@ async fn what_is_too_large_is_refused_quickly() {
         let mut stream = TcpStream::connect(address).await.unwrap();
         // whoever refuses early may have closed already
         drop(stream.write_all(request.as_bytes()).await);
-        let mut answer = vec![0; 12];
+        let mut answer = [0; 12];
         let mut read = 0;
         while read < answer.len() {
             match tokio::time::timeout(BOUND, stream.read(&mut answer[read..]))

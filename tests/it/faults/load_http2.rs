@@ -123,6 +123,9 @@ impl Secure {
     }
 }
 
+/// A flood: its name, what opens it, and what is sent again and again.
+type Flood<'a> = (&'static str, Vec<u8>, Box<dyn Fn(u32) -> Vec<u8> + 'a>);
+
 /// REL-43: floods of resets, continuations, pings, settings and empty data: the connection ends or is outlasted, others are
 /// served meanwhile, and the processor is free when it is over.
 #[tokio::test(flavor = "multi_thread")]
@@ -133,7 +136,7 @@ async fn floods_of_small_frames_end_with_their_connection() {
     let secure = Secure::start().await;
     let quiet = secure.serves().await;
     let opening = [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &frame(SETTINGS, 0, 0, &[])].concat();
-    let floods: [(&str, Vec<u8>, Box<dyn Fn(u32) -> Vec<u8>>); 5] = [
+    let floods: [Flood<'_>; 5] = [
         (
             "resets",
             Vec::new(),
