@@ -62,6 +62,7 @@ rules! {
         remedy "A client needs the scope, and has to ask for it; a person needs the permission by a group, and the token the scope.",
         command "ostiary groups add administrators {username}",
         request "PATCH /api/v1/clients/{client} {\"scope\": \"...\"}";
+    "api.token": "The administration API takes a bearer token that counts here, and none came.";
     "api.token_missing": "The administration API takes a bearer token, and there was none.";
     "request.not_found": "There is nothing at this address.";
     "request.nothing_there": "There is no such thing, or it has ended.";
