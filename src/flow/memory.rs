@@ -21,7 +21,7 @@ use super::token::verify::VerifiedToken;
 use super::{Error, Provider};
 use crate::clock;
 use crate::model::setting::{self, Settings};
-use crate::model::{Client, Digest, Grant, Id, Resource, Session, Timestamp, User};
+use crate::model::{Client, Digest, Grant, GroupLayer, Id, Layer, LayerOwner, Resource, Session, Timestamp, User};
 use crate::store::{Generations, Read, SessionRow};
 
 pub(crate) use super::forgetting::RestsOn;
@@ -70,6 +70,10 @@ pub struct Person {
     pub groups: Vec<String>,
     /// What the person may do, by any group.
     pub permissions: Vec<String>,
+    /// What the person's own record says about settings.
+    pub settings: Layer,
+    /// What the groups say about settings.
+    pub group_settings: Vec<GroupLayer>,
 }
 
 impl Person {
@@ -78,10 +82,13 @@ impl Person {
         let Some(user) = store.find_user(id).await? else {
             return Ok(None);
         };
+        let group_settings = store.list_group_layers_of(id).await?;
         Ok(Some(Self {
             user,
-            groups: store.list_group_names_of(id).await?,
+            groups: group_settings.iter().map(|group| group.name.clone()).collect(),
             permissions: store.list_permissions_of(id).await?,
+            settings: store.get_layer(LayerOwner::User(id)).await?,
+            group_settings,
         }))
     }
 }

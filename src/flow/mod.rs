@@ -6,6 +6,7 @@ pub mod authorization;
 pub mod call;
 pub mod clients;
 pub mod counts;
+pub mod effective;
 pub mod error;
 pub mod explain;
 mod forgetting;

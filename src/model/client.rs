@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::named::named;
-use super::{Digest, Id, Scopes, SigningAlgorithm, Timestamp};
+use super::{Digest, Id, Layer, Scopes, SigningAlgorithm, Timestamp};
 
 /// An application or service that asks for tokens.
 #[derive(Clone, Debug)]
@@ -29,6 +29,8 @@ pub struct Client {
     pub metadata: ClientMetadata,
     /// What only the operator decides.
     pub policy: ClientPolicy,
+    /// What it says about settings, for itself.
+    pub settings: Layer,
     /// Its secrets, newest first; two may be valid at once, for rotation.
     pub secrets: Vec<ClientSecret>,
     /// What manages its registration (RFC 7592), if it registered itself.

@@ -37,8 +37,11 @@ pub enum Law {
     Greatest,
     /// Yes as soon as one says yes.
     Any,
-    /// The nearest to the person counts: user, client, primary group, other groups by name, everyone.
+    /// The nearest to the person counts: user, primary group, other groups by name, client, everyone.
     Nearest,
+    /// The nearest to the person counts, but of several groups the largest: user, primary group, the largest of the other
+    /// groups, everyone. A client's counts for itself alone, and only where it is smaller.
+    Allowance,
 }
 
 /// A declared setting.
@@ -81,10 +84,24 @@ macro_rules! declare {
 declare! {
     SESSION_IDLE_TIMEOUT: "session.idle_timeout", duration(MINUTE, 30 * DAY), "8h", Least,
         "How long a session lives without being used.";
+    SESSION_REMEMBER_IDLE_TIMEOUT: "session.remember_idle_timeout", duration(MINUTE, 365 * DAY), "14d", Least,
+        "How long a session lives without being used when the person asked to stay signed in.";
+    SESSION_ADMIN_IDLE_TIMEOUT: "session.admin_idle_timeout", duration(MINUTE, 30 * DAY), "1h", Least,
+        "How long the session of somebody with a right of administration lives without being used, at most.";
     SESSION_LIFETIME: "session.lifetime", duration(5 * MINUTE, 365 * DAY), "24h", Least,
         "How long a session lives at most when the person did not ask to stay signed in.";
     SESSION_REMEMBER_LIFETIME: "session.remember_lifetime", duration(HOUR, 365 * DAY), "30d", Least,
-        "How long a session lives, used or not, when the person asked to stay signed in.";
+        "How long a session lives at most when the person asked to stay signed in.";
+    SESSION_ADMIN_LIFETIME: "session.admin_lifetime", duration(5 * MINUTE, 365 * DAY), "12h", Least,
+        "How long the session of somebody with a right of administration lives at most, whatever they asked for.";
+    SESSION_MAX_CONCURRENT: "session.max_concurrent", Kind::Count { least: 1, most: 200 }, "200", Allowance,
+        "How many logins a person may have at once: browsers and devices, and applications that stay connected (`offline_access`).";
+    SESSION_AT_LIMIT: "session.at_limit", Kind::Word(&["refuse", "end_oldest", "end_least_recent", "ask"]), "end_oldest", Nearest,
+        "What happens to a login above the limit: it is refused, the oldest or the least recently used one ends for it, or the person is asked which.";
+    SESSION_KNOWN_DEVICES_ONLY: "session.known_devices_only", Kind::Flag, "false", Any,
+        "Whether somebody may sign in only with devices that signed in before this was set, or that an administrator has let in.";
+    SESSION_EXPIRY_WARNING: "session.expiry_warning", duration(0, 10 * MINUTE), "60s", Least,
+        "How long before the end of a session a page that is left open says so and offers to stay; 0s never does.";
     CODE_LIFETIME: "token.code_lifetime", duration(10, 10 * MINUTE), "60s", Least,
         "How long an authorization code may be redeemed.";
     ACCESS_TOKEN_LIFETIME: "token.access_lifetime", duration(30, DAY), "10m", Least,

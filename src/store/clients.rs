@@ -2,7 +2,7 @@
 
 use super::rows::{Columns, to_json};
 use super::{Error, Write, readers};
-use crate::model::{Client, ClientSecret, Id, Timestamp};
+use crate::model::{Client, ClientSecret, Id, Layer, LayerOwner, Timestamp};
 use crate::sql::{self, Record, Row};
 
 /// A page of clients and where the next begins.
@@ -21,6 +21,7 @@ impl Record for Client {
             trusted: row.boolean("trusted")?,
             metadata: row.json("metadata")?,
             policy: row.json("policy")?,
+            settings: Layer::new(),
             secrets: Vec::new(),
             registration_token: row.maybe_digest("registration_token")?,
         })
@@ -82,6 +83,7 @@ readers! {
             return Ok(None);
         };
         client.secrets = self.sql(SECRETS).bind(client.id).all().await?;
+        client.settings = self.get_layer(LayerOwner::Client(client.id)).await?;
         Ok(Some(client))
     }
 
@@ -91,6 +93,7 @@ readers! {
             return Ok(None);
         };
         client.secrets = self.sql(SECRETS).bind(client.id).all().await?;
+        client.settings = self.get_layer(LayerOwner::Client(client.id)).await?;
         Ok(Some(client))
     }
 

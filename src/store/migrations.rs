@@ -22,5 +22,6 @@ migrations![
     "0006_ended",
     "0007_sealed_under",
     "0008_traces",
-    "0009_epoch"
+    "0009_epoch",
+    "0010_layers"
 ];

@@ -14,6 +14,7 @@ mod grants;
 mod groups;
 mod idempotency;
 mod keys;
+mod layers;
 mod master_keys;
 mod migrations;
 mod moving;

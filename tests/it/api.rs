@@ -5,6 +5,7 @@ mod conventions;
 pub mod conversation;
 mod documents;
 mod groups;
+mod layers;
 mod people;
 mod provider;
 mod routes;

@@ -125,6 +125,7 @@ fn sample_client(name: &str) -> Client {
             ..ClientMetadata::default()
         },
         policy: ClientPolicy::default(),
+        settings: ostiary::model::Layer::new(),
         secrets: Vec::new(),
         registration_token: None,
     }

@@ -1,10 +1,10 @@
 //! What was decided about an authorization request, kept for whoever asks why.
 
 use super::Interaction;
+use crate::flow::effective::{idle_setting, lifetime_setting};
 use crate::flow::session::{Account, Browser, Lapse, Lapsed};
 use crate::flow::trace::Kept;
 use crate::flow::{Call, Error, Provider};
-use crate::model::setting::{SESSION_IDLE_TIMEOUT, SESSION_LIFETIME, SESSION_REMEMBER_LIFETIME};
 use crate::model::{Client, Consent, ConsentMode, Fact, Part, Reason, Scopes, Step, Verdict, scope};
 use crate::protocol::OAuthError;
 use crate::protocol::authorization_request::{AuthorizationRequest, Untrusted};
@@ -183,7 +183,7 @@ fn consented(interaction: &Interaction) -> &'static str {
 async fn lapse(provider: &Provider, call: &Call, lapsed: &Lapsed) -> Step {
     match lapsed.why {
         Lapse::Expired(setting) => Step::passed("session.expired").setting(setting),
-        Lapse::Idle => Step::passed("session.idle").setting(SESSION_IDLE_TIMEOUT),
+        Lapse::Idle(setting) => Step::passed("session.idle").setting(setting),
         Lapse::Ended => Step::passed("session.ended"),
         Lapse::Inactive => Step::passed("session.inactive"),
         // an explanation that can't be had is no reason to fail
@@ -208,13 +208,9 @@ async fn forgotten(provider: &Provider, call: &Call, lapsed: &Lapsed) -> Result<
         Some(row) if row.ended_at.is_some() => Step::passed("session.ended"),
         Some(row) if row.expires_at <= call.now => Step::passed("session.expired")
             .fact("began", Fact::Time(row.started_at))
-            .setting(if row.remember {
-                SESSION_REMEMBER_LIFETIME
-            } else {
-                SESSION_LIFETIME
-            }),
+            .setting(lifetime_setting(row.remember)),
         Some(row) => Step::passed("session.idle")
             .fact("began", Fact::Time(row.started_at))
-            .setting(SESSION_IDLE_TIMEOUT),
+            .setting(idle_setting(row.remember)),
     })
 }

@@ -4,7 +4,7 @@ use super::authority::Authority;
 use super::secret::{self, Given};
 use super::{forget, sector_document, validation};
 use crate::flow::{Call, Error, Provider};
-use crate::model::{Client, ClientMetadata, ClientOrigin, ClientPolicy, Digest, EventKind, Id, Secret};
+use crate::model::{Client, ClientMetadata, ClientOrigin, ClientPolicy, Digest, EventKind, Id, Layer, Secret};
 use crate::random;
 use crate::store::{self, Write};
 
@@ -101,6 +101,7 @@ pub(super) async fn build(
         trusted: new.trusted,
         metadata: new.metadata,
         policy: new.policy,
+        settings: Layer::new(),
         secrets,
         registration_token,
     };

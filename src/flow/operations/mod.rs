@@ -11,6 +11,7 @@ pub mod inventory;
 pub mod key_plan;
 pub mod keyring;
 pub mod keys;
+pub mod layers;
 pub mod measures;
 pub mod metadata;
 pub mod outbox;

@@ -146,7 +146,7 @@ impl Wanted {
         let mut errors = Vec::new();
         for (key, value) in flat(table) {
             let Some(declared) = Declaration::find(&key) else {
-                errors.extend(unknown(&key, value));
+                errors.extend(unreadable(&key, value));
                 continue;
             };
             let read = match value {
@@ -188,7 +188,7 @@ impl Wanted {
 }
 
 /// The entries of a table that may be nested (`{"session": {"idle_timeout": "30m"}}`) or flat.
-fn flat(table: &Map<String, Value>) -> Vec<(String, &Value)> {
+pub(super) fn flat(table: &Map<String, Value>) -> Vec<(String, &Value)> {
     let mut entries = Vec::new();
     for (name, value) in table {
         match value {
@@ -202,7 +202,7 @@ fn flat(table: &Map<String, Value>) -> Vec<(String, &Value)> {
 }
 
 /// The declared list finds the nearest key.
-fn unknown(key: &str, value: &Value) -> Vec<FieldError> {
+pub(super) fn unreadable(key: &str, value: &Value) -> Vec<FieldError> {
     let mut table = Map::new();
     table.insert(key.to_owned(), value.clone());
     match crate::model::setting::read_table(&table) {
@@ -219,6 +219,6 @@ fn field(key: &str, code: &'static str, error: &SettingError) -> FieldError {
     }
 }
 
-fn pointer(key: &str) -> String {
+pub(super) fn pointer(key: &str) -> String {
     format!("/{}", key.replace('~', "~0").replace('/', "~1").replace('.', "/"))
 }

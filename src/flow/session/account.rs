@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::SessionToken;
-use crate::model::setting::{SESSION_LIFETIME, SESSION_REMEMBER_LIFETIME};
 use crate::model::{Session, Timestamp, User};
 
 /// The authentication context class of a sign-in with a password (OpenID Connect Core section 2, `acr`).
@@ -65,15 +64,6 @@ impl SessionFacts {
             amr: proof.amr,
             acr: proof.acr,
             remember: proof.remember,
-        }
-    }
-
-    /// The setting that says how long such a session lives at most.
-    pub(super) fn lifetime(&self) -> &'static str {
-        if self.remember {
-            SESSION_REMEMBER_LIFETIME
-        } else {
-            SESSION_LIFETIME
         }
     }
 

@@ -3,14 +3,11 @@
 use super::browser::MOST_ACCOUNTS;
 use super::{Account, Browser, Proof, SessionFacts, SessionToken, end};
 use crate::flow::again::again;
+use crate::flow::effective::{LoginLimit, SessionTimes};
 use crate::flow::{Call, Error, Provider};
-use crate::model::setting::SESSION_IDLE_TIMEOUT;
 use crate::model::{Actor, Event, EventKind, Fact, Id, Session, User};
-use crate::sessions::{Admission, AtLimit, Limit};
+use crate::sessions::{Admission, Limit};
 use crate::store::SessionRow;
-
-/// How many sessions of one person may live at once: past it the oldest ends, so that storage stays bounded (SEC-066).
-const MOST_SESSIONS: u32 = 200;
 
 /// Signs a person in who has just proved who they are. The account stands first in the browser afterwards.
 ///
@@ -91,6 +88,10 @@ async fn renew(
 /// A new session: admitted by the session store at last, then written down; taken back if that fails.
 async fn start(provider: &Provider, call: &Call, user: &User, proof: Proof) -> Result<Account, Error> {
     let settings = provider.settings().await?;
+    let person = provider.person(user.id, call.now).await?.ok_or(Error::NotFound)?;
+    let layers = person.layers(&settings, None);
+    let times = SessionTimes::of(&layers, proof.remember);
+    let most = LoginLimit::of(&layers);
     let token = SessionToken::generate(user.id);
     let facts = SessionFacts::of(proof, call.now);
     let session = Session {
@@ -98,13 +99,13 @@ async fn start(provider: &Provider, call: &Call, user: &User, proof: Proof) -> R
         user: user.id,
         started: call.now,
         seen: call.now,
-        expires: call.now.after(settings.duration(facts.lifetime())),
-        idle_timeout: settings.duration(SESSION_IDLE_TIMEOUT),
+        expires: call.now.after(times.lifetime),
+        idle_timeout: times.idle,
         data: facts.write(),
     };
     let limit = Limit {
-        max: Some(MOST_SESSIONS),
-        at_limit: AtLimit::EndOldest,
+        max: Some(most.max),
+        at_limit: most.strict(),
     };
     let admission = provider
         .sessions

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Account, SessionFacts, SessionToken};
+use crate::flow::effective::{SessionTimes, idle_setting, lifetime_setting};
 use crate::flow::memory::Person;
 use crate::flow::{Call, Error, Provider};
-use crate::model::setting::SESSION_IDLE_TIMEOUT;
 use crate::model::{Id, Secret, Session, User};
 
 /// So many people may be signed in in one browser.
@@ -51,8 +51,8 @@ pub enum Lapse {
     NotHeld,
     /// It has reached its end; the setting says how long such a session lives.
     Expired(&'static str),
-    /// It was not used for too long.
-    Idle,
+    /// It was not used for too long; the setting says for how long it may be.
+    Idle(&'static str),
     /// The store says that it was ended.
     Ended,
     /// The account may not be used.
@@ -115,20 +115,20 @@ async fn account(provider: &Provider, call: &Call, token: SessionToken) -> Resul
     let Some(facts) = SessionFacts::read(&session.data) else {
         return Ok(Err(Lapse::NotHeld));
     };
-    let settings = provider.settings().await?;
-    let idle = session.idle_timeout.min(settings.duration(SESSION_IDLE_TIMEOUT));
-    let ends = session.started.after(settings.duration(facts.lifetime()));
-    // limits that were tightened since hold for sessions that began before
-    if call.now >= ends {
-        return Ok(Err(Lapse::Expired(facts.lifetime())));
-    }
-    if call.now >= session.seen.after(idle) {
-        return Ok(Err(Lapse::Idle));
-    }
     let person = match person(provider, call, &session).await? {
         Ok(person) => person,
         Err(lapse) => return Ok(Err(lapse)),
     };
+    let settings = provider.settings().await?;
+    let times = SessionTimes::of(&person.layers(&settings, None), facts.remember);
+    let idle = session.idle_timeout.min(times.idle);
+    // limits that were tightened since hold for sessions that began before
+    if call.now >= session.started.after(times.lifetime) {
+        return Ok(Err(Lapse::Expired(lifetime_setting(facts.remember))));
+    }
+    if call.now >= session.seen.after(idle) {
+        return Ok(Err(Lapse::Idle(idle_setting(facts.remember))));
+    }
     let every = TOUCH_EVERY.min(idle / TOUCHES_A_TIMEOUT);
     if call.now.since(session.seen) >= every {
         provider.sessions.touch(session.user, &digest, call.now).await?;

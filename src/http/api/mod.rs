@@ -15,6 +15,7 @@ mod entity_tag;
 mod events;
 mod groups;
 mod keys;
+mod layers;
 mod list;
 mod members;
 pub mod metrics;
@@ -58,6 +59,7 @@ pub fn table() -> Vec<Route> {
     table.extend(registration_tokens::table());
     table.extend(resources::table());
     table.extend(keys::table());
+    table.extend(layers::table());
     table.extend(settings::table());
     table.extend(events::table());
     table.extend(traces::table());

@@ -623,6 +623,7 @@ async fn client(ground: &Ground) -> Id<ostiary::model::Client> {
         origin: ostiary::model::ClientOrigin::Operator,
         metadata: ostiary::model::ClientMetadata::default(),
         policy: ostiary::model::ClientPolicy::default(),
+        settings: ostiary::model::Layer::new(),
         secrets: Vec::new(),
         registration_token: None,
     };

@@ -59,7 +59,7 @@ async fn session_timeouts() {
 #[tokio::test]
 async fn a_remembered_session_ends_as_well() {
     let server = behind_a_proxy().await;
-    server.settings(json!({"session.idle_timeout": "30d"})).await;
+    server.settings(json!({"session.remember_idle_timeout": "30d"})).await;
     let user = server.user("ada").await;
     let proxied = Proxied::new(&server);
     proxied.sign_in(&user, &[("remember", "1")]).await;

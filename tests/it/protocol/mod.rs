@@ -4,6 +4,7 @@ mod audience;
 mod authorization_request;
 mod claims_parameter;
 mod discovery;
+mod layers;
 mod logout;
 mod parameters;
 mod pkce;
@@ -43,6 +44,7 @@ fn client() -> Client {
             ..ClientMetadata::default()
         },
         policy: ClientPolicy::default(),
+        settings: ostiary::model::Layer::new(),
         secrets: Vec::new(),
         registration_token: None,
     }

@@ -89,6 +89,7 @@ pub async fn client(store: &Store, master: &Vault, now: Timestamp, change: impl 
             ..ClientMetadata::default()
         },
         policy: ClientPolicy::default(),
+        settings: ostiary::model::Layer::new(),
         secrets: Vec::new(),
         registration_token: None,
     };

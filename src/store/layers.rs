@@ -1,0 +1,150 @@
+//! What groups, clients and users say about settings, beside what counts for everyone.
+
+use std::collections::BTreeMap;
+
+use super::rows::Columns;
+use super::{Ended, Error, Write, readers};
+use crate::model::setting::Declaration;
+use crate::model::{GroupLayer, Id, Layer, LayerOwner, User};
+use crate::sql::{self, Record, Row};
+
+struct Entry {
+    key: String,
+    value: serde_json::Value,
+}
+
+impl Record for Entry {
+    fn read(row: &Row<'_>) -> Result<Self, sql::Error> {
+        Ok(Self {
+            key: row.text("key")?,
+            value: row.json("value")?,
+        })
+    }
+}
+
+/// A group of somebody, with one thing it says; nothing if it says nothing.
+struct GroupEntry {
+    name: String,
+    primary: bool,
+    key: Option<String>,
+    value: Option<String>,
+}
+
+impl Record for GroupEntry {
+    fn read(row: &Row<'_>) -> Result<Self, sql::Error> {
+        Ok(Self {
+            name: row.text("name")?,
+            primary: row.boolean("is_primary")?,
+            key: row.maybe_text("key")?,
+            value: row.maybe_text("value")?,
+        })
+    }
+}
+
+const OF_USER: &str = "
+select key, value
+from user_settings
+where user_id = $1";
+
+const OF_GROUP: &str = "
+select key, value
+from group_settings
+where group_id = $1";
+
+const OF_CLIENT: &str = "
+select key, value
+from client_settings
+where client_id = $1";
+
+const OF_GROUPS_OF: &str = "
+select g.name, m.is_primary, s.key, s.value
+from group_members m
+join groups g on g.id = m.group_id
+left join group_settings s on s.group_id = g.id
+where m.user_id = $1
+order by g.name_key";
+
+readers! {
+    /// What this one says. What this program does not know, or no longer, is left out.
+    pub async fn get_layer(&mut self, owner: LayerOwner) -> Result<Layer, Error> {
+        let text = match owner {
+            LayerOwner::User(_) => OF_USER,
+            LayerOwner::Group(_) => OF_GROUP,
+            LayerOwner::Client(_) => OF_CLIENT,
+        };
+        let entries: Vec<Entry> = self.sql(text).bind(owner.uuid()).all().await?;
+        Ok(entries.iter().filter_map(|entry| known(&entry.key, &entry.value)).collect())
+    }
+
+    /// The groups of a user by name, with what they say.
+    pub async fn list_group_layers_of(&mut self, user: Id<User>) -> Result<Vec<GroupLayer>, Error> {
+        let entries: Vec<GroupEntry> = self.sql(OF_GROUPS_OF).bind(user).all().await?;
+        let mut groups: Vec<GroupLayer> = Vec::new();
+        for entry in entries {
+            if groups.last().is_none_or(|group| group.name != entry.name) {
+                groups.push(GroupLayer { name: entry.name, primary: entry.primary, layer: BTreeMap::new() });
+            }
+            if let (Some(group), Some(key), Some(value)) = (groups.last_mut(), entry.key, entry.value)
+                && let Ok(value) = serde_json::from_str(&value)
+            {
+                group.layer.extend(known(&key, &value));
+            }
+        }
+        Ok(groups)
+    }
+}
+
+fn known(key: &str, value: &serde_json::Value) -> Option<(&'static str, crate::model::setting::SettingValue)> {
+    let declared = Declaration::find(key)?;
+    Some((declared.key, declared.read(value).ok()?))
+}
+
+const CLEAR_USER: &str = "
+delete from user_settings
+where user_id = $1";
+
+const CLEAR_GROUP: &str = "
+delete from group_settings
+where group_id = $1";
+
+const CLEAR_CLIENT: &str = "
+delete from client_settings
+where client_id = $1";
+
+const ADD_USER: &str = "
+insert into user_settings (user_id, key, value)
+values ($1, $2, $3)";
+
+const ADD_GROUP: &str = "
+insert into group_settings (group_id, key, value)
+values ($1, $2, $3)";
+
+const ADD_CLIENT: &str = "
+insert into client_settings (client_id, key, value)
+values ($1, $2, $3)";
+
+impl Write {
+    /// Puts a layer in place of what this one said. [`Error::Missing`] if there is no such user, group or client. A client's
+    /// generation is the caller's to raise.
+    pub async fn replace_layer(&mut self, owner: LayerOwner, layer: &Layer) -> Result<(), Error> {
+        let (clear, add) = match owner {
+            LayerOwner::User(_) => (CLEAR_USER, ADD_USER),
+            LayerOwner::Group(_) => (CLEAR_GROUP, ADD_GROUP),
+            LayerOwner::Client(_) => (CLEAR_CLIENT, ADD_CLIENT),
+        };
+        self.sql(clear).bind(owner.uuid()).changed().await?;
+        for (key, value) in layer {
+            self.sql(add)
+                .bind(owner.uuid())
+                .bind(*key)
+                .bind(value.to_json().to_string())
+                .changed()
+                .await?;
+        }
+        match owner {
+            LayerOwner::User(id) => self.forget(Ended::User(id)).await,
+            LayerOwner::Group(_) => self.forget(Ended::Groups).await,
+            LayerOwner::Client(_) => Ok(()),
+        }
+    }
+}
