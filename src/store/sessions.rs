@@ -133,6 +133,12 @@ impl Write {
         Ok(self.sql(HOLD).bind(id).bind(now).changed().await? == 1)
     }
 
+    /// The same, as a condition of this transaction: if the session has ended, the next answer or the commit is
+    /// [`Error::Missing`].
+    pub fn must_hold_session(&mut self, id: Id<Session>, now: Timestamp) {
+        self.sql(HOLD).bind(id).bind(now).must_change_later();
+    }
+
     /// Ends a session. False if it had ended before.
     pub async fn end_session(&mut self, id: Id<Session>, at: Timestamp, because: &'static str) -> Result<bool, Error> {
         let ended = self.sql(END).bind(id).bind(at).bind(because).changed().await? == 1;

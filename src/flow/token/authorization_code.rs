@@ -10,6 +10,7 @@ use crate::model::{Actor, Client, ConsentMode, Digest, EventKind, Fact, Grant, G
 use crate::protocol::code_exchange::{self, CodePayload};
 use crate::protocol::parameters::Parameters;
 use crate::protocol::{ErrorCode, OAuthError};
+use crate::store::Error as StoreError;
 
 /// How long the digest of a redeemed code is kept at least, so that a replay is recognised: longer than any code lives.
 const REMEMBER_CODES: std::time::Duration = std::time::Duration::from_secs(20 * 60);
@@ -46,16 +47,19 @@ pub async fn redeem(
     });
 
     let mut store = provider.store.write().await?;
-    // a family that outlives its session must not begin behind the back of who ends session and families right now
-    if grant.terms.is_offline() && !store.hold_session(grant.session, call.now).await? {
-        store.abandon().await?;
-        return Err(gone("code.session").into());
-    }
-    if !store.redeem_code(&grant, payload.epoch).await? {
+    // nothing begins behind the back of who ends the session right now: a family that outlives it, or an application that
+    // nobody would tell of its end
+    store.must_hold_session(grant.session, call.now);
+    let redeemed = match store.redeem_code(&grant, payload.epoch).await {
+        Err(StoreError::Missing) => return Err(gone("code.session").into()),
+        redeemed => redeemed?,
+    };
+    if !redeemed {
         // somebody was faster with the same code: RFC 6749 section 4.1.2 wants the family ended
         store.abandon().await?;
         return refuse_unknown(provider, call, client, &digest).await;
     }
+    store.add_client_of_session(grant.session, client.id, grant.user, call.now);
     store
         .end_oldest_grants(grant.user, client.id, MOST_FAMILIES, call.now, "too_many")
         .await?;

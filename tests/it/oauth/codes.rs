@@ -11,7 +11,8 @@ use ostiary::model::{AccessTokenFormat, Secret, TokenEndpointAuthMethod, UserSta
 use serde_json::json;
 
 use super::scene::{
-    MINUTE, SECOND, Scene, Tokens, active, assert_invalid_grant, assert_refused, count_events, events, service, trusted,
+    MINUTE, SECOND, Scene, Tokens, active, assert_invalid_grant, assert_refused, count_events, events, now, service,
+    trusted,
 };
 use crate::support::browser::Browser;
 use crate::support::relying_party::{RelyingParty, basic, claims};
@@ -223,6 +224,28 @@ async fn code_binding_matrix() {
         assert_eq!(claims(&tokens.id)["nonce"], party.nonce.as_str());
         let sessions = scene.sessions().await;
         assert_eq!(claims(&tokens.id)["sid"], sessions[0].to_string());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_names_each_application_that_it_serves_once() {
+    each_backend(async |server| {
+        let scene = Scene::on(server).await;
+        scene.tokens().await;
+        let between = now(server);
+        server.advance(SECOND);
+        scene.tokens_for("openid").await;
+        let other = Scene::on(server).await;
+        let session = scene.sessions().await[0];
+        let mut store = server.provider().store.read().await.unwrap();
+        let served = store.list_clients_of_session(session, 10).await.unwrap();
+        assert_eq!(served.len(), 1);
+        assert_eq!(served[0].client, scene.client.id);
+        assert!(served[0].since <= between);
+        for session in other.sessions().await {
+            assert!(store.list_clients_of_session(session, 10).await.unwrap().is_empty());
+        }
     })
     .await;
 }
