@@ -11,7 +11,7 @@ use super::place::Place;
 use super::write_behind::{Batch, Change, Slot, WriteBehind};
 use crate::clock;
 use crate::model::Timestamp;
-use crate::sql::{Database, Durability, Error, Migration, Record, Row, Transaction};
+use crate::sql::{Database, Durability, Error, Migration, Record, Row, Transaction, places};
 
 /// How often changes go to the file.
 const WRITE_EVERY: Duration = Duration::from_millis(100);
@@ -421,15 +421,4 @@ async fn delete<V>(transaction: &mut Transaction, table: &'static str, gone: &[&
         statement.changed().await?;
     }
     Ok(())
-}
-
-/// Placeholders for so many rows of so many columns: `($1, $2), ($3, $4)`.
-fn places(rows: usize, columns: usize) -> String {
-    let row = |row: usize| {
-        let columns: Vec<String> = (1..=columns)
-            .map(|column| format!("${}", row * columns + column))
-            .collect();
-        format!("({})", columns.join(", "))
-    };
-    (0..rows).map(row).collect::<Vec<_>>().join(", ")
 }

@@ -6,6 +6,7 @@ use sqlx::{ColumnIndex, Decode, Postgres, Row as _, Sqlite, Type};
 use uuid::Uuid;
 
 use super::Error;
+use super::value::{Kind, Value};
 
 /// One row of an answer. Its columns are read by name.
 pub struct Row<'r>(Source<'r>);
@@ -71,6 +72,17 @@ impl Row<'_> {
     /// A UUID column that may be null.
     pub fn maybe_uuid(&self, name: &'static str) -> Result<Option<Uuid>, Error> {
         self.named(name)
+    }
+
+    /// The column at this place, of this kind or null.
+    pub(super) fn value(&self, index: usize, kind: Kind) -> Result<Value, Error> {
+        Ok(match kind {
+            Kind::Int => Value::Int(self.get(index)?),
+            Kind::Bool => Value::Bool(self.get(index)?),
+            Kind::Text => Value::Text(self.get(index)?),
+            Kind::Bytes => Value::Bytes(self.get(index)?),
+            Kind::Uuid => Value::Uuid(self.get(index)?),
+        })
     }
 
     fn named<T>(&self, name: &'static str) -> Result<T, Error>
@@ -187,9 +199,14 @@ impl Rows {
 
     /// All rows, in their order.
     pub(super) fn all<R: Record>(&self) -> Result<Vec<R>, Error> {
+        self.read(R::read)
+    }
+
+    /// What is read from each row, in their order.
+    pub(super) fn read<T>(&self, read: impl Fn(&Row<'_>) -> Result<T, Error>) -> Result<Vec<T>, Error> {
         match self {
-            Self::Sqlite(rows) => rows.iter().map(|row| R::read(&Row(Source::Sqlite(row)))).collect(),
-            Self::Postgres(rows) => rows.iter().map(|row| R::read(&Row(Source::Postgres(row)))).collect(),
+            Self::Sqlite(rows) => rows.iter().map(|row| read(&Row(Source::Sqlite(row)))).collect(),
+            Self::Postgres(rows) => rows.iter().map(|row| read(&Row(Source::Postgres(row)))).collect(),
         }
     }
 }

@@ -79,3 +79,14 @@ impl<'c> Statement<'c> {
         });
     }
 }
+
+/// Placeholders for so many rows of so many columns: `($1, $2), ($3, $4)`.
+pub fn places(rows: usize, columns: usize) -> String {
+    let row = |row: usize| {
+        let columns: Vec<String> = (1..=columns)
+            .map(|column| format!("${}", row * columns + column))
+            .collect();
+        format!("({})", columns.join(", "))
+    };
+    (0..rows).map(row).collect::<Vec<_>>().join(", ")
+}

@@ -1,20 +1,13 @@
 //! Moving everything from a SQLite database into an empty Postgres one of the same schema, in one transaction, and comparing
 //! both by counts and digests.
-//!
-//! The digest of a table is made of a canonical form that both engines give: of each row, column by column in the order of
-//! their names, kind, presence, length and bytes; SHA-256 of that; and the sum of the rows' digests, so that the order in
-//! which a database gives its rows does not matter.
-
-use sqlx::postgres::PgRow;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Decode, Postgres, Row as _, Sqlite, Type};
-use uuid::Uuid;
 
 use super::database::{Database, Engine};
 use super::error::Error;
-use super::row::{Record, Row, Rows};
-use super::{Connection, Transaction, Value};
-use crate::crypto::Sha256;
+use super::row::{Record, Row};
+use super::statement::places;
+use super::summary::{Sum, Summary};
+use super::value::{Kind, Value};
+use super::{Connection, Statement, Transaction};
 
 /// A table that is moved.
 #[derive(Clone, Copy, Debug)]
@@ -34,17 +27,6 @@ pub enum Seed {
     Empty,
     /// Rows of a migration: those that are moved take their place.
     Rows,
-}
-
-/// A table as it was found on one side.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Summary {
-    /// Its name.
-    pub table: &'static str,
-    /// How many rows.
-    pub rows: u64,
-    /// The sum of the rows' digests, in hexadecimal.
-    pub digest: String,
 }
 
 /// Why a database was not moved. The target is as it was.
@@ -75,15 +57,6 @@ pub enum TransferError {
     /// One of the databases.
     #[error(transparent)]
     Sql(#[from] Error),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Int,
-    Bool,
-    Text,
-    Bytes,
-    Uuid,
 }
 
 struct Column {
@@ -296,38 +269,20 @@ async fn copy(
         target.sql_built(cleared).changed().await?;
     }
     let whole = count(source, table).await?;
-    let mut sum = Sum::default();
-    let mut after = i64::MIN;
-    loop {
-        let (rows, last) = sqlite_batch(source, table, columns, after).await?;
-        let Some(last) = last else { break };
-        after = last;
-        let mut insert = target.sql_built(insertion(table, columns, rows.len()));
-        for row in rows {
-            sum.add(&row);
-            for value in row {
-                insert = insert.bind(value);
-            }
-        }
+    let mut batches = Batches::of(table, columns);
+    while let Some(rows) = batches.next(source).await? {
+        let insert = target.sql_built(insertion(table, columns, rows.len()));
+        let insert = rows.into_iter().flatten().fold(insert, Statement::bind);
         insert.changed().await?;
-        progress(table.name, sum.rows, whole);
+        progress(table.name, batches.sum.rows(), whole);
     }
-    Ok(sum.end(table))
+    Ok(batches.sum.end(table.name))
 }
 
 async fn sum_sqlite(source: &mut Connection, table: Table, columns: &[(String, Kind)]) -> Result<Summary, Error> {
-    let mut sum = Sum::default();
-    let mut after = i64::MIN;
-    loop {
-        let (rows, last) = sqlite_batch(source, table, columns, after).await?;
-        let Some(last) = last else {
-            return Ok(sum.end(table));
-        };
-        after = last;
-        for row in &rows {
-            sum.add(row);
-        }
-    }
+    let mut batches = Batches::of(table, columns);
+    while batches.next(source).await?.is_some() {}
+    Ok(batches.sum.end(table.name))
 }
 
 async fn sum_postgres(target: &mut Transaction, table: Table, columns: &[(String, Kind)]) -> Result<Summary, Error> {
@@ -343,85 +298,63 @@ async fn sum_postgres(target: &mut Transaction, table: Table, columns: &[(String
     let mut sum = Sum::default();
     loop {
         let rows = target.sql_built(fetch.clone()).rows().await?;
-        let Rows::Postgres(rows) = rows else { break };
+        let rows = rows.read(|row| values(row, columns, 0))?;
         if rows.is_empty() {
             break;
         }
         for row in &rows {
-            sum.add(&values(columns, 0, |index, kind| of_postgres(row, index, kind))?);
+            sum.add(row);
         }
     }
     target.sql_built(format!("close {cursor}")).changed().await?;
-    Ok(sum.end(table))
+    Ok(sum.end(table.name))
 }
 
-/// Some rows after this one, and the last one's number.
-async fn sqlite_batch(
-    source: &mut Connection,
+/// The rows of a table of the source, some at a time.
+struct Batches<'t> {
     table: Table,
-    columns: &[(String, Kind)],
+    columns: &'t [(String, Kind)],
     after: i64,
-) -> Result<(Vec<Vec<Value>>, Option<i64>), Error> {
-    let text = format!(
-        "select rowid, {} from {} where rowid > $1 order by rowid limit {BATCH}",
-        names(columns),
-        table.name
-    );
-    let Rows::Sqlite(rows) = source.sql_built(text).bind(after).rows().await? else {
-        return Ok((Vec::new(), None));
-    };
-    let last = match rows.last() {
-        Some(row) => Some(row.try_get::<i64, usize>(0)?),
-        None => None,
-    };
-    let read = rows
-        .iter()
-        .map(|row| values(columns, 1, |index, kind| of_sqlite(row, index, kind)));
-    Ok((read.collect::<Result<_, _>>()?, last))
+    sum: Sum,
 }
 
-fn values(
-    columns: &[(String, Kind)],
-    first: usize,
-    mut value: impl FnMut(usize, Kind) -> Result<Value, sqlx::Error>,
-) -> Result<Vec<Value>, Error> {
-    let mut row = Vec::with_capacity(columns.len());
-    for (index, (_, kind)) in columns.iter().enumerate() {
-        row.push(value(first + index, *kind)?);
+impl<'t> Batches<'t> {
+    fn of(table: Table, columns: &'t [(String, Kind)]) -> Self {
+        Self {
+            table,
+            columns,
+            after: i64::MIN,
+            sum: Sum::default(),
+        }
     }
-    Ok(row)
+
+    /// The next ones, counted into the sum; none after the last.
+    async fn next(&mut self, source: &mut Connection) -> Result<Option<Vec<Vec<Value>>>, Error> {
+        let text = format!(
+            "select rowid, {} from {} where rowid > $1 order by rowid limit {BATCH}",
+            names(self.columns),
+            self.table.name
+        );
+        let rows = source.sql_built(text).bind(self.after).rows().await?;
+        let read = rows.read(|row| Ok((row.value(0, Kind::Int)?, values(row, self.columns, 1)?)))?;
+        let Some((Value::Int(Some(last)), _)) = read.last() else {
+            return Ok(None);
+        };
+        self.after = *last;
+        let rows: Vec<_> = read.into_iter().map(|(_, row)| row).collect();
+        for row in &rows {
+            self.sum.add(row);
+        }
+        Ok(Some(rows))
+    }
 }
 
-fn of_sqlite(row: &SqliteRow, index: usize, kind: Kind) -> Result<Value, sqlx::Error> {
-    fn get<T: for<'d> Decode<'d, Sqlite> + Type<Sqlite>>(
-        row: &SqliteRow,
-        index: usize,
-    ) -> Result<Option<T>, sqlx::Error> {
-        row.try_get(index)
-    }
-    Ok(match kind {
-        Kind::Int => Value::Int(get(row, index)?),
-        Kind::Bool => Value::Bool(get(row, index)?),
-        Kind::Text => Value::Text(get(row, index)?),
-        Kind::Bytes => Value::Bytes(get(row, index)?),
-        Kind::Uuid => Value::Uuid(get::<Uuid>(row, index)?),
-    })
-}
-
-fn of_postgres(row: &PgRow, index: usize, kind: Kind) -> Result<Value, sqlx::Error> {
-    fn get<T: for<'d> Decode<'d, Postgres> + Type<Postgres>>(
-        row: &PgRow,
-        index: usize,
-    ) -> Result<Option<T>, sqlx::Error> {
-        row.try_get(index)
-    }
-    Ok(match kind {
-        Kind::Int => Value::Int(get(row, index)?),
-        Kind::Bool => Value::Bool(get(row, index)?),
-        Kind::Text => Value::Text(get(row, index)?),
-        Kind::Bytes => Value::Bytes(get(row, index)?),
-        Kind::Uuid => Value::Uuid(get::<Uuid>(row, index)?),
-    })
+/// The columns of a row, which begin at `first`.
+fn values(row: &Row<'_>, columns: &[(String, Kind)], first: usize) -> Result<Vec<Value>, Error> {
+    let columns = columns.iter().enumerate();
+    columns
+        .map(|(index, (_, kind))| row.value(first + index, *kind))
+        .collect()
 }
 
 /// `key` and the like are words of the language.
@@ -431,23 +364,11 @@ fn names(columns: &[(String, Kind)]) -> String {
 }
 
 fn insertion(table: Table, columns: &[(String, Kind)], rows: usize) -> String {
-    let mut number = 0;
-    let mut row = || {
-        let places: Vec<String> = columns
-            .iter()
-            .map(|_| {
-                number += 1;
-                format!("${number}")
-            })
-            .collect();
-        format!("({})", places.join(", "))
-    };
-    let rows: Vec<String> = (0..rows).map(|_| row()).collect();
     format!(
         "insert into {} ({}) values {}",
         table.name,
         names(columns),
-        rows.join(", ")
+        places(rows, columns.len())
     )
 }
 
@@ -460,48 +381,5 @@ fn must_match(left: Summary, arrived: Summary) -> Result<Summary, TransferError>
             left: left.rows,
             arrived: arrived.rows,
         })
-    }
-}
-
-/// Count and digest of the rows so far.
-#[derive(Default)]
-struct Sum {
-    rows: u64,
-    lanes: [u64; 4],
-}
-
-impl Sum {
-    fn add(&mut self, row: &[Value]) {
-        let mut digest = Sha256::new();
-        for value in row {
-            let (kind, bytes) = canonical(value);
-            digest.add(&[kind, u8::from(bytes.is_some())]);
-            let bytes = bytes.unwrap_or_default();
-            digest.add(&(bytes.len() as u64).to_be_bytes());
-            digest.add(&bytes);
-        }
-        let digest = digest.end();
-        for (lane, part) in self.lanes.iter_mut().zip(digest.as_chunks::<8>().0) {
-            *lane = lane.wrapping_add(u64::from_be_bytes(*part));
-        }
-        self.rows += 1;
-    }
-
-    fn end(self, table: Table) -> Summary {
-        Summary {
-            table: table.name,
-            rows: self.rows,
-            digest: self.lanes.iter().map(|lane| format!("{lane:016x}")).collect(),
-        }
-    }
-}
-
-fn canonical(value: &Value) -> (u8, Option<Vec<u8>>) {
-    match value {
-        Value::Int(value) => (1, value.map(|value| value.to_be_bytes().to_vec())),
-        Value::Bool(value) => (2, value.map(|value| vec![u8::from(value)])),
-        Value::Text(value) => (3, value.as_ref().map(|value| value.as_bytes().to_vec())),
-        Value::Bytes(value) => (4, value.clone()),
-        Value::Uuid(value) => (5, value.map(|value| value.as_bytes().to_vec())),
     }
 }

@@ -17,6 +17,16 @@ pub enum Value {
     Uuid(Option<Uuid>),
 }
 
+/// What a value is, where only the schema tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Int,
+    Bool,
+    Text,
+    Bytes,
+    Uuid,
+}
+
 /// It says the kind alone: a value may be personal.
 impl std::fmt::Debug for Value {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

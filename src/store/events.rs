@@ -118,14 +118,7 @@ impl Write {
     /// Adds many events, each once.
     pub async fn add_events(&mut self, events: &[Event]) -> Result<(), Error> {
         for events in events.chunks(ROWS) {
-            let row = |row: usize| {
-                let places: Vec<String> = (1..=COLUMNS)
-                    .map(|column| format!("${}", row * COLUMNS + column))
-                    .collect();
-                format!("({})", places.join(", "))
-            };
-            let rows: Vec<String> = (0..events.len()).map(row).collect();
-            let text = format!("{ADD_MANY}{}{ONCE}", rows.join(", "));
+            let text = format!("{ADD_MANY}{}{ONCE}", sql::places(events.len(), COLUMNS));
             let statement = self.transaction.sql_built(text);
             events.iter().fold(statement, bind).changed().await?;
         }
