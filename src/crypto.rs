@@ -1,5 +1,7 @@
 //! Digests, message authentication, key derivation and sealing, on aws-lc-rs. JOSE lives in `jose`, password hashes in `credential`.
 
+use std::fmt::Write as _;
+
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::{digest, hkdf, hmac};
 use zeroize::Zeroizing;
@@ -61,6 +63,15 @@ pub fn mac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
     out
 }
 
+/// Bytes as digests and ids are shown: two lower-case hex digits each.
+pub fn hex<'b>(bytes: impl IntoIterator<Item = &'b u8>) -> String {
+    bytes.into_iter().fold(String::new(), |mut text, byte| {
+        // writing to a string does not fail
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
 /// Whether two byte strings are equal, in a time that depends on their lengths only.
 pub fn equal(left: &[u8], right: &[u8]) -> bool {
     bool::from(subtle::ConstantTimeEq::ct_eq(left, right))
@@ -108,7 +119,7 @@ impl KeyId {
 
 impl std::fmt::Display for KeyId {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
+        formatter.write_str(&hex(&self.0))
     }
 }
 

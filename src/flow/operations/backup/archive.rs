@@ -7,30 +7,24 @@
 //! SHA-256                   of everything before: tells a damaged file from a wrong passphrase
 //! ```
 //!
-//! Each piece is sealed with AES-256-GCM under the key that Argon2id makes of the passphrase (as in files of `export`), and
-//! says inside which piece it is and whether it is the last, so that none can be left out, repeated or moved. The pieces
-//! together are parts (name, length, bytes) and at last, under the empty name, a list of the parts with their digests and
-//! that of the head.
+//! Each piece is sealed under the key that Argon2id makes of the passphrase (as in files of `export`). The pieces together
+//! are parts (name, length, bytes) and at last, under the empty name, a list of the parts with their digests and that of the
+//! head.
 
 use std::io::{self, BufRead, Read, Seek, SeekFrom, Write};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
+use super::pieces::{Opened, Pieces};
 use super::{Refused, SHORTEST_PASSPHRASE};
-use crate::crypto::{self, MasterKey, Sha256};
+use crate::crypto::{self, Sha256};
 use crate::flow::operations::apply::sealing::Sealing;
 use crate::model::Secret;
 
 const MAGIC: &str = "ostiary-backup ";
 const FORMAT: u32 = 1;
-const PURPOSE: &str = "backup";
-const PIECE_BYTES: usize = 1024 * 1024;
-/// Number and whether it is the last.
-const PIECE_HEAD: usize = 9;
-/// Version, nonce and tag around a sealed piece.
-const MOST_SEALED: usize = PIECE_BYTES + PIECE_HEAD + 64;
 const DIGEST_BYTES: usize = 32;
 const MOST_HEAD: u64 = 64 * 1024;
 const LONGEST_NAME: usize = 255;
@@ -105,7 +99,7 @@ pub fn pack(
         });
     }
     let listing = Listing {
-        head_sha256: hex(&crypto::sha256(line.as_bytes())),
+        head_sha256: crypto::hex(&crypto::sha256(line.as_bytes())),
         parts: parts.clone(),
     };
     let listing = serde_json::to_vec(&listing).map_err(io::Error::other)?;
@@ -125,22 +119,8 @@ fn write_part(pieces: &mut impl Write, name: String, bytes: u64, from: &mut impl
     pieces.write_all(&length.to_le_bytes())?;
     pieces.write_all(name.as_bytes())?;
     pieces.write_all(&bytes.to_le_bytes())?;
-    let mut digest = Sha256::new();
-    let mut left = bytes;
-    let mut buffer = Zeroizing::new(vec![0u8; 64 * 1024]);
-    while left > 0 {
-        let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
-        let room = buffer.get_mut(..wanted).unwrap_or_default();
-        from.read_exact(room)?;
-        digest.add(room);
-        pieces.write_all(room)?;
-        left = left.saturating_sub(room.len() as u64);
-    }
-    Ok(Part {
-        name,
-        bytes,
-        sha256: hex(&digest.end()),
-    })
+    let sha256 = carry(|room| Ok(from.read_exact(room)?), bytes, pieces)?;
+    Ok(Part { name, bytes, sha256 })
 }
 
 /// A backup that is read: looked at, then opened.
@@ -220,12 +200,12 @@ impl Archive {
                 return Err(Refused::Damaged("a part of it has no proper name"));
             }
             let mut out = place(&name)?;
-            let sha256 = copy(&mut pieces, bytes, &mut out)?;
+            let sha256 = carry(|room| read(&mut pieces, room), bytes, &mut out)?;
             out.flush()?;
             parts.push(Part { name, bytes, sha256 });
         };
         pieces.must_end()?;
-        if listing.parts != parts || listing.head_sha256 != hex(&crypto::sha256(self.line.as_bytes())) {
+        if listing.parts != parts || listing.head_sha256 != crypto::hex(&crypto::sha256(self.line.as_bytes())) {
             return Err(Refused::Damaged("its parts are not those that were packed"));
         }
         Ok(parts)
@@ -256,19 +236,24 @@ fn read_listing(pieces: &mut impl Read, bytes: u64) -> Result<Listing, Refused> 
     serde_json::from_slice(&text).map_err(|_| damaged())
 }
 
-fn copy(pieces: &mut impl Read, bytes: u64, out: &mut impl Write) -> Result<String, Refused> {
+/// Carries so many bytes over; `fill` reads the next ones. Gives their SHA-256, in hexadecimal.
+fn carry(
+    mut fill: impl FnMut(&mut [u8]) -> Result<(), Refused>,
+    bytes: u64,
+    to: &mut impl Write,
+) -> Result<String, Refused> {
     let mut digest = Sha256::new();
     let mut left = bytes;
     let mut buffer = Zeroizing::new(vec![0u8; 64 * 1024]);
     while left > 0 {
         let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
         let room = buffer.get_mut(..wanted).unwrap_or_default();
-        read(pieces, room)?;
+        fill(room)?;
         digest.add(room);
-        out.write_all(room)?;
+        to.write_all(room)?;
         left = left.saturating_sub(room.len() as u64);
     }
-    Ok(hex(&digest.end()))
+    Ok(crypto::hex(&digest.end()))
 }
 
 /// Fills `room`; the refusals of pieces come through as what they are.
@@ -352,138 +337,4 @@ impl<W: Write> Write for Summed<'_, W> {
     fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
-}
-
-/// Seals what is written, piece by piece.
-struct Pieces<'w, W> {
-    out: &'w mut W,
-    key: MasterKey,
-    number: u64,
-    piece: Zeroizing<Vec<u8>>,
-}
-
-impl<'w, W: Write> Pieces<'w, W> {
-    fn new(out: &'w mut W, key: MasterKey) -> Self {
-        Self {
-            out,
-            key,
-            number: 0,
-            piece: Zeroizing::new(Vec::with_capacity(PIECE_HEAD + PIECE_BYTES)),
-        }
-    }
-
-    fn seal(&mut self, last: u8) -> io::Result<()> {
-        let mut plain = Zeroizing::new(Vec::with_capacity(PIECE_HEAD + self.piece.len()));
-        plain.extend_from_slice(&self.number.to_le_bytes());
-        plain.push(last);
-        plain.extend_from_slice(&self.piece);
-        let sealed = self.key.seal(PURPOSE, &plain);
-        let length = u32::try_from(sealed.len()).map_err(io::Error::other)?;
-        self.out.write_all(&length.to_le_bytes())?;
-        self.out.write_all(&sealed)?;
-        self.piece.zeroize();
-        self.number += 1;
-        Ok(())
-    }
-
-    fn end(mut self) -> io::Result<()> {
-        self.seal(1)
-    }
-}
-
-impl<W: Write> Write for Pieces<'_, W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.piece.len() == PIECE_BYTES {
-            self.seal(0)?;
-        }
-        let count = bytes.len().min(PIECE_BYTES - self.piece.len());
-        self.piece.extend_from_slice(bytes.get(..count).unwrap_or_default());
-        Ok(count)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Opens pieces as they are read.
-struct Opened<R> {
-    from: R,
-    key: MasterKey,
-    number: u64,
-    ended: bool,
-    piece: Zeroizing<Vec<u8>>,
-    position: usize,
-}
-
-impl<R: Read> Opened<R> {
-    fn new(from: R, key: MasterKey) -> Self {
-        Self {
-            from,
-            key,
-            number: 0,
-            ended: false,
-            piece: Zeroizing::new(Vec::new()),
-            position: PIECE_HEAD,
-        }
-    }
-
-    fn next(&mut self) -> Result<(), Refused> {
-        let cut = |_| Refused::Damaged("it is cut short");
-        let mut length = [0u8; 4];
-        self.from.read_exact(&mut length).map_err(cut)?;
-        let length = usize::try_from(u32::from_le_bytes(length)).unwrap_or(usize::MAX);
-        if length > MOST_SEALED {
-            return Err(Refused::Damaged("a piece of it is longer than any"));
-        }
-        let mut sealed = vec![0u8; length];
-        self.from.read_exact(&mut sealed).map_err(cut)?;
-        // the checksum held, so it is the passphrase
-        let opened = self.key.open(PURPOSE, &sealed).map_err(|_| match self.number {
-            0 => Refused::Passphrase,
-            _ => Refused::Damaged("a piece of it does not open"),
-        })?;
-        let (number, rest) = opened
-            .split_first_chunk::<8>()
-            .ok_or(Refused::Damaged("a piece of it is empty"))?;
-        let last = rest.first().copied().unwrap_or(2);
-        if u64::from_le_bytes(*number) != self.number || last > 1 {
-            return Err(Refused::Damaged("its pieces are not in order"));
-        }
-        self.number += 1;
-        self.ended = last == 1;
-        self.position = PIECE_HEAD;
-        self.piece = opened;
-        Ok(())
-    }
-
-    /// Nothing may follow.
-    fn must_end(mut self) -> Result<(), Refused> {
-        let mut more = [0u8; 1];
-        let is_over = self.ended && self.position == self.piece.len() && self.from.read(&mut more)? == 0;
-        if is_over {
-            Ok(())
-        } else {
-            Err(Refused::Damaged("something follows its end"))
-        }
-    }
-}
-
-impl<R: Read> Read for Opened<R> {
-    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        while self.position >= self.piece.len() && !self.ended {
-            self.next().map_err(io::Error::other)?;
-        }
-        let left = self.piece.get(self.position..).unwrap_or_default();
-        let count = left.len().min(room.len());
-        if let (Some(to), Some(from)) = (room.get_mut(..count), left.get(..count)) {
-            to.copy_from_slice(from);
-        }
-        self.position += count;
-        Ok(count)
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

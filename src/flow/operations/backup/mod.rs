@@ -2,6 +2,7 @@
 //! under a passphrase. What is done with the folders around it is the server's.
 
 mod archive;
+mod pieces;
 
 use std::path::Path;
 
