@@ -9,7 +9,6 @@
 //!
 //! The stores see nothing but keyed digests of names and addresses.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::{Call, Error, Provider};
@@ -149,7 +148,7 @@ impl Budgets {
         let budget = |key| u32::try_from(settings.count(key)).unwrap_or(u32::MAX);
         let mac = provider.master.derive("guess counter");
         let source = call.origin.network();
-        let key = |parts: &[&[u8]]| hex(&crypto::mac(&mac, parts));
+        let key = |parts: &[&[u8]]| crypto::hex(&crypto::mac(&mac, parts));
         let word = account.word().as_bytes();
         let account_key = match account {
             Account::User(name) => key(&[b"account", word, name.as_bytes()]),
@@ -208,14 +207,4 @@ impl Budgets {
             .refund(budget.counter(), budget.most, self.period)
             .await?)
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            // writing to a string does not fail
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
 }

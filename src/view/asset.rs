@@ -63,6 +63,5 @@ impl Asset {
 
 /// Sixteen hex digits of the content's SHA-256.
 fn version(bytes: &[u8]) -> String {
-    let digest = crypto::sha256(bytes);
-    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    crypto::hex(crypto::sha256(bytes).iter().take(8))
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
+use crate::crypto;
 use crate::flow::{Error, Provider};
 use crate::jose::{self, KeySet, PrivateKey, Signer};
 use crate::model::{SigningAlgorithm, SigningKey, SigningKeyState, Timestamp};
@@ -63,11 +64,7 @@ impl Keyring {
             published.push(private.public().clone());
         }
         let set = KeySet::new(published)?;
-        let etag = crate::crypto::sha256(set.document())
-            .iter()
-            .take(8)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let etag = crypto::hex(crypto::sha256(set.document()).iter().take(8));
         let document = Bytes::copy_from_slice(set.document());
         Ok(Self {
             signers,

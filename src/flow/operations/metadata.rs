@@ -42,11 +42,7 @@ pub async fn document(provider: &Provider, ui_locales: Vec<&'static str>) -> Res
         acr_values: vec![crate::flow::session::PASSWORD],
     });
     let bytes = Bytes::from(value.to_string());
-    let etag = crypto::sha256(&bytes)
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let etag = crypto::hex(crypto::sha256(&bytes).iter().take(8));
     let document = Document { bytes, etag };
     provider
         .memory

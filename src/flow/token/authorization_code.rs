@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::issue::{Behalf, Minting, TokenResponse, first_refresh_token};
 use super::{Call, Error, Provider};
+use crate::crypto;
 use crate::ephemeral::Kind;
 use crate::model::setting;
 use crate::model::{Actor, Client, ConsentMode, Digest, EventKind, Fact, Grant, GrantType, Id, Secret};
@@ -89,9 +90,7 @@ pub async fn redeem(
 /// The key under which a code's payload waits: its last letter, which is its owner's mark, and its digest.
 pub fn key_of(code: &Secret) -> String {
     let mark = code.expose().chars().next_back().unwrap_or('-');
-    let digest = code.digest();
-    let hex = digest.as_bytes().iter().map(|byte| format!("{byte:02x}"));
-    std::iter::once(mark.to_string()).chain(hex).collect()
+    format!("{mark}{}", crypto::hex(code.digest().as_bytes()))
 }
 
 async fn find_payload(provider: &Provider, call: &Call, code: &Secret) -> Result<Option<CodePayload>, Error> {

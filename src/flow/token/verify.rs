@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Call, Error, Provider, standing};
+use crate::crypto;
 use crate::flow::memory::{Person, Recalled, RestsOn};
 use crate::model::{AccessToken, Client, Digest, Grant, Id, Scopes, Secret, Timestamp};
 use crate::protocol::access_token::{self, AccessTokenClaims};
@@ -191,13 +192,7 @@ fn read_opaque(row: AccessToken) -> (AccessTokenClaims, Option<Id<Client>>) {
         grant: row.grant,
         issued_at: row.issued_at,
         expires_at: row.expires_at,
-        id: row
-            .digest
-            .as_bytes()
-            .iter()
-            .take(16)
-            .map(|byte| format!("{byte:02x}"))
-            .collect(),
+        id: crypto::hex(row.digest.as_bytes().iter().take(16)),
         authentication: None,
     };
     (claims, Some(row.client))

@@ -31,6 +31,5 @@ pub fn is_ours(master: &Vault, question: &str, now: Timestamp) -> bool {
 }
 
 fn seal(master: &Vault, seconds: i64) -> String {
-    let mac = crypto::mac(&master.derive(PURPOSE), &[&seconds.to_be_bytes()]);
-    mac.iter().map(|byte| format!("{byte:02x}")).collect()
+    crypto::hex(&crypto::mac(&master.derive(PURPOSE), &[&seconds.to_be_bytes()]))
 }
