@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use crate::config;
 use crate::demo;
+use crate::flow::error::causes;
 use crate::flow::{Error, FieldError};
 use crate::server;
 
@@ -38,21 +39,6 @@ impl Failure {
     }
 }
 
-/// An error with everything below it.
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut sentence = error.to_string();
-    let mut below = error.source();
-    while let Some(cause) = below {
-        let text = cause.to_string();
-        if !sentence.ends_with(&text) {
-            sentence.push_str(": ");
-            sentence.push_str(&text);
-        }
-        below = cause.source();
-    }
-    sentence
-}
-
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error {
@@ -60,7 +46,7 @@ impl From<Error> for Failure {
                 let lines: Vec<String> = fields.iter().map(line).collect();
                 Self::refused(lines.join("\n         "))
             }
-            other => Self::refused(with_causes(&other)),
+            other => Self::refused(causes(&other)),
         }
     }
 }
@@ -77,7 +63,7 @@ impl From<server::Error> for Failure {
     fn from(error: server::Error) -> Self {
         match error {
             server::Error::Flow(error) => error.into(),
-            other => Self::refused(with_causes(&other)),
+            other => Self::refused(causes(&other)),
         }
     }
 }
@@ -87,7 +73,7 @@ impl From<demo::Error> for Failure {
         match error {
             demo::Error::Flow(error) => error.into(),
             demo::Error::Server(error) => error.into(),
-            other => Self::refused(with_causes(&other)),
+            other => Self::refused(causes(&other)),
         }
     }
 }
@@ -100,12 +86,12 @@ impl From<config::Problems> for Failure {
 
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
-        Self::refused(with_causes(&error))
+        Self::refused(causes(&error))
     }
 }
 
 impl From<serde_json::Error> for Failure {
     fn from(error: serde_json::Error) -> Self {
-        Self::refused(with_causes(&error))
+        Self::refused(causes(&error))
     }
 }

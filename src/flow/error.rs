@@ -56,6 +56,20 @@ pub enum Error {
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+/// An error with everything below it, for operators and the log; what an error repeats of its cause is said once.
+pub fn causes(error: &dyn std::error::Error) -> String {
+    let mut said = error.to_string();
+    let mut below = error.source();
+    while let Some(cause) = below {
+        let text = cause.to_string();
+        if !said.ends_with(&text) {
+            said = format!("{said}: {text}");
+        }
+        below = cause.source();
+    }
+    said
+}
+
 /// A field that can't be taken as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldError {

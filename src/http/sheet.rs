@@ -5,8 +5,7 @@ use axum::response::{IntoResponse, Response};
 use url::{Host, Url};
 
 use super::Http;
-use super::error::Causes;
-use crate::flow::Call;
+use crate::flow::{Call, error::causes};
 use crate::random;
 use crate::view::{Frame, Locale, OwnPath, Page};
 
@@ -77,7 +76,7 @@ impl Sheet {
         let (status, document) = match http.views.page(&self.page, &frame) {
             Ok(document) => (self.status, document),
             Err(error) => {
-                tracing::error!(causes = %Causes(&error), "a page can't be drawn");
+                tracing::error!(causes = causes(&error), "a page can't be drawn");
                 let plain = format!("<!doctype html><title>Ostiary</title><p>{}", call.trace);
                 (StatusCode::INTERNAL_SERVER_ERROR, plain)
             }

@@ -5,6 +5,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::ephemeral::{Ephemeral, RedisConnection};
 use crate::flow::Provider;
+use crate::flow::error::causes;
 use crate::flow::operations::doctor::Doctor;
 use crate::flow::provider::Issuer;
 use crate::mail::Mailer;
@@ -65,17 +66,4 @@ async fn open(config: &Config) -> Result<Option<Store>, String> {
         Ok::<_, Error>(store)
     };
     opened.await.map(Some).map_err(|error| causes(&error))
-}
-
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut said = error.to_string();
-    let mut below = error.source();
-    while let Some(cause) = below {
-        let text = cause.to_string();
-        if !said.ends_with(&text) {
-            said = format!("{said}: {text}");
-        }
-        below = cause.source();
-    }
-    said
 }

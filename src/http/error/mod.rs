@@ -8,7 +8,6 @@ mod draw;
 mod refusal;
 
 pub use audience::Audience;
-pub(in crate::http) use refusal::Causes;
 pub use refusal::Refusal;
 
 pub(super) use draw::draw;

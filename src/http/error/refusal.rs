@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use crate::flow;
+use crate::flow::{self, error::causes};
 use crate::model::Reason;
 use crate::view::{Link, Trouble};
 
@@ -290,12 +290,12 @@ impl Refusal {
             },
             flow::Error::Busy { retry_after } => Self::unavailable(retry_after, "server.busy"),
             flow::Error::Unavailable(source) => {
-                tracing::error!(causes = %Causes(source.as_ref()), "a store is not available");
+                tracing::error!(causes = causes(source.as_ref()), "a store is not available");
                 Self::outage()
             }
             flow::Error::Contended => Self::unavailable(CONTENDED, "server.contended"),
             flow::Error::Failed(source) => {
-                tracing::error!(causes = %Causes(source.as_ref()), "a request failed");
+                tracing::error!(causes = causes(source.as_ref()), "a request failed");
                 Self::failed()
             }
         }
@@ -307,20 +307,5 @@ impl IntoResponse for Refusal {
         let mut response = self.status.into_response();
         response.extensions_mut().insert(self);
         response
-    }
-}
-
-/// An error and what caused it, for the log alone.
-pub(in crate::http) struct Causes<'a>(pub(in crate::http) &'a (dyn std::error::Error + 'static));
-
-impl std::fmt::Display for Causes<'_> {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{}", self.0)?;
-        let mut cause = self.0.source();
-        while let Some(error) = cause {
-            write!(formatter, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
     }
 }

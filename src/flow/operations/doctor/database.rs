@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::{Doctor, Finding, WITHIN, size};
+use crate::flow::error::causes;
 use crate::machine;
 use crate::model::{Check, Said};
 use crate::store::{self, Store};
@@ -77,17 +78,4 @@ fn readable(doctor: &Doctor) -> Option<Finding> {
             .with("file", file.display())
             .line(format!("chmod 600 {}", file.display()))
     })
-}
-
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut said = error.to_string();
-    let mut below = error.source();
-    while let Some(cause) = below {
-        let text = cause.to_string();
-        if !said.ends_with(&text) {
-            said = format!("{said}: {text}");
-        }
-        below = cause.source();
-    }
-    said
 }
