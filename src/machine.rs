@@ -1,8 +1,8 @@
-//! What the operating system says of files and folders: free space, and who may read.
+//! What the operating system says of files and folders: free space, who may read, and why not.
 
 use std::io;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// The room of the file system that a folder is in.
@@ -12,6 +12,26 @@ pub struct Room {
     pub whole: u64,
     /// What this account may still use, in bytes.
     pub free: u64,
+}
+
+/// A file or folder that can't be used, in a sentence for the operator.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {what}", path.display())]
+pub struct Unusable {
+    /// Which one.
+    path: PathBuf,
+    /// What was to be done with it.
+    what: &'static str,
+    /// The system's word.
+    source: io::Error,
+}
+
+impl Unusable {
+    /// What makes the system's word about this file or folder such a sentence.
+    pub fn because<E: From<Self>>(path: impl Into<PathBuf>, what: &'static str) -> impl FnOnce(io::Error) -> E {
+        let path = path.into();
+        move |source| Self { path, what, source }.into()
+    }
 }
 
 /// Asks the system's `df` (POSIX) for the room of a folder; none if it does not tell.

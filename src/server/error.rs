@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::flow::operations::backup::Refused;
+use crate::machine::Unusable;
 use crate::model::setting::SettingError;
 use crate::store::MoveError;
 use crate::{credential, egress, ephemeral, flow, mail, sessions, store, vault, view};
@@ -20,16 +21,8 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A file or folder can't be used.
-    #[error("{}: {what}", path.display())]
-    File {
-        /// Which one.
-        path: PathBuf,
-        /// What was to be done with it.
-        what: &'static str,
-        /// The system's word.
-        #[source]
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] Unusable),
     /// The master keys.
     #[error(transparent)]
     Vault(#[from] vault::Error),
@@ -129,7 +122,6 @@ pub enum Error {
 impl Error {
     /// A file or folder that can't be used.
     pub(super) fn file(path: impl Into<PathBuf>, what: &'static str) -> impl FnOnce(std::io::Error) -> Self {
-        let path = path.into();
-        move |source| Self::File { path, what, source }
+        Unusable::because(path, what)
     }
 }

@@ -3,21 +3,14 @@
 use std::path::PathBuf;
 
 use crate::crypto::KeyId;
+use crate::machine::Unusable;
 
 /// Why a master key can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file or folder can't be used.
-    #[error("{}: {what}", path.display())]
-    File {
-        /// Which one.
-        path: PathBuf,
-        /// What was to be done with it.
-        what: &'static str,
-        /// The system's word.
-        #[source]
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] Unusable),
     /// The key file is not one.
     #[error("{} is not a master key: 32 bytes in base64url are expected", .0.display())]
     NotAKey(PathBuf),

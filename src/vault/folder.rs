@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use super::Error;
 use crate::crypto::{KeyId, MasterKey};
+use crate::machine::Unusable;
 use crate::random;
 
 const NAME: &str = "master.key";
@@ -183,6 +184,5 @@ fn read(path: &Path) -> Result<MasterKey, Error> {
 }
 
 fn file(path: impl Into<PathBuf>, what: &'static str) -> impl FnOnce(std::io::Error) -> Error {
-    let path = path.into();
-    move |source| Error::File { path, what, source }
+    Unusable::because(path, what)
 }

@@ -23,7 +23,7 @@ pub const ROOMS: &[(&str, &[&str])] = &[
     // one connection to Redis serves both
     ("sessions", &["sql", "ephemeral", "clock", "random", "config"]),
     // the folder of master keys: read at start, and again when the store names a key that is not known
-    ("vault", &["random"]),
+    ("vault", &["random", "machine"]),
     ("egress", &["clock", "random", "config"]),
     ("mail", &["view", "clock", "random", "config"]),
     ("view", &["random", "config"]),
@@ -112,6 +112,7 @@ pub const EVERYTHING_BELOW: &[&str] = &[
     "clock",
     "random",
     "config",
+    "machine",
     "telemetry",
 ];
 
