@@ -3,7 +3,7 @@
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::pending;
+use super::pending::{self, Wish};
 use super::shown::{self, Freshness};
 use crate::flow::Error;
 use crate::flow::authorization::answer::{self, ConsentQuestion};
@@ -13,12 +13,6 @@ use crate::http::answer::next::see_other;
 use crate::http::extract::{Forgery, Form, Query, Visit};
 use crate::model::Resource;
 use crate::view::{Asked, Consent, Page};
-
-/// What the address says.
-#[derive(Deserialize)]
-pub(super) struct Wish {
-    flow: String,
-}
 
 /// What the form sends.
 #[derive(Deserialize)]

@@ -3,6 +3,7 @@
 use axum::response::Response;
 use serde::Deserialize;
 
+use super::pending::Wish;
 use super::shown::{self, Freshness};
 use crate::flow::Error;
 use crate::flow::authorization::error_redirect::{self, Cause, ErrorRedirect};
@@ -10,12 +11,6 @@ use crate::http::Refusal;
 use crate::http::answer::{self, next::see_other};
 use crate::http::extract::{Forgery, Form, Query, Visit};
 use crate::view::{Leave, LeaveCause, OwnPath, Page};
-
-/// What the address says.
-#[derive(Deserialize)]
-pub(super) struct Wish {
-    flow: String,
-}
 
 /// What the form sends.
 #[derive(Deserialize)]

@@ -1,12 +1,20 @@
 //! The authorization request that a page belongs to.
 
 use axum::response::Response;
+use serde::Deserialize;
 
 use crate::flow::authorization::{Interaction, Next, interaction};
 use crate::flow::{self, Error};
 use crate::http::extract::Visit;
 use crate::http::{Refusal, answer};
 use crate::view::{Locale, OwnPath};
+
+/// What the address of its pages says.
+#[derive(Deserialize)]
+pub(super) struct Wish {
+    /// The id of the request.
+    pub(super) flow: String,
+}
 
 /// Opens the request of this id.
 pub(super) async fn open(visit: &Visit, id: &str) -> Result<Interaction, Refusal> {
