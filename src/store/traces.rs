@@ -124,10 +124,6 @@ and trace < $1 || 'g'
 order by trace
 limit $2";
 
-const COUNT: &str = "
-select count(*)
-from traces";
-
 const FIND_NTH: &str = "
 select id
 from traces
@@ -169,11 +165,6 @@ readers! {
 }
 
 impl Read {
-    /// How many traces there are.
-    pub async fn count_traces(&mut self) -> Result<i64, Error> {
-        Ok(self.sql(COUNT).one().await?)
-    }
-
     /// The newest trace that is not among the `most` newest.
     pub async fn find_trace_beyond(&mut self, most: i64) -> Result<Option<Id<Trace>>, Error> {
         let found: Option<Uuid> = self.sql(FIND_NTH).bind(most).optional().await?;
