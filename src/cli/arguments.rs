@@ -348,7 +348,7 @@ pub(super) enum Clients {
     Disable { client_id: String },
     /// Admit a disabled client again.
     Enable { client_id: String },
-    /// Vouch for a client that registered itself: an error takes people there without asking them.
+    /// Vouch for a client that registered itself, until it changes its redirect URIs: no page warns of it.
     Trust { client_id: String },
     /// Take that back.
     Distrust { client_id: String },

@@ -23,7 +23,7 @@ pub struct Client {
     /// Who made it.
     pub origin: ClientOrigin,
     /// Whether somebody vouches for it: the operator who made it, who gave it an initial access token, or who said so later.
-    /// What registered itself while anyone could is not trusted.
+    /// What registered itself while anyone could is not trusted, nor what changed its redirect URIs by itself.
     pub trusted: bool,
     /// What it registered (RFC 7591, OpenID Connect Dynamic Registration).
     pub metadata: ClientMetadata,

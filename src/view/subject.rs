@@ -17,7 +17,7 @@ pub struct Client {
     pub policy: Option<Link>,
     /// `tos_uri`
     pub terms: Option<Link>,
-    /// False where the application registered itself and nobody here has looked at it.
+    /// False where nobody here vouches for the application.
     pub verified: bool,
 }
 

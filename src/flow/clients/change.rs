@@ -1,5 +1,7 @@
 //! Changing what a client registered and what the operator decided about it.
 
+use std::collections::BTreeSet;
+
 use super::authority::Authority;
 use super::{forget, left, load, secret, sector_document, validation};
 use crate::flow::{Call, Error, Provider};
@@ -12,7 +14,7 @@ pub struct ClientChange {
     pub metadata: Option<ClientMetadata>,
     /// The whole policy to be.
     pub policy: Option<ClientPolicy>,
-    /// Whether somebody vouches for it.
+    /// Whether somebody vouches for it. What is `None` stays here too, unless a client changes its own redirect URIs.
     pub trusted: Option<bool>,
     /// The version that the caller read, if it wants to be told of changes meanwhile.
     pub expected_version: Option<i64>,
@@ -46,7 +48,9 @@ pub async fn change(provider: &Provider, call: &Call, id: Id<Client>, change: Cl
     let mut client = before.clone();
     client.metadata = change.metadata.unwrap_or(client.metadata);
     client.policy = change.policy.unwrap_or(client.policy);
-    client.trusted = change.trusted.unwrap_or(client.trusted);
+    client.trusted = change
+        .trusted
+        .unwrap_or(client.trusted && !outgrows_trust(&change.authority, &before.metadata, &client.metadata));
     validation::validate(&provider.egress, &client.metadata, &client.policy)?;
     change.authority.require(&before.metadata)?;
     change.authority.require(&client.metadata)?;
@@ -82,6 +86,12 @@ pub async fn change(provider: &Provider, call: &Call, id: Id<Client>, change: Cl
     store.commit().await?;
     forget(provider).await;
     Ok(Changed { client, secret })
+}
+
+/// Whether a client took itself elsewhere (RFC 7592 section 2.2): whoever vouched for it did so for the addresses that it had.
+fn outgrows_trust(authority: &Authority, before: &ClientMetadata, after: &ClientMetadata) -> bool {
+    let addresses = |metadata: &ClientMetadata| metadata.redirect_uris.iter().cloned().collect::<BTreeSet<_>>();
+    matches!(authority, Authority::Registration) && addresses(before) != addresses(after)
 }
 
 /// What a change of the method does to the secrets.

@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 
-use crate::model::{self, ClientOrigin, User};
+use crate::model::{self, User};
 use crate::view::{Account, Client, Link, Logo};
 
 /// Whether a form is shown for the first time, or because the one that was sent had been open for too long.
@@ -42,6 +42,6 @@ pub(super) fn client(client: &model::Client) -> Client {
         website: link(&metadata.client_uri),
         policy: link(&metadata.policy_uri),
         terms: link(&metadata.tos_uri),
-        verified: client.origin == ClientOrigin::Operator,
+        verified: client.trusted,
     }
 }

@@ -34,12 +34,21 @@ async fn consent_required_and_clear() {
     let registered = server
         .client(|client| {
             client.origin = ClientOrigin::Registration;
+            client.trusted = false;
             client.metadata.client_name = Some("Somebody".to_owned());
         })
         .await;
+    let vouched_for = server
+        .client(|client| {
+            client.origin = ClientOrigin::Registration;
+            client.metadata.client_name = Some("A friend".to_owned());
+        })
+        .await;
+    assert!(vouched_for.client.trusted);
     for (client, shown, verified) in [
         (&operators, "Ada&#x27;s Shop &amp; &lt;Sons&gt;", true),
         (&registered, "Somebody", false),
+        (&vouched_for, "A friend", true),
     ] {
         let mut party = RelyingParty::new(&server, client);
         party.scope = "openid email".to_owned();

@@ -8,6 +8,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::client_secrets::assertion_claims;
+use crate::api::conversation::Caller;
 use crate::support::browser::{Browser, Page};
 use crate::support::documents::Documents;
 use crate::support::relying_party::{Answer, RelyingParty, claims};
@@ -107,6 +108,46 @@ async fn registration_speaks_http() {
     assert_eq!((deleted.status, deleted.body.as_str()), (StatusCode::NO_CONTENT, ""));
     let gone = send(&server, Method::GET, &uri, Some(&token), None).await;
     assert_eq!(gone.status, StatusCode::UNAUTHORIZED);
+    server.stop().await;
+}
+
+/// RFC 7592 section 2.2: whoever vouched for a client did so for the addresses that it had.
+#[tokio::test]
+async fn a_client_that_changes_its_redirect_uris_is_vouched_for_no_longer() {
+    const OTHER: &str = "https://client.example/other";
+    let server = server("open").await;
+    let administrator = Caller::client(&server, "admin:clients").await;
+    let registered = register(&server, &json!({"redirect_uris": [CALLBACK, OTHER]})).await;
+    let (uri, token) = (
+        registered.get("registration_client_uri"),
+        registered.get("registration_access_token"),
+    );
+    let replace = async |name: &str, redirect_uris: &[&str]| {
+        let client_id = registered.get("client_id");
+        let body = json!({"client_id": client_id, "client_name": name, "redirect_uris": redirect_uris});
+        let replaced = send(&server, Method::PUT, &uri, Some(&token), Some(body.to_string())).await;
+        assert_eq!(replaced.status, StatusCode::OK, "{}", replaced.body);
+    };
+    let client = server.provider().client(&registered.get("client_id")).await.unwrap();
+    let path = format!("/clients/{}", client.unwrap().id);
+    let is_trusted = async || administrator.get(&path).await.ok().json()["trusted"].as_bool().unwrap();
+    assert!(!is_trusted().await);
+    for (redirect_uris, stays) in [
+        (&[OTHER, CALLBACK][..], true),
+        (&[CALLBACK, "https://elsewhere.example/callback"][..], false),
+        (&[CALLBACK][..], false),
+    ] {
+        replace("Before", &[CALLBACK, OTHER]).await;
+        administrator.patch(&path, json!({"trusted": true})).await.ok();
+        replace("After", &[CALLBACK, OTHER]).await;
+        assert!(is_trusted().await, "another name is no other place");
+        replace("After", redirect_uris).await;
+        assert_eq!(is_trusted().await, stays, "{redirect_uris:?}");
+    }
+    administrator.patch(&path, json!({"trusted": true})).await.ok();
+    let elsewhere = json!({"redirect_uris": ["https://elsewhere.example/callback"]});
+    administrator.patch(&path, elsewhere).await.ok();
+    assert!(is_trusted().await, "whoever changed it vouches for it");
     server.stop().await;
 }
 
