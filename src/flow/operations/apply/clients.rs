@@ -2,10 +2,12 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::difference::{Action, Change, FieldChange};
+use super::overlay::laid_over;
 use super::reader::{Mistakes, Reader};
 use super::sealing::Opener;
 use super::{Act, Planned};
@@ -44,8 +46,8 @@ impl Entry {
         let client_id = reader.required("client_id", mistakes);
         let metadata = reader.patch(METADATA_MEMBERS);
         let policy = reader.patch(POLICY_MEMBERS);
-        overlay::<ClientMetadata>(&ClientMetadata::default(), &metadata, &reader, mistakes);
-        overlay::<ClientPolicy>(&ClientPolicy::default(), &policy, &reader, mistakes);
+        try_over::<ClientMetadata>(&ClientMetadata::default(), &metadata, &reader, mistakes);
+        try_over::<ClientPolicy>(&ClientPolicy::default(), &policy, &reader, mistakes);
         let secret = reader.secret("client_secret", mistakes);
         let accept_weak = reader.flag("accept_weak", mistakes).unwrap_or(false);
         let disabled = reader.flag("disabled", mistakes);
@@ -77,8 +79,8 @@ impl Entry {
     }
 }
 
-/// Lays a patch over a value, member by member; `null` takes a member back to its default.
-fn overlay<T: Serialize + for<'de> Deserialize<'de>>(
+/// Notes each member of a patch that can't be laid over a value.
+fn try_over<T: Serialize + DeserializeOwned>(
     base: &T,
     patch: &Map<String, Value>,
     reader: &Reader<'_>,
@@ -87,27 +89,10 @@ fn overlay<T: Serialize + for<'de> Deserialize<'de>>(
     for (name, value) in patch {
         let mut one = Map::new();
         one.insert(name.clone(), value.clone());
-        if let Err(error) = laid_over(base, &one) {
+        if let Err(error) = laid_over::<T>(base, &one) {
             mistakes.add(&reader.at(name), "invalid", format!("{name}: {error}"));
         }
     }
-}
-
-fn laid_over<T: Serialize + for<'de> Deserialize<'de>>(
-    base: &T,
-    patch: &Map<String, Value>,
-) -> Result<T, serde_json::Error> {
-    let mut members = match serde_json::to_value(base)? {
-        Value::Object(members) => members,
-        _ => Map::new(),
-    };
-    for (name, value) in patch {
-        match value {
-            Value::Null => drop(members.remove(name)),
-            value => drop(members.insert(name.clone(), value.clone())),
-        }
-    }
-    serde_json::from_value(Value::Object(members))
 }
 
 /// A client as the file has it, without secrets.

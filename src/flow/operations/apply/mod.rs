@@ -6,6 +6,7 @@ pub mod clients;
 mod difference;
 mod document;
 pub(super) mod groups;
+mod overlay;
 mod prune;
 mod reader;
 pub(super) mod resources;

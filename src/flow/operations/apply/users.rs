@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::difference::{Action, Change, FieldChange};
+use super::overlay;
 use super::reader::{Mistakes, Reader};
 use super::sealing::Opener;
 use super::{Act, Planned};
@@ -113,16 +114,7 @@ impl Entry {
 }
 
 fn laid_over(base: &Profile, patch: &Map<String, Value>) -> Result<Profile, serde_json::Error> {
-    let mut members = match serde_json::to_value(base)? {
-        Value::Object(members) => members,
-        _ => Map::new(),
-    };
-    for (name, value) in patch {
-        match value {
-            Value::Null => drop(members.remove(name)),
-            value => drop(members.insert(name.clone(), value.clone())),
-        }
-    }
+    let mut members = overlay::members(base, patch)?;
     // who proved to hold one address has proved nothing about another
     for (field, proof) in [("email", "email_verified"), ("phone_number", "phone_number_verified")] {
         let before = if field == "email" {
