@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
 use toml::Value;
+use url::Url;
 
 use super::entries::{list, text};
 use super::problem::Reason;
@@ -45,6 +46,21 @@ fn network(item: &str) -> Result<IpNet, Reason> {
         return Err(Reason::EveryNetwork);
     }
     Ok(network.trunc())
+}
+
+/// Scheme, host and port of an http server.
+pub fn origin(value: &Value) -> Result<Url, Reason> {
+    let url = Url::parse(text(value)?.trim()).map_err(|_| Reason::Url)?;
+    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+        return Err(Reason::Url);
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(Reason::UrlUser);
+    }
+    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+        return Err(Reason::UrlPath);
+    }
+    Ok(url)
 }
 
 /// The store.

@@ -2,7 +2,6 @@
 
 use super::address;
 use super::entries::Entries;
-use super::problem::Problem;
 use crate::model::Secret;
 
 /// Who is made the first administrator when the store is empty. There is no default.
@@ -16,21 +15,10 @@ pub struct Administrator {
 
 impl Administrator {
     pub(super) fn read(entries: &mut Entries) -> Option<Self> {
-        let (email_there, password_there) = (entries.has("admin_email"), entries.has("admin_password"));
+        let lonely = entries.lonely(&[("admin_email", "admin_password"), ("admin_password", "admin_email")]);
         let email = entries.take("admin_email", address::mail);
         let password = entries.take("admin_password", address::password);
-        if email_there && !password_there {
-            entries.note(Problem::Lonely {
-                present: "admin_email",
-                missing: "admin_password",
-            });
-        }
-        if password_there && !email_there {
-            entries.note(Problem::Lonely {
-                present: "admin_password",
-                missing: "admin_email",
-            });
-        }
+        entries.note(lonely);
         Some(Self {
             email: email?,
             password: password?,

@@ -98,8 +98,17 @@ impl Entries {
     }
 
     /// Notes what a reader found wrong between keys.
-    pub(super) fn note(&mut self, problem: Problem) {
-        self.problems.push(problem);
+    pub(super) fn note(&mut self, problems: impl IntoIterator<Item = Problem>) {
+        self.problems.extend(problems);
+    }
+
+    /// Of these pairs, those whose first key is there without its second: before either is taken.
+    pub(super) fn lonely(&self, pairs: &[(&'static str, &'static str)]) -> Vec<Problem> {
+        let lonely = |(present, missing): &&(&str, &str)| self.has(present) && !self.has(missing);
+        let pairs = pairs.iter().filter(lonely);
+        pairs
+            .map(|&(present, missing)| Problem::Lonely { present, missing })
+            .collect()
     }
 
     /// Whether something stands under the key.

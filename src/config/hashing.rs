@@ -59,16 +59,16 @@ impl Hashing {
                 .map_or(standard.parallelism, small),
         };
         if !read.strong() {
-            entries.note(Problem::Refused {
+            entries.note([Problem::Refused {
                 origin,
                 reason: Reason::CheapHash,
-            });
+            }]);
         }
         if u64::from(read.memory_kib).saturating_mul(u64::from(read.iterations)) > GREATEST_COST {
-            entries.note(Problem::Refused {
+            entries.note([Problem::Refused {
                 origin: iterations,
                 reason: Reason::CostlyHash,
-            });
+            }]);
         }
         read
     }

@@ -3,7 +3,8 @@
 use toml::Value;
 use url::{Host, Url};
 
-use super::entries::{Entries, text};
+use super::address;
+use super::entries::Entries;
 use super::problem::Reason;
 
 const DEFAULT: &str = "http://localhost:8080";
@@ -13,17 +14,7 @@ pub(super) fn read(entries: &mut Entries) -> Url {
 }
 
 fn parse(value: &Value) -> Result<Url, Reason> {
-    let text = text(value)?;
-    let url = Url::parse(text.trim()).map_err(|_| Reason::Url)?;
-    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-        return Err(Reason::Url);
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(Reason::UrlUser);
-    }
-    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
-        return Err(Reason::UrlPath);
-    }
+    let url = address::origin(value)?;
     if url.scheme() == "http" && !loopback(&url) {
         return Err(Reason::PlainHttp);
     }

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use super::entries::{Entries, path};
-use super::problem::Problem;
 
 /// PEM files of the listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,29 +17,15 @@ pub struct Tls {
 
 impl Tls {
     pub(super) fn read(entries: &mut Entries) -> Option<Self> {
-        let (cert_there, key_there) = (entries.has("tls.cert"), entries.has("tls.key"));
-        let authorities_there = entries.has("tls.client_ca");
+        let lonely = entries.lonely(&[
+            ("tls.cert", "tls.key"),
+            ("tls.key", "tls.cert"),
+            ("tls.client_ca", "tls.cert"),
+        ]);
         let cert = entries.take("tls.cert", path);
         let key = entries.take("tls.key", path);
         let client_ca = entries.take("tls.client_ca", path);
-        if cert_there && !key_there {
-            entries.note(Problem::Lonely {
-                present: "tls.cert",
-                missing: "tls.key",
-            });
-        }
-        if key_there && !cert_there {
-            entries.note(Problem::Lonely {
-                present: "tls.key",
-                missing: "tls.cert",
-            });
-        }
-        if authorities_there && !cert_there {
-            entries.note(Problem::Lonely {
-                present: "tls.client_ca",
-                missing: "tls.cert",
-            });
-        }
+        entries.note(lonely);
         Some(Self {
             cert: cert?,
             key: key?,
