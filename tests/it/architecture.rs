@@ -5,10 +5,11 @@ pub mod source;
 mod tables;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
-use source::{Source, Word, files, root, sources, words};
+use source::{Source, Word, sources, words};
 use tables::{BANNED, LONGEST_SOURCE, LONGEST_TEST, PACKAGES, PLAIN, ROOMS};
+
+use crate::support::sources::{files, root};
 
 fn refuse(broken: BTreeSet<String>) {
     let list: Vec<String> = broken.into_iter().collect();
@@ -548,7 +549,7 @@ fn the_reader_of_sources_is_not_fooled() {
     assert!(!source.words.contains(&Word::Name("static".to_owned())));
     assert!(source.words.contains(&Word::Text("raw \" text".to_owned())));
     assert!(source.says(&["time", "now"]) && !source.says(&["comment", "x"]));
-    assert!(Path::new(&root()).join("Cargo.toml").exists());
+    assert!(root().join("Cargo.toml").exists());
 }
 
 /// The rooms that may name a package.

@@ -19,6 +19,7 @@ use tokio::net::TcpStream;
 use crate::support::browser::Browser;
 use crate::support::relying_party::RelyingParty;
 use crate::support::server::Server;
+use crate::support::sources::{root, texts};
 
 /// Sends these bytes, and reads until the server has been silent for a while or has hung up.
 async fn exchange(server: &Server, bytes: &str) -> (String, bool) {
@@ -348,19 +349,10 @@ async fn crypto_fail_closed() {
 /// SEC-506: every place that fetches stands in the inventory, and nothing else does.
 #[test]
 fn egress_inventory_doc() {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let inventory = std::fs::read_to_string(root.join("docs/outbound.md")).unwrap();
-    let mut folders = vec![root.join("src/flow"), root.join("src/http"), root.join("src/jobs")];
+    let inventory = std::fs::read_to_string(root().join("docs/outbound.md")).unwrap();
     let mut fetching = 0;
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            let text = std::fs::read_to_string(&path).unwrap();
-            let name = path.strip_prefix(root).unwrap().display().to_string();
+    for folder in ["src/flow", "src/http", "src/jobs"] {
+        for (name, text) in texts(folder, &["rs"]) {
             let fetches = text.contains(".get_json(") || text.contains(".post_form(");
             assert_eq!(fetches, inventory.contains(&format!("`{name}`")), "{name}");
             fetching += usize::from(fetches);

@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,6 +11,8 @@ use ostiary::egress::{Document, Egress, Limits, Reason, forbidden};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use url::Url;
+
+use crate::support::sources::texts;
 
 fn networks(list: &[&str]) -> Vec<IpNet> {
     list.iter().map(|network| network.parse().unwrap()).collect()
@@ -412,34 +413,20 @@ fn addresses_are_public_or_refused() {
 /// for somebody else's, and talks to the issuer that it was started with.
 #[test]
 fn egress_single_client() {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut folders = vec![source.clone()];
     let mut read = 0;
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            if path.extension().is_none_or(|extension| extension != "rs")
-                || [source.join("egress"), source.join("demo/sample")]
-                    .iter()
-                    .any(|room| path.starts_with(room))
-            {
-                continue;
-            }
-            read += 1;
-            let text = std::fs::read_to_string(&path).unwrap();
-            for client in [
-                "reqwest::",
-                "use reqwest",
-                "hyper_util::client",
-                "hyper::client",
-                "ureq::",
-            ] {
-                assert!(!text.contains(client), "{} names {client}", path.display());
-            }
+    for (name, text) in texts("src", &["rs"]) {
+        if name.starts_with("src/egress/") || name.starts_with("src/demo/sample/") {
+            continue;
+        }
+        read += 1;
+        for client in [
+            "reqwest::",
+            "use reqwest",
+            "hyper_util::client",
+            "hyper::client",
+            "ureq::",
+        ] {
+            assert!(!text.contains(client), "{name} names {client}");
         }
     }
     assert!(read > 10);

@@ -1,15 +1,16 @@
 //! The pages about the API say what the program does.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use ostiary::flow::people::permissions;
 use ostiary::http::api::route::Permission;
 use ostiary::http::api::table;
 use ostiary::model::EventKind;
 
+use crate::support::sources::{root, texts};
+
 fn page(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
+    let path = root().join("docs").join(name);
     std::fs::read_to_string(path).unwrap()
 }
 
@@ -33,7 +34,7 @@ fn event_catalogue() {
         assert_eq!(row.matches('|').count(), 5, "{row}");
     }
     // every fact that code adds is told of
-    for (path, source) in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
+    for (path, source) in texts("src", &["rs"]) {
         for (at, _) in source.match_indices(".fact(\"") {
             let name = source[at + 7..].split('"').next().unwrap();
             let told = ["events.md", "explain.md"]
@@ -41,24 +42,10 @@ fn event_catalogue() {
                 .any(|about| page(about).contains(&format!("`{name}`")));
             assert!(
                 told,
-                "{}: neither docs/events.md nor docs/explain.md tells of the fact {name}",
-                path.display()
+                "{path}: neither docs/events.md nor docs/explain.md tells of the fact {name}",
             );
         }
     }
-}
-
-fn sources(folder: &Path) -> Vec<(std::path::PathBuf, String)> {
-    let mut sources = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            sources.extend(self::sources(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            sources.push((path.clone(), std::fs::read_to_string(path).unwrap()));
-        }
-    }
-    sources
 }
 
 /// SEC-431: the table of permissions in the documentation is the one the code uses.

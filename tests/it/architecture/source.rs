@@ -1,6 +1,6 @@
 //! Rust sources as words: enough of a tokenizer to see imports, calls and texts without being fooled by comments.
 
-use std::path::{Path, PathBuf};
+use crate::support::sources::texts;
 
 /// One word of a source file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -174,40 +174,14 @@ impl Source {
 
 /// Every `.rs` file below a folder of the project, in the order of their names.
 pub fn sources(folder: &str) -> Vec<Source> {
-    let root = root().join(folder);
-    files(&root)
+    texts(folder, &["rs"])
         .into_iter()
-        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
-        .map(|path| {
-            let text = std::fs::read_to_string(&path).unwrap();
-            let words = words(&text);
-            let path = path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
-            Source { path, text, words }
+        .map(|(path, text)| Source {
+            path: path.strip_prefix(folder).unwrap().trim_start_matches('/').to_owned(),
+            words: words(&text),
+            text,
         })
         .collect()
-}
-
-/// The project's folder.
-pub fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// Every file below a folder; none when it is not there.
-pub fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        return found;
-    };
-    let mut entries: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-    entries.sort();
-    for entry in entries {
-        if entry.is_dir() {
-            found.extend(files(&entry));
-        } else {
-            found.push(entry);
-        }
-    }
-    found
 }
 
 /// A source text as words.

@@ -10,6 +10,7 @@ use crate::support::backend::quick;
 use crate::support::browser::Browser;
 use crate::support::process::until;
 use crate::support::relying_party::basic;
+use crate::support::sources::texts;
 
 /// What needs no Redis.
 fn free() -> Vec<Question> {
@@ -229,23 +230,11 @@ fn nothing_is_ever_read_from_a_replica() {
         "SentinelServerType::Replica",
         "target_session_attrs",
     ];
-    let mut folders = vec![std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))];
     let mut read = 0;
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap().flatten() {
-            let path = entry.path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path
-                .extension()
-                .is_some_and(|extension| extension == "rs" || extension == "lua")
-            {
-                let text = std::fs::read_to_string(&path).unwrap();
-                read += 1;
-                for word in words {
-                    assert!(!text.contains(word), "{} names {word}", path.display());
-                }
-            }
+    for (name, text) in texts("src", &["rs", "lua"]) {
+        read += 1;
+        for word in words {
+            assert!(!text.contains(word), "{name} names {word}");
         }
     }
     assert!(read > 100);

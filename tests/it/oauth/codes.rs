@@ -1,7 +1,6 @@
 //! Authorization codes: random, short-lived, bound to whom they were made for, redeemed once (RFC 6749 section 4.1).
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -17,18 +16,7 @@ use super::scene::{
 use crate::support::browser::Browser;
 use crate::support::relying_party::{RelyingParty, basic, claims};
 use crate::support::server::{Server, each_backend};
-
-/// Every byte of every file below a folder.
-fn everything_below(folder: &Path, found: &mut Vec<u8>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            everything_below(&path, found);
-        } else if let Ok(bytes) = std::fs::read(&path) {
-            found.extend(bytes);
-        }
-    }
-}
+use crate::support::sources::files;
 
 fn holds(heap: &[u8], needle: &[u8]) -> bool {
     heap.windows(needle.len()).any(|window| window == needle)
@@ -82,8 +70,9 @@ async fn code_entropy_and_lifetime_at_rest() {
     let waiting = scene.code(&party).await;
     let code = scene.code(&party).await;
     let tokens = Tokens::of(&party.redeem(&code).await);
-    let mut stored = Vec::new();
-    everything_below(server.folder(), &mut stored);
+    let files = files(server.folder()).into_iter();
+    // sockets are files too, and can't be read
+    let stored: Vec<u8> = files.flat_map(|file| std::fs::read(file).unwrap_or_default()).collect();
     for secret in [
         &waiting,
         &code,

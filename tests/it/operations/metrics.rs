@@ -11,6 +11,7 @@ use crate::support::backend::quick;
 use crate::support::browser::{Browser, Page};
 use crate::support::relying_party::RelyingParty;
 use crate::support::server::{Backend, Server};
+use crate::support::sources::texts;
 
 const TOKEN: &str = "a-token-of-the-configuration";
 
@@ -40,20 +41,11 @@ fn routed() -> BTreeSet<String> {
         .iter()
         .map(|route| format!("/api/v1{}", somewhere(route)))
         .collect();
-    let mut folders = vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http")];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            let text = std::fs::read_to_string(path).unwrap();
-            for rest in text.split(".route(").skip(1) {
-                if let Some(rest) = rest.trim_start().strip_prefix('"') {
-                    let path = rest.split('"').next().unwrap();
-                    paths.insert(path.split("/{").next().unwrap().to_owned());
-                }
+    for (_, text) in texts("src/http", &["rs"]) {
+        for rest in text.split(".route(").skip(1) {
+            if let Some(rest) = rest.trim_start().strip_prefix('"') {
+                let path = rest.split('"').next().unwrap();
+                paths.insert(path.split("/{").next().unwrap().to_owned());
             }
         }
     }

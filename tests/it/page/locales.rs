@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
 
 use ostiary::view::{Locale, negotiate};
+
+use crate::support::sources;
 
 fn texts(locale: Locale) -> BTreeMap<String, String> {
     let path = format!("templates/locale/{}.toml", locale.tag());
@@ -45,28 +46,15 @@ fn texts_neither_beg_nor_shout() {
     }
 }
 
-/// Every template's source.
-fn sources(folder: &Path, found: &mut Vec<String>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            sources(&path, found);
-        } else if matches!(path.extension().and_then(|end| end.to_str()), Some("html" | "txt")) {
-            found.push(fs::read_to_string(path).unwrap());
-        }
-    }
-}
-
 #[test]
 fn every_text_is_used_and_every_used_text_exists() {
-    let mut templates = Vec::new();
-    sources(Path::new("templates"), &mut templates);
+    let templates = sources::texts("templates", &["html", "txt"]);
     let known = texts(Locale::English);
     let mut used = BTreeSet::new();
     // The keys of lengths and moments are asked for by the program.
     let mut prefixes = ["minute_", "hour_", "day_", "month_"].map(str::to_owned).to_vec();
     used.insert("moment".to_owned());
-    for source in &templates {
+    for (_, source) in &templates {
         for call in [" t(\"", "(t(\"", "=t(\"", " rich(\""] {
             for after in source.split(call).skip(1) {
                 let (key, rest) = after.split_once('"').unwrap();

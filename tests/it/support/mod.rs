@@ -22,6 +22,7 @@ pub mod seed;
 pub mod server;
 pub mod services;
 pub mod smtp_sink;
+pub mod sources;
 pub mod stage;
 pub mod webdriver;
 pub mod wire;
