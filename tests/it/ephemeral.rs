@@ -23,7 +23,7 @@ pub(crate) async fn backends() -> (Vec<Ephemeral>, tempfile::TempDir) {
     (std::iter::once(embedded).chain(redis).collect(), directory)
 }
 
-/// Runs a contract on every backend.
+/// Runs a contract on every backend of the file that says so.
 macro_rules! on_every_backend {
     ($($(#[$doc:meta])* $name:ident: $contract:path;)*) => {$(
         $(#[$doc])*
@@ -36,6 +36,7 @@ macro_rules! on_every_backend {
         }
     )*};
 }
+pub(crate) use on_every_backend;
 
 on_every_backend! {
     a_value_is_there_until_its_end_by_the_callers_clock: lives_until_its_end;

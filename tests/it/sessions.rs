@@ -6,6 +6,7 @@ use std::time::Duration;
 use ostiary::model::{Digest, Id, Session, Timestamp, User};
 use ostiary::sessions::{Admission, AtLimit, Error, Limit, Sessions};
 
+use crate::ephemeral::on_every_backend;
 use crate::ephemeral::redis_server::{self, Server};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
@@ -22,20 +23,6 @@ async fn backends() -> (Vec<Sessions>, tempfile::TempDir) {
     let embedded = Sessions::embedded(&directory.path().join("sessions.db")).await.unwrap();
     let redis = redis_server::provided().map(Sessions::redis);
     (std::iter::once(embedded).chain(redis).collect(), directory)
-}
-
-/// Runs a contract on every backend.
-macro_rules! on_every_backend {
-    ($($(#[$doc:meta])* $name:ident: $contract:path;)*) => {$(
-        $(#[$doc])*
-        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-        async fn $name() {
-            let (backends, _directory) = backends().await;
-            for backend in backends {
-                $contract(&backend).await;
-            }
-        }
-    )*};
 }
 
 on_every_backend! {

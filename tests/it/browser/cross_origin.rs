@@ -8,14 +8,39 @@ use crate::support::relying_party::RelyingParty;
 use crate::support::server::{Server, TestClient, TestUser};
 use crate::support::webdriver::{Chromium, wanted};
 
-async fn client_of(server: &Server, site: &ClientSite) -> TestClient {
-    let callback = format!("{}/callback", site.origin);
-    server
-        .client(|client| {
+/// A server, a client at another site, and a browser before which somebody sits.
+struct Scene {
+    server: Server,
+    site: ClientSite,
+    user: TestUser,
+    client: TestClient,
+    browser: Chromium,
+}
+
+impl Scene {
+    async fn start() -> Self {
+        let server = Server::start().await;
+        let site = ClientSite::start().await;
+        let callback = format!("{}/callback", site.origin);
+        let client = server.client(|client| {
             client.metadata.redirect_uris = vec![callback];
             client.policy.response_modes.push(ResponseMode::FormPost);
-        })
-        .await
+        });
+        Self {
+            client: client.await,
+            user: server.user("ada").await,
+            browser: Chromium::start().await,
+            server,
+            site,
+        }
+    }
+}
+
+/// The client, asking for more than who it is.
+fn asking<'a>(server: &Server, client: &'a TestClient) -> RelyingParty<'a> {
+    let mut party = RelyingParty::new(server, client);
+    party.scope = "openid profile".to_owned();
+    party
 }
 
 async fn sign_in(browser: &Chromium, server: &Server, user: &TestUser) {
@@ -25,6 +50,12 @@ async fn sign_in(browser: &Chromium, server: &Server, user: &TestUser) {
     browser.click("button.primary").await;
 }
 
+async fn sign_in_and_allow(browser: &Chromium, server: &Server, user: &TestUser) {
+    sign_in(browser, server, user).await;
+    browser.arrives_at(&server.url("/login/consent")).await;
+    browser.click("button[value=allow]").await;
+}
+
 /// The page's policy lets a form's POST go on by redirect to the client (Chromium holds redirects against `form-action`),
 /// with and without the page of consent between, and to nobody else.
 #[tokio::test(flavor = "multi_thread")]
@@ -32,19 +63,18 @@ async fn form_action_lets_the_redirect_reach_the_client() {
     if !wanted() {
         return;
     }
-    let server = Server::start().await;
-    let site = ClientSite::start().await;
-    let user = server.user("ada").await;
-    let client = client_of(&server, &site).await;
-    let mut party = RelyingParty::new(&server, &client);
-    party.scope = "openid profile".to_owned();
-    let browser = Chromium::start().await;
+    let Scene {
+        server,
+        site,
+        user,
+        client,
+        browser,
+    } = Scene::start().await;
+    let party = asking(&server, &client);
 
     // login -> consent -> client
     browser.open(&party.authorization_url()).await;
-    sign_in(&browser, &server, &user).await;
-    browser.arrives_at(&server.url("/login/consent")).await;
-    browser.click("button[value=allow]").await;
+    sign_in_and_allow(&browser, &server, &user).await;
     let arrived = browser.arrives_at(&format!("{}/callback?", site.origin)).await;
     let issuer = arrived
         .query_pairs()
@@ -108,13 +138,14 @@ async fn a_cross_site_post_is_turned_into_a_get_of_our_own() {
     if !wanted() {
         return;
     }
-    let server = Server::start().await;
-    let site = ClientSite::start().await;
-    let user = server.user("ada").await;
-    let client = client_of(&server, &site).await;
-    let mut party = RelyingParty::new(&server, &client);
-    party.scope = "openid profile".to_owned();
-    let browser = Chromium::start().await;
+    let Scene {
+        server,
+        site,
+        user,
+        client,
+        browser,
+    } = Scene::start().await;
+    let party = asking(&server, &client);
     let url = Url::parse(&party.authorization_url()).unwrap();
     let inputs: String = url
         .query_pairs()
@@ -128,9 +159,7 @@ async fn a_cross_site_post_is_turned_into_a_get_of_our_own() {
     // a stranger is asked who it is, and for consent
     browser.open(&site.origin).await;
     browser.click("button").await;
-    sign_in(&browser, &server, &user).await;
-    browser.arrives_at(&server.url("/login/consent")).await;
-    browser.click("button[value=allow]").await;
+    sign_in_and_allow(&browser, &server, &user).await;
     browser.arrives_at(&format!("{}/callback?", site.origin)).await;
 
     // whoever is signed in is not
@@ -152,21 +181,20 @@ async fn form_post_reaches_the_client_with_and_without_scripts() {
     if !wanted() {
         return;
     }
-    let server = Server::start().await;
-    let site = ClientSite::start().await;
-    let user = server.user("ada").await;
-    let client = client_of(&server, &site).await;
-    let mut party = RelyingParty::new(&server, &client);
-    party.scope = "openid profile".to_owned();
+    let Scene {
+        server,
+        site,
+        user,
+        client,
+        browser,
+    } = Scene::start().await;
+    let mut party = asking(&server, &client);
     // markup stays a value, on the page as well as at the client (SEC-008)
     party.state = "\"><script>document.title='broken'</script>&amp;".to_owned();
     let url = party.authorization_url_with(&[("response_mode", "form_post")]);
-    let browser = Chromium::start().await;
 
     browser.open(&url).await;
-    sign_in(&browser, &server, &user).await;
-    browser.arrives_at(&server.url("/login/consent")).await;
-    browser.click("button[value=allow]").await;
+    sign_in_and_allow(&browser, &server, &user).await;
     browser.arrives_at(&format!("{}/callback", site.origin)).await;
     assert_eq!(troubles(&browser).await, Vec::<String>::new());
 

@@ -373,7 +373,7 @@ async fn serialization_failures_are_tried_again_and_leave_nothing_half_done() {
 }
 
 /// I8: every refresh that happened is in the audit log exactly once, and every token has one successor at most.
-async fn each_is_written_once(site: &Site) {
+pub(super) async fn each_is_written_once(site: &Site) {
     let spent = site
         .postgres
         .number("select count(*) from refresh_tokens where spent_at is not null")

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ostiary::crypto::MasterKey;
-use ostiary::flow::session::{self, Browser, Proof};
+use ostiary::flow::session::{self, Browser};
 use ostiary::http::extract::{Provenance, csrf};
 use ostiary::http::layer::Running;
 use ostiary::http::{Http, Limits};
@@ -118,20 +118,7 @@ async fn fuzz_cookies() {
     let server = Server::start().await;
     let provider = server.provider();
     let person = server.user("ada").await;
-    let user = provider
-        .store
-        .read()
-        .await
-        .unwrap()
-        .find_user(person.id)
-        .await
-        .unwrap()
-        .unwrap();
-    let call = server.call();
-    let mut browser = session::recognize(provider, &call, None, None).await.unwrap();
-    session::begin(provider, &call, &mut browser, &user, Proof::password(false))
-        .await
-        .unwrap();
+    let browser = server.signed_in(&person).await;
     let (tokens, key) = (browser.cookie_value(), browser.key.expose().to_owned());
     let who = async |tokens: &str, key: &str| {
         let call = server.call();

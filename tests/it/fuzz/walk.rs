@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use ostiary::flow::session::{self, Proof};
 use ostiary::http::api::route::{Method, Permission, Route};
 use ostiary::http::api::{BASE, table};
 use ostiary::model::user::comparison_key;
@@ -14,6 +13,7 @@ use url::form_urlencoded;
 use super::{Inputs, administrator, pieces};
 use crate::support::relying_party::{RelyingParty, basic};
 use crate::support::server::{Server, TestClient};
+use crate::support::sources;
 
 const STEPS: usize = 900;
 
@@ -95,23 +95,11 @@ const TYPES: &[&str] = &[
 /// The paths of all routes beside those of the API's table, as the sources have them.
 fn paths() -> Vec<String> {
     let mut found = BTreeSet::new();
-    let mut folders = vec![std::path::PathBuf::from(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/src/http"
-    ))];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            let source = std::fs::read_to_string(&path).unwrap();
-            for call in source.split(".route(").skip(1) {
-                let text = call.split('"').nth(1).unwrap_or_default();
-                if text.starts_with('/') {
-                    found.insert(text.to_owned());
-                }
+    for (_, source) in sources::texts("src/http", &["rs"]) {
+        for call in source.split(".route(").skip(1) {
+            let text = call.split('"').nth(1).unwrap_or_default();
+            if text.starts_with('/') {
+                found.insert(text.to_owned());
             }
         }
     }
@@ -337,19 +325,7 @@ async fn fuzz_http_stateful() {
     let person = server.user("walker").await;
     let client = server.client(|_| ()).await;
     let provider = server.provider();
-    let user = provider
-        .store
-        .read()
-        .await
-        .unwrap()
-        .find_user(person.id)
-        .await
-        .unwrap()
-        .unwrap();
-    let mut browser = session::recognize(provider, &server.call(), None, None).await.unwrap();
-    session::begin(provider, &server.call(), &mut browser, &user, Proof::password(false))
-        .await
-        .unwrap();
+    let browser = server.signed_in(&person).await;
     let http = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()

@@ -145,16 +145,7 @@ async fn a_hash_of_other_parameters_is_renewed() {
     store.set_password(user.id, &moved_in, call.now).await.unwrap();
     store.commit().await.unwrap();
     assert_eq!(sign_in(&server, &Browser::new(), &user).await.status, 303);
-    let stored = server
-        .provider()
-        .store
-        .read()
-        .await
-        .unwrap()
-        .find_user(user.id)
-        .await
-        .unwrap()
-        .unwrap();
+    let stored = server.account(&user).await;
     assert!(stored.password.unwrap().expose().contains("m=64,t=1"));
     assert_eq!(sign_in(&server, &Browser::new(), &user).await.status, 303);
     server.stop().await;

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use ostiary::flow::Call;
 use ostiary::flow::authorization::{self, Begun, Next, interaction};
-use ostiary::flow::session::{self, Browser, Proof};
+use ostiary::flow::session::{self, Browser};
 use ostiary::protocol::parameters::Parameters;
 
 use super::scene::{SECOND, Scene};
@@ -32,23 +32,10 @@ async fn token_count_caps() {
 async fn sessions_of_a_person(server: &Server) {
     let provider = server.provider();
     let person = server.user("ada").await;
-    let user = provider
-        .store
-        .read()
-        .await
-        .unwrap()
-        .find_user(person.id)
-        .await
-        .unwrap()
-        .unwrap();
     let mut browsers = Vec::new();
     for _ in 0..MOST_SESSIONS + 3 {
         server.advance(SECOND);
-        let call = server.call();
-        let mut browser = session::recognize(provider, &call, None, None).await.unwrap();
-        session::begin(provider, &call, &mut browser, &user, Proof::password(false))
-            .await
-            .unwrap();
+        let browser = server.signed_in(&person).await;
         browsers.push((browser.cookie_value(), browser.key.expose().to_owned()));
     }
     let call = server.call();

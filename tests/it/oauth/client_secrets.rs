@@ -333,47 +333,17 @@ async fn client_assertion_rules_over_time() {
 async fn client_disabled_everywhere_at_the_token_endpoint() {
     let rooms = Rooms::open().await;
     let Created { client, secret } = made(&rooms, json!({})).await;
+    let (provider, operator, authority) = (&rooms.provider, rooms.operator(), &Authority::Operator);
     let presented = basic(&client.client_id, secret.unwrap().expose());
     assert!(tried(&rooms, presented.clone()).await.is_ok());
-    disable(
-        &rooms.provider,
-        &rooms.operator(),
-        &Authority::Operator,
-        client.id,
-        None,
-    )
-    .await
-    .unwrap();
+    disable(provider, &operator, authority, client.id, None).await.unwrap();
     assert_eq!(refusal(tried(&rooms, presented.clone()).await).rule, "client_disabled");
-    enable(
-        &rooms.provider,
-        &rooms.operator(),
-        &Authority::Operator,
-        client.id,
-        None,
-    )
-    .await
-    .unwrap();
+    enable(provider, &operator, authority, client.id, None).await.unwrap();
     assert!(tried(&rooms, presented.clone()).await.is_ok());
-    delete(
-        &rooms.provider,
-        &rooms.operator(),
-        &Authority::Operator,
-        client.id,
-        None,
-    )
-    .await
-    .unwrap();
+    delete(provider, &operator, authority, client.id, None).await.unwrap();
     assert_eq!(refusal(tried(&rooms, presented).await).rule, "client_unknown");
     assert!(matches!(
-        delete(
-            &rooms.provider,
-            &rooms.operator(),
-            &Authority::Operator,
-            client.id,
-            None
-        )
-        .await,
+        delete(provider, &operator, authority, client.id, None).await,
         Err(Error::NotFound)
     ));
 }

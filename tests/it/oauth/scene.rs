@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use ostiary::flow::session::{self, Proof};
 use ostiary::model::{
     AccessTokenFormat, Client, Consent, ConsentMode, GrantType, Id, Resource, Scopes, Session, Timestamp, UserStatus,
 };
@@ -94,21 +93,7 @@ impl<'a> Scene<'a> {
 
     /// The person has signed in with the browser: the pages of it are another room's tests.
     pub async fn sign_in(&self) {
-        let provider = self.server.provider();
-        let call = self.server.call();
-        let user = provider
-            .store
-            .read()
-            .await
-            .unwrap()
-            .find_user(self.user.id)
-            .await
-            .unwrap()
-            .unwrap();
-        let mut browser = session::recognize(provider, &call, None, None).await.unwrap();
-        session::begin(provider, &call, &mut browser, &user, Proof::password(false))
-            .await
-            .unwrap();
+        let browser = self.server.signed_in(&self.user).await;
         for (name, value) in [
             ("ostiary_session", browser.cookie_value()),
             ("ostiary_browser", browser.key.expose().to_owned()),

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use ostiary::clock::Clock;
 use ostiary::config::{Config, File};
+use ostiary::flow::session::{self, Browser, Proof};
 use ostiary::flow::{Call, Provider};
-use ostiary::model::{Client, Group, Id, Profile, Secret, Timestamp, TokenEndpointAuthMethod};
+use ostiary::model::{Client, Group, Id, Profile, Secret, Timestamp, TokenEndpointAuthMethod, User};
 use ostiary::random;
 use ostiary::server::{Application, Options};
 use tempfile::TempDir;
@@ -197,6 +198,23 @@ impl Server {
             change,
         )
         .await
+    }
+
+    /// An account as it is now.
+    pub async fn account(&self, person: &TestUser) -> User {
+        let mut store = self.provider().store.read().await.unwrap();
+        store.find_user(person.id).await.unwrap().unwrap()
+    }
+
+    /// A new browser in which somebody has signed in, without the pages.
+    pub async fn signed_in(&self, person: &TestUser) -> Browser {
+        let (provider, call) = (self.provider(), self.call());
+        let user = self.account(person).await;
+        let mut browser = session::recognize(provider, &call, None, None).await.unwrap();
+        session::begin(provider, &call, &mut browser, &user, Proof::password(false))
+            .await
+            .unwrap();
+        browser
     }
 
     /// A group with these permissions and members.

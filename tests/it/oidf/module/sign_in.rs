@@ -21,16 +21,22 @@ fn assert_asks_for_password(page: &Page) {
     assert!(page.forms().iter().any(|form| form.has("password")), "{}", page.body);
 }
 
-/// `prompt=login` asks although somebody is signed in, and the ID token says when it was answered.
-pub async fn oidcc_prompt_login(mode: ResponseMode) {
+/// A request with this parameter asks although somebody is signed in, and the ID token says when it was answered.
+async fn asks_again(mode: ResponseMode, name: &str, value: &str) -> Run {
     let (run, first) = signed_in(mode).await;
-    let request = run.request().with("prompt", "login");
+    let request = run.request().with(name, value);
     let page = run.asked(&request).await;
     assert_asks_for_password(&page);
     let arrival = run.walk(&request, page).await;
     let second = run.redeem(&request, &arrival).await;
     assert_eq!(second.claim("sub"), first.claim("sub"));
     assert!(second.auth_time() >= first.auth_time() + 5);
+    run
+}
+
+/// `prompt=login` asks although somebody is signed in, and the ID token says when it was answered.
+pub async fn oidcc_prompt_login(mode: ResponseMode) {
+    asks_again(mode, "prompt", "login").await;
 }
 
 /// `prompt=none` without a session: `login_required`, and no page.
@@ -52,14 +58,7 @@ pub async fn oidcc_prompt_none_logged_in(mode: ResponseMode) {
 
 /// `max_age=1` some seconds after the sign-in asks again; `auth_time` moves.
 pub async fn oidcc_max_age_1(mode: ResponseMode) {
-    let (run, first) = signed_in(mode).await;
-    let request = run.request().with("max_age", "1");
-    let page = run.asked(&request).await;
-    assert_asks_for_password(&page);
-    let arrival = run.walk(&request, page).await;
-    let second = run.redeem(&request, &arrival).await;
-    assert_eq!(second.claim("sub"), first.claim("sub"));
-    assert!(second.auth_time() >= first.auth_time() + 5);
+    let run = asks_again(mode, "max_age", "1").await;
     // and with prompt=none it is an error
     run.server.advance(A_WHILE);
     let silent = run
