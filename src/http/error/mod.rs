@@ -5,6 +5,7 @@
 
 mod audience;
 mod draw;
+mod reader;
 mod refusal;
 
 pub use audience::Audience;
@@ -12,6 +13,7 @@ pub(in crate::http) use refusal::Causes;
 pub use refusal::Refusal;
 
 pub(super) use draw::draw;
+pub(super) use reader::Reader;
 
 use axum::response::{IntoResponse, Response};
 
