@@ -39,11 +39,20 @@ fn between(one: Timestamp, other: Timestamp) -> Duration {
 
 fn judge(well: Said, ill: Said, difference: Duration) -> Finding {
     let finding = if difference < WORRYING {
-        return Finding::good(Check::Clock, well).with("time", difference.as_millis());
+        return Finding::good(Check::Clock, well).with("time", length(difference));
     } else if difference < WRONG {
         Finding::warning(Check::Clock, ill)
     } else {
         Finding::wrong(Check::Clock, ill)
     };
-    finding.with("time", difference.as_millis()).line(LINE)
+    finding.with("time", length(difference)).line(LINE)
+}
+
+/// As people read it: a large difference is not a matter of milliseconds.
+fn length(difference: Duration) -> String {
+    if difference < WRONG {
+        format!("{} ms", difference.as_millis())
+    } else {
+        format!("{} s", difference.as_secs())
+    }
 }

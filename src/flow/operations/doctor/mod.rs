@@ -140,7 +140,7 @@ impl Doctor {
 
     /// The system's time, without what a sandbox adds.
     fn system_time(&self) -> Timestamp {
-        Timestamp::from_micros(self.clock.micros()).before(self.clock.offset())
+        Timestamp::from_micros(self.clock.system_micros())
     }
 }
 
