@@ -14,13 +14,18 @@ pub struct Clock {
 
 impl Clock {
     /// Microseconds since 1970-01-01T00:00:00Z.
-    #[allow(clippy::disallowed_methods)]
     pub fn micros(&self) -> i64 {
-        let system = SystemTime::now()
+        self.system_micros()
+            .saturating_add(self.offset_micros.load(Ordering::SeqCst))
+    }
+
+    /// The same without the offset: to compare with other clocks.
+    #[allow(clippy::disallowed_methods)]
+    pub fn system_micros(&self) -> i64 {
+        SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map(|since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
-            .unwrap_or(0);
-        system.saturating_add(self.offset_micros.load(Ordering::SeqCst))
+            .unwrap_or(0)
     }
 
     /// Moves this clock (and all its clones) forward.

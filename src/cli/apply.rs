@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::arguments::{Apply, Export, Format};
 use super::failure::Failure;
 use super::input;
-use super::output::Output;
+use super::output::{Output, Shape};
 use crate::flow::operations::apply::{self, Document, PruneUsers};
 use crate::flow::operations::export::{self as exporting, Secrets};
 use crate::flow::{Call, Provider};
@@ -84,10 +84,14 @@ pub(super) async fn export(provider: &Provider, arguments: &Export, input: Optio
         (true, None) => return Err(Failure::usage("the passphrase is missing")),
     };
     let file = exporting::export(provider, secrets).await?;
-    Ok(match arguments.format {
-        Format::Json => Output::json(&file),
-        Format::Toml => Output(toml::to_string_pretty(&file).map_err(|error| Failure::refused(error.to_string()))?),
-        Format::Yaml => Output(serde_norway::to_string(&file).map_err(|error| Failure::refused(error.to_string()))?),
+    Ok(match (arguments.json.shape(), arguments.format) {
+        (Shape::Json, _) | (_, Format::Json) => Output::json(&file),
+        (_, Format::Toml) => {
+            Output::text(toml::to_string_pretty(&file).map_err(|error| Failure::refused(error.to_string()))?)
+        }
+        (_, Format::Yaml) => {
+            Output::text(serde_norway::to_string(&file).map_err(|error| Failure::refused(error.to_string()))?)
+        }
     })
 }
 

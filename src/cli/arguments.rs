@@ -174,8 +174,10 @@ pub(super) struct Export {
     #[arg(long, value_name = "FILE", requires = "with_secrets")]
     pub(super) passphrase_file: Option<PathBuf>,
     /// How it is written.
-    #[arg(long, value_enum, default_value_t = Format::Json)]
+    #[arg(long, value_enum, default_value_t = Format::Json, conflicts_with = "json")]
     pub(super) format: Format,
+    #[command(flatten)]
+    pub(super) json: Json,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

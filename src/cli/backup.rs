@@ -40,7 +40,7 @@ pub(super) async fn take(file: Option<&Path>, arguments: &Backup) -> Result<Exit
         "keys": keys,
         "beside_server": beside_server,
     });
-    let Output(text) = Output::either(arguments.json.shape(), &value, || {
+    let Output { text, .. } = Output::either(arguments.json.shape(), &value, || {
         format!(
             "{}: {bytes} bytes, the store with {keys} master key file(s), sealed. Without the passphrase it is of no use to anyone, \
              you included\n",
@@ -69,7 +69,7 @@ pub(super) async fn restore(file: Option<&Path>, arguments: &Restore) -> Result<
             "store_bytes": store_bytes,
             "restored": false,
         });
-        let Output(text) = Output::either(arguments.json.shape(), &value, || {
+        let Output { text, .. } = Output::either(arguments.json.shape(), &value, || {
             format!(
                 "whole: the backup of {} of {}, made by version {}, with {keys} master key file(s)\n",
                 head.issuer, head.made_at, head.program
@@ -95,7 +95,7 @@ pub(super) async fn restore(file: Option<&Path>, arguments: &Restore) -> Result<
         "kept_aside": restored.aside,
         "restored": true,
     });
-    let Output(text) = Output::either(arguments.json.shape(), &value, || sentence(&restored, &config));
+    let Output { text, .. } = Output::either(arguments.json.shape(), &value, || sentence(&restored, &config));
     print!("{text}");
     Ok(ExitCode::SUCCESS)
 }

@@ -36,7 +36,7 @@ pub(super) async fn run(file: Option<&Path>, arguments: &Doctor) -> Result<ExitC
         "verdict": report.verdict().as_str(),
         "findings": report.findings.iter().map(|finding| row(finding, &sentence(finding))).collect::<Vec<Value>>(),
     });
-    let Output(text) = Output::either(arguments.json.shape(), &value, || {
+    let Output { text, .. } = Output::either(arguments.json.shape(), &value, || {
         report
             .findings
             .iter()

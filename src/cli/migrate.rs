@@ -17,17 +17,17 @@ pub(super) async fn run(file: Option<&Path>, arguments: &Migrate) -> Result<Exit
     if arguments.to.is_some() || arguments.to_file.is_some() {
         return move_store::run(&config, arguments).await;
     }
-    let (store, lock) = server::open(&config).await?;
     let steps = if arguments.check {
-        store.pending_migrations().await
+        server::outstanding(&config).await?
     } else {
-        store.migrate().await
+        let (store, lock) = server::open(&config).await?;
+        let steps = store.migrate().await;
+        store.close().await;
+        drop(lock);
+        steps.map_err(server::Error::from)?
     };
-    let steps = steps.map_err(server::Error::from)?;
-    store.close().await;
-    drop(lock);
     let value = json!({ "steps": steps, "done": !arguments.check });
-    let Output(text) = Output::either(arguments.json.shape(), &value, || {
+    let Output { text, .. } = Output::either(arguments.json.shape(), &value, || {
         if steps.is_empty() {
             return "the store has this program's schema\n".to_owned();
         }

@@ -21,7 +21,7 @@ pub(super) async fn run(config: &Config, arguments: &Migrate) -> Result<ExitCode
         .checked_database(target(arguments)?)
         .map_err(|reason| Failure::refused(format!("the address {reason}")))?;
     let shape = arguments.json.shape();
-    let Output(text) = if arguments.check {
+    let Output { text, .. } = if arguments.check {
         look(config, &target, shape).await?
     } else {
         go(config, &target, shape).await?

@@ -4,7 +4,12 @@ use serde_json::Value;
 
 /// What a command prints.
 #[derive(Debug, Default)]
-pub(super) struct Output(pub(super) String);
+pub(super) struct Output {
+    /// On standard output.
+    pub(super) text: String,
+    /// On standard error, for whoever watches: what the output does not say. Empty if there is nothing.
+    pub(super) remark: String,
+}
 
 /// For whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,11 +19,28 @@ pub(super) enum Shape {
 }
 
 impl Output {
+    /// This and nothing else.
+    pub(super) fn text(text: String) -> Self {
+        Self {
+            text,
+            remark: String::new(),
+        }
+    }
+
+    /// With a remark beside it.
+    #[must_use]
+    pub(super) fn remarking(self, remark: impl Into<String>) -> Self {
+        Self {
+            remark: remark.into(),
+            ..self
+        }
+    }
+
     /// A sentence.
     pub(super) fn line(text: impl Into<String>) -> Self {
         let mut text = text.into();
         text.push('\n');
-        Self(text)
+        Self::text(text)
     }
 
     /// JSON.
@@ -30,7 +52,7 @@ impl Output {
     pub(super) fn either(shape: Shape, value: &Value, people: impl FnOnce() -> String) -> Self {
         match shape {
             Shape::Json => Self::json(value),
-            Shape::People => Self(people()),
+            Shape::People => Self::text(people()),
         }
     }
 
@@ -38,7 +60,7 @@ impl Output {
     pub(super) fn table(shape: Shape, rows: &[Value], columns: &[&str]) -> Self {
         match shape {
             Shape::Json => Self::json(&Value::Array(rows.to_vec())),
-            Shape::People => Self(draw(rows, columns)),
+            Shape::People => Self::text(draw(rows, columns)),
         }
     }
 

@@ -38,7 +38,7 @@ pub(super) async fn check(provider: &Provider, json: Json) -> Result<Output, Fai
     let rows: Vec<Value> = keys.iter().map(row).collect();
     let value = json!({ "keys": rows, "values_without_a_key": unnamed });
     Ok(Output::either(json.shape(), &value, || {
-        let Output(mut text) = Output::table(
+        let Output { mut text, .. } = Output::table(
             super::output::Shape::People,
             &rows,
             &["key", "state", "values", "here", "resealed_at", "removable_at"],

@@ -8,6 +8,7 @@ use super::output::{Output, Shape};
 use crate::flow::operations::settings::Revision;
 use crate::flow::operations::settings::{self, SettingChange};
 use crate::flow::{Call, Error, Provider};
+use crate::model::setting::Declaration;
 
 pub(super) async fn run(provider: &Provider, call: &Call, command: Settings) -> Result<Output, Failure> {
     match command {
@@ -16,10 +17,16 @@ pub(super) async fn run(provider: &Provider, call: &Call, command: Settings) -> 
             let rows: Vec<Value> = settings
                 .all()
                 .map(|(key, effective)| {
-                    json!({ "key": key, "value": effective.value.to_json(), "source": effective.source.as_str() })
+                    json!({
+                        "key": key,
+                        "value": effective.value.to_json(),
+                        "source": effective.source.as_str(),
+                        "description": Declaration::find(key).map(|declared| declared.sentence),
+                    })
                 })
                 .collect();
-            Ok(Output::table(json.shape(), &rows, &["key", "value", "source"]))
+            let columns = ["key", "value", "source", "description"];
+            Ok(Output::table(json.shape(), &rows, &columns))
         }
         Settings::History(json) => {
             let revisions = settings::history(provider).await?;

@@ -110,7 +110,7 @@ async fn answer(provider: &Provider, command: StoreCommand, input: Option<Secret
         _ => execute(provider, command, input).await,
     };
     let (output, complaint, code) = match outcome {
-        Ok(Output(text)) => (text, String::new(), 0),
+        Ok(Output { text, remark }) => (text, remark, 0),
         Err(failure) => (String::new(), failure.sentence, failure.code),
     };
     Answer {

@@ -37,11 +37,15 @@ pub(super) async fn run(
             let selection = beginning.map_or(UserSelection::Oldest, UserSelection::Beginning);
             let page = people::list_users(provider, &selection, None, limit).await?;
             let rows: Vec<Value> = page.items.iter().map(row).collect();
-            Ok(Output::table(
-                json.shape(),
-                &rows,
-                &["username", "email", "name", "status", "id"],
-            ))
+            let columns = ["username", "email", "name", "status", "id"];
+            let table = Output::table(json.shape(), &rows, &columns);
+            Ok(match page.next {
+                None => table,
+                Some(_) => table.remarking(format!(
+                    "these are the first {}; there are more: --limit shows more of them, --beginning fewer",
+                    rows.len()
+                )),
+            })
         }
         Users::Create(new) => create(provider, call, new, input).await,
         Users::Show { user, json } => {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use std::time::Duration;
 
 use crate::flow::operations::outbox;
-use crate::http::extract::{Form, Visit};
+use crate::http::extract::{Forgery, Form, Visit};
 use crate::http::{Http, Refusal};
 use crate::model::Timestamp;
 use crate::view::{DemoClock, DemoMessage, DemoMessages, DemoPaths, MessageKind, OwnPath, Page};
@@ -72,10 +72,12 @@ struct Advance {
 
 /// POST /demo/clock
 async fn advance(visit: Visit, Form(form): Form<Advance>) -> Result<Response, Refusal> {
-    visit.check(CLOCK, &form.csrf)?;
     let step = DemoClock::STEPS.iter().find(|(name, _)| *name == form.advance);
-    if let Some((_, seconds)) = step {
-        visit.provider().clock.advance(Duration::from_secs(*seconds));
+    match (visit.check(CLOCK, &form.csrf), step) {
+        (Ok(()), Some((_, seconds))) => visit.provider().clock.advance(Duration::from_secs(*seconds)),
+        // a step that was made in another tab makes the form of this one old: the page as it is now says more than a refusal
+        (Ok(()), None) | (Err(Forgery::Token), _) => {}
+        (Err(forgery), _) => return Err(forgery.into()),
     }
     Ok(visit.keep(Redirect::to(CLOCK).into_response()))
 }

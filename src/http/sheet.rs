@@ -6,6 +6,7 @@ use url::{Host, Url};
 
 use super::Http;
 use crate::flow::{Call, error::causes};
+use crate::model::TraceId;
 use crate::random;
 use crate::view::{Frame, Locale, OwnPath, Page};
 
@@ -19,6 +20,7 @@ pub struct Sheet {
     query: String,
     csrf: String,
     targets: Vec<String>,
+    trace: Option<TraceId>,
 }
 
 impl Sheet {
@@ -32,6 +34,7 @@ impl Sheet {
             query: String::new(),
             csrf: String::new(),
             targets: Vec::new(),
+            trace: None,
         }
     }
 
@@ -61,6 +64,14 @@ impl Sheet {
         self
     }
 
+    /// It tells of a call that was refused before: the id it shows is that one's.
+    pub fn tells_of(self, trace: TraceId) -> Self {
+        Self {
+            trace: Some(trace),
+            ..self
+        }
+    }
+
     /// The response.
     pub fn show(self, http: &Http, call: &Call) -> Response {
         let nonce = random::hex_id();
@@ -68,7 +79,7 @@ impl Sheet {
         let frame = Frame {
             locale: self.locale,
             nonce,
-            trace: call.trace.text(),
+            trace: self.trace.unwrap_or(call.trace).text(),
             path: self.path,
             query: self.query,
             csrf: self.csrf,

@@ -22,4 +22,4 @@ pub use error::Error;
 pub use lock::Lock;
 pub use moving::{Outlook, look_at_move, move_store};
 pub use signals::Signals;
-pub use wiring::{Parts, is_embedded, open, provide};
+pub use wiring::{Parts, is_embedded, open, outstanding, provide};

@@ -56,6 +56,21 @@ pub async fn open(config: &Config) -> Result<(Store, Option<Lock>), Error> {
     Ok((Store::open(url.expose()).await?, lock))
 }
 
+/// What `migrate` would do. It changes nothing, makes nothing and needs nothing for itself: a server may be running.
+///
+/// # Errors
+/// [`Error`] if the store can't be read, was moved, or is a newer program's.
+pub async fn outstanding(config: &Config) -> Result<Vec<&'static str>, Error> {
+    let url = config.migration_database_url.as_ref().unwrap_or(&config.database_url);
+    if store::file(url.expose()).is_some_and(|file| !file.exists()) {
+        return Ok(store::schema());
+    }
+    let store = Store::open(url.expose()).await?;
+    let steps = store.pending_migrations().await;
+    store.close().await;
+    Ok(steps?)
+}
+
 /// The data folder, where the store is embedded. A restore that was interrupted is brought to its end first.
 fn take_folder(config: &Config) -> Result<Option<Lock>, Error> {
     if !is_embedded(config) {

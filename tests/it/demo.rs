@@ -111,6 +111,30 @@ async fn the_sample_application_signs_in_calls_refreshes_and_signs_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_old_form_of_the_clock_leads_to_the_clock() {
+    let demo = start().await;
+    let browser = Browser::new();
+    let url = format!("{}/demo/clock", demo.issuer);
+    let (one, other) = (browser.open(&url).await, browser.open(&url).await);
+    let press = async |page: &Page| {
+        let form = page.form_with_button("advance", "30d");
+        browser.submit(page, form, &[("advance", "30d")]).await
+    };
+    assert!(press(&one).await.status.is_redirection());
+    let ahead = demo.clock().offset();
+    // the form in the other tab is a month old by now
+    let answer = press(&other).await;
+    assert_eq!(answer.location().unwrap().as_str(), url, "{}", answer.body);
+    assert_eq!(demo.clock().offset(), ahead, "nothing was done");
+    // somebody else's page still moves nothing
+    let form = one.form_with_button("advance", "1m").filled(&[("advance", "1m")]);
+    let fields: Vec<(&str, &str)> = form.inputs.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+    let foreign = [("sec-fetch-site", "cross-site")];
+    assert_eq!(browser.post_with(&url, &fields, &foreign).await.status, 403);
+    demo.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_sandbox_shows_what_it_would_have_sent() {
     let demo = start().await;
     let page = Browser::new().open(&format!("{}/demo/messages", demo.issuer)).await;

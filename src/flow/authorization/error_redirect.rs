@@ -13,7 +13,7 @@ use crate::ephemeral::Kind;
 use crate::flow::pending::{self, Handle, Waiting};
 use crate::flow::session::Browser;
 use crate::flow::{Call, Error, Provider};
-use crate::model::{Client, EventKind, Fact, setting};
+use crate::model::{Client, EventKind, Fact, TraceId, setting};
 use crate::protocol::authorization_request::{Answerable, Prompt};
 use crate::protocol::authorization_response::AuthorizationResponse;
 use crate::protocol::parameters::Parameters;
@@ -104,6 +104,8 @@ pub struct ErrorRedirect {
     pub response: AuthorizationResponse,
     /// The languages that the request asks for.
     pub ui_locales: Vec<String>,
+    /// The call that was refused: under its id it is told why.
+    pub trace: TraceId,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -113,6 +115,7 @@ struct Stored {
     answerable: Answerable,
     parameters: Vec<(String, String)>,
     ui_locales: Vec<String>,
+    trace: TraceId,
 }
 
 /// A refusal on its way to the client, noted.
@@ -146,6 +149,7 @@ pub(super) async fn refuse(
         answerable,
         parameters: response.kept(),
         ui_locales,
+        trace: call.trace,
     };
     let handle = Handle::new(provider, call, browser);
     pending::keep(provider, call, WAITING, &handle, stored, call.now.after(LIFETIME)).await?;
@@ -167,6 +171,7 @@ pub async fn load(provider: &Provider, call: &Call, browser: &Browser, id: &str)
         cause: stored.cause,
         response: AuthorizationResponse::again(&client, stored.answerable, &stored.parameters),
         ui_locales: stored.ui_locales,
+        trace: stored.trace,
         client,
     })
 }

@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use crate::flow::people::{
     ChangeSource, CreatedUser, GroupChange, NewGroup, NewPassword, NewUser, change_group, create_group, create_user,
-    find_group_by_name,
 };
 use crate::flow::{Call, Error, Provider, guess};
 use crate::model::group::{ADMIN, ADMINISTRATORS};
-use crate::model::{Digest, EventKind, Group, Id, Secret, Timestamp};
+use crate::model::{Digest, EventKind, Group, Secret, Timestamp};
 
 /// How long a setup link may be followed.
 const LINK_LIFETIME: Duration = Duration::from_secs(60 * 60);
+/// How often the group of administrators is looked for while others make or change it.
+const ROUNDS: u32 = 4;
 
 /// A link to follow once.
 pub struct SetupLink {
@@ -126,24 +127,51 @@ async fn make(
     create_user(provider, call, &source, user).await
 }
 
-/// The group that holds every right.
-async fn administrators(provider: &Provider, call: &Call, source: &ChangeSource) -> Result<Id<Group>, Error> {
-    let Some(group) = find_group_by_name(provider, ADMINISTRATORS).await? else {
-        let new = NewGroup {
-            name: ADMINISTRATORS.to_owned(),
-            permissions: vec![ADMIN.to_owned()],
-            ..NewGroup::default()
+/// Sees to the group that holds every right. Of several who find it missing one makes it, and the others look again.
+async fn administrators(provider: &Provider, call: &Call, source: &ChangeSource) -> Result<(), Error> {
+    for _ in 0..ROUNDS {
+        let settled = match find_settled(provider).await? {
+            None => {
+                let new = NewGroup {
+                    name: ADMINISTRATORS.to_owned(),
+                    permissions: vec![ADMIN.to_owned()],
+                    ..NewGroup::default()
+                };
+                create_group(provider, call, source, new).await
+            }
+            Some(group) if group.permissions.iter().any(|permission| permission == ADMIN) => return Ok(()),
+            Some(group) => {
+                let mut permissions = group.permissions.clone();
+                permissions.push(ADMIN.to_owned());
+                let change = GroupChange {
+                    permissions: Some(permissions),
+                    ..GroupChange::default()
+                };
+                change_group(provider, call, source, group.id, Some(group.version), change).await
+            }
         };
-        return Ok(create_group(provider, call, source, new).await?.id);
-    };
-    if !group.permissions.iter().any(|permission| permission == ADMIN) {
-        let mut permissions = group.permissions.clone();
-        permissions.push(ADMIN.to_owned());
-        let change = GroupChange {
-            permissions: Some(permissions),
-            ..GroupChange::default()
-        };
-        change_group(provider, call, source, group.id, Some(group.version), change).await?;
+        match settled {
+            Ok(_) => return Ok(()),
+            Err(error) if is_anothers_doing(&error) => {}
+            Err(error) => return Err(error),
+        }
     }
-    Ok(group.id)
+    Err(Error::Contended)
+}
+
+/// The group as whoever wrote last has left it: a transaction of our own comes after theirs, and waits until it lasts.
+async fn find_settled(provider: &Provider) -> Result<Option<Group>, Error> {
+    let mut tx = provider.store.write().await?;
+    let group = tx.find_group_by_name(ADMINISTRATORS).await?;
+    tx.abandon().await?;
+    Ok(group)
+}
+
+/// Whether somebody else was faster with the same group.
+fn is_anothers_doing(error: &Error) -> bool {
+    match error {
+        Error::Invalid(fields) => fields.iter().all(|field| field.code == "taken"),
+        Error::Stale | Error::NotFound => true,
+        _ => false,
+    }
 }

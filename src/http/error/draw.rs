@@ -1,33 +1,27 @@
 //! A refusal in the form its reader understands.
 
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde_json::json;
-use url::form_urlencoded;
 
-use super::{Audience, Refusal};
+use super::{Audience, Reader, Refusal};
 use crate::flow::Call;
 use crate::http::{Http, Sheet};
-use crate::view::{ErrorPage, Page, Trouble, negotiate};
+use crate::view::{ErrorPage, OwnPath, Page, Trouble};
 
-/// What a page that tells of a refusal keeps of its address for the language switch. Nothing else is repeated: least of all an
-/// address that somebody asked to be sent to.
-const KEPT: [&str; 3] = ["client_id", "flow", "again"];
-
-/// Draws `refusal` into `response`, whose other headers stay. `headers` are the request's, and `address` is where a GET shows the
-/// same again: for the language.
+/// Draws `refusal` into `response`, whose other headers stay.
 pub(in crate::http) fn draw(
     http: &Http,
     call: &Call,
     audience: Audience,
-    (address, headers): (Option<&Uri>, &HeaderMap),
+    reader: &Reader,
     refusal: Refusal,
     response: &mut Response,
 ) {
     let retry_after = refusal.retry_after.map(|time| time.as_secs().max(1));
     match audience {
-        Audience::Person => page(http, call, (address, headers), refusal, retry_after, response),
+        Audience::Person => page(http, call, reader, refusal, retry_after, response),
         Audience::Client => json(response, "application/json", &oauth(&refusal, call)),
         Audience::Administrator => json(response, "application/problem+json", &problem(&refusal, call)),
     }
@@ -38,51 +32,28 @@ pub(in crate::http) fn draw(
     }
 }
 
-fn page(
-    http: &Http,
-    call: &Call,
-    (address, headers): (Option<&Uri>, &HeaderMap),
-    refusal: Refusal,
-    retry: Option<u64>,
-    response: &mut Response,
-) {
-    let languages = headers
-        .get(header::ACCEPT_LANGUAGE)
-        .and_then(|languages| languages.to_str().ok());
+fn page(http: &Http, call: &Call, reader: &Reader, refusal: Refusal, retry: Option<u64>, response: &mut Response) {
     let status = refusal.status;
     let (client, back) = refusal.client.map_or((None, None), |client| (Some(client.0), client.1));
-    let query = address.and_then(Uri::query).unwrap_or_default();
-    let parameters: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-    let wished: Vec<&str> = parameters
-        .iter()
-        .filter(|(name, _)| name == "ui_locales")
-        .flat_map(|(_, locales)| locales.split(' '))
-        .take(10)
-        .collect();
-    let kept = parameters.iter().filter(|(name, _)| KEPT.contains(&name.as_str()));
-    let kept = form_urlencoded::Serializer::new(String::new())
-        .extend_pairs(kept)
-        .finish();
-    let sheet = Sheet::new(
-        Page::Error(ErrorPage {
-            trouble: refusal.trouble,
-            retry,
-            client,
-            back,
-            code: refusal.detail.as_ref().map(|_| refusal.code.to_owned()),
-            detail: refusal.detail.map(std::borrow::Cow::into_owned),
-        }),
-        negotiate(&wished, None, languages),
-    )
-    .status(status);
-    let drawn = match address {
-        Some(address) => sheet.at(address.path(), &kept).show(http, call),
+    let page = Page::Error(ErrorPage {
+        trouble: refusal.trouble,
+        retry,
+        client,
+        back,
+        sign_in: (refusal.trouble == Trouble::SetupLink).then(|| OwnPath::or_home("/login")),
+        code: refusal.detail.as_ref().map(|_| refusal.code.to_owned()),
+        detail: refusal.detail.map(std::borrow::Cow::into_owned),
+    });
+    let sheet = Sheet::new(page, reader.locale()).status(status);
+    let drawn = match reader.again() {
+        Some((path, query)) => sheet.at(path, &query).show(http, call),
         None => sheet.show(http, call),
     };
     let (parts, body) = drawn.into_parts();
     *response.status_mut() = parts.status;
     response.headers_mut().extend(parts.headers);
     *response.body_mut() = body;
+    reader.chosen.keep(http, response);
 }
 
 fn json(response: &mut Response, content_type: &'static str, body: &serde_json::Value) {

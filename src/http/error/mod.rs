@@ -5,12 +5,14 @@
 
 mod audience;
 mod draw;
+mod reader;
 mod refusal;
 
 pub use audience::Audience;
 pub use refusal::Refusal;
 
 pub(super) use draw::draw;
+pub(super) use reader::Reader;
 
 use axum::response::{IntoResponse, Response};
 

@@ -1,4 +1,4 @@
-//! The two cookies (SEC-520). Both are out of reach for scripts, and for https bound to this very host by their prefix; a
+//! The cookies (SEC-520). All are out of reach for scripts, and for https bound to this very host by their prefix; a
 //! loopback http issuer goes without prefix and `Secure`, since browsers would not keep them there.
 
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -16,6 +16,8 @@ pub enum Name {
     Session,
     /// The browser's key.
     Browser,
+    /// The language that was chosen.
+    Language,
 }
 
 impl Name {
@@ -25,6 +27,8 @@ impl Name {
             (Self::Session, false) => "ostiary_session",
             (Self::Browser, true) => "__Host-ostiary_browser",
             (Self::Browser, false) => "ostiary_browser",
+            (Self::Language, true) => "__Host-ostiary_language",
+            (Self::Language, false) => "ostiary_language",
         }
     }
 }
@@ -39,7 +43,7 @@ pub fn read(http: &Http, headers: &HeaderMap, name: Name) -> Option<String> {
 pub fn keep(http: &Http, call: &Call, browser: &Browser, mut response: Response) -> Response {
     let new_key = browser
         .is_new
-        .then(|| cookie(http, Name::Browser, browser.key.expose().to_owned(), None));
+        .then(|| make(http, Name::Browser, browser.key.expose().to_owned(), None));
     let new_tokens = browser.is_changed.then(|| {
         // a browser that is closed forgets people who did not ask to stay, so all of them have to have asked
         let stays = browser.accounts.iter().all(|account| account.facts.remember);
@@ -49,7 +53,7 @@ pub fn keep(http: &Http, call: &Call, browser: &Browser, mut response: Response)
             Some(last) if stays => Some(last.since(call.now).as_secs()),
             Some(_) => None,
         };
-        cookie(http, Name::Session, browser.cookie_value(), seconds)
+        make(http, Name::Session, browser.cookie_value(), seconds)
     });
     for cookie in new_key.into_iter().chain(new_tokens) {
         if let Ok(value) = HeaderValue::from_str(&cookie.to_string()) {
@@ -59,7 +63,8 @@ pub fn keep(http: &Http, call: &Call, browser: &Browser, mut response: Response)
     response
 }
 
-fn cookie(http: &Http, name: Name, value: String, seconds: Option<u64>) -> Cookie<'static> {
+/// A cookie of this server; one without a number of seconds ends with the browser.
+pub(super) fn make(http: &Http, name: Name, value: String, seconds: Option<u64>) -> Cookie<'static> {
     let mut cookie = Cookie::build((name.text(http), value))
         .path("/")
         .http_only(true)

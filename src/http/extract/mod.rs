@@ -4,9 +4,11 @@ mod browser;
 pub mod cookie;
 pub mod csrf;
 mod form;
+mod language;
 mod seen;
 mod visit;
 
 pub use csrf::{Forgery, Provenance};
 pub use form::{Form, Query};
+pub use language::Chosen;
 pub use visit::Visit;

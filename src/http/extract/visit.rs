@@ -5,11 +5,11 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::response::Response;
-use url::form_urlencoded;
 
 use super::browser;
 use super::cookie;
 use super::csrf::{self, Forgery, Provenance};
+use super::language::Chosen;
 use crate::flow::session::Browser;
 use crate::flow::{Call, Provider};
 use crate::http::{Http, Refusal, Sheet};
@@ -28,6 +28,7 @@ pub struct Visit {
     /// The settings in force.
     pub settings: Arc<Settings>,
     provenance: Provenance,
+    chosen: Chosen,
     path: String,
     query: String,
 }
@@ -41,6 +42,7 @@ impl FromRequestParts<Http> for Visit {
         Ok(Self {
             settings: http.provider.settings().await?,
             provenance: Provenance::of(http, &parts.headers),
+            chosen: parts.extensions.get::<Chosen>().copied().unwrap_or_default(),
             path: parts.uri.path().to_owned(),
             query: parts.uri.query().unwrap_or_default().to_owned(),
             http: http.clone(),
@@ -56,15 +58,12 @@ impl Visit {
         &self.http.provider
     }
 
-    /// The language of this visit: the footer's switch, what the application asks for, the person's own, the browser's,
-    /// the one that is set for everyone.
+    /// The language of this visit: the one chosen at a page's foot, what the application asks for, the person's own, the
+    /// browser's, the one that is set for everyone.
     pub fn locale(&self, ui_locales: &[String], user: Option<&User>) -> Locale {
-        let switched = form_urlencoded::parse(self.query.as_bytes())
-            .find(|(name, _)| name == "ui_locales")
-            .map(|(_, locales)| locales.into_owned());
-        let wished: Vec<&str> = switched
-            .iter()
-            .flat_map(|locales| locales.split(' '))
+        let chosen = self.chosen.locale().map(Locale::tag);
+        let wished: Vec<&str> = chosen
+            .into_iter()
             .chain(ui_locales.iter().map(String::as_str))
             .collect();
         let own = user.and_then(|user| user.profile.locale.as_deref());
@@ -94,7 +93,9 @@ impl Visit {
 
     /// Gives the browser the cookies it has to keep.
     pub fn keep(&self, response: Response) -> Response {
-        cookie::keep(&self.http, &self.call, &self.browser, response)
+        let mut response = cookie::keep(&self.http, &self.call, &self.browser, response);
+        self.chosen.keep(&self.http, &mut response);
+        response
     }
 
     /// Whether the form was sent from a page of ours in this browser.

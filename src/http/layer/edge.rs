@@ -2,7 +2,7 @@
 //! over plain HTTP, runs within its time, and its answer gets the headers of every response and a line in the log.
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::http::{Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use tracing::Instrument;
@@ -10,7 +10,7 @@ use tracing::Instrument;
 use super::{forwarded, headers, host, run};
 use crate::flow::Call;
 use crate::http::Http;
-use crate::http::error::{self, Audience, Refusal};
+use crate::http::error::{self, Audience, Reader, Refusal};
 use crate::model::{Part, Reason};
 
 /// See the module.
@@ -20,7 +20,7 @@ pub async fn edge(State(http): State<Http>, mut request: Request, next: Next) ->
     let origin = forwarded::origin(&http, &request);
     let call = Call::new(&http.provider.clock, origin);
     let audience = Audience::of(request.uri().path(), request.headers());
-    let told = Told::of(&request);
+    let told = Told::of(&http, &request, audience);
     let route = told.route.as_ref().map_or("", MatchedPath::as_str);
     let method = method_word(&told.method);
     let span = match &http.tracing {
@@ -28,6 +28,7 @@ pub async fn edge(State(http): State<Http>, mut request: Request, next: Next) ->
         Some(tracing) => tracing.request(&call.trace.text(), method, route, forwarded::parent(&http, &request)),
     };
     request.extensions_mut().insert(call.clone());
+    request.extensions_mut().insert(told.reader.chosen);
     let mut response = match refuse(&http, &request) {
         Some(refused) => refused,
         None => run::within(&http, request, next).instrument(span.clone()).await,
@@ -36,14 +37,7 @@ pub async fn edge(State(http): State<Http>, mut request: Request, next: Next) ->
         Some(mut refusal) => {
             let _entered = span.enter();
             let (reason, is_kept) = refusal.take_reason();
-            error::draw(
-                &http,
-                &call,
-                audience,
-                (told.address.as_ref(), &told.headers),
-                refusal,
-                &mut response,
-            );
+            error::draw(&http, &call, audience, &told.reader, refusal, &mut response);
             (Some(reason), is_kept)
         }
         None => (response.extensions_mut().remove::<Reason>(), false),
@@ -77,25 +71,18 @@ pub async fn edge(State(http): State<Http>, mut request: Request, next: Next) ->
 struct Told {
     method: Method,
     route: Option<MatchedPath>,
-    headers: HeaderMap,
     part: Part,
-    /// Where a GET shows the same again.
-    address: Option<Uri>,
+    /// Who would read a page that tells of a refusal.
+    reader: Reader,
 }
 
 impl Told {
-    fn of(request: &Request) -> Self {
-        // a page that tells of a refusal asks for its language, nothing else
-        let languages = request.headers().get(header::ACCEPT_LANGUAGE);
+    fn of(http: &Http, request: &Request, audience: Audience) -> Self {
         Self {
-            address: (request.method() == Method::GET).then(|| request.uri().clone()),
             method: request.method().clone(),
             part: part(request.uri().path()),
             route: request.extensions().get::<MatchedPath>().cloned(),
-            headers: languages
-                .map(|languages| (header::ACCEPT_LANGUAGE, languages.clone()))
-                .into_iter()
-                .collect(),
+            reader: Reader::of(http, request, audience),
         }
     }
 }

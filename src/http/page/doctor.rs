@@ -6,26 +6,46 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use super::shown;
-use crate::flow::Call;
+use crate::flow::Error;
 use crate::flow::operations::doctor::{self, Finding, Seen, Wish};
 use crate::flow::people;
+use crate::flow::session::Account;
 use crate::http::answer::next::see_other;
 use crate::http::extract::{Query, Visit};
 use crate::http::{Http, Refusal};
+use crate::model::{Fact, Timestamp};
 use crate::view::{self, OwnPath, Page};
 
 /// What whoever looks must hold.
 const PERMISSION: &str = "admin:operations.read";
 
+/// The account of this browser that may look, the most recent sign-in first.
+pub(super) async fn allowed(visit: &Visit) -> Result<Option<&Account>, Error> {
+    for account in &visit.browser.accounts {
+        if people::rights_of(visit.provider(), account.user.id)
+            .await?
+            .allow(PERMISSION)
+        {
+            return Ok(Some(account));
+        }
+    }
+    Ok(None)
+}
+
 /// GET /console/doctor
 pub(super) async fn show(visit: Visit, seen: Seen) -> Result<Response, Refusal> {
-    let Some(account) = visit.browser.accounts.first() else {
+    let Some(first) = visit.browser.accounts.first() else {
         return Ok(visit.keep(see_other("/login?return_to=/console/doctor")));
     };
+    let Some(account) = allowed(&visit).await? else {
+        let mut refusal = Refusal::from(Error::Forbidden(PERMISSION.to_owned()));
+        refusal
+            .reason_mut()
+            .facts
+            .push(("user", Fact::Id(first.user.id.uuid())));
+        return Err(refusal);
+    };
     let user = &account.user;
-    if !people::rights_of(visit.provider(), user.id).await?.allow(PERMISSION) {
-        return Err(Refusal::forbidden());
-    }
     let wish = Wish {
         seen: Some(seen.clone()),
         send_to: None,
@@ -81,14 +101,13 @@ pub(super) struct Question {
 /// GET /doctor/seen: what arrived, for who has the master key.
 pub(super) async fn seen(
     State(http): State<Http>,
-    axum::Extension(call): axum::Extension<Call>,
     Query(question): Query<Question>,
     seen: Seen,
 ) -> Result<Response, Refusal> {
     if !doctor::is_ours(
         &http.provider.master,
         &question.probe,
-        call.now.before(http.provider.clock.offset()),
+        Timestamp::from_micros(http.provider.clock.system_micros()),
     ) {
         return Err(Refusal::not_found());
     }

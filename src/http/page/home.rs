@@ -2,8 +2,7 @@
 
 use axum::response::Response;
 
-use super::shown;
-use crate::flow::people;
+use super::{doctor, shown};
 use crate::http::extract::Visit;
 use crate::view::{Home, OwnPath, Page};
 
@@ -12,12 +11,7 @@ pub(super) async fn show(visit: Visit) -> Response {
     let account = visit.browser.accounts.first();
     let locale = visit.locale(&[], account.map(|account| &account.user));
     let signed_in = account.is_some();
-    let is_operator = match account {
-        Some(account) => people::rights_of(visit.provider(), account.user.id)
-            .await
-            .is_ok_and(|rights| rights.allow("admin:operations.read")),
-        None => false,
-    };
+    let is_operator = doctor::allowed(&visit).await.is_ok_and(|allowed| allowed.is_some());
     let page = Page::Home(Home {
         issuer: visit.provider().issuer.as_str().to_owned(),
         account: account.map(|account| shown::account(&account.user)),

@@ -90,7 +90,7 @@ fn question(visit: &Visit, redirect: &ErrorRedirect, freshness: Freshness) -> Re
     });
     let locale = visit.locale(&redirect.ui_locales, None);
     let sheet = visit.sheet(page, locale, &purpose(redirect)).leads_to(target);
-    visit.show(sheet.status(freshness.status()))
+    visit.show(sheet.tells_of(redirect.trace).status(freshness.status()))
 }
 
 fn purpose(redirect: &ErrorRedirect) -> String {

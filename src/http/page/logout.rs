@@ -106,18 +106,19 @@ async fn open(visit: &Visit, wish: &Wish) -> Result<Option<LogoutRequest>, Refus
 }
 
 fn question(visit: &Visit, wish: &Wish, request: Option<&LogoutRequest>, freshness: Freshness) -> Response {
-    let Some(account) = visit.browser.accounts.first() else {
+    let accounts = &visit.browser.accounts;
+    let Some(first) = accounts.first() else {
         return visit.keep(see_other(DONE));
     };
     let query = wish.flow.as_ref().map_or_else(String::new, |id| format!("?flow={id}"));
     let page = Page::SignOut(SignOut {
         client: request.and_then(client),
-        account: shown::account(&account.user),
+        accounts: accounts.iter().map(|account| shown::account(&account.user)).collect(),
         action: OwnPath::or_home(&format!("/logout{query}")),
         hidden: Vec::new(),
         expired: freshness == Freshness::Expired,
     });
-    let locale = visit.locale(&[], Some(&account.user));
+    let locale = visit.locale(&[], Some(&first.user));
     let sheet = visit.sheet(page, locale, &purpose(wish)).status(freshness.status());
     visit.show(match request.and_then(|request| request.return_address.as_ref()) {
         Some(address) => sheet.leads_to(&address.uri),

@@ -3,26 +3,26 @@
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
+use url::form_urlencoded;
 
 use crate::flow::operations::setup::{self, NewAdministrator};
 use crate::flow::{Error, FieldError};
-use crate::http::Refusal;
 use crate::http::extract::{Forgery, Form, Query, Visit};
+use crate::http::{Refusal, Sheet};
 use crate::model::{Secret, setting};
-use crate::view::{Hidden, OwnPath, Page, Setup, SetupDone, SetupError, SetupField, SetupProblem};
+use crate::view::{OwnPath, Page, Setup, SetupDone, SetupError, SetupField, SetupProblem};
 
 const PURPOSE: &str = "setup";
 
 /// What the address says.
 #[derive(Deserialize)]
 pub(super) struct Wish {
-    token: Secret,
+    token: Option<Secret>,
 }
 
 /// What the form sends.
 #[derive(Deserialize)]
 pub(super) struct Fields {
-    token: Secret,
     #[serde(default)]
     csrf: String,
     #[serde(default)]
@@ -35,9 +35,8 @@ pub(super) struct Fields {
 
 /// GET /setup
 pub(super) async fn show(visit: Visit, Query(wish): Query<Wish>) -> Result<Response, Refusal> {
-    look(&visit, &wish.token).await?;
     let form = Filled {
-        token: wish.token,
+        token: look(&visit, wish).await?,
         email: String::new(),
         username: String::new(),
     };
@@ -45,10 +44,13 @@ pub(super) async fn show(visit: Visit, Query(wish): Query<Wish>) -> Result<Respo
 }
 
 /// POST /setup
-pub(super) async fn follow(visit: Visit, Form(fields): Form<Fields>) -> Result<Response, Refusal> {
-    look(&visit, &fields.token).await?;
+pub(super) async fn follow(
+    visit: Visit,
+    Query(wish): Query<Wish>,
+    Form(fields): Form<Fields>,
+) -> Result<Response, Refusal> {
     let form = Filled {
-        token: fields.token.clone(),
+        token: look(&visit, wish).await?,
         email: fields.email.trim().to_owned(),
         username: fields.username.trim().to_owned(),
     };
@@ -67,16 +69,21 @@ pub(super) async fn follow(visit: Visit, Form(fields): Form<Fields>) -> Result<R
         email: form.email.clone(),
         password,
     };
-    match setup::follow_link(visit.provider(), &visit.call, &fields.token, new).await {
+    match setup::follow_link(visit.provider(), &visit.call, &form.token, new).await {
         Ok(made) => {
             let page = Page::SetupDone(SetupDone {
                 username: made.user.username,
                 sign_in: OwnPath::or_home("/login"),
             });
-            Ok(visit.show(visit.sheet(page, visit.locale(&[], None), PURPOSE)))
+            // a GET would not show this again, so it has no language switch
+            Ok(visit.show(Sheet::new(page, visit.locale(&[], None))))
         }
-        Err(Error::Invalid(errors)) => {
-            let errors = errors.iter().filter_map(problem).collect();
+        Err(Error::Invalid(refused)) => {
+            let errors: Vec<SetupError> = refused.iter().filter_map(problem).collect();
+            if errors.is_empty() {
+                // nothing that the person typed, so nothing that they could change
+                return Err(Error::Conflict("setup").into());
+            }
             Ok(form.show(&visit, errors, StatusCode::UNPROCESSABLE_ENTITY))
         }
         Err(Error::NotFound) => Err(Refusal::setup_link()),
@@ -84,10 +91,11 @@ pub(super) async fn follow(visit: Visit, Form(fields): Form<Fields>) -> Result<R
     }
 }
 
-/// Refuses a link that leads nowhere.
-async fn look(visit: &Visit, token: &Secret) -> Result<(), Refusal> {
-    if setup::look_at_link(visit.provider(), &visit.call, token).await? {
-        Ok(())
+/// The token of the link that was followed; refuses one that leads nowhere.
+async fn look(visit: &Visit, wish: Wish) -> Result<Secret, Refusal> {
+    let token = wish.token.ok_or_else(Refusal::setup_link)?;
+    if setup::look_at_link(visit.provider(), &visit.call, &token).await? {
+        Ok(token)
     } else {
         Err(Refusal::setup_link())
     }
@@ -104,14 +112,22 @@ impl Filled {
     fn show(&self, visit: &Visit, errors: Vec<SetupError>, status: StatusCode) -> Response {
         let least = visit.settings.count(setting::PASSWORD_MINIMUM_LENGTH);
         let page = Page::Setup(Setup {
-            action: OwnPath::or_home("/setup"),
-            hidden: vec![Hidden::new("token", self.token.expose())],
+            action: self.address(),
+            hidden: Vec::new(),
             email: self.email.clone(),
             username: self.username.clone(),
             least: u32::try_from(least).unwrap_or(u32::MAX),
             errors,
         });
         visit.show(visit.sheet(page, visit.locale(&[], None), PURPOSE).status(status))
+    }
+
+    /// The link: what shows the form again, in another language too.
+    fn address(&self) -> OwnPath {
+        let query = form_urlencoded::Serializer::new(String::new())
+            .append_pair("token", self.token.expose())
+            .finish();
+        OwnPath::or_home(&format!("/setup?{query}"))
     }
 
     /// What is missing, and whether both passwords are the same.
@@ -136,6 +152,8 @@ impl Filled {
 /// A field that the flow did not take, as the page shows it.
 fn problem(error: &FieldError) -> Option<SetupError> {
     let (field, problem) = match (error.pointer.as_str(), error.code) {
+        ("/email", "taken") => (SetupField::Email, SetupProblem::Taken),
+        ("/username", "taken") => (SetupField::Username, SetupProblem::Taken),
         ("/email", _) => (SetupField::Email, SetupProblem::NotAnEmail),
         ("/username", _) => (SetupField::Username, SetupProblem::NotAUsername),
         ("/password", "too_short") => (SetupField::Password, SetupProblem::TooShort),

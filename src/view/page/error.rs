@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::view::Link;
+use crate::view::{Link, OwnPath};
 
 /// What happened, what to do, and the way back where it is safe.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -15,6 +15,8 @@ pub struct ErrorPage {
     pub client: Option<String>,
     /// Where that application can be entered again.
     pub back: Option<Link>,
+    /// Where to sign in, where that may be all that is left to do.
+    pub sign_in: Option<OwnPath>,
     /// The registered error code (RFC 6749 section 4.1.2.1), for whoever builds the application.
     pub code: Option<String>,
     /// The error's description, for the same reader.
@@ -80,6 +82,7 @@ impl ErrorPage {
             retry: None,
             client: None,
             back: None,
+            sign_in: None,
             code: None,
             detail: None,
         }
@@ -92,6 +95,7 @@ impl ErrorPage {
             retry: Some(240),
             client: Some("Shop".to_owned()),
             back: Some(Link::sample()),
+            sign_in: OwnPath::parse("/login"),
             code: Some("invalid_request".to_owned()),
             detail: Some("redirect_uri is not one of those registered for this client".to_owned()),
         }

@@ -9,7 +9,7 @@ use crate::view::{Hidden, OwnPath};
 pub struct Setup {
     /// Where the form posts to.
     pub action: OwnPath,
-    /// The setup token and the like.
+    /// What has to come back with it.
     pub hidden: Vec<Hidden>,
     /// What was typed before.
     pub email: String,
@@ -52,8 +52,10 @@ pub enum SetupProblem {
     Empty,
     /// Not an email address.
     NotAnEmail,
-    /// Letters that a username cannot have, or too many of them.
+    /// Too many characters for a username, or invisible ones.
     NotAUsername,
+    /// Somebody else's.
+    Taken,
     /// Shorter than `least`.
     TooShort,
     /// Longer than can be kept.
@@ -68,10 +70,11 @@ pub enum SetupProblem {
 
 impl SetupProblem {
     /// Every one.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Empty,
         Self::NotAnEmail,
         Self::NotAUsername,
+        Self::Taken,
         Self::TooShort,
         Self::TooLong,
         Self::TooCommon,
@@ -85,8 +88,8 @@ impl Setup {
     pub fn sample() -> Self {
         let error = |field, problem| SetupError { field, problem };
         Self {
-            action: OwnPath::or_home("/setup"),
-            hidden: vec![Hidden::new("token", "Zm9v")],
+            action: OwnPath::or_home("/setup?token=Zm9v"),
+            hidden: vec![Hidden::new("step", "1")],
             email: "ada@example".to_owned(),
             username: "ada lovelace".to_owned(),
             least: 12,

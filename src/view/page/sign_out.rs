@@ -9,8 +9,8 @@ use crate::view::{Account, Client, Hidden, Link, OwnPath};
 pub struct SignOut {
     /// The application that asks, if one does.
     pub client: Option<Client>,
-    /// Who is signed in.
-    pub account: Account,
+    /// Everybody who is signed in here, and would not be any more; at least one.
+    pub accounts: Vec<Account>,
     /// Where the form posts to.
     pub action: OwnPath,
     /// What has to come back with the answer.
@@ -24,7 +24,13 @@ impl SignOut {
     pub fn sample() -> Self {
         Self {
             client: Some(Client::sample()),
-            account: Account::sample(),
+            accounts: vec![
+                Account::sample(),
+                Account {
+                    name: None,
+                    identifier: "grace@example.com".to_owned(),
+                },
+            ],
             action: OwnPath::or_home("/oauth2/end_session"),
             hidden: vec![Hidden::new("request", "Zm9v")],
             expired: true,

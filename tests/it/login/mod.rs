@@ -2,6 +2,7 @@
 
 mod forms;
 mod headers;
+mod language;
 mod raw;
 mod requests;
 mod sessions;
@@ -83,6 +84,15 @@ async fn is_signed_in(server: &Server, browser: &Browser) -> bool {
 /// Whether a page links to this path.
 fn offers(page: &Page, path: &str) -> bool {
     unescape(&page.body).contains(&format!("href=\"{path}\""))
+}
+
+/// Where the language switch at a page's foot leads for this language; none where there is no switch.
+fn switch(page: &Page, tag: &str) -> Option<url::Url> {
+    let links = page.body.split("<a href=\"").skip(1);
+    let link = links
+        .map(|link| link.split_once('>').unwrap().0)
+        .find(|link| link.contains(&format!("hreflang=\"{tag}\"")))?;
+    Some(page.url.join(&unescape(link.split_once('"').unwrap().0)).unwrap())
 }
 
 /// One of every kind of address that answers to GET, refusals among them.

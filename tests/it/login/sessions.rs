@@ -80,6 +80,9 @@ async fn signing_out_ends_everybody_in_this_browser() {
         sign_in(server, &browser, &grace).await;
         let copy = browser.cookie("ostiary_session").unwrap();
         let page = browser.get(&server.url("/logout")).await;
+        for signed_out in [&ada, &grace] {
+            assert!(page.body.contains(&signed_out.email), "{}", page.body);
+        }
         let form = page.form_with_button("decision", "sign_out");
         let answer = browser.submit(&page, form, &[("decision", "sign_out")]).await;
         assert_eq!(answer.location().unwrap().path(), "/logout/done");

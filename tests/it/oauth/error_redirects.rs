@@ -6,6 +6,7 @@ use reqwest::StatusCode;
 use serde_json::json;
 
 use super::steps::{enter, outcome, press, refused};
+use crate::explain::{explained, shown_id};
 use crate::support::browser::{Browser, Page};
 use crate::support::relying_party::RelyingParty;
 use crate::support::server::{Server, TestClient, each_backend};
@@ -185,4 +186,31 @@ async fn vouch(server: &Server, client: &Client, trusted: bool) {
         .await
         .unwrap();
     assert_eq!(changed.client.trusted, trusted);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_in_between_names_the_trace_of_what_was_refused() {
+    each_backend(async |server| {
+        let client = stranger(server).await;
+        let party = RelyingParty::new(server, &client);
+        let url = party.authorization_url_with(&[("scope", "nothing.known")]);
+        let page = Browser::new().open(&url).await;
+        assert_asks(&page);
+        let told = explained(server, &shown_id(&page.body)).await;
+        assert_eq!(told["rule"], "authorization.scope", "{told}");
+        assert_eq!(told["client"]["id"], client.id.to_string());
+        // and of what was refused later, too
+        let user = server.user("grace").await;
+        let browser = Browser::new();
+        let login = browser.open(&party.authorization_url()).await;
+        let consent = enter(&browser, &login, &user).await;
+        let consent = browser.follow(consent).await;
+        let denied = press(&browser, &consent, "decision", "deny").await;
+        let page = browser.follow(denied).await;
+        assert_asks(&page);
+        let told = explained(server, &shown_id(&page.body)).await;
+        assert_eq!(told["verdict"], "refused", "{told}");
+        assert_eq!(told["rule"], "consent.denied", "{told}");
+    })
+    .await;
 }

@@ -361,3 +361,62 @@ async fn settings_are_shown_told_and_rolled_back() {
             .contains("no revision 99")
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_is_cut_off_says_so() {
+    let server = server_with_socket().await;
+    let terminal = Terminal::at(server.folder());
+    for name in ["ada", "bob", "grace"] {
+        server.user(name).await;
+    }
+    let whole = terminal.run(&["users", "list", "--limit", "3"]).await;
+    assert_eq!((whole.code, whole.err.as_str()), (0, ""));
+    for more in [&["--json"][..], &[], &["--beginning", ""]] {
+        let cut = terminal.run(&[&["users", "list", "--limit", "2"], more].concat()).await;
+        assert_eq!(cut.code, 0);
+        assert!(
+            cut.err.contains("these are the first 2; there are more"),
+            "{more:?}: {}",
+            cut.err
+        );
+        assert!(cut.err.contains("--limit"), "{}", cut.err);
+        assert!(!cut.out.contains("there are more"));
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_are_shown_with_what_they_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let terminal = Terminal::at(folder.path());
+    let sentence = "How long a session lives without being used.";
+    let text = terminal.run(&["settings", "show"]).await.ok();
+    assert!(text.contains(sentence), "{text}");
+    let json = terminal.run(&["settings", "show", "--json"]).await.json();
+    let rows = json.as_array().unwrap();
+    let found = rows.iter().find(|row| row["key"] == "session.idle_timeout").unwrap();
+    assert_eq!(found["description"], sentence);
+    assert!(rows.iter().all(|row| !row["description"].as_str().unwrap().is_empty()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_migration_would_do_is_told_beside_a_running_server() {
+    let server = server_with_socket().await;
+    let terminal = Terminal::at(server.folder());
+    let told = terminal.run(&["migrate", "--check"]).await.ok();
+    assert!(told.contains("has this program's schema"), "{told}");
+    let refused = terminal.run(&["migrate"]).await.refused();
+    assert!(refused.contains("another process uses"), "{refused}");
+    server.stop().await;
+    // and it makes nothing where nothing is
+    let folder = tempfile::tempdir().unwrap();
+    let told = Terminal::at(folder.path())
+        .run(&["migrate", "--check", "--json"])
+        .await
+        .json();
+    assert_eq!(
+        (&told["done"], told["steps"].as_array().unwrap().is_empty()),
+        (&json!(false), false)
+    );
+    assert!(!folder.path().join("data").exists());
+}

@@ -37,6 +37,12 @@ async fn a_link_makes_one_administrator() {
         });
         let followed = futures_util::future::join_all(followed).await;
         assert_eq!(followed.iter().filter(|made| made.is_ok()).count(), 1);
+        let told = |made: &&Result<_, Error>| matches!(made, Err(Error::NotFound));
+        assert_eq!(
+            followed.iter().filter(told).count(),
+            7,
+            "the link decides, not who made the group"
+        );
         assert!(!is_needed(provider).await.unwrap());
         assert!(!is_link_open(provider, &call, &token).await.unwrap());
         let again = follow_link(provider, &call, &token, administrator("late", STRONG)).await;

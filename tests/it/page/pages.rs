@@ -55,7 +55,10 @@ fn all() -> Vec<Page> {
         match &mut page {
             Page::Consent(consent) => consent.asked.truncate(1),
             Page::ChooseAccount(choose) => choose.client = None,
-            Page::SignOut(sign_out) => sign_out.client = None,
+            Page::SignOut(sign_out) => {
+                sign_out.client = None;
+                sign_out.accounts.truncate(1);
+            }
             Page::SignedOut(signed_out) => signed_out.client = None,
             Page::ApiDocs(docs) => docs.document = None,
             Page::DemoMessages(demo) => demo.messages.clear(),

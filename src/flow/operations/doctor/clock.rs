@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::{Doctor, Finding, Seen, WITHIN};
+use super::public_url::SeenThere;
+use super::{Doctor, Finding, WITHIN};
 use crate::model::{Check, Said, Timestamp};
 
 /// Tokens are judged within a minute's grace; nodes should be far closer.
@@ -16,6 +17,7 @@ pub(super) async fn check(doctor: &Doctor) -> Option<Finding> {
     let Ok(Some(store)) = &doctor.store else {
         return None;
     };
+    let asked = doctor.system_time();
     let told = timeout(WITHIN, store.examine()).await.ok()?.ok()?;
     let Some(theirs) = told.clock else {
         return Some(Finding::good(Check::Clock, Said::ClockOwn));
@@ -23,27 +25,37 @@ pub(super) async fn check(doctor: &Doctor) -> Option<Finding> {
     Some(judge(
         Said::ClockOk,
         Said::ClockOff,
-        between(doctor.system_time(), Timestamp::from_micros(theirs)),
+        difference(Timestamp::from_micros(theirs), (asked, doctor.system_time())),
     ))
 }
 
 /// The clock of the node that answered.
-pub(super) fn of_node(doctor: &Doctor, seen: &Seen) -> Option<Finding> {
-    let difference = between(doctor.system_time(), Timestamp::from_micros(seen.micros));
+pub(super) fn of_node(answer: &SeenThere) -> Option<Finding> {
+    let difference = difference(Timestamp::from_micros(answer.seen.micros), answer.between);
     (difference >= WORRYING).then(|| judge(Said::ClockOk, Said::ClockNode, difference))
 }
 
-fn between(one: Timestamp, other: Timestamp) -> Duration {
-    one.since(other).max(other.since(one))
+/// How far their moment lies outside the time in which they were asked and answered: a slow answer is no wrong clock.
+fn difference(theirs: Timestamp, (asked, answered): (Timestamp, Timestamp)) -> Duration {
+    asked.since(theirs).max(theirs.since(answered))
 }
 
 fn judge(well: Said, ill: Said, difference: Duration) -> Finding {
     let finding = if difference < WORRYING {
-        return Finding::good(Check::Clock, well).with("time", difference.as_millis());
+        return Finding::good(Check::Clock, well).with("time", length(difference));
     } else if difference < WRONG {
         Finding::warning(Check::Clock, ill)
     } else {
         Finding::wrong(Check::Clock, ill)
     };
-    finding.with("time", difference.as_millis()).line(LINE)
+    finding.with("time", length(difference)).line(LINE)
+}
+
+/// As people read it: a large difference is not a matter of milliseconds.
+fn length(difference: Duration) -> String {
+    if difference < WRONG {
+        format!("{} ms", difference.as_millis())
+    } else {
+        format!("{} s", difference.as_secs())
+    }
 }

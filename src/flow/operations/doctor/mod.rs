@@ -140,7 +140,7 @@ impl Doctor {
 
     /// The system's time, without what a sandbox adds.
     fn system_time(&self) -> Timestamp {
-        Timestamp::from_micros(self.clock.micros()).before(self.clock.offset())
+        Timestamp::from_micros(self.clock.system_micros())
     }
 }
 
@@ -167,11 +167,11 @@ pub async fn examine(doctor: &Doctor, wish: &Wish) -> Report {
     let (url, seen_there) = url;
     let mut findings = configuration::check(doctor).await;
     findings.extend(url);
-    let seen = wish.seen.as_ref().or(seen_there.as_ref());
+    let seen = wish.seen.as_ref().or(seen_there.as_ref().map(|there| &there.seen));
     findings.extend(seen.map(|seen| proxy::judge(doctor, seen)).unwrap_or_default());
     findings.push(cookies::check(doctor));
     findings.extend(clock);
-    findings.extend(seen_there.and_then(|seen| clock::of_node(doctor, &seen)));
+    findings.extend(seen_there.as_ref().and_then(clock::of_node));
     findings.extend(database);
     findings.extend(redis);
     findings.extend(mail);

@@ -6,9 +6,16 @@ use url::Url;
 use super::{Doctor, Finding, Seen, WITHIN, probe};
 use crate::clock;
 use crate::egress::{Document, Error, Limits, Reason};
-use crate::model::{Check, Said};
+use crate::model::{Check, Said, Timestamp};
 
-pub(super) async fn check(doctor: &Doctor) -> (Vec<Finding>, Option<Seen>) {
+/// What the node that answers at the public address has seen of our question.
+pub(super) struct SeenThere {
+    pub(super) seen: Seen,
+    /// When it was asked, and when its answer was there.
+    pub(super) between: (Timestamp, Timestamp),
+}
+
+pub(super) async fn check(doctor: &Doctor) -> (Vec<Finding>, Option<SeenThere>) {
     let url = doctor.issuer.as_str();
     let line = format!("OSTIARY_PUBLIC_URL={url}");
     let asked = clock::monotonic();
@@ -43,8 +50,9 @@ pub(super) async fn check(doctor: &Doctor) -> (Vec<Finding>, Option<Seen>) {
     let Some(master) = &doctor.master else {
         return (findings, None);
     };
-    let question = probe::question(master, doctor.system_time());
-    let seen = match get(doctor, &format!("{}?probe={question}", probe::PATH)).await {
+    let asked = doctor.system_time();
+    let question = probe::question(master, asked);
+    let seen: Option<Seen> = match get(doctor, &format!("{}?probe={question}", probe::PATH)).await {
         Ok(answer) => serde_json::from_slice(&answer.bytes).ok(),
         Err(error) => {
             if error.reason() == Reason::Status(404) {
@@ -54,7 +62,8 @@ pub(super) async fn check(doctor: &Doctor) -> (Vec<Finding>, Option<Seen>) {
             None
         }
     };
-    (findings, seen)
+    let between = (asked, doctor.system_time());
+    (findings, seen.map(|seen| SeenThere { seen, between }))
 }
 
 async fn get(doctor: &Doctor, path: &str) -> Result<Document, Error> {

@@ -1,0 +1,58 @@
+//! The language that somebody chose with the switch at a page's foot. It stays while the browser is open, in a cookie that holds a
+//! language of ours and nothing else.
+
+use axum::http::{HeaderMap, HeaderValue, Uri, header};
+use axum::response::Response;
+use url::form_urlencoded;
+
+use super::Provenance;
+use super::cookie::{self, Name};
+use crate::http::Http;
+use crate::view::Locale;
+
+/// The language that somebody chose.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Chosen {
+    /// By this very request.
+    switched: Option<Locale>,
+    /// Before.
+    kept: Option<Locale>,
+    /// Whether the switch was pressed on a page of ours: somebody else's link chooses nothing for the pages after it.
+    lasts: bool,
+}
+
+impl Chosen {
+    /// What a request says. What an authorization request calls `ui_locales` is the application's wish, and no choice.
+    pub fn of(http: &Http, address: &Uri, headers: &HeaderMap) -> Self {
+        let query = address.query().filter(|_| !address.path().starts_with("/oauth2/"));
+        let switched = form_urlencoded::parse(query.unwrap_or_default().as_bytes())
+            .find(|(name, _)| name == "ui_locales")
+            .and_then(|(_, tag)| exactly(&tag));
+        Self {
+            switched,
+            kept: cookie::read(http, headers, Name::Language).and_then(|tag| exactly(&tag)),
+            lasts: switched.is_some() && Provenance::of(http, headers) == Provenance::Own,
+        }
+    }
+
+    /// The language, if one was chosen.
+    pub fn locale(self) -> Option<Locale> {
+        self.switched.or(self.kept)
+    }
+
+    /// Gives the browser the cookie, if it has another or none.
+    pub fn keep(self, http: &Http, response: &mut Response) {
+        let new = self
+            .switched
+            .filter(|switched| self.lasts && self.kept != Some(*switched));
+        let cookie = new.map(|locale| cookie::make(http, Name::Language, locale.tag().to_owned(), None).to_string());
+        if let Some(value) = cookie.and_then(|cookie| HeaderValue::from_str(&cookie).ok()) {
+            response.headers_mut().append(header::SET_COOKIE, value);
+        }
+    }
+}
+
+/// The language of exactly this tag, as the switch and the cookie have it.
+fn exactly(tag: &str) -> Option<Locale> {
+    Locale::ALL.into_iter().find(|locale| locale.tag() == tag)
+}
