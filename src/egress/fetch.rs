@@ -55,7 +55,7 @@ pub struct Document {
 #[derive(Clone)]
 pub struct Egress {
     networks: Arc<[IpNet]>,
-    // made when first needed: reading the system's certificates takes longer than the rest of a start
+    // made when first needed: reading the system's certificates is a good part of a start
     public: Arc<OnceCell<Client>>,
     inside: Arc<OnceCell<Client>>,
     places: Arc<Semaphore>,
