@@ -1,8 +1,11 @@
-//! Digests, message authentication, key derivation and sealing, on aws-lc-rs. JOSE lives in `jose`, password hashes in `credential`.
+//! Digests, message authentication, key derivation, sealing and the making of RSA keys, on aws-lc-rs. JOSE lives in `jose`, password
+//! hashes in `credential`.
 
 use std::fmt::Write as _;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::rsa;
 use aws_lc_rs::{digest, hkdf, hmac};
 use zeroize::Zeroizing;
 
@@ -49,6 +52,21 @@ impl Default for Sha256 {
         Self::new()
     }
 }
+
+/// A new RSA private key of 2048 bits (FIPS 186-5 section A.1), as PKCS#8 in DER.
+///
+/// # Errors
+/// [`NoKey`] if none could be made.
+pub fn rsa_private_key() -> Result<Zeroizing<Vec<u8>>, NoKey> {
+    let key = rsa::KeyPair::generate(rsa::KeySize::Rsa2048).map_err(|_| NoKey)?;
+    let der = AsDer::<Pkcs8V1Der>::as_der(&key).map_err(|_| NoKey)?;
+    Ok(Zeroizing::new(der.as_ref().to_vec()))
+}
+
+/// No key could be made.
+#[derive(Debug, thiserror::Error)]
+#[error("no key could be made")]
+pub struct NoKey;
 
 /// HMAC-SHA-256 of the parts, each preceded by its length, so that parts can't run into each other.
 pub fn mac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {

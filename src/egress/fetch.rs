@@ -7,7 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use reqwest::header::{ACCEPT, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName};
 use reqwest::{Client, ClientBuilder, RequestBuilder, Response, StatusCode};
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 use url::{Host, Url};
 
 use crate::clock;
@@ -55,8 +55,9 @@ pub struct Document {
 #[derive(Clone)]
 pub struct Egress {
     networks: Arc<[IpNet]>,
-    public: Client,
-    inside: Client,
+    // made when first needed: reading the system's certificates is a good part of a start
+    public: Arc<OnceCell<Client>>,
+    inside: Arc<OnceCell<Client>>,
     places: Arc<Semaphore>,
 }
 
@@ -65,23 +66,19 @@ impl Egress {
     ///
     /// Certificates are checked against the system's store; on a machine without one, nothing is trusted and every https
     /// request fails.
-    ///
-    /// # Errors
-    /// If the client can't be set up.
-    pub fn new(allowed_networks: Vec<IpNet>) -> Result<Self, Error> {
-        let networks: Arc<[IpNet]> = allowed_networks.into();
-        Ok(Self {
-            public: client(Reach::Public, &networks)?,
-            inside: client(Reach::Admitted, &networks)?,
-            networks,
+    pub fn new(allowed_networks: Vec<IpNet>) -> Self {
+        Self {
+            public: Arc::default(),
+            inside: Arc::default(),
+            networks: allowed_networks.into(),
             places: Arc::new(Semaphore::new(AT_ONCE)),
-        })
+        }
     }
 
     /// Whether a request to this URL would be tried: for those who store URLs and want to say so early. Where its name leads is
     /// not asked.
     pub fn admits(&self, url: &Url) -> bool {
-        self.client_for(url).is_ok()
+        self.reach_of(url).is_ok()
     }
 
     /// Fetches a document; only a 200 will do.
@@ -90,7 +87,7 @@ impl Egress {
     /// [`Error`], the same for every reason.
     pub async fn get_json(&self, url: &Url, limits: Limits) -> Result<Document, Error> {
         let fetched = async {
-            let request = self.client_for(url)?.get(url.clone());
+            let request = self.client_for(url).await?.get(url.clone());
             let response = self.send(request.header(ACCEPT, "application/json")).await?;
             if response.status() != StatusCode::OK {
                 return Err(Reason::Status(response.status().as_u16()));
@@ -110,7 +107,8 @@ impl Egress {
                 .extend_pairs(form)
                 .finish();
             let request = self
-                .client_for(url)?
+                .client_for(url)
+                .await?
                 .post(url.clone())
                 .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
                 .body(body);
@@ -149,9 +147,25 @@ impl Egress {
         Err(Error::new(reason))
     }
 
+    /// The client this URL may use.
+    async fn client_for(&self, url: &Url) -> Result<&Client, Reason> {
+        let reach = self.reach_of(url)?;
+        let kept = match reach {
+            Reach::Public => &self.public,
+            Reach::Admitted => &self.inside,
+        };
+        let networks = Arc::clone(&self.networks);
+        let made = async || {
+            tokio::task::spawn_blocking(move || client(reach, &networks))
+                .await
+                .unwrap_or(Err(Reason::Setup))
+        };
+        kept.get_or_try_init(made).await
+    }
+
     /// Which of the two clients this URL may use. What a name leads to is checked by the client's resolver; an address
     /// in the URL never reaches a resolver and is checked here.
-    fn client_for(&self, url: &Url) -> Result<&Client, Reason> {
+    fn reach_of(&self, url: &Url) -> Result<Reach, Reason> {
         if !matches!(url.scheme(), "https" | "http") {
             return Err(Reason::Scheme);
         }
@@ -171,10 +185,10 @@ impl Egress {
             if literal.is_some_and(|ip| forbidden(ip, &self.networks)) {
                 return Err(Reason::Address);
             }
-            return Ok(&self.public);
+            return Ok(Reach::Public);
         }
         if may_be_inside {
-            return Ok(&self.inside);
+            return Ok(Reach::Admitted);
         }
         if url.scheme() == "http" {
             return Err(Reason::Scheme);
@@ -200,14 +214,14 @@ impl std::fmt::Debug for Egress {
     }
 }
 
-fn client(reach: Reach, networks: &Arc<[IpNet]>) -> Result<Client, Error> {
+fn client(reach: Reach, networks: &Arc<[IpNet]>) -> Result<Client, Reason> {
     builder(reach, networks)
         .build()
         .or_else(|_| {
             tracing::warn!("no certificate store on this machine: outgoing https requests will fail");
             builder(reach, networks).tls_certs_only([]).build()
         })
-        .map_err(|_| Error::new(Reason::Setup))
+        .map_err(|_| Reason::Setup)
 }
 
 fn builder(reach: Reach, networks: &Arc<[IpNet]>) -> ClientBuilder {

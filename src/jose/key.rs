@@ -10,9 +10,9 @@ use serde_json::{Map, Value};
 
 use super::algorithm::{self, KeyKind};
 use super::{Error, PublicKey, Signer, json};
+use crate::crypto;
 use crate::model::{Secret, SigningAlgorithm};
 
-const RSA_BITS: u32 = 2048;
 const MAX_IMPORT_BYTES: usize = 32 * 1024;
 
 /// A private key with its public half. Every one was seen to sign and verify before it came out of here.
@@ -26,10 +26,14 @@ pub struct PrivateKey {
 }
 
 impl PrivateKey {
-    /// A new key that serves `algorithm`: RSA of 2048 bits, P-256 or Ed25519. RSA takes about 200 ms of a core.
+    /// A new key that serves `algorithm`: RSA of 2048 bits, P-256 or Ed25519. RSA takes by far the longest, and longer still if
+    /// josekit makes it, whence the other hand.
     pub fn generate(algorithm: SigningAlgorithm) -> Result<Self, Error> {
         let jwk = match KeyKind::of(algorithm) {
-            KeyKind::Rsa => Jwk::generate_rsa_key(RSA_BITS),
+            KeyKind::Rsa => {
+                let made = crypto::rsa_private_key().map_err(|_| Error::Signing)?;
+                RsaKeyPair::from_der(&*made).map(|pair| pair.to_jwk_key_pair())
+            }
             KeyKind::P256 => Jwk::generate_ec_key(EcCurve::P256),
             KeyKind::Ed25519 => Jwk::generate_ed_key(EdCurve::Ed25519),
         }

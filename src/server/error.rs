@@ -6,7 +6,7 @@ use crate::flow::operations::backup::Refused;
 use crate::machine::Unusable;
 use crate::model::setting::SettingError;
 use crate::store::MoveError;
-use crate::{credential, egress, ephemeral, flow, mail, sessions, store, vault, view};
+use crate::{credential, ephemeral, flow, mail, sessions, store, vault, view};
 
 /// Why the server does not start, or a command can't open the store.
 #[derive(Debug, thiserror::Error)]
@@ -96,9 +96,6 @@ pub enum Error {
     /// Password hashing.
     #[error("password hashing can't be started")]
     Passwords(#[from] credential::Error),
-    /// Outgoing requests.
-    #[error("outgoing requests can't be set up")]
-    Egress(#[from] egress::Error),
     /// The mail server's address.
     #[error("smtp_url or mail_from")]
     Mail(#[from] mail::Error),

@@ -124,7 +124,7 @@ async fn assemble(config: &Config, clock: &Clock, schema: Schema, failpoints: Fa
         store,
         sessions,
         passwords: passwords(config)?,
-        egress: Egress::new(config.egress.networks.clone())?,
+        egress: Egress::new(config.egress.networks.clone()),
         master,
         issuer: Issuer::new(config.public_url.clone()),
         remote_keys: RemoteKeysCache::default(),

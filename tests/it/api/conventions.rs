@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::conversation::Caller;
+use crate::support::http::plain_http;
 use crate::support::relying_party::Answer;
 use crate::support::server::Server;
 
@@ -494,7 +495,7 @@ async fn refused_authorisations_are_recorded_and_a_flood_is_one_number() {
         told.sort();
         told
     };
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let http = plain_http().build().unwrap();
     for _ in 0..30 {
         let answer = http
             .get(server.url("/api/v1/users"))

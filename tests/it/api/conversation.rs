@@ -6,6 +6,7 @@ use reqwest::Method;
 use serde_json::Value;
 
 use super::schema::faults;
+use crate::support::http::plain_http;
 use crate::support::relying_party::{Answer, RelyingParty};
 use crate::support::server::{Server, TestClient, TestUser};
 
@@ -21,7 +22,7 @@ pub struct Caller<'a> {
 impl<'a> Caller<'a> {
     /// A caller with this token.
     pub async fn with_token(server: &'a Server, token: &str) -> Self {
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let http = plain_http().build().unwrap();
         let document = http.get(server.url("/api/v1/openapi.json")).send().await.unwrap();
         Self {
             server,

@@ -9,6 +9,7 @@ use ostiary::http::api::table;
 use serde_json::json;
 
 use super::conversation::{Caller, client_token, service, somewhere, user_token};
+use crate::support::http::plain_http;
 use crate::support::server::Server;
 
 /// SEC-410: each route names a permission that exists, reading ones for what only reads, and the document lists exactly the
@@ -220,7 +221,7 @@ async fn rights_immediate() {
 #[tokio::test]
 async fn the_metadata_of_the_protected_resource_names_the_api_and_its_scopes() {
     let server = Server::start().await;
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let http = plain_http().build().unwrap();
     for path in ["", "/api/v1"] {
         let url = server.url(&format!("/.well-known/oauth-protected-resource{path}"));
         let text = http.get(url).send().await.unwrap().text().await.unwrap();

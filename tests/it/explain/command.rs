@@ -8,6 +8,7 @@ use crate::oauth::scene::Scene;
 use crate::support::backend::Backend;
 use crate::support::browser::Browser;
 use crate::support::cli::Terminal;
+use crate::support::http::plain_http;
 use crate::support::server::Server;
 
 async fn server() -> (Server, Terminal) {
@@ -45,7 +46,9 @@ async fn the_ten_characters_of_a_page_are_enough_for_the_command() {
     assert!(json["trace_id"].as_str().unwrap().starts_with(&id));
 
     // a setting of everyone is named with how it is changed
-    let closed = reqwest::Client::new()
+    let closed = plain_http()
+        .build()
+        .unwrap()
         .post(server.url("/oauth2/register"))
         .body("{}")
         .header("content-type", "application/json")

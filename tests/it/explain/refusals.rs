@@ -9,6 +9,7 @@ use super::{explained, fact, of_client, of_user, shown_id};
 use crate::api::conversation::{Caller, client_token, service};
 use crate::oauth::scene::{Scene, Tokens, trusted};
 use crate::support::browser::Browser;
+use crate::support::http::plain_http;
 use crate::support::relying_party::RelyingParty;
 use crate::support::server::{Server, each_backend};
 
@@ -280,7 +281,9 @@ async fn an_expired_session_with_prompt_none_names_the_setting_that_ended_it() {
 async fn closed_registration_names_the_mode_and_who_set_it() {
     each_backend(async |server: &Server| {
         let register = async || {
-            let answer = reqwest::Client::new()
+            let answer = plain_http()
+                .build()
+                .unwrap()
                 .post(server.url("/oauth2/register"))
                 .header("content-type", "application/json")
                 .body(json!({"redirect_uris": ["https://client.example/callback"]}).to_string())

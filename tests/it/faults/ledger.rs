@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use crate::support::http::plain_http;
 use ostiary::clock;
 
 /// Nothing takes so long. What does, hangs.
@@ -56,9 +57,8 @@ impl Told {
 pub fn http() -> &'static reqwest::Client {
     static HTTP: OnceLock<reqwest::Client> = OnceLock::new();
     HTTP.get_or_init(|| {
-        reqwest::Client::builder()
+        plain_http()
             .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
             // a runtime of a test ends with it, and its connections do
             .pool_max_idle_per_host(0)
             .build()

@@ -9,6 +9,7 @@ use serde_json::Value;
 use url::form_urlencoded;
 
 use super::{Change, Inputs, administrator, pieces};
+use crate::support::http::plain_http;
 use crate::support::server::Server;
 
 const NAMES: &[&str] = &[
@@ -100,7 +101,7 @@ async fn fuzz_list_query() {
     let token = administrator(&server).await;
     let reader = Reader {
         server,
-        http: reqwest::Client::builder().no_proxy().build().unwrap(),
+        http: plain_http().build().unwrap(),
         token,
     };
     let lists: Vec<&str> = table()

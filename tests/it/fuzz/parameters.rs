@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use url::form_urlencoded;
 
 use super::{Inputs, holds, pieces};
+use crate::support::http::plain_http;
 use crate::support::relying_party::{RelyingParty, basic};
 use crate::support::server::Server;
 
@@ -174,9 +175,8 @@ async fn fuzz_oauth_params_over_http() {
         })
         .await;
     let party = RelyingParty::new(&server, &client);
-    let http = reqwest::Client::builder()
+    let http = plain_http()
         .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
         .build()
         .unwrap();
     let authorization = basic(&client.client_id, &client.secret);

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use url::form_urlencoded;
 
 use super::{Inputs, administrator, pieces};
+use crate::support::http::plain_http;
 use crate::support::relying_party::{RelyingParty, basic};
 use crate::support::server::{Server, TestClient};
 use crate::support::sources;
@@ -326,9 +327,8 @@ async fn fuzz_http_stateful() {
     let client = server.client(|_| ()).await;
     let provider = server.provider();
     let browser = server.signed_in(&person).await;
-    let http = reqwest::Client::builder()
+    let http = plain_http()
         .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
         .build()
         .unwrap();
     let document = http.get(server.url("/api/v1/openapi.json")).send().await.unwrap();

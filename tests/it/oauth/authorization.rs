@@ -9,6 +9,7 @@ use serde_json::json;
 use super::redirect_uri::NEAR_MISSES;
 use super::steps::{arrival, assert_dead_end, begin, enter, is_plain, outcome, pairs_of, press, refused, skips};
 use crate::support::browser::{Arrival, Browser, Page};
+use crate::support::http::plain_http;
 use crate::support::relying_party::RelyingParty;
 use crate::support::server::Server;
 
@@ -60,7 +61,7 @@ async fn a_native_client_gets_its_answer_at_the_port_it_asks_for() {
 
 /// A server that anyone may register clients at, and one registration.
 async fn register(server: &Server, metadata: &serde_json::Value) -> (StatusCode, String) {
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let http = plain_http().build().unwrap();
     let request = http
         .post(server.url("/oauth2/register"))
         .header("content-type", "application/json");

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::steps::{assert_dead_end, begin, outcome, pairs_of, reasons, refused, skips};
 use crate::support::browser::Browser;
+use crate::support::http::plain_http;
 use crate::support::relying_party::RelyingParty;
 use crate::support::server::Server;
 
@@ -341,9 +342,8 @@ async fn params_duplicate_refused() {
 async fn params_encoding_and_size() {
     let server = Server::start().await;
     let client = server.client(skips).await;
-    let http = reqwest::Client::builder()
+    let http = plain_http()
         .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
         .build()
         .unwrap();
     let send = async |path: &str, body: Vec<u8>| {

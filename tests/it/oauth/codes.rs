@@ -14,6 +14,7 @@ use super::scene::{
     trusted,
 };
 use crate::support::browser::Browser;
+use crate::support::http::plain_http;
 use crate::support::relying_party::{RelyingParty, basic, claims};
 use crate::support::server::{Server, each_backend};
 use crate::support::sources::files;
@@ -600,8 +601,7 @@ async fn token_response_headers() {
     }
     for method in ["GET", "PUT", "DELETE"] {
         let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
-        let answer = reqwest::Client::builder()
-            .no_proxy()
+        let answer = plain_http()
             .build()
             .unwrap()
             .request(method, server.url("/oauth2/token"))

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::steps::{arrival, begin, enter, outcome, press, skips};
 use crate::support::browser::{Browser, Page};
+use crate::support::http::plain_http;
 use crate::support::relying_party::RelyingParty;
 use crate::support::server::{Server, TestUser, each_backend};
 
@@ -274,7 +275,7 @@ async fn consent_withdraw_kills_tokens_through_the_api() {
     let list = party.get(&of_user, &may_read).await.ok().json();
     assert_eq!(list["items"][0]["client"], client.id.to_string());
     assert_eq!(list["items"][0]["scope"], party.scope);
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let http = plain_http().build().unwrap();
     let withdraw = async |token: &str| {
         let request = http.delete(server.url(&format!("{of_user}/{}", client.id)));
         request

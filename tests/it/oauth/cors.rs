@@ -6,6 +6,7 @@ use reqwest::{Method, StatusCode};
 
 use super::steps::skips;
 use crate::support::browser::Browser;
+use crate::support::http::plain_http;
 use crate::support::relying_party::RelyingParty;
 use crate::support::server::Server;
 
@@ -90,9 +91,8 @@ async fn cors_matrix() {
     let arrived = party.sign_in(&signed_in, &user).await;
     let tokens = party.redeem(arrived.code()).await.ok();
     let access = format!("Bearer {}", tokens.get("access_token"));
-    let http = reqwest::Client::builder()
+    let http = plain_http()
         .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
         .build()
         .unwrap();
     let own = ["https://app.example", "https://pages.example"];

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::steps::{enter, outcome, press, refused};
 use crate::explain::{explained, shown_id};
 use crate::support::browser::{Browser, Page};
+use crate::support::http::plain_http;
 use crate::support::relying_party::RelyingParty;
 use crate::support::server::{Server, TestClient, each_backend};
 
@@ -21,7 +22,7 @@ async fn stranger(server: &Server) -> TestClient {
         "client_name": "Nobody's application",
         "response_types": ["code"],
     });
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let http = plain_http().build().unwrap();
     let response = http
         .post(server.url("/oauth2/register"))
         .header("content-type", "application/json")

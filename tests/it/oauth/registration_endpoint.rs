@@ -11,6 +11,7 @@ use super::client_secrets::assertion_claims;
 use crate::api::conversation::Caller;
 use crate::support::browser::{Browser, Page};
 use crate::support::documents::Documents;
+use crate::support::http::plain_http;
 use crate::support::relying_party::{Answer, RelyingParty, claims};
 use crate::support::server::{Server, TestClient};
 
@@ -23,7 +24,7 @@ async fn server(mode: &str) -> Server {
 }
 
 async fn send(server: &Server, method: Method, path: &str, token: Option<&str>, body: Option<String>) -> Answer {
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let http = plain_http().build().unwrap();
     let url = if path.starts_with("http") {
         path.to_owned()
     } else {
@@ -166,7 +167,7 @@ async fn registrations_that_can_not_be_read_are_refused() {
         let answer = send(&server, Method::POST, "/oauth2/register", None, Some(body.to_owned())).await;
         assert!(answer.status.is_client_error(), "{}", answer.body);
     }
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let http = plain_http().build().unwrap();
     for kind in ["application/x-www-form-urlencoded", "text/plain", "application/json5"] {
         let request = http.post(server.url("/oauth2/register")).header("content-type", kind);
         let response = request

@@ -12,15 +12,13 @@ use openidconnect::{
 use ostiary::model::{SigningAlgorithm, SubjectType};
 
 use crate::support::browser::Browser;
+use crate::support::http::plain_http;
 use crate::support::relying_party::RelyingParty;
 use crate::support::server::{Server, TestClient, TestUser, each_backend};
 
 /// How a request of the crate reaches the server.
 async fn send(request: HttpRequest) -> Result<HttpResponse, reqwest::Error> {
-    let http = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .build()?;
+    let http = plain_http().redirect(reqwest::redirect::Policy::none()).build()?;
     let (parts, body) = request.into_parts();
     let response = http
         .request(parts.method, parts.uri.to_string())

@@ -13,6 +13,7 @@ use url::Url;
 
 use super::{assertion, published_keys};
 use crate::support::browser::{Arrival, Browser, Page};
+use crate::support::http::plain_http;
 use crate::support::relying_party::{Answer, RelyingParty, basic};
 use crate::support::server::{Server, TestClient, TestUser};
 
@@ -375,7 +376,7 @@ pub async fn post_registration(server: &Server, metadata: &Value) -> Answer {
         .get(&server.url("/.well-known/openid-configuration"))
         .await
         .json();
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let http = plain_http().build().unwrap();
     let response = http
         .post(configuration["registration_endpoint"].as_str().unwrap())
         .header("content-type", "application/json")

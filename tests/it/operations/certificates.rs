@@ -13,6 +13,7 @@ use tokio_rustls::client::TlsStream;
 
 use crate::support::certificates::{Certificates, connect, get, get_path};
 use crate::support::cli::Terminal;
+use crate::support::http::plain_http;
 use crate::support::server::Server;
 
 /// Longer than anything here takes.
@@ -72,7 +73,7 @@ async fn ask(stream: &mut TlsStream<TcpStream>, server: &Server) -> String {
 
 async fn number(server: &Server, name: &str) -> f64 {
     let url = format!("http://{}/metrics", server.metrics_address().unwrap());
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let http = plain_http().build().unwrap();
     let text = http.get(url).send().await.unwrap().text().await.unwrap();
     let line = text.lines().find(|line| line.starts_with(name)).unwrap();
     line.rsplit_once(' ').unwrap().1.parse().unwrap()

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use axum::Router;
 use axum::routing::get;
+use futures_util::future::join_all;
 use ostiary::egress::read_pem;
 use serde_json::{Value, json};
 
@@ -87,7 +88,8 @@ async fn beside_a_server_that_is_well_nothing_is_red() {
 async fn without_a_server_it_says_so_and_makes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let terminal = Terminal::at(folder.path()).with("OSTIARY_PUBLIC_URL", "http://localhost:1");
-    let (code, rows) = findings(&terminal, &[]).await;
+    // each waits for the public address, so they do at once
+    let ((code, rows), told) = tokio::join!(findings(&terminal, &[]), terminal.run(&["doctor"]));
     assert_eq!(code, 1);
     found(
         &rows,
@@ -97,7 +99,6 @@ async fn without_a_server_it_says_so_and_makes_nothing() {
     );
     found(&rows, "db_missing", "warning", "");
     assert!(!folder.path().join("data").exists() && !folder.path().join("keys").exists());
-    let told = terminal.run(&["doctor"]).await;
     assert_eq!(told.code, 1);
     assert!(told.out.contains("WRONG    public_url"), "{}", told.out);
     // and with a store but no server
@@ -110,7 +111,8 @@ async fn without_a_server_it_says_so_and_makes_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_wrong_is_red_with_the_line_to_change() {
     let folder = tempfile::tempdir().unwrap();
-    let terminal = Terminal::at(folder.path()).with("OSTIARY_PUBLIC_URL", "http://localhost:1");
+    // somebody answers there, so that nobody is waited for
+    let terminal = Terminal::at(folder.path()).with("OSTIARY_PUBLIC_URL", &impostor(String::new()).await);
     terminal.run(&["users", "create", "ada"]).await.ok();
     let open =
         |path: &std::path::Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
@@ -154,10 +156,11 @@ async fn what_is_wrong_is_red_with_the_line_to_change() {
         ("OSTIARY_LISTN", "1", "config_refused", ""),
         ("OSTIARY_PUBLIC_URL", "http://elsewhere.example", "config_refused", ""),
     ];
-    for (name, value, code, line) in cases {
+    let judged = cases.map(async |(name, value, code, line)| {
         let (_, rows) = findings(&terminal.clone().with(name, value), &[]).await;
         found(&rows, code, "wrong", line);
-    }
+    });
+    join_all(judged).await;
     // keys of another installation
     let another = folder.path().join("another");
     std::fs::create_dir_all(&another).unwrap();
@@ -214,9 +217,11 @@ async fn who_else_answers_at_the_public_address_is_told_apart() {
 async fn the_mail_server_is_tried_and_written_to_only_when_asked() {
     let folder = tempfile::tempdir().unwrap();
     let sink = SmtpSink::start_asking("ostiary", "a-right-password").await;
+    let public_url = impostor(String::new()).await;
     let with = |password: &str| {
         let url = format!("smtp://ostiary:{password}@{}", sink.address());
         Terminal::at(folder.path())
+            .with("OSTIARY_PUBLIC_URL", &public_url)
             .with("OSTIARY_SMTP_URL", &url)
             .with("OSTIARY_MAIL_FROM", "id@example.com")
     };
@@ -260,10 +265,6 @@ async fn certificates_are_judged_by_names_dates_and_order() {
         .with("OSTIARY_PUBLIC_URL", server.issuer())
         .with("OSTIARY_TLS__CERT", certificates.file("cert.pem").to_str().unwrap())
         .with("OSTIARY_TLS__KEY", certificates.file("key.pem").to_str().unwrap());
-    // this machine does not know the test's authority
-    let (_, rows) = findings(&terminal, &[]).await;
-    found(&rows, "url_unreachable", "wrong", "");
-    found(&rows, "tls_alone", "warning", "OSTIARY_TLS__CERT=");
     let whole = std::fs::read_to_string(certificates.file("cert.pem")).unwrap();
     let authority = std::fs::read_to_string(certificates.file("ca.pem")).unwrap();
     let chain = read_pem(&format!("{whole}\n{authority}"));
@@ -274,29 +275,28 @@ async fn certificates_are_judged_by_names_dates_and_order() {
     // the last moment of 2040 is at most a day away
     assert!((2_240_524_800 - chain[0].not_after).abs() <= 24 * 60 * 60, "{chain:?}");
     assert!(read_pem("-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----").is_empty());
-    let judged = async |text: &str| {
-        std::fs::write(certificates.file("judged.pem"), text).unwrap();
-        let terminal = terminal
-            .clone()
-            .with("OSTIARY_TLS__CERT", certificates.file("judged.pem").to_str().unwrap());
-        findings(&terminal, &[]).await.1
-    };
-    found(&judged("").await, "tls_empty", "wrong", "judged.pem");
-    found(
-        &judged(&format!("{authority}\n{whole}")).await,
-        "tls_order",
-        "wrong",
-        "judged.pem",
-    );
-    found(&judged(&authority).await, "tls_names", "wrong", "judged.pem");
     certificates.renew(2020);
     let over = std::fs::read_to_string(certificates.file("cert.pem")).unwrap();
-    found(
-        &judged(&format!("{over}\n{authority}")).await,
-        "tls_over",
-        "wrong",
-        "judged.pem",
-    );
+    certificates.renew(2040);
+    let cases = [
+        ("tls_empty", String::new()),
+        ("tls_order", format!("{authority}\n{whole}")),
+        ("tls_names", authority.clone()),
+        ("tls_over", format!("{over}\n{authority}")),
+    ];
+    // this machine does not know the test's authority: each waits for the public address, so they all do at once
+    let as_served = async {
+        let (_, rows) = findings(&terminal, &[]).await;
+        found(&rows, "url_unreachable", "wrong", "");
+        found(&rows, "tls_alone", "warning", "OSTIARY_TLS__CERT=");
+    };
+    let judged = cases.map(async |(code, text)| {
+        let file = certificates.file(&format!("{code}.pem"));
+        std::fs::write(&file, text).unwrap();
+        let terminal = terminal.clone().with("OSTIARY_TLS__CERT", file.to_str().unwrap());
+        found(&findings(&terminal, &[]).await.1, code, "wrong", &format!("{code}.pem"));
+    });
+    tokio::join!(as_served, join_all(judged));
     server.stop().await;
 }
 

@@ -9,6 +9,7 @@ use reqwest::StatusCode;
 use crate::api::conversation::{client_token, service, somewhere};
 use crate::support::backend::quick;
 use crate::support::browser::{Browser, Page};
+use crate::support::http::plain_http;
 use crate::support::relying_party::RelyingParty;
 use crate::support::server::{Backend, Server};
 use crate::support::sources::texts;
@@ -271,7 +272,7 @@ async fn no_request_makes_a_series() {
             Browser::new().get(&url).await;
         }
         let odd = reqwest::Method::from_bytes(b"STRANGE").unwrap();
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let http = plain_http().build().unwrap();
         http.request(odd, server.url("/login")).send().await.unwrap();
     };
     ask_oddly(0).await;

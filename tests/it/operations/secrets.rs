@@ -9,6 +9,7 @@ use crate::oauth::scene::Scene;
 use crate::support::backend::Backend;
 use crate::support::browser::Browser;
 use crate::support::cli::Terminal;
+use crate::support::http::plain_http;
 use crate::support::relying_party::{RelyingParty, jwt_header};
 use crate::support::server::{Server, TestClient};
 
@@ -73,7 +74,9 @@ async fn secret_rotation_drill() {
             .json()
     };
     let register = async |token: &str| {
-        reqwest::Client::new()
+        plain_http()
+            .build()
+            .unwrap()
             .post(server.url("/oauth2/register"))
             .bearer_auth(token)
             .header("content-type", "application/json")

@@ -13,6 +13,7 @@ use ostiary::clock;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use super::http::plain_http;
 use super::process::{Node, PATIENCE, probe};
 
 /// How often every node is asked whether it is ready.
@@ -39,11 +40,10 @@ struct Place {
 impl Balancer {
     /// Listens at this address, without any node.
     pub async fn start(front: SocketAddr) -> Self {
-        let http = reqwest::Client::builder()
+        let http = plain_http()
             .redirect(reqwest::redirect::Policy::none())
             // a connection for each request: none is kept at a node that goes away
             .pool_max_idle_per_host(0)
-            .no_proxy()
             .build()
             .unwrap();
         let shared = Arc::new(Shared {

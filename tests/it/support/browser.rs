@@ -8,6 +8,7 @@ use reqwest::{Method, StatusCode};
 use url::{Url, form_urlencoded};
 
 use super::html::{self, Form};
+use super::http::plain_http;
 use super::server::TestUser;
 
 /// More pages than any sign-in has.
@@ -98,9 +99,8 @@ impl Default for Browser {
 impl Browser {
     /// A browser without cookies.
     pub fn new() -> Self {
-        let http = reqwest::Client::builder()
+        let http = plain_http()
             .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
             .build()
             .unwrap();
         Self {

@@ -12,6 +12,7 @@ pub mod disk;
 pub mod documents;
 pub mod failpoints;
 pub mod html;
+pub mod http;
 pub mod ledger;
 pub mod own_postgres;
 pub mod process;

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use url::{Url, form_urlencoded};
 
 use super::browser::{Arrival, Browser};
+use super::http::plain_http;
 use super::server::{Server, TestClient, TestUser};
 
 /// A client that talks to a server.
@@ -73,9 +74,8 @@ impl<'a> RelyingParty<'a> {
 
     /// The same at a base address, which has no slash at its end; every request names this host.
     pub fn at(base: &str, host: &str, client: &'a TestClient) -> Self {
-        let http = reqwest::Client::builder()
+        let http = plain_http()
             .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
             .build()
             .unwrap();
         Self {

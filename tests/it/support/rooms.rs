@@ -67,7 +67,7 @@ impl Rooms {
             ephemeral: Ephemeral::embedded(&path("ephemeral.db")).await.unwrap(),
             sessions: Sessions::embedded(&path("sessions.db")).await.unwrap(),
             passwords: Passwords::new(cheap, 1, 16).unwrap(),
-            egress: Egress::new(vec![loopback]).unwrap(),
+            egress: Egress::new(vec![loopback]),
             master: MasterKey::generate().into(),
             issuer: Issuer::new("https://login.example".parse().unwrap()),
             events: Default::default(),

@@ -17,6 +17,7 @@ use tempfile::TempDir;
 use url::Url;
 
 use super::backend::quick;
+use super::http::plain_http;
 
 /// How often it looks again, and how long it waits in between: a minute together, for machines that are busy.
 const LOOKS: u32 = 1200;
@@ -73,7 +74,7 @@ impl Chromium {
             .unwrap_or_else(|error| panic!("{program} does not start: {error}"));
         let port = port_of(&mut driver);
         let mut browser = Self {
-            http: reqwest::Client::builder().no_proxy().build().unwrap(),
+            http: plain_http().build().unwrap(),
             port,
             session: String::new(),
             driver,

@@ -67,7 +67,7 @@ pub(super) async fn check(doctor: &Doctor) -> (Vec<Finding>, Option<SeenThere>) 
 }
 
 async fn get(doctor: &Doctor, path: &str) -> Result<Document, Error> {
-    let way = Doctor::way_out()?;
+    let way = Doctor::way_out();
     let url = doctor.issuer.path(path);
     let limits = Limits {
         time: WITHIN,

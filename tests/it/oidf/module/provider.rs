@@ -10,14 +10,12 @@ use serde_json::json;
 
 use crate::oidf::published_keys;
 use crate::oidf::run::{Run, open_server, post_registration};
+use crate::support::http::plain_http;
 use crate::support::relying_party::jwt_header;
 
 /// The client of the crate `openidconnect`, over our HTTP client.
 async fn http(request: HttpRequest) -> Result<HttpResponse, reqwest::Error> {
-    let client = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .build()?;
+    let client = plain_http().redirect(reqwest::redirect::Policy::none()).build()?;
     let (parts, body) = request.into_parts();
     let sent = client
         .request(parts.method, parts.uri.to_string())
