@@ -5,6 +5,7 @@
 
 mod clients;
 mod consents;
+mod emptying;
 mod ended;
 mod epoch;
 mod events;
