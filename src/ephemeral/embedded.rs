@@ -139,8 +139,7 @@ impl Embedded {
     }
 
     pub async fn put(&self, place: &Place, value: &[u8], expires: Timestamp, _now: Timestamp) -> Result<(), Error> {
-        self.0.entries.put(place.slot(), Some(Entry::new(value, expires))).await;
-        Ok(())
+        self.0.entries.put(place.slot(), Some(Entry::new(value, expires))).await
     }
 
     pub async fn put_new(
@@ -170,8 +169,7 @@ impl Embedded {
             owner: Some((owned.key, most)),
             ..Entry::new(value, expires)
         };
-        self.0.entries.put(place.slot(), Some(entry)).await;
-        Ok(())
+        self.0.entries.put(place.slot(), Some(entry)).await
     }
 
     pub async fn get(&self, place: &Place, now: Timestamp) -> Result<Option<Vec<u8>>, Error> {
@@ -203,8 +201,7 @@ impl Embedded {
     }
 
     pub async fn forget(&self, place: &Place) -> Result<(), Error> {
-        self.0.entries.put(place.slot(), None).await;
-        Ok(())
+        self.0.entries.put(place.slot(), None).await
     }
 
     pub async fn spend(&self, place: &Place, allowance: Allowance, now: Timestamp) -> Result<Spent, Error> {
@@ -235,8 +232,7 @@ impl Embedded {
     }
 
     pub async fn clear(&self, place: &Place) -> Result<(), Error> {
-        self.0.counters.put(place.slot(), None).await;
-        Ok(())
+        self.0.counters.put(place.slot(), None).await
     }
 
     pub async fn sweep(&self, now: Timestamp, limit: u32) -> Result<u64, Error> {

@@ -4,14 +4,18 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use super::place::Place;
 use crate::sql::Error;
 
 /// So many slots stand here at most: past it whoever wants one more waits until some are written.
 const MOST: usize = 10_000;
+/// How long is waited for that: where nothing is written for so long, the file takes nothing.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// Where a value lies: its kind's word and the digest of its key.
 pub(super) type Slot = (&'static str, [u8; 32]);
@@ -62,17 +66,19 @@ impl<V: Clone> WriteBehind<V> {
     }
 
     /// Puts a value into a slot, or nothing, whatever was there.
-    pub(super) async fn put(&self, slot: Slot, value: Option<V>) {
+    ///
+    /// [`Error::Unavailable`] if there is no room, and none becomes free in time.
+    pub(super) async fn put(&self, slot: Slot, value: Option<V>) -> Result<(), Error> {
         loop {
             let room = self.room.notified();
             {
                 let mut inner = self.lock();
                 if inner.slots.len() < MOST || inner.slots.contains_key(&slot) {
                     inner.change(slot, value);
-                    return;
+                    return Ok(());
                 }
             }
-            room.await;
+            in_time(room).await?;
         }
     }
 
@@ -103,6 +109,8 @@ impl<V: Clone> WriteBehind<V> {
 
     /// Changes what stands in a slot, alone with it: `change` gives what it leaves there, if that is something else, and its
     /// answer. `read` asks the file, if nothing is known here.
+    ///
+    /// [`Error::Unavailable`] if there is no room, and none becomes free in time.
     pub(super) async fn change<T, R>(
         &self,
         slot: Slot,
@@ -122,7 +130,7 @@ impl<V: Clone> WriteBehind<V> {
                 (inner.written, inner.slots.len() >= MOST)
             };
             if is_full {
-                room.await;
+                in_time(room).await?;
                 continue;
             }
             let in_file = read().await?;
@@ -171,6 +179,11 @@ impl<V: Clone> WriteBehind<V> {
     fn lock(&self) -> MutexGuard<'_, Inner<V>> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+async fn in_time(room: impl Future<Output = ()>) -> Result<(), Error> {
+    let waited = timeout(LONGEST_WAIT, room).await;
+    waited.map_err(|_| Error::unwritten())
 }
 
 impl<V> Inner<V> {

@@ -49,13 +49,14 @@ impl EventQueue {
         Ok(())
     }
 
-    fn take(&self, most: usize) -> Vec<Event> {
+    fn take(&self, most: usize) -> Taken<'_> {
         let mut waiting = match self.waiting.lock() {
             Ok(waiting) => waiting,
             Err(poisoned) => poisoned.into_inner(),
         };
         let count = waiting.len().min(most);
-        waiting.drain(..count).collect()
+        let events = waiting.drain(..count).collect();
+        Taken { queue: self, events }
     }
 
     fn put_back(&self, events: Vec<Event>) {
@@ -64,6 +65,18 @@ impl EventQueue {
             Err(poisoned) => poisoned.into_inner(),
         };
         waiting.splice(0..0, events);
+    }
+}
+
+/// Events that are being written. Those that were not wait again, also if whoever writes them goes away meanwhile.
+struct Taken<'q> {
+    queue: &'q EventQueue,
+    events: Vec<Event>,
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        self.queue.put_back(std::mem::take(&mut self.events));
     }
 }
 
@@ -105,14 +118,12 @@ impl Provider {
         // one at a time: when this answers, whatever was noted before is written, by whomever
         let _turn = self.events.turn.lock().await;
         loop {
-            let batch = self.events.take(BATCH);
-            if batch.is_empty() {
+            let mut batch = self.events.take(BATCH);
+            if batch.events.is_empty() {
                 return Ok(());
             }
-            if let Err(error) = self.write_batch(&batch).await {
-                self.events.put_back(batch);
-                return Err(error);
-            }
+            self.write_batch(&batch.events).await?;
+            batch.events.clear();
             self.events.written.notify_waiters();
         }
     }

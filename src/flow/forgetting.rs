@@ -66,6 +66,13 @@ impl Forgetting {
         self.ended = HashMap::new();
     }
 
+    /// The list is another one from now on: its marks may come again for other entries.
+    pub(super) fn begin_epoch(&mut self) {
+        self.forget_everything();
+        self.mark = None;
+        self.seen = HashSet::new();
+    }
+
     /// Takes note of a reading of the list that went on from `from` and says to go on from `next`.
     pub(super) fn read(&mut self, from: Option<i64>, next: i64, rows: &[EndedRow]) {
         if from.is_some_and(|from| next < from) || rows.len() >= usize::try_from(MOST_READ).unwrap_or(usize::MAX) {
@@ -73,8 +80,10 @@ impl Forgetting {
             self.forget_everything();
         }
         self.mark = match self.mark {
-            // readings may overtake each other
-            Some(mark) if self.mark != from => Some(mark.max(next)),
+            // readings may overtake each other: one that began before this place covers what lies between
+            Some(mark) if from.is_some_and(|from| from < mark) => Some(mark.max(next)),
+            // one that began elsewhere leaves a gap: the next goes on from here
+            Some(mark) if from != Some(mark) => Some(mark),
             _ => Some(next),
         };
         let new: Vec<EndedRow> = rows.iter().copied().filter(|row| !self.seen.contains(row)).collect();

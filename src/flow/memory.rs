@@ -45,7 +45,7 @@ pub struct Memory {
 
 pub(crate) struct Inner {
     read_at: Option<Instant>,
-    /// Readings that began before do not count: this node has changed something since.
+    /// Readings that began before are not trusted: this node has changed something since.
     changed_at: Option<Instant>,
     generations: Generations,
     forgetting: Forgetting,
@@ -103,6 +103,15 @@ pub(crate) struct Since {
     number: u64,
     clients: i64,
     keys: i64,
+}
+
+/// What became of a reading of the generations.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    /// It was taken note of.
+    Counts,
+    /// The store it came from is not the one that decides any more, or an epoch began meanwhile.
+    OfOlderEpoch,
 }
 
 /// Something that is remembered.
@@ -173,6 +182,24 @@ impl Default for Inner {
 }
 
 impl Inner {
+    /// Whether the last reading is younger than `age`, no later epoch is known, and this node has changed nothing since.
+    fn is_trusted(&self, age: Duration, epoch: i64) -> bool {
+        let is_latest =
+            |read_at: Instant| read_at.elapsed() < age && self.changed_at.is_none_or(|changed| read_at >= changed);
+        self.generations.epoch >= epoch && self.read_at.is_some_and(is_latest)
+    }
+
+    /// The store may have lost what was read: every number in it may be one that stood for something else, so all of it is
+    /// read anew.
+    fn begin_epoch(&mut self, epoch: i64) {
+        self.generations = Generations {
+            epoch,
+            ..Generations::default()
+        };
+        self.clients.clear();
+        self.forgetting.begin_epoch();
+    }
+
     fn since(&self) -> Since {
         Since {
             number: self.forgetting.number(),
@@ -213,9 +240,10 @@ impl Provider {
     /// The client that calls itself this; disabled ones too.
     pub async fn client(&self, client_id: &str) -> Result<Option<Arc<Client>>, Error> {
         self.trust_memory().await?;
-        let (known, generation) = self
+        let at = |inner: &Inner| (inner.generations.epoch, inner.generations.client);
+        let (known, since) = self
             .memory
-            .look(|inner| (inner.clients.get(client_id).cloned(), inner.generations.client));
+            .look(|inner| (inner.clients.get(client_id).cloned(), at(inner)));
         if known.is_some() {
             return Ok(known);
         }
@@ -225,7 +253,7 @@ impl Provider {
         };
         self.memory.change(|inner| {
             // a change that was read about meanwhile would be forgotten again
-            if inner.generations.client == generation {
+            if at(inner) == since {
                 if inner.clients.len() >= MOST_CLIENTS {
                     inner.clients.clear();
                 }
@@ -334,7 +362,21 @@ impl Provider {
     }
 
     /// Reads the generations and the list of what ended, and whatever they say has changed. Called twice a second.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] too if the store is of an older epoch than one that was seen: what it says is void.
     pub async fn refresh_memory(&self) -> Result<(), Error> {
+        if self.read_generations().await? == Reading::Counts {
+            return Ok(());
+        }
+        // one that was overtaken by the beginning of an epoch is made again; twice is no accident
+        match self.read_generations().await? {
+            Reading::Counts => Ok(()),
+            Reading::OfOlderEpoch => Err(Error::Unavailable("the store is of an older epoch".into())),
+        }
+    }
+
+    async fn read_generations(&self) -> Result<Reading, Error> {
         self.note_own_changes();
         let read_at = clock::monotonic();
         let mut store = self.store.read().await?;
@@ -345,6 +387,15 @@ impl Provider {
             _ => Vec::new(),
         };
         let now = store.get_generations().await?;
+        if now.epoch < before.epoch.max(self.store.known_epoch()) {
+            return Ok(Reading::OfOlderEpoch);
+        }
+        // in another epoch no number says that something is as it was
+        let before = if now.epoch == before.epoch {
+            before
+        } else {
+            Generations::default()
+        };
         let settings = if now.setting == before.setting {
             None
         } else {
@@ -370,7 +421,16 @@ impl Provider {
         } else {
             Some(Arc::new(Keyring::open(store.list_signing_keys().await?, &self.master)?))
         };
+        let mut reading = Reading::Counts;
         self.memory.change(|inner| {
+            // one may have begun meanwhile
+            if now.epoch < inner.generations.epoch {
+                reading = Reading::OfOlderEpoch;
+                return;
+            }
+            if now.epoch > inner.generations.epoch {
+                inner.begin_epoch(now.epoch);
+            }
             // readings may overtake each other: what an older one brings does not count
             let known = &mut inner.generations;
             if let Some(settings) = settings.filter(|_| now.setting > known.setting) {
@@ -389,11 +449,6 @@ impl Provider {
                 inner.clients.clear();
                 known.client = now.client;
             }
-            if now.epoch > known.epoch {
-                // the store may have lost what was read
-                known.epoch = now.epoch;
-                inner.forgetting.forget_everything();
-            }
             inner.forgetting.read(mark, next_mark, &ended);
             if inner
                 .read_at
@@ -401,12 +456,12 @@ impl Provider {
             {
                 inner.forgetting.forget_everything();
             }
-            if inner.changed_at.is_none_or(|changed_at| read_at >= changed_at) {
-                inner.read_at = inner.read_at.max(Some(read_at));
-            }
+            inner.read_at = inner.read_at.max(Some(read_at));
         });
-        self.ephemeral.begin_epoch(now.epoch);
-        Ok(())
+        if reading == Reading::Counts {
+            self.ephemeral.begin_epoch(now.epoch);
+        }
+        Ok(reading)
     }
 
     async fn trust_memory(&self) -> Result<(), Error> {
@@ -416,9 +471,8 @@ impl Provider {
 
     /// Reads again if the last reading is older than this.
     pub async fn refresh_memory_older_than(&self, age: Duration) -> Result<(), Error> {
-        let fresh = self
-            .memory
-            .look(|inner| inner.read_at.is_some_and(|read_at| read_at.elapsed() < age));
+        let epoch = self.store.known_epoch();
+        let fresh = self.memory.look(|inner| inner.is_trusted(age, epoch));
         if fresh { Ok(()) } else { self.refresh_memory().await }
     }
 
@@ -434,7 +488,6 @@ impl Provider {
                 inner.forgetting.note(own.ended);
             }
             if !own.raised.is_empty() {
-                inner.read_at = None;
                 inner.changed_at = Some(clock::monotonic());
             }
         });

@@ -19,6 +19,7 @@ pub mod provider;
 pub mod refused_access;
 mod remembered;
 pub mod session;
+mod settle;
 pub mod sign_in;
 pub mod sign_out;
 pub mod token;

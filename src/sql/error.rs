@@ -119,6 +119,11 @@ impl Error {
         }
     }
 
+    /// What waits to be written is not written in time.
+    pub fn unwritten() -> Self {
+        Self::unavailable("too much waits to be written")
+    }
+
     pub(super) fn unavailable(sentence: &'static str) -> Self {
         Self::Unavailable(Cause::own(sentence))
     }

@@ -208,7 +208,7 @@ impl Write {
         Ok(())
     }
 
-    /// Deletes a client with everything that hangs on it, if the version still is the client's. False if not.
+    /// Deletes a client with everything that still hangs on it (see [`Write::empty_client`]), if the version still is the client's. False if not.
     pub async fn delete_client(&mut self, id: Id<Client>, version: i64) -> Result<bool, Error> {
         let deleted = self.sql(DELETE).bind(id).bind(version).changed().await? == 1;
         if deleted {

@@ -3,7 +3,7 @@
 use super::resources::ScopesText;
 use super::rows::{Columns, to_json};
 use super::{Error, Write, readers};
-use crate::model::{Client, Consent, Id, User};
+use crate::model::{Client, Consent, Id, Scopes, User};
 use crate::sql::{self, Record, Row};
 
 impl Record for Consent {
@@ -48,6 +48,13 @@ insert into consents (user_id, client_id, scope, claims, given_at)
 values ($1, $2, $3, $4, $5)
 on conflict (user_id, client_id) do update set scope = excluded.scope, claims = excluded.claims, given_at = excluded.given_at";
 
+const HOLD: &str = "
+update consents
+set scope = scope
+where user_id = $1
+and client_id = $2
+and scope = $3";
+
 const WITHDRAW: &str = "
 delete from consents
 where user_id = $1
@@ -65,6 +72,13 @@ impl Write {
             .changed()
             .await?;
         Ok(())
+    }
+
+    /// Keeps what a user has allowed a client from being changed or taken back until this transaction is over. If it is not
+    /// `scope` any more, the next answer or the commit is [`Error::Missing`].
+    pub fn must_hold_consent(&mut self, user: Id<User>, client: Id<Client>, scope: &Scopes) {
+        let holding = self.sql(HOLD).bind(user).bind(client);
+        holding.bind(scope.to_string()).must_change_later();
     }
 
     /// Forgets what a user has allowed a client. False if there was nothing.

@@ -54,9 +54,20 @@ where caller = $1
 and key_digest = $2
 and sealed_answer is null";
 
+const FORGET: &str = "
+delete from idempotency_keys
+where caller = $1
+and key_digest = $2
+and created_at <= $3";
+
 const SWEEP: &str = "
 delete from idempotency_keys
-where created_at < $1";
+where (caller, key_digest) in (
+  select caller, key_digest
+  from idempotency_keys
+  where created_at < $1
+  order by created_at
+  limit $2)";
 
 impl Write {
     /// Takes a key for one request. False if another has it.
@@ -90,8 +101,14 @@ impl Write {
         Ok(())
     }
 
-    /// Forgets keys from before `before`.
-    pub async fn sweep_idempotency_keys(&mut self, before: Timestamp) -> Result<u64, Error> {
-        Ok(self.sql(SWEEP).bind(before).changed().await?)
+    /// Forgets a caller's key, if it is not from after `since`.
+    pub async fn forget_idempotency_key(&mut self, caller: &str, key: &Digest, since: Timestamp) -> Result<(), Error> {
+        self.sql(FORGET).bind(caller).bind(key).bind(since).changed().await?;
+        Ok(())
+    }
+
+    /// Forgets keys from before `before`, a bounded number.
+    pub async fn sweep_idempotency_keys(&mut self, before: Timestamp, limit: u32) -> Result<u64, Error> {
+        Ok(self.sql(SWEEP).bind(before).bind(limit).changed().await?)
     }
 }

@@ -23,5 +23,6 @@ migrations![
     "0007_sealed_under",
     "0008_traces",
     "0009_epoch",
-    "0010_layers"
+    "0010_layers",
+    "0011_sweeping"
 ];

@@ -5,6 +5,7 @@
 
 mod clients;
 mod consents;
+mod emptying;
 mod ended;
 mod epoch;
 mod events;
@@ -52,7 +53,7 @@ pub use users::UserPage;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use self::ended::OwnChanges;
 use crate::sql::{self, Connection, Database, Durability, Failpoints, Transaction};
@@ -223,6 +224,11 @@ impl Store {
     /// The latest epoch that is known here, known as soon as a connection to a server of that epoch is.
     pub fn epoch(&self) -> Arc<AtomicI64> {
         self.epoch.clone()
+    }
+
+    /// That epoch as a number; none is known where it is 0.
+    pub fn known_epoch(&self) -> i64 {
+        self.epoch.load(Ordering::Acquire)
     }
 
     /// How many statements can run at once.

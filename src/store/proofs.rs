@@ -17,7 +17,7 @@ on conflict do nothing";
 
 const SWEEP: &str = "
 delete from proofs
-where expires_at < $1";
+where (kind, digest) in (select kind, digest from proofs where expires_at < $1 order by expires_at limit $2)";
 
 impl Write {
     /// Uses up an identifier of a kind until it would be refused for its age anyway. False if it was used before.
@@ -57,8 +57,8 @@ impl Write {
             == 1)
     }
 
-    /// Forgets identifiers that are too old to be accepted.
-    pub async fn sweep_proofs(&mut self, before: Timestamp) -> Result<u64, Error> {
-        Ok(self.sql(SWEEP).bind(before).changed().await?)
+    /// Forgets identifiers that are too old to be accepted, a bounded number.
+    pub async fn sweep_proofs(&mut self, before: Timestamp, limit: u32) -> Result<u64, Error> {
+        Ok(self.sql(SWEEP).bind(before).bind(limit).changed().await?)
     }
 }

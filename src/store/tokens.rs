@@ -3,7 +3,7 @@
 use super::resources::ScopesText;
 use super::rows::{Columns, to_json};
 use super::{Ended, Error, Write, readers};
-use crate::model::{AccessToken, Client, Digest, Grant, Id, RefreshToken, Timestamp};
+use crate::model::{AccessToken, Digest, Grant, Id, RefreshToken, Timestamp};
 use crate::sql::{self, Record, Row};
 
 impl Record for RefreshToken {
@@ -92,10 +92,6 @@ const DELETE_ACCESS_OF_GRANT: &str = "
 delete from access_tokens
 where grant_id = $1";
 
-const DELETE_ACCESS_OF_CLIENT: &str = "
-delete from access_tokens
-where client_id = $1";
-
 const REVOKE: &str = "
 insert into revoked_tokens (digest, expires_at)
 values ($1, $2)
@@ -104,6 +100,10 @@ on conflict do nothing";
 const SWEEP_ACCESS: &str = "
 delete from access_tokens
 where digest in (select digest from access_tokens where expires_at < $1 limit $2)";
+
+const SWEEP_REFRESH: &str = "
+delete from refresh_tokens
+where digest in (select digest from refresh_tokens where expires_at < $1 order by expires_at limit $2)";
 
 const SWEEP_REVOKED: &str = "
 delete from revoked_tokens
@@ -160,22 +160,19 @@ impl Write {
         Ok(deleted)
     }
 
-    /// Revokes the opaque access tokens of a client.
-    pub async fn delete_access_tokens_of_client(&mut self, client: Id<Client>) -> Result<u64, Error> {
-        let deleted = self.sql(DELETE_ACCESS_OF_CLIENT).bind(client).changed().await?;
-        if deleted > 0 {
-            self.raise_client_generation().await?;
-        }
-        Ok(deleted)
-    }
-
     /// Revokes one JWT until it ends by itself.
     pub async fn revoke_token(&mut self, digest: &Digest, expires_at: Timestamp) -> Result<(), Error> {
         self.sql(REVOKE).bind(digest).bind(expires_at).changed().await?;
         self.forget(Ended::Token(*digest)).await
     }
 
-    /// Forgets what ended by itself before `before`, a bounded number.
+    /// Forgets refresh tokens that ended by themselves before `before`, a bounded number. Whoever shows one later is told that
+    /// it is unknown; what their replay would have ended could not have been got by them any more.
+    pub async fn sweep_refresh_tokens(&mut self, before: Timestamp, limit: u32) -> Result<u64, Error> {
+        Ok(self.sql(SWEEP_REFRESH).bind(before).bind(limit).changed().await?)
+    }
+
+    /// Forgets access tokens and revocations that ended by themselves before `before`, a bounded number of each.
     pub async fn sweep_tokens(&mut self, before: Timestamp, limit: u32) -> Result<u64, Error> {
         let access = self.sql(SWEEP_ACCESS).bind(before).bind(limit).changed().await?;
         let revoked = self.sql(SWEEP_REVOKED).bind(before).bind(limit).changed().await?;

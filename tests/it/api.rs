@@ -11,3 +11,4 @@ mod provider;
 mod routes;
 mod schema;
 mod settings;
+mod undone;

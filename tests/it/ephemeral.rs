@@ -4,11 +4,13 @@ mod budget_model;
 pub mod redis_server;
 
 use std::collections::HashSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ostiary::ephemeral::{Counted, Counter, Ephemeral, Error, Kind, Owner, RedisConnection, Spent};
 use ostiary::model::Timestamp;
+use ostiary::sql::{Database, Durability};
 use redis_server::Server;
+use tokio::time::timeout;
 
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -605,5 +607,47 @@ fn open(url: &str) -> RedisConnection {
 async fn wait_until_it_answers(store: &Ephemeral) {
     while store.ping().await.is_err() {
         redis_server::pause().await;
+    }
+}
+
+/// Where the embedded file takes nothing, what waits to be written is bounded, and whoever finds no room is told so in time.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_takes_nothing_keeps_nobody_waiting() {
+    const MOST: usize = 10_000;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ephemeral.db");
+    let store = Ephemeral::embedded(&path).await.unwrap();
+    let other = Database::open(&format!("sqlite:{}", path.display()), Durability::Light)
+        .await
+        .unwrap();
+    let mut holding = other.write().await.unwrap();
+    holding.sql("delete from counter").changed().await.unwrap();
+    let end = NOW.after(MINUTE);
+    let put = async |number: usize| {
+        let key = number.to_string();
+        let putting = store.put(Kind::Interaction, &key, b"one", end, NOW);
+        timeout(Duration::from_secs(10), putting)
+            .await
+            .expect("an answer in time")
+    };
+    for number in 0..MOST {
+        put(number).await.unwrap();
+    }
+    put(MOST).await.unwrap_err();
+    let taking = store.take(Kind::Interaction, "unknown", NOW);
+    let taken = timeout(Duration::from_secs(10), taking)
+        .await
+        .expect("an answer in time");
+    taken.unwrap_err();
+    // what stands there already may go on changing
+    put(0).await.unwrap();
+    assert!(store.take(Kind::Interaction, "1", NOW).await.unwrap().is_some());
+    holding.abandon().await.unwrap();
+    let began = Instant::now();
+    while put(MOST).await.is_err() {
+        assert!(
+            began.elapsed() < Duration::from_secs(20),
+            "the file takes everything again"
+        );
     }
 }

@@ -21,3 +21,5 @@ mod server;
 mod settings;
 mod setup;
 mod tracing;
+mod volume;
+mod written_behind;

@@ -2,10 +2,17 @@
 
 use super::authority::Authority;
 use super::{forget, left, load, require};
+use crate::flow::again::again;
 use crate::flow::{Call, Error, Provider};
 use crate::model::{Client, EventKind, Id};
 
+/// How many rows of a kind one transaction deletes.
+const BATCH: u32 = 1_000;
+
 /// Disables a client: every endpoint refuses it from now on, and its opaque access tokens are gone.
+///
+/// It is disabled at once, whatever hangs on it. Should its tokens not go on this occasion, they count as little, and go before
+/// it is enabled.
 ///
 /// # Errors
 /// [`Error::NotFound`]; [`Error::Stale`] if it is not the expected version; [`Error::Forbidden`] for scopes beyond the
@@ -23,7 +30,11 @@ pub async fn disable(
         return Ok(client);
     }
     client.disabled_at = Some(call.now);
-    set(provider, call, client, "disabled").await
+    let client = set(provider, call, client, "disabled").await?;
+    if let Err(error) = empty(provider, id, Part::AccessTokens).await {
+        tracing::warn!(client = %id, %error, "tokens of a disabled client stay until it is enabled or they expire");
+    }
+    Ok(client)
 }
 
 /// Enables a client again. Its opaque access tokens are gone; families that have not ended meanwhile count again.
@@ -42,11 +53,15 @@ pub async fn enable(
     if client.disabled_at.is_none() {
         return Ok(client);
     }
+    empty(provider, id, Part::AccessTokens).await?;
     client.disabled_at = None;
     set(provider, call, client, "enabled").await
 }
 
 /// Deletes a client with its secrets, grants, consents and tokens.
+///
+/// It is disabled first and emptied then, a bounded number at a time. One whose deletion did not come to its end is disabled,
+/// and deleting it again goes on from there.
 ///
 /// # Errors
 /// As [`disable`].
@@ -57,10 +72,14 @@ pub async fn delete(
     id: Id<Client>,
     expected: Option<i64>,
 ) -> Result<(), Error> {
-    let client = load(provider, id).await?;
+    let mut client = load(provider, id).await?;
     require(authority, &client, expected)?;
+    if client.disabled_at.is_none() {
+        client.disabled_at = Some(call.now);
+        client = set(provider, call, client, "disabled").await?;
+    }
+    empty(provider, id, Part::Everything).await?;
     let mut store = provider.store.write().await?;
-    store.delete_access_tokens_of_client(id).await?;
     // the version that was judged, or nothing
     if !store.delete_client(id, client.version).await? {
         store.abandon().await?;
@@ -69,7 +88,6 @@ pub async fn delete(
     store
         .add_event(&call.event(EventKind::ClientDeleted).client(id))
         .await?;
-    store.raise_client_generation().await?;
     store.commit().await?;
     forget(provider).await;
     Ok(())
@@ -82,13 +100,36 @@ async fn set(provider: &Provider, call: &Call, mut client: Client, reason: &'sta
         store.abandon().await?;
         return Err(Error::Stale);
     }
-    store.delete_access_tokens_of_client(client.id).await?;
     store
         .add_event(&call.event(EventKind::ClientChanged).client(client.id).because(reason))
         .await?;
-    store.raise_client_generation().await?;
     let client = left(&mut store, client.id).await?;
     store.commit().await?;
     forget(provider).await;
     Ok(client)
+}
+
+/// What of a client is deleted.
+#[derive(Clone, Copy)]
+enum Part {
+    AccessTokens,
+    Everything,
+}
+
+/// Deletes a part of what hangs on a disabled client, so much at a time that every transaction is short.
+async fn empty(provider: &Provider, id: Id<Client>, part: Part) -> Result<(), Error> {
+    loop {
+        let deleted = again(|| async {
+            let mut store = provider.store.write().await?;
+            let deleted = match part {
+                Part::AccessTokens => store.delete_access_tokens_of_client(id, BATCH).await?,
+                Part::Everything => store.empty_client(id, BATCH).await?,
+            };
+            store.commit().await?;
+            Ok(deleted)
+        });
+        if deleted.await? < u64::from(BATCH) {
+            return Ok(());
+        }
+    }
 }

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
+use crate::flow::again::again;
 use crate::flow::{Call, Error, Provider};
 use crate::model::Timestamp;
 use crate::model::setting::{TRACE_KEPT_FOR, TRACE_MOST};
 
 /// Rows of one statement.
 const BATCH: u32 = 500;
-/// Traces of one statement: they are many, small, and nothing hangs on them.
-const TRACES: u32 = 2_000;
+/// The same of traces and refresh tokens: they are many, small, and nothing hangs on them.
+const SMALL: u32 = 2_000;
 /// Batches of one kind in one go; the rest waits for the next.
 const MOST_BATCHES: u32 = 40;
 /// What has ended is kept for a while: a replay is still recognised as one, and lists show what was.
@@ -22,29 +23,36 @@ const ANSWERS_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long what was ended is told to the memories of other nodes: a node that has not read for much less forgets everything.
 const ENDED_TOLD: Duration = Duration::from_secs(60 * 60);
 
-/// Sweeps every kind once. Gives how many rows went.
+/// Expired refresh tokens are kept for a while: whoever comes late is told why, and a replay still ends what is left.
+const REFRESH_TOKENS_KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// Sweeps every kind once. Gives how many rows went. A kind that can't be swept holds up no other.
 ///
 /// # Errors
-/// [`Error`] if a store does not answer; what went is gone, the rest waits.
+/// [`Error`] if a kind could not be swept, after the others were; what went is gone, the rest waits.
 pub async fn sweep(provider: &Provider, call: &Call) -> Result<u64, Error> {
     let mut gone = 0;
-    for kind in [Kind::Tokens, Kind::Grants, Kind::Sessions, Kind::Ended] {
-        for _ in 0..MOST_BATCHES {
-            let swept = sweep_kind(provider, kind, call.now).await?;
-            gone += swept;
-            if swept == 0 {
-                break;
-            }
+    let mut failed = None;
+    let mut count = |name, swept: Result<u64, Error>| match swept {
+        Ok(swept) => gone += swept,
+        Err(error) => {
+            tracing::warn!(kind = name, %error, "what has ended was not swept");
+            failed = Some(error);
         }
+    };
+    for kind in KINDS {
+        count(kind.name, sweep_kind(provider, kind, call.now).await);
     }
-    let mut tx = provider.store.write().await?;
-    gone += tx.sweep_proofs(call.now.before(ENDED_KEPT)).await?;
-    gone += tx.sweep_idempotency_keys(call.now.before(ANSWERS_KEPT)).await?;
-    tx.commit().await?;
-    gone += sweep_traces(provider, call.now).await?;
-    gone += provider.ephemeral.sweep(call.now, BATCH * MOST_BATCHES).await?;
-    gone += provider.sessions.sweep(call.now, BATCH * MOST_BATCHES).await?;
-    Ok(gone)
+    count("traces", sweep_traces(provider, call.now).await);
+    let most = BATCH * MOST_BATCHES;
+    let ephemeral = provider.ephemeral.sweep(call.now, most).await;
+    count("short-lived", ephemeral.map_err(Error::from));
+    let sessions = provider.sessions.sweep(call.now, most).await;
+    count("session store", sessions.map_err(Error::from));
+    match failed {
+        Some(error) => Err(error),
+        None => Ok(gone),
+    }
 }
 
 /// Traces that are too old, and those beyond the number that is kept.
@@ -56,9 +64,9 @@ async fn sweep_traces(provider: &Provider, now: Timestamp) -> Result<u64, Error>
     let mut gone = 0;
     for _ in 0..MOST_BATCHES {
         let mut tx = provider.store.write().await?;
-        let mut swept = tx.sweep_old_traces(before, TRACES).await?;
+        let mut swept = tx.sweep_old_traces(before, SMALL).await?;
         if let Some(last) = beyond {
-            swept += tx.sweep_traces_up_to(last, TRACES).await?;
+            swept += tx.sweep_traces_up_to(last, SMALL).await?;
         }
         tx.commit().await?;
         gone += swept;
@@ -69,22 +77,65 @@ async fn sweep_traces(provider: &Provider, now: Timestamp) -> Result<u64, Error>
     Ok(gone)
 }
 
+/// Rows that end.
+struct Swept {
+    name: &'static str,
+    kind: Kind,
+    /// How long they are kept after their end.
+    kept: Duration,
+}
+
 #[derive(Clone, Copy)]
 enum Kind {
     Tokens,
+    RefreshTokens,
     Grants,
     Sessions,
+    Proofs,
+    IdempotencyKeys,
     Ended,
 }
 
-async fn sweep_kind(provider: &Provider, kind: Kind, now: Timestamp) -> Result<u64, Error> {
+const fn swept(name: &'static str, kind: Kind, kept: Duration) -> Swept {
+    Swept { name, kind, kept }
+}
+
+/// In this order: a family goes when its tokens are gone.
+const KINDS: [Swept; 7] = [
+    swept("tokens", Kind::Tokens, ENDED_KEPT),
+    swept("refresh tokens", Kind::RefreshTokens, REFRESH_TOKENS_KEPT),
+    swept("families", Kind::Grants, HISTORY_KEPT),
+    swept("sessions", Kind::Sessions, HISTORY_KEPT),
+    swept("proofs", Kind::Proofs, ENDED_KEPT),
+    swept("idempotency keys", Kind::IdempotencyKeys, ANSWERS_KEPT),
+    swept("what ended", Kind::Ended, ENDED_TOLD),
+];
+
+async fn sweep_kind(provider: &Provider, swept: Swept, now: Timestamp) -> Result<u64, Error> {
+    let mut gone = 0;
+    for _ in 0..MOST_BATCHES {
+        let batch = again(|| sweep_batch(provider, &swept, now)).await?;
+        gone += batch;
+        if batch == 0 {
+            break;
+        }
+    }
+    Ok(gone)
+}
+
+async fn sweep_batch(provider: &Provider, swept: &Swept, now: Timestamp) -> Result<u64, Error> {
+    let before = now.before(swept.kept);
     let mut tx = provider.store.write().await?;
-    let swept = match kind {
-        Kind::Tokens => tx.sweep_tokens(now.before(ENDED_KEPT), BATCH).await?,
-        Kind::Grants => tx.sweep_grants(now.before(HISTORY_KEPT), BATCH).await?,
-        Kind::Sessions => tx.sweep_sessions(now.before(HISTORY_KEPT), BATCH).await?,
-        Kind::Ended => tx.sweep_ended(ENDED_TOLD, BATCH).await?,
+    let gone = match swept.kind {
+        Kind::Tokens => tx.sweep_tokens(before, BATCH).await?,
+        Kind::RefreshTokens => tx.sweep_refresh_tokens(before, SMALL).await?,
+        Kind::Grants => tx.sweep_grants(before, BATCH).await?,
+        Kind::Sessions => tx.sweep_sessions(before, BATCH).await?,
+        Kind::Proofs => tx.sweep_proofs(before, BATCH).await?,
+        Kind::IdempotencyKeys => tx.sweep_idempotency_keys(before, BATCH).await?,
+        // by the database's clock
+        Kind::Ended => tx.sweep_ended(swept.kept, BATCH).await?,
     };
     tx.commit().await?;
-    Ok(swept)
+    Ok(gone)
 }

@@ -44,7 +44,7 @@ pub async fn claim(provider: &Provider, call: &Call, caller: &str, key: &str, re
     }
     let Some(known) = tx.find_idempotency_key(caller, &digest, since).await? else {
         // older than a day: it counts no longer, and only its row is in the way
-        tx.sweep_idempotency_keys(since).await?;
+        tx.forget_idempotency_key(caller, &digest, since).await?;
         if !tx.claim_idempotency_key(caller, &digest, &request, call.now).await? {
             tx.abandon().await?;
             return Err(Error::Conflict("in_progress"));

@@ -2,6 +2,7 @@
 
 use url::Url;
 
+use crate::flow::settle::refuse;
 use crate::flow::{Call, Error, FieldError, Provider};
 use crate::model::scope::STANDARD;
 use crate::model::{AccessTokenFormat, EventKind, Fact, Id, Resource, Scopes};
@@ -161,12 +162,6 @@ async fn finish(
         tracing::warn!(%error, "the memory of resources was not refreshed at once");
     }
     Ok(())
-}
-
-/// A refusal waits for what it was read from, too.
-async fn refuse<T>(tx: Write, refusal: Error) -> Result<T, Error> {
-    tx.abandon().await?;
-    Err(refusal)
 }
 
 /// What a resource may be, whoever describes it: gives its scopes.

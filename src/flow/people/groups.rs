@@ -3,9 +3,10 @@
 use super::departure::HadAdministrator;
 use super::users::position;
 use super::{ChangeSource, Page, fields, permissions};
+use crate::flow::settle::settle;
 use crate::flow::{Call, Error, Provider};
 use crate::model::{EventKind, Fact, Group, Id};
-use crate::store;
+use crate::store::{self, Write};
 
 /// A group to make.
 #[derive(Clone, Debug, Default)]
@@ -56,6 +57,11 @@ pub async fn create_group(
     check(&group)?;
     source.must_cover(group.permissions.iter().map(String::as_str))?;
     let mut tx = provider.store.write().await?;
+    let done = create_in(&mut tx, call, source, group).await;
+    settle(tx, done).await
+}
+
+async fn create_in(tx: &mut Write, call: &Call, source: &ChangeSource, group: Group) -> Result<Group, Error> {
     tx.add_group(&group).await.map_err(taken)?;
     let event = call
         .event(EventKind::GroupCreated)
@@ -63,7 +69,6 @@ pub async fn create_group(
         .fact("source", source.fact())
         .fact("permissions", count(&group));
     tx.add_event(&event).await?;
-    tx.commit().await?;
     Ok(group)
 }
 
@@ -98,10 +103,21 @@ pub async fn change_group(
     change: GroupChange,
 ) -> Result<Group, Error> {
     let mut tx = provider.store.write().await?;
-    let administrator = HadAdministrator::ask(&mut tx).await?;
+    let done = change_in(&mut tx, call, source, id, expected, change).await;
+    settle(tx, done).await
+}
+
+async fn change_in(
+    tx: &mut Write,
+    call: &Call,
+    source: &ChangeSource,
+    id: Id<Group>,
+    expected: Option<i64>,
+    change: GroupChange,
+) -> Result<Group, Error> {
+    let administrator = HadAdministrator::ask(tx).await?;
     let before = tx.find_group(id).await?.ok_or(Error::NotFound)?;
     if expected.is_some_and(|version| version != before.version) {
-        tx.abandon().await?;
         return Err(Error::Stale);
     }
     let mut group = before.clone();
@@ -122,7 +138,6 @@ pub async fn change_group(
         && group.description == before.description
         && group.permissions == before.permissions;
     if same {
-        tx.abandon().await?;
         return Ok(before);
     }
     check(&group)?;
@@ -133,7 +148,7 @@ pub async fn change_group(
         return Err(Error::Stale);
     }
     group.version = group.version.saturating_add(1);
-    administrator.must_stay_so(&mut tx).await?;
+    administrator.must_stay_so(tx).await?;
     let event = call
         .event(EventKind::GroupChanged)
         .fact("group", Fact::Id(id.uuid()))
@@ -142,7 +157,6 @@ pub async fn change_group(
         .fact("permissions_before", count(&before))
         .fact("permissions", count(&group));
     tx.add_event(&event).await?;
-    tx.commit().await?;
     Ok(group)
 }
 
@@ -159,24 +173,33 @@ pub async fn delete_group(
     expected: Option<i64>,
 ) -> Result<(), Error> {
     let mut tx = provider.store.write().await?;
-    let administrator = HadAdministrator::ask(&mut tx).await?;
+    let done = delete_in(&mut tx, call, source, id, expected).await;
+    settle(tx, done).await
+}
+
+async fn delete_in(
+    tx: &mut Write,
+    call: &Call,
+    source: &ChangeSource,
+    id: Id<Group>,
+    expected: Option<i64>,
+) -> Result<(), Error> {
+    let administrator = HadAdministrator::ask(tx).await?;
     let group = tx.find_group(id).await?.ok_or(Error::NotFound)?;
     if expected.is_some_and(|version| version != group.version) {
-        tx.abandon().await?;
         return Err(Error::Stale);
     }
     source.must_cover(group.permissions.iter().map(String::as_str))?;
     if !tx.delete_group(id).await? {
         return Err(Error::NotFound);
     }
-    administrator.must_stay_so(&mut tx).await?;
+    administrator.must_stay_so(tx).await?;
     let event = call
         .event(EventKind::GroupDeleted)
         .fact("group", Fact::Id(id.uuid()))
         .fact("source", source.fact())
         .fact("permissions", count(&group));
     tx.add_event(&event).await?;
-    tx.commit().await?;
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 use super::departure::HadAdministrator;
 use super::users::position;
 use super::{ChangeSource, Page};
+use crate::flow::settle::settle;
 use crate::flow::{Call, Error, FieldError, Provider};
 use crate::model::user::comparison_key;
 use crate::model::{EventKind, Fact, Group, Id, User};
@@ -20,16 +21,25 @@ pub async fn add_member(
     user: Id<User>,
 ) -> Result<(), Error> {
     let mut tx = provider.store.write().await?;
-    let group = load(&mut tx, source, group, user).await?;
+    let done = add_in(&mut tx, call, source, group, user).await;
+    settle(tx, done).await
+}
+
+async fn add_in(
+    tx: &mut Write,
+    call: &Call,
+    source: &ChangeSource,
+    group: Id<Group>,
+    user: Id<User>,
+) -> Result<(), Error> {
+    let group = load(tx, source, group, user).await?;
     if !tx.add_member(group.id, user, call.now).await? {
-        tx.abandon().await?;
         return Ok(());
     }
     if tx.find_primary_group_of(user).await?.is_none() {
         tx.make_primary(group.id, user).await?;
     }
-    record(&mut tx, call, source, &group, user, "member_added").await?;
-    tx.commit().await?;
+    record(tx, call, source, &group, user, "member_added").await?;
     Ok(())
 }
 
@@ -46,21 +56,30 @@ pub async fn remove_member(
     user: Id<User>,
 ) -> Result<(), Error> {
     let mut tx = provider.store.write().await?;
-    let administrator = HadAdministrator::ask(&mut tx).await?;
-    let group = load(&mut tx, source, group, user).await?;
+    let done = remove_in(&mut tx, call, source, group, user).await;
+    settle(tx, done).await
+}
+
+async fn remove_in(
+    tx: &mut Write,
+    call: &Call,
+    source: &ChangeSource,
+    group: Id<Group>,
+    user: Id<User>,
+) -> Result<(), Error> {
+    let administrator = HadAdministrator::ask(tx).await?;
+    let group = load(tx, source, group, user).await?;
     if !tx.remove_member(group.id, user).await? {
-        tx.abandon().await?;
         return Err(Error::NotFound);
     }
-    administrator.must_stay_so(&mut tx).await?;
+    administrator.must_stay_so(tx).await?;
     if tx.find_primary_group_of(user).await?.is_none()
         && let Some(name) = tx.list_group_names_of(user).await?.first()
         && let Some(next) = tx.find_group_by_name(name).await?
     {
         tx.make_primary(next.id, user).await?;
     }
-    record(&mut tx, call, source, &group, user, "member_removed").await?;
-    tx.commit().await?;
+    record(tx, call, source, &group, user, "member_removed").await?;
     Ok(())
 }
 
@@ -76,17 +95,26 @@ pub async fn make_primary(
     user: Id<User>,
 ) -> Result<(), Error> {
     let mut tx = provider.store.write().await?;
-    let group = load(&mut tx, source, group, user).await?;
+    let done = make_primary_in(&mut tx, call, source, group, user).await;
+    settle(tx, done).await
+}
+
+async fn make_primary_in(
+    tx: &mut Write,
+    call: &Call,
+    source: &ChangeSource,
+    group: Id<Group>,
+    user: Id<User>,
+) -> Result<(), Error> {
+    let group = load(tx, source, group, user).await?;
     let primary = tx.find_primary_group_of(user).await?;
     if primary.is_some_and(|name| comparison_key(&name) == comparison_key(&group.name)) {
-        tx.abandon().await?;
         return Ok(());
     }
     if !tx.make_primary(group.id, user).await? {
         return Err(Error::NotFound);
     }
-    record(&mut tx, call, source, &group, user, "primary_group").await?;
-    tx.commit().await?;
+    record(tx, call, source, &group, user, "primary_group").await?;
     Ok(())
 }
 

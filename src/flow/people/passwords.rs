@@ -3,9 +3,11 @@
 use super::departure::{self, Departure};
 use super::{ChangeSource, NewUser};
 use crate::credential::{self, Policy, Weakness};
+use crate::flow::settle::settle;
 use crate::flow::{Call, Error, FieldError, Provider};
 use crate::model::setting::PASSWORD_MINIMUM_LENGTH;
 use crate::model::{EventKind, Id, PasswordHash, Profile, Secret, User};
+use crate::store::Write;
 
 /// What a user's password becomes.
 #[derive(Clone, Debug, Default)]
@@ -59,18 +61,29 @@ pub async fn set_password(
         return Err(Error::field("/password", "required", "expected a password"));
     };
     let mut tx = provider.store.write().await?;
+    let done = set_in(&mut tx, call, source, id, &hash).await;
+    settle(tx, done).await?;
+    departure::end_browsers(provider, id).await;
+    Ok(prepared.told)
+}
+
+async fn set_in(
+    tx: &mut Write,
+    call: &Call,
+    source: &ChangeSource,
+    id: Id<User>,
+    hash: &PasswordHash,
+) -> Result<(), Error> {
     // rights may have changed while the hash was made
     source.must_outrank(&tx.list_permissions_of(id).await?)?;
     if tx.find_user(id).await?.is_none() {
         return Err(Error::NotFound);
     }
-    tx.set_password(id, &hash, call.now).await?;
-    departure::end_everything(&mut tx, call, id, Departure::PasswordChanged).await?;
+    tx.set_password(id, hash, call.now).await?;
+    departure::end_everything(tx, call, id, Departure::PasswordChanged).await?;
     let event = call.event(EventKind::PasswordChanged).user(id);
     tx.add_event(&event.fact("source", source.fact())).await?;
-    tx.commit().await?;
-    departure::end_browsers(provider, id).await;
-    Ok(prepared.told)
+    Ok(())
 }
 
 /// Judges a password and makes its hash.

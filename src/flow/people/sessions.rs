@@ -2,8 +2,10 @@
 
 use super::ChangeSource;
 use super::departure::{Departure, end_browsers, end_everything};
+use crate::flow::settle::settle;
 use crate::flow::{Call, Error, Provider};
 use crate::model::{EventKind, Fact, Id, Session, Timestamp, User};
+use crate::store::Write;
 
 /// More live sessions of one person are not listed.
 const MOST: u32 = 200;
@@ -65,12 +67,20 @@ pub async fn end_session(
     source: &ChangeSource,
     id: Id<Session>,
 ) -> Result<(), Error> {
-    const WHY: &str = "ended_by_administrator";
     let mut tx = provider.store.write().await?;
+    let done = end_in(&mut tx, call, source, id).await;
+    let user = settle(tx, done).await?;
+    if let Err(error) = provider.sessions.end(user, id).await {
+        tracing::warn!(session = %id, %error, "an ended session stays in the session store until it expires");
+    }
+    Ok(())
+}
+
+async fn end_in(tx: &mut Write, call: &Call, source: &ChangeSource, id: Id<Session>) -> Result<Id<User>, Error> {
+    const WHY: &str = "ended_by_administrator";
     let session = tx.find_session(id).await?.ok_or(Error::NotFound)?;
     source.must_outrank(&tx.list_permissions_of(session.user).await?)?;
     if !tx.end_session(id, call.now, WHY).await? {
-        tx.abandon().await?;
         return Err(Error::NotFound);
     }
     tx.end_grants_of_session(id, call.now, WHY).await?;
@@ -81,11 +91,7 @@ pub async fn end_session(
         .fact("session", Fact::Id(id.uuid()))
         .fact("source", source.fact());
     tx.add_event(&event).await?;
-    tx.commit().await?;
-    if let Err(error) = provider.sessions.end(session.user, id).await {
-        tracing::warn!(session = %id, %error, "an ended session stays in the session store until it expires");
-    }
-    Ok(())
+    Ok(session.user)
 }
 
 /// Ends every session and grant of a user. Gives how many sessions.
@@ -99,11 +105,18 @@ pub async fn end_sessions(
     user: Id<User>,
 ) -> Result<u64, Error> {
     let mut tx = provider.store.write().await?;
+    let done = end_all_in(&mut tx, call, source, user).await;
+    let ended = settle(tx, done).await?;
+    end_browsers(provider, user).await;
+    Ok(ended)
+}
+
+async fn end_all_in(tx: &mut Write, call: &Call, source: &ChangeSource, user: Id<User>) -> Result<u64, Error> {
     if tx.find_user(user).await?.is_none() {
         return Err(Error::NotFound);
     }
     source.must_outrank(&tx.list_permissions_of(user).await?)?;
-    let ended = end_everything(&mut tx, call, user, Departure::EndedByAdministrator).await?;
+    let ended = end_everything(tx, call, user, Departure::EndedByAdministrator).await?;
     let event = call
         .event(EventKind::SignOut)
         .user(user)
@@ -111,7 +124,5 @@ pub async fn end_sessions(
         .fact("sessions", Fact::Number(i64::try_from(ended).unwrap_or(i64::MAX)))
         .fact("source", source.fact());
     tx.add_event(&event).await?;
-    tx.commit().await?;
-    end_browsers(provider, user).await;
     Ok(ended)
 }

@@ -2,6 +2,7 @@
 
 use super::ChangeSource;
 use super::departure::{Departure, HadAdministrator, end_browsers, end_everything};
+use crate::flow::settle::settle;
 use crate::flow::{Call, Error, Provider};
 use crate::model::{EventKind, Id, User, UserStatus};
 use crate::store::Write;
@@ -18,19 +19,29 @@ pub async fn deactivate_user(
     expected: Option<i64>,
 ) -> Result<User, Error> {
     let mut tx = provider.store.write().await?;
-    let administrator = HadAdministrator::ask(&mut tx).await?;
-    let user = load(&mut tx, source, id, expected).await?;
+    let done = deactivate_in(&mut tx, call, source, id, expected).await;
+    let user = settle(tx, done).await?;
+    end_browsers(provider, id).await;
+    Ok(user)
+}
+
+async fn deactivate_in(
+    tx: &mut Write,
+    call: &Call,
+    source: &ChangeSource,
+    id: Id<User>,
+    expected: Option<i64>,
+) -> Result<User, Error> {
+    let administrator = HadAdministrator::ask(tx).await?;
+    let user = load(tx, source, id, expected).await?;
     if user.status == UserStatus::Inactive {
-        tx.abandon().await?;
         return Ok(user);
     }
-    let user = move_to(&mut tx, call, user, UserStatus::Inactive).await?;
-    administrator.must_stay_so(&mut tx).await?;
-    end_everything(&mut tx, call, id, Departure::Deactivated).await?;
+    let user = move_to(tx, call, user, UserStatus::Inactive).await?;
+    administrator.must_stay_so(tx).await?;
+    end_everything(tx, call, id, Departure::Deactivated).await?;
     let event = call.event(EventKind::UserDeactivated).user(id);
     tx.add_event(&event.fact("source", source.fact())).await?;
-    tx.commit().await?;
-    end_browsers(provider, id).await;
     Ok(user)
 }
 
@@ -46,15 +57,24 @@ pub async fn reactivate_user(
     expected: Option<i64>,
 ) -> Result<User, Error> {
     let mut tx = provider.store.write().await?;
-    let user = load(&mut tx, source, id, expected).await?;
+    let done = reactivate_in(&mut tx, call, source, id, expected).await;
+    settle(tx, done).await
+}
+
+async fn reactivate_in(
+    tx: &mut Write,
+    call: &Call,
+    source: &ChangeSource,
+    id: Id<User>,
+    expected: Option<i64>,
+) -> Result<User, Error> {
+    let user = load(tx, source, id, expected).await?;
     if user.status == UserStatus::Active {
-        tx.abandon().await?;
         return Ok(user);
     }
-    let user = move_to(&mut tx, call, user, UserStatus::Active).await?;
+    let user = move_to(tx, call, user, UserStatus::Active).await?;
     let event = call.event(EventKind::UserReactivated).user(id);
     tx.add_event(&event.fact("source", source.fact())).await?;
-    tx.commit().await?;
     Ok(user)
 }
 
@@ -71,18 +91,29 @@ pub async fn delete_user(
     expected: Option<i64>,
 ) -> Result<(), Error> {
     let mut tx = provider.store.write().await?;
-    let administrator = HadAdministrator::ask(&mut tx).await?;
-    let user = load(&mut tx, source, id, expected).await?;
-    end_everything(&mut tx, call, id, Departure::Deleted).await?;
+    let done = delete_in(&mut tx, call, source, id, expected).await;
+    settle(tx, done).await?;
+    end_browsers(provider, id).await;
+    Ok(())
+}
+
+async fn delete_in(
+    tx: &mut Write,
+    call: &Call,
+    source: &ChangeSource,
+    id: Id<User>,
+    expected: Option<i64>,
+) -> Result<(), Error> {
+    let administrator = HadAdministrator::ask(tx).await?;
+    let user = load(tx, source, id, expected).await?;
+    end_everything(tx, call, id, Departure::Deleted).await?;
     tx.remember_departed_subject(&user.subject, call.now).await?;
     if !tx.delete_user(id).await? {
         return Err(Error::NotFound);
     }
-    administrator.must_stay_so(&mut tx).await?;
+    administrator.must_stay_so(tx).await?;
     let event = call.event(EventKind::UserDeleted).user(id);
     tx.add_event(&event.fact("source", source.fact())).await?;
-    tx.commit().await?;
-    end_browsers(provider, id).await;
     Ok(())
 }
 

@@ -1,8 +1,10 @@
 //! The one change of a user: a patch of fields. A field that is absent stays, `Some(None)` clears it.
 
 use super::{ChangeSource, fields, users};
+use crate::flow::settle::settle;
 use crate::flow::{Call, Error, Provider};
 use crate::model::{Address, EventKind, Fact, Id, Profile, User};
+use crate::store::Write;
 
 /// A change of a user's fields. Names are those of the standard claims (OpenID Connect Core section 5.1).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -152,23 +154,33 @@ pub async fn change_user(
     change: UserChange,
 ) -> Result<User, Error> {
     let mut tx = provider.store.write().await?;
+    let done = change_in(&mut tx, call, source, id, expected, change).await;
+    settle(tx, done).await
+}
+
+async fn change_in(
+    tx: &mut Write,
+    call: &Call,
+    source: &ChangeSource,
+    id: Id<User>,
+    expected: Option<i64>,
+    change: UserChange,
+) -> Result<User, Error> {
     let before = tx.find_user(id).await?.ok_or(Error::NotFound)?;
     if expected.is_some_and(|version| version != before.version) {
-        tx.abandon().await?;
         return Err(Error::Stale);
     }
     source.must_outrank(&tx.list_permissions_of(id).await?)?;
     let mut user = before.clone();
     change.make(&mut user.username, &mut user.profile);
     if user.username == before.username && user.profile == before.profile {
-        tx.abandon().await?;
         return Ok(before);
     }
     let errors = fields::check_user(&user.username, &user.profile);
     if !errors.is_empty() {
         return Err(Error::Invalid(errors));
     }
-    users::must_be_free(&mut tx, &user).await?;
+    users::must_be_free(tx, &user).await?;
     user.updated_at = call.now;
     if !tx.change_user(&user).await.map_err(users::taken)? {
         return Err(Error::Stale);
@@ -182,6 +194,5 @@ pub async fn change_user(
         .fact("email", Fact::Bool(user.profile.email != before.profile.email))
         .fact("version", Fact::Number(user.version));
     tx.add_event(&event).await?;
-    tx.commit().await?;
     Ok(user)
 }

@@ -2,11 +2,12 @@
 
 use super::passwords::{self, prepare};
 use super::{ChangeSource, NewPassword, WeakPasswords, Welcome, fields, members, welcome};
+use crate::flow::settle::settle;
 use crate::flow::{Call, Error, FieldError, Provider};
 use crate::model::user::comparison_key;
 use crate::model::{Digest, EventKind, Fact, Id, Profile, Secret, User, UserStatus};
 use crate::random;
-use crate::store::{self, Read, Write};
+use crate::store::{self, OutboxMail, Read, Write};
 
 /// A user to make.
 #[derive(Clone, Debug)]
@@ -89,20 +90,42 @@ pub async fn create_user(
         Welcome::Mail => Some(welcome::write(provider, &user).await?),
         Welcome::Silent => None,
     };
+    let beside = Beside {
+        setup_link: new.setup_link,
+        groups: new.groups,
+        primary_group: new.primary_group,
+        mail,
+    };
     let mut tx = provider.store.write().await?;
-    if let Some(link) = &new.setup_link {
+    let done = add_in(&mut tx, call, source, user, beside).await;
+    let user = settle(tx, done).await?;
+    Ok(CreatedUser {
+        user,
+        password: prepared.told,
+    })
+}
+
+/// What a new user comes with.
+struct Beside {
+    setup_link: Option<Digest>,
+    groups: Vec<String>,
+    primary_group: Option<String>,
+    mail: Option<OutboxMail>,
+}
+
+async fn add_in(tx: &mut Write, call: &Call, source: &ChangeSource, user: User, beside: Beside) -> Result<User, Error> {
+    if let Some(link) = &beside.setup_link {
         if !tx.use_setup_link(link, call.now).await? {
-            tx.abandon().await?;
             return Err(Error::NotFound);
         }
         tx.add_event(&call.event(EventKind::Setup).because("link_used")).await?;
     }
-    must_be_free(&mut tx, &user).await?;
+    must_be_free(tx, &user).await?;
     if tx.is_subject_departed(&user.subject).await? {
         return Err(taken_field("/subject"));
     }
     tx.add_user(&user).await.map_err(taken)?;
-    members::join(&mut tx, call, source, &user, &new.groups, new.primary_group.as_deref()).await?;
+    members::join(tx, call, source, &user, &beside.groups, beside.primary_group.as_deref()).await?;
     let event = call
         .event(EventKind::UserCreated)
         .user(user.id)
@@ -110,17 +133,13 @@ pub async fn create_user(
         .fact("password", Fact::Bool(user.password.is_some()))
         .fact(
             "groups",
-            Fact::Number(i64::try_from(new.groups.len()).unwrap_or(i64::MAX)),
+            Fact::Number(i64::try_from(beside.groups.len()).unwrap_or(i64::MAX)),
         );
     tx.add_event(&event).await?;
-    if let Some(mail) = &mail {
+    if let Some(mail) = &beside.mail {
         tx.add_mail(mail, call.now).await?;
     }
-    tx.commit().await?;
-    Ok(CreatedUser {
-        user,
-        password: prepared.told,
-    })
+    Ok(user)
 }
 
 /// Refuses what can be seen to be wrong with a user to be before anything is changed: fields, groups and password.

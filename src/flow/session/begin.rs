@@ -1,7 +1,7 @@
 //! How a session begins: always under a new token, so that nobody can have planted it (session fixation).
 
 use super::browser::MOST_ACCOUNTS;
-use super::{Account, Browser, Proof, SessionFacts, SessionToken, end};
+use super::{Account, Browser, Proof, SessionFacts, SessionToken, end, pushed_out};
 use crate::flow::again::again;
 use crate::flow::effective::{LoginLimit, SessionTimes};
 use crate::flow::{Call, Error, Provider};
@@ -64,15 +64,21 @@ async fn renew(
         remember: earlier.facts.remember,
         ..SessionFacts::of(proof, call.now)
     };
-    if !sessions
-        .replace_data(user.id, &digest, &facts.write(), call.now)
-        .await?
-    {
-        return Ok(None);
+    match sessions.replace_data(user.id, &digest, &facts.write(), call.now).await {
+        Ok(true) => (),
+        Ok(false) => return Ok(None),
+        Err(error) => {
+            // the browser has the old token alone
+            drop(
+                sessions
+                    .rotate(user.id, &digest, &earlier.token.digest(), call.now)
+                    .await,
+            );
+            return Err(error.into());
+        }
     }
-    let mut store = provider.store.write().await?;
-    store.add_event(&event(call, user, earlier.session.id, "again")).await?;
-    store.commit().await?;
+    // the old token is dead already: the answer with the new one does not hang on the record
+    provider.note(event(call, user, earlier.session.id, "again")).await;
     Ok(Some(Account {
         token,
         session: Session {
@@ -117,6 +123,7 @@ async fn start(provider: &Provider, call: &Call, user: &User, proof: Proof) -> R
     if let Err(error) = again(|| write_down(provider, call, user, &session, &facts, &ended)).await {
         // what stays here all the same is not in the store and therefore not live
         drop(provider.sessions.end(user.id, session.id).await);
+        pushed_out::end_later(provider, call, user.id, ended);
         return Err(error);
     }
     Ok(Account {
@@ -135,15 +142,8 @@ async fn write_down(
     facts: &SessionFacts,
     pushed_out: &[Id<Session>],
 ) -> Result<(), Error> {
-    const WHY: &str = "too_many";
     let mut store = provider.store.write().await?;
-    for old in pushed_out {
-        if store.end_session(*old, call.now, WHY).await? {
-            store.end_grants_of_session(*old, call.now, WHY).await?;
-            let ended = call.event(EventKind::SignOut).because(WHY).user(user.id);
-            store.add_event(&ended.fact("session", Fact::Id(old.uuid()))).await?;
-        }
-    }
+    pushed_out::end(&mut store, call, user.id, pushed_out).await?;
     store
         .add_session(&SessionRow {
             id: session.id,

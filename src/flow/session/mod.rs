@@ -8,6 +8,7 @@ mod account;
 mod begin;
 mod browser;
 mod end;
+mod pushed_out;
 mod token;
 
 pub use account::{Account, PASSWORD, Proof, SessionFacts};

@@ -7,7 +7,7 @@ use super::{Call, Error, Provider};
 use crate::crypto;
 use crate::ephemeral::Kind;
 use crate::model::setting;
-use crate::model::{Actor, Client, ConsentMode, Digest, EventKind, Fact, Grant, GrantType, Id, Secret};
+use crate::model::{Actor, Client, ConsentMode, Digest, EventKind, Fact, Grant, GrantType, Id, Scopes, Secret};
 use crate::protocol::code_exchange::{self, CodePayload};
 use crate::protocol::parameters::Parameters;
 use crate::protocol::{ErrorCode, OAuthError};
@@ -36,6 +36,7 @@ pub async fn redeem(
     };
     code_exchange::judge(parameters, code, &payload, client, call.now)?;
     let behalf = load_behalf(provider, call, client, &digest, &payload).await?;
+    let allowed = load_consent(provider, client, &payload).await?;
     let settings = provider.settings().await?;
     let grant = behalf.grant.clone();
     let resources = super::resources::narrow(provider, client, parameters, &grant.terms).await?;
@@ -51,8 +52,15 @@ pub async fn redeem(
     // nothing begins behind the back of who ends the session right now: a family that outlives it, or an application that
     // nobody would tell of its end
     store.must_hold_session(grant.session, call.now);
+    // nor behind the back of who takes back what was allowed, and ends what was granted by it
+    if let Some(allowed) = &allowed {
+        store.must_hold_consent(grant.user, client.id, allowed);
+    }
     let redeemed = match store.redeem_code(&grant, payload.epoch).await {
-        Err(StoreError::Missing) => return Err(gone("code.session").into()),
+        Err(StoreError::Missing) => {
+            store.abandon().await?;
+            return Err(find_gone(provider, call, &grant).await?.into());
+        }
         redeemed => redeemed?,
     };
     if !redeemed {
@@ -149,19 +157,6 @@ async fn load_behalf(
     if !session.is_some_and(|session| session.is_live(call.now)) {
         return Err(gone("code.session").into());
     }
-    if client.policy.consent == ConsentMode::Ask {
-        // taken back while the code was on its way
-        let consent = provider
-            .store
-            .read()
-            .await?
-            .find_consent(payload.user, client.id)
-            .await?;
-        let allowed = consent.map(|consent| consent.scope).unwrap_or_default();
-        if !payload.terms.scope.is_within(&allowed) {
-            return Err(gone("code.consent").into());
-        }
-    }
     let settings = provider.settings().await?;
     let expires_at = if client.may_use(GrantType::RefreshToken) {
         call.now.after(settings.duration(setting::REFRESH_LIFETIME))
@@ -181,6 +176,31 @@ async fn load_behalf(
         terms: payload.terms.clone(),
     });
     Ok(Behalf { grant, person })
+}
+
+/// What the person has allowed the client, if it is a client that people are asked about: taken back while the code was on its
+/// way, the code is void.
+async fn load_consent(provider: &Provider, client: &Client, payload: &CodePayload) -> Result<Option<Scopes>, Error> {
+    if client.policy.consent != ConsentMode::Ask {
+        return Ok(None);
+    }
+    let mut store = provider.store.read().await?;
+    let consent = store.find_consent(payload.user, client.id).await?;
+    let allowed = consent.map(|consent| consent.scope).unwrap_or_default();
+    if !payload.terms.scope.is_within(&allowed) {
+        return Err(gone("code.consent").into());
+    }
+    Ok(Some(allowed))
+}
+
+/// What ended just before the code was redeemed.
+async fn find_gone(provider: &Provider, call: &Call, grant: &Grant) -> Result<OAuthError, Error> {
+    let session = provider.store.read().await?.find_session(grant.session).await?;
+    Ok(if session.is_some_and(|session| session.is_live(call.now)) {
+        gone("code.consent")
+    } else {
+        gone("code.session")
+    })
 }
 
 fn gone(rule: &'static str) -> OAuthError {

@@ -158,8 +158,8 @@ pub async fn of_refused_token(
 
 /// Everything about an access token of ours, whether it counts or not. None if it is not one.
 pub async fn find(provider: &Provider, now: Timestamp, token: &Secret) -> Result<Option<Standing>, Error> {
-    let mut store = provider.store.read().await?;
-    let read = if token.expose().contains('.') {
+    // what memory is asked for may have to be read, and whoever holds a reader must not wait for another one
+    let signed = if token.expose().contains('.') {
         let keyring = provider.keyring().await?;
         let verified = keyring
             .set()
@@ -169,6 +169,12 @@ pub async fn find(provider: &Provider, now: Timestamp, token: &Secret) -> Result
             return Ok(None);
         };
         let client = provider.client(&claims.client_id).await?;
+        Some((claims, set, client))
+    } else {
+        None
+    };
+    let mut store = provider.store.read().await?;
+    let (claims, signed, client) = if let Some((claims, set, client)) = signed {
         (claims, Some(set), client)
     } else {
         let Some(row) = store.find_access_token(&token.digest()).await? else {
@@ -191,7 +197,6 @@ pub async fn find(provider: &Provider, now: Timestamp, token: &Secret) -> Result
         };
         (claims, None, client)
     };
-    let (claims, signed, client) = read;
     let grant = match claims.grant {
         Some(id) => store.find_grant(id).await?,
         None => None,

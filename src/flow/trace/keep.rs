@@ -116,6 +116,30 @@ impl Traces {
             Err(poisoned) => act(&mut poisoned.into_inner()),
         }
     }
+
+    fn take(&self, most: usize) -> Taken<'_> {
+        let traces = self.with(|inner| {
+            let count = inner.waiting.len().min(most);
+            inner.waiting.drain(..count).collect()
+        });
+        Taken { queue: self, traces }
+    }
+}
+
+/// Traces that are being written. Those that were not wait again, also if whoever writes them goes away meanwhile.
+struct Taken<'q> {
+    queue: &'q Traces,
+    traces: Vec<Trace>,
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        let traces = std::mem::take(&mut self.traces);
+        self.queue.with(|inner| {
+            inner.waiting.splice(0..0, traces);
+            inner.waiting.truncate(MOST_WAITING);
+        });
+    }
 }
 
 impl Provider {
@@ -155,36 +179,21 @@ impl Provider {
     pub async fn write_traces(&self) -> Result<(), Error> {
         let _turn = self.traces.turn.lock().await;
         loop {
-            let batch = self.traces.with(|inner| {
-                let count = inner.waiting.len().min(BATCH);
-                inner.waiting.drain(..count).collect::<Vec<_>>()
-            });
+            let mut batch = self.traces.take(BATCH);
             let settings = match self.settings().await {
                 Ok(settings) => settings,
                 // with nothing to write nobody is told that it can't be
-                Err(_) if batch.is_empty() => return Ok(()),
-                Err(error) => {
-                    self.put_back(batch);
-                    return Err(error);
-                }
+                Err(_) if batch.traces.is_empty() => return Ok(()),
+                Err(error) => return Err(error),
             };
             let per_minute = u32::try_from(settings.count(TRACE_PER_MINUTE)).unwrap_or(u32::MAX);
             self.traces.with(|inner| inner.per_minute = per_minute);
-            if batch.is_empty() {
+            if batch.traces.is_empty() {
                 return Ok(());
             }
-            if let Err(error) = self.write_trace_batch(&batch, &settings).await {
-                self.put_back(batch);
-                return Err(error);
-            }
+            self.write_trace_batch(&batch.traces, &settings).await?;
+            batch.traces.clear();
         }
-    }
-
-    fn put_back(&self, batch: Vec<Trace>) {
-        self.traces.with(|inner| {
-            inner.waiting.splice(0..0, batch);
-            inner.waiting.truncate(MOST_WAITING);
-        });
     }
 
     async fn write_trace_batch(&self, batch: &[Trace], settings: &Settings) -> Result<(), Error> {

@@ -56,7 +56,7 @@ pub(super) fn table() -> Vec<Route> {
             Method::Delete,
             "/clients/{id}",
             WRITE,
-            "Deletes a client with all its grants and tokens.",
+            "Deletes a client with all its grants and tokens; it is disabled first.",
             handler!(delete),
         ),
         route(

@@ -2,7 +2,7 @@
 //! before. Only then its handler is called.
 
 use axum::Extension;
-use axum::body::Bytes;
+use axum::body::{Bytes, HttpBody};
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -15,6 +15,7 @@ use super::route::{Method, Permission, Route};
 use super::{Answer, Asked, Problem, body, entity_tag};
 use crate::flow::operations::idempotency::{self, Claim};
 use crate::flow::{Call, again};
+use crate::http::layer::Place;
 use crate::http::{Http, Refusal};
 use crate::model::Secret;
 
@@ -43,10 +44,10 @@ pub(super) fn method_router(route: Route) -> MethodRouter<Http> {
 }
 
 async fn serve(route: Route, http: Http, call: &Call, request: Request) -> Result<Answer, Problem> {
-    let _place = http.administration.take().await?;
-    let caller = match route.permission {
-        Permission::Open => Caller::anyone(call),
+    let (caller, place) = match route.permission {
+        Permission::Open => (Caller::anyone(call), None),
         Permission::Held(permission) => {
+            let place = http.administration.take().await?;
             let caller = match Caller::of(&http, call, request.headers()).await {
                 Err(problem) if problem.is_unauthenticated() => {
                     http.provider.note_refused_access(call, "api.token").await;
@@ -60,16 +61,24 @@ async fn serve(route: Route, http: Http, call: &Call, request: Request) -> Resul
                     .permission(permission)
                     .to(caller.call.actor));
             }
-            caller
+            (caller, Some(place))
         }
     };
     let actor = caller.call.actor;
-    answer(route, http, caller, request)
+    answer(route, http, caller, place, request)
         .await
         .map_err(|problem| problem.to(actor))
 }
 
-async fn answer(route: Route, http: Http, caller: Caller, request: Request) -> Result<Answer, Problem> {
+/// What a request brings, and its answer. It gives its place back while its body comes: whoever sends one slowly, or never,
+/// keeps nobody else waiting.
+async fn answer(
+    route: Route,
+    http: Http,
+    caller: Caller,
+    place: Option<Place>,
+    request: Request,
+) -> Result<Answer, Problem> {
     let target = request.uri().to_string();
     let (mut parts, body) = request.into_parts();
     let path = RawPathParams::from_request_parts(&mut parts, &http)
@@ -81,6 +90,7 @@ async fn answer(route: Route, http: Http, caller: Caller, request: Request) -> R
         .collect();
     let query = parameters(route, parts.uri.query().unwrap_or_default())?;
     let headers = parts.headers.clone();
+    let place = place.filter(|_| body.is_end_stream());
     let bytes = Bytes::from_request(Request::from_parts(parts, body), &http)
         .await
         .map_err(|rejection| match rejection.into_response().status() {
@@ -95,6 +105,11 @@ async fn answer(route: Route, http: Http, caller: Caller, request: Request) -> R
         None => return Err(Problem::malformed_body("this request has no body")),
     };
     let key = idempotency_key(route, &headers)?;
+    let _place = match (route.permission, place) {
+        (Permission::Open, _) => None,
+        (Permission::Held(_), Some(place)) => Some(place),
+        (Permission::Held(_), None) => Some(http.administration.take().await?),
+    };
     let asked = Asked {
         http: http.clone(),
         caller,

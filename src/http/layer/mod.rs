@@ -12,5 +12,5 @@ mod run;
 pub use client_certificate::ClientCertificate;
 pub use door::Door;
 pub use edge::edge;
-pub use places::Places;
+pub use places::{Place, Places};
 pub use run::Running;

@@ -15,17 +15,20 @@ const WITHIN: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct Places(Arc<Semaphore>);
 
+/// A place that is held, given back when it is dropped.
+pub type Place = OwnedSemaphorePermit;
+
 impl Places {
     /// This many, at least one.
     pub fn new(places: usize) -> Self {
         Self(Arc::new(Semaphore::new(places.max(1))))
     }
 
-    /// A place, given back when it is dropped.
+    /// A place.
     ///
     /// # Errors
     /// A refusal that says when to come again, if there is none in time.
-    pub async fn take(&self) -> Result<OwnedSemaphorePermit, Refusal> {
+    pub async fn take(&self) -> Result<Place, Refusal> {
         match timeout(WITHIN, self.0.clone().acquire_owned()).await {
             Ok(Ok(place)) => Ok(place),
             Ok(Err(_)) | Err(_) => Err(Refusal::crowded()),

@@ -1,8 +1,10 @@
 //! How the API speaks: bodies, versions, pages, cursors, keys of requests that are sent again.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
 use super::conversation::Caller;
 use crate::support::http::plain_http;
@@ -528,5 +530,40 @@ async fn refused_authorisations_are_recorded_and_a_flood_is_one_number() {
     // the next minute begins anew
     assert_eq!(caller.get("/clients").await.status, 403);
     assert_eq!(recorded().await.len(), 5);
+    server.stop().await;
+}
+
+/// Whoever announces a body and does not send it keeps nobody else from the API: neither where anyone may ask, nor with a token.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_does_not_come_takes_no_place() {
+    let server = Server::start().await;
+    let caller = Caller::client(&server, "admin").await;
+    let mut connections = Vec::new();
+    for _ in 0..8 {
+        let heads = [
+            "GET /api/v1/openapi.json HTTP/1.1\r\n".to_owned(),
+            format!(
+                "POST /api/v1/users HTTP/1.1\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n",
+                caller.token
+            ),
+        ];
+        for head in heads {
+            let mut connection = TcpStream::connect(server.address()).await.unwrap();
+            let head = format!("{head}host: {}\r\ncontent-length: 9\r\n\r\n", server.host());
+            connection.write_all(head.as_bytes()).await.unwrap();
+            connections.push(connection);
+        }
+    }
+    // until the server has seen them all
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_millis(500) {
+        assert_eq!(caller.get("/users").await.status, 200);
+        assert_eq!(caller.get("/openapi.json").await.status, 200);
+        let made = caller
+            .post("/users", json!({"username": format!("ada{:?}", began.elapsed())}))
+            .await;
+        assert!([201, 422].contains(&made.status.as_u16()), "{}", made.status);
+    }
+    drop(connections);
     server.stop().await;
 }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use ostiary::model::{AccessTokenFormat, SubjectType};
+use ostiary::flow::token::standing;
+use ostiary::model::{AccessTokenFormat, Secret, SubjectType};
 use serde_json::{Value, json};
 
 use super::reader;
@@ -217,4 +218,25 @@ async fn a_token_that_ended_says_by_what() {
         assert!(reason(&explain(server, &refreshed).await, "nonce").contains("refresh"));
     })
     .await;
+}
+
+/// Looking into a token needs one reader at a time: those who do so at once don't wait for each other's.
+#[tokio::test(flavor = "multi_thread")]
+async fn looking_into_a_token_takes_one_reader() {
+    let server = Server::start().await;
+    let scene = Scene::on(&server).await;
+    let token = Secret::new(scene.tokens().await.access);
+    let provider = server.provider();
+    let mut held = Vec::new();
+    for _ in 1..provider.store.connections() {
+        held.push(provider.store.read().await.unwrap());
+    }
+    // memory has to be read anew
+    let mut tx = provider.store.write().await.unwrap();
+    tx.raise_client_generation().await.unwrap();
+    tx.commit().await.unwrap();
+    let found = standing::find(provider, server.call().now, &token).await.unwrap();
+    assert!(found.is_some_and(|standing| standing.signed.is_some() && standing.refused.is_none()));
+    drop(held);
+    server.stop().await;
 }

@@ -62,6 +62,18 @@ async fn what_a_lost_moment_had_used_up_stays_used() {
     let rotated = party.refresh(&tokens.get("refresh_token")).await.ok();
     let within = Browser::new();
     party.sign_in(&within, &site.user).await;
+    // and its changes, of which the node hears
+    site.postgres.run("update generations set number = number + 5").await;
+    site.setting("token.access_lifetime", "\"77s\"").await;
+    let lifetime = async |party: &RelyingParty<'_>, refresh_token: &str| {
+        let answer = party.refresh(refresh_token).await.ok();
+        (
+            answer.json()["expires_in"].as_i64().unwrap(),
+            answer.get("refresh_token"),
+        )
+    };
+    let (changed, rotated_again) = lifetime(&party, &rotated.get("refresh_token")).await;
+    assert_eq!(changed, 77);
 
     let verifier = party.code_verifier.clone();
     let client = site.client.clone();
@@ -98,11 +110,22 @@ async fn what_a_lost_moment_had_used_up_stays_used() {
     party.redeem(arrival.code()).await.ok();
     assert_eq!(within.sign_in(&silent, &site.user).await.get("error"), "login_required");
     // the rotation was lost with its moment: its token is unknown, and its predecessor is the newest again
-    assert_eq!(
-        party.refresh(&rotated.get("refresh_token")).await.error(),
-        "invalid_grant"
-    );
-    party.refresh(&tokens.get("refresh_token")).await.ok();
+    for lost in [rotated.get("refresh_token"), rotated_again] {
+        assert_eq!(party.refresh(&lost).await.error(), "invalid_grant");
+    }
+    // so were its changes, and with them numbers that the node has seen: it believes what it reads now, and what comes next
+    let (restored, _) = lifetime(&party, &tokens.get("refresh_token")).await;
+    assert_ne!(restored, 77);
+    replica
+        .run("update clients set disabled_at = 1, version = version + 1")
+        .await;
+    replica
+        .run("update generations set number = number + 1 where kind = 'client'")
+        .await;
+    until(PATIENCE, "the client is disabled", async || {
+        party.refresh(&tokens.get("refresh_token")).await.status == 401
+    })
+    .await;
     report(
         "REL-20",
         format!("everything works {recovered:?} after the primary was lost; codes and pending sign-ins are void"),

@@ -1,8 +1,9 @@
 //! How long a browser stays signed in, and how it stops.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use ostiary::flow::session::SessionToken;
+use ostiary::flow::session::{self, Proof, SessionToken};
+use ostiary::model::{Id, User};
 use serde_json::json;
 
 use super::{HOUR, MINUTE, Proxied, behind_a_proxy, is_signed_in, offers, sign_in};
@@ -162,5 +163,92 @@ async fn an_outage_signs_nobody_out() {
     assert!(!answer.header("retry-after").is_empty());
     assert_eq!(answer.header("set-cookie"), "");
     assert!(browser.cookie("ostiary_session").is_some());
+    server.stop().await;
+}
+
+/// Nothing is recorded while this stands.
+async fn record_nothing(server: &Server, table: &str) {
+    let trigger =
+        format!("create trigger unrecorded before insert on {table} begin select raise(abort, 'unrecorded'); end");
+    server.behind(&trigger).await;
+}
+
+async fn user_of(server: &Server, id: Id<User>) -> User {
+    let mut store = server.provider().store.read().await.unwrap();
+    store.find_user(id).await.unwrap().unwrap()
+}
+
+/// The old token is dead as soon as the session has its new one, so the new one is told whatever becomes of the record.
+#[tokio::test]
+async fn who_proves_again_who_they_are_stays_signed_in_although_the_record_waits() {
+    let server = Server::start().await;
+    let user = server.user("ada").await;
+    let user = user_of(&server, user.id).await;
+    let (provider, call) = (server.provider(), server.call());
+    let mut browser = session::recognize(provider, &call, None, None).await.unwrap();
+    let first = session::begin(provider, &call, &mut browser, &user, Proof::password(false))
+        .await
+        .unwrap();
+    record_nothing(&server, "events").await;
+    let again = session::begin(provider, &call, &mut browser, &user, Proof::password(false))
+        .await
+        .unwrap();
+    assert_eq!(again.session.id, first.session.id);
+    assert_ne!(again.token.digest(), first.token.digest());
+    server.behind("drop trigger unrecorded").await;
+    provider.write_noted_events().await.unwrap();
+    let mut store = provider.store.read().await.unwrap();
+    let events = store.list_events(None, 9).await.unwrap();
+    let signed_in = events.iter().filter(|event| event.kind == "sign_in");
+    assert_eq!(signed_in.count(), 2);
+    drop(store);
+    server.stop().await;
+}
+
+/// Who was pushed out by a sign-in that came to nothing is signed out everywhere: what was granted in that session ends, too.
+#[tokio::test]
+async fn who_was_pushed_out_for_nobody_leaves_nothing_behind() {
+    let server = Server::start().await;
+    server.settings(json!({"session.max_concurrent": 1})).await;
+    let user = server.user("ada").await;
+    let user = user_of(&server, user.id).await;
+    let provider = server.provider();
+    let sign_in = async || {
+        server.advance(MINUTE);
+        let call = server.call();
+        let mut browser = session::recognize(provider, &call, None, None).await.unwrap();
+        session::begin(provider, &call, &mut browser, &user, Proof::password(false)).await
+    };
+    let pushed_out = sign_in().await.unwrap().session.id;
+    record_nothing(&server, "sessions").await;
+    sign_in().await.unwrap_err();
+    assert!(
+        provider
+            .sessions
+            .list(user.id, server.call().now)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    server.behind("drop trigger unrecorded").await;
+    let began = Instant::now();
+    loop {
+        let row = provider
+            .store
+            .read()
+            .await
+            .unwrap()
+            .find_session(pushed_out)
+            .await
+            .unwrap();
+        if row.unwrap().ended_at.is_some() {
+            break;
+        }
+        assert!(
+            began.elapsed() < Duration::from_secs(20),
+            "its row says that it goes on"
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     server.stop().await;
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use ostiary::flow::clients::{self, Authority};
 use ostiary::flow::operations::keys::{self, Rotation};
 use ostiary::flow::token::verify;
+use ostiary::model::setting;
 use ostiary::model::{AccessTokenFormat, Secret, UserStatus};
 use ostiary::server::Options;
 
@@ -222,6 +223,80 @@ async fn a_token_of_a_removed_key_counts_nowhere() {
         .await;
     })
     .await;
+}
+
+/// REL-20: a store that lost its latest changes counts its generations again from where it stands. What a node knew of later
+/// ones holds up nothing that comes then, neither what others change nor what it changes itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_generation_that_was_lost_hides_no_later_change() {
+    each_backend(async |server| {
+        let provider = server.provider();
+        let scene = Scene::on(server).await;
+        let tokens = scene.tokens().await;
+        server.behind("update generations set number = number + 5").await;
+        provider.refresh_memory().await.unwrap();
+        warm(server, server, &scene, &tokens.access).await;
+        let kids = async || -> Vec<String> {
+            let published = scene.party().get("/oauth2/jwks", &tokens.access).await.json();
+            let keys = published["keys"].as_array().unwrap().iter();
+            keys.map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
+        };
+        let before = kids().await;
+
+        // the store as it was, in another epoch
+        server.behind("update generations set number = number - 5").await;
+        server.behind("update installation set epoch = epoch + 1").await;
+        // what another changes there
+        server
+            .behind("insert into settings (key, value) values ('token.access_lifetime', '\"77s\"')")
+            .await;
+        server
+            .behind("update generations set number = number + 1 where kind = 'setting'")
+            .await;
+        soon("the setting", async || {
+            let settings = provider.settings().await.unwrap();
+            settings.duration(setting::ACCESS_TOKEN_LIFETIME) == Duration::from_secs(77)
+        })
+        .await;
+        // what it changes itself
+        keys::rotate(provider, &server.call(), Rotation::Emergency)
+            .await
+            .unwrap();
+        let after = kids().await;
+        assert!(!before.iter().any(|kid| after.contains(kid)), "{after:?}");
+        super::scene::resource(server, "https://later.example", &["later"], None).await;
+        let resources = provider.resources().await.unwrap();
+        assert!(
+            resources
+                .iter()
+                .any(|resource| resource.identifier == "https://later.example")
+        );
+        let (call, authority) = (server.call(), Authority::Operator);
+        clients::disable(provider, &call, &authority, scene.client.id, None)
+            .await
+            .unwrap();
+        assert_eq!(scene.party().introspect(&tokens.access).await.status, 401);
+    })
+    .await;
+}
+
+/// A change whose outcome is not known makes a node read again before it decides anything. What it publishes decides nothing,
+/// and goes on through the outage that hid the outcome.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_and_metadata_go_on_when_the_store_goes_away_with_a_change() {
+    let server = Server::start().await;
+    let scene = Scene::on(&server).await;
+    let party = scene.party();
+    assert_eq!(party.get("/oauth2/jwks", "none").await.status, 200);
+    let mut tx = server.provider().store.write().await.unwrap();
+    tx.raise_client_generation().await.unwrap();
+    tx.commit().await.unwrap();
+    server.provider().store.close().await;
+    assert!(server.provider().settings().await.is_err());
+    for path in ["/oauth2/jwks", "/.well-known/openid-configuration"] {
+        assert_eq!(party.get(path, "none").await.status, 200, "{path}");
+    }
+    server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,12 +7,12 @@ use futures_util::future::join_all;
 use ostiary::clock;
 use ostiary::flow::clients;
 use ostiary::flow::people::{self, ChangeSource, NewPassword, WeakPasswords};
-use ostiary::model::AccessTokenFormat;
+use ostiary::model::{AccessTokenFormat, ConsentMode, Digest};
 
 use super::scene::{MINUTE, SECOND, Scene, Tokens, active, assert_invalid_grant, count_events, service};
 use crate::support::backend::{Backend, backends};
 use crate::support::relying_party::{Answer, RelyingParty};
-use crate::support::server::Server;
+use crate::support::server::{Server, each_backend};
 
 const TOGETHER: usize = 64;
 
@@ -290,6 +290,41 @@ async fn prop_ambiguous_retry() {
                 .unwrap()
                 .ended_at
                 .is_some()
+        );
+    })
+    .await;
+}
+
+/// SEC-045: what was allowed is taken back while a code is on its way into the store: nothing comes of the code.
+#[tokio::test(flavor = "multi_thread")]
+async fn consent_that_is_taken_back_overtakes_a_code() {
+    each_backend(async |server| {
+        let scene = Scene::with(server, |client| client.policy.consent = ConsentMode::Ask).await;
+        let party = scene.party();
+        let code = scene.code(&party).await;
+        let (user, client, now) = (scene.user.id, scene.client.id, server.call().now);
+        let mut withdrawing = server.provider().store.write().await.unwrap();
+        assert!(withdrawing.withdraw_consent(user, client).await.unwrap());
+        let ended = withdrawing.end_grants_of_user_and_client(user, client, now, "test");
+        assert_eq!(ended.await.unwrap(), 0);
+        let redeem = async {
+            let answer = party.redeem(&code).await;
+            answer.error()
+        };
+        let withdraw = async {
+            // until the code has been judged by what still stands, and waits
+            tokio::time::sleep(Duration::from_millis(400)).await;
+            withdrawing.commit().await.unwrap();
+        };
+        let (error, ()) = tokio::join!(redeem, withdraw);
+        assert_eq!(error, "invalid_grant");
+        let mut store = server.provider().store.read().await.unwrap();
+        assert!(
+            store
+                .find_grant_by_code(&Digest::of(code.as_bytes()))
+                .await
+                .unwrap()
+                .is_none()
         );
     })
     .await;

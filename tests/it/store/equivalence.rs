@@ -86,7 +86,7 @@ async fn step(store: &Store, dice: &mut Dice) -> String {
         8 => told(tx.end_grants_of_user(id(1, at), moment, "test").await),
         9 => told(tx.end_session(id(3, at), moment, "test").await),
         10 => told(tx.spend_proof(["one", "two"][at % 2], &digest(&refresh), moment).await),
-        11 => told(tx.sweep_proofs(moment).await),
+        11 => told(tx.sweep_proofs(moment, 100).await),
         12 => told(tx.sweep_grants(moment, 2).await),
         13 => {
             let scope = Scopes::parse(scope).unwrap();

@@ -145,7 +145,7 @@ async fn single_use_namespace_isolation_in_the_store() {
             assert!(tx.delete_access_token(&same).await.unwrap());
             assert!(tx.use_setup_link(&same, NOW).await.unwrap());
             tx.spend_refresh_token(&same, NOW);
-            tx.sweep_proofs(NOW.after(2 * MINUTE)).await.unwrap();
+            tx.sweep_proofs(NOW.after(2 * MINUTE), 10).await.unwrap();
             tx.release_idempotency_key("one", &same).await.unwrap();
         });
         let mut read = store.read().await.unwrap();
@@ -259,7 +259,7 @@ async fn grants_and_their_tokens_end_together() {
             1
         );
         assert_eq!(
-            write!(store, tx => tx.delete_access_tokens_of_client(client).await.unwrap()),
+            write!(store, tx => tx.delete_access_tokens_of_client(client, 10).await.unwrap()),
             2
         );
         assert!(
@@ -273,12 +273,16 @@ async fn grants_and_their_tokens_end_together() {
                 .is_some()
         );
 
-        // what has ended by itself is swept in bounded numbers, and takes its refresh tokens along
+        // what has ended by itself is swept in bounded numbers, a family after its tokens
         assert_eq!(
             write!(store, tx => tx.sweep_grants(online.expires_at, 10).await.unwrap()),
             0
         );
         let later = online.expires_at.after(MINUTE);
+        assert_eq!(write!(store, tx => tx.sweep_grants(later, 10).await.unwrap()), 0);
+        assert_eq!(write!(store, tx => tx.sweep_refresh_tokens(later, 2).await.unwrap()), 2);
+        assert_eq!(write!(store, tx => tx.sweep_refresh_tokens(later, 2).await.unwrap()), 1);
+        assert!(write!(store, tx => tx.sweep_tokens(later, 10).await.unwrap()) > 0);
         assert_eq!(write!(store, tx => tx.sweep_grants(later, 2).await.unwrap()), 2);
         assert_eq!(write!(store, tx => tx.sweep_grants(later, 2).await.unwrap()), 1);
         let mut read = store.read().await.unwrap();
@@ -326,9 +330,9 @@ async fn revoked_and_expired_tokens_are_forgotten_after_their_end() {
 
         write!(store, tx => {
             assert!(tx.spend_proof("kind", &digest("jti"), NOW.after(MINUTE)).await.unwrap());
-            assert_eq!(tx.sweep_proofs(NOW.after(MINUTE)).await.unwrap(), 0);
+            assert_eq!(tx.sweep_proofs(NOW.after(MINUTE), 10).await.unwrap(), 0);
             assert!(!tx.spend_proof("kind", &digest("jti"), NOW.after(MINUTE)).await.unwrap());
-            assert_eq!(tx.sweep_proofs(NOW.after(2 * MINUTE)).await.unwrap(), 1);
+            assert_eq!(tx.sweep_proofs(NOW.after(2 * MINUTE), 10).await.unwrap(), 1);
         });
     })
     .await;
@@ -403,7 +407,7 @@ async fn an_idempotency_key_belongs_to_one_caller_and_one_day() {
         assert!(write!(store, tx => tx.claim_idempotency_key("two", &key, &digest("body"), NOW).await.unwrap()));
         write!(store, tx => tx.release_idempotency_key("two", &key).await.unwrap());
         assert!(write!(store, tx => tx.claim_idempotency_key("two", &key, &digest("body"), NOW.after(MINUTE)).await.unwrap()));
-        assert_eq!(write!(store, tx => tx.sweep_idempotency_keys(NOW.after(MINUTE)).await.unwrap()), 1);
+        assert_eq!(write!(store, tx => tx.sweep_idempotency_keys(NOW.after(MINUTE), 10).await.unwrap()), 1);
         assert!(find("two", NOW).await.is_some());
     })
     .await;

@@ -265,6 +265,13 @@ impl Server {
             .unwrap();
     }
 
+    /// Runs a statement in the store behind the server's back, as another node would.
+    pub async fn behind(&self, statement: &str) {
+        let mut transaction = self.provider().store.database().write().await.unwrap();
+        transaction.sql_built(statement.to_owned()).changed().await.unwrap();
+        transaction.commit().await.unwrap();
+    }
+
     /// Stops it in good order, and removes what it had.
     pub async fn stop(self) {
         self.application.stop().await;
