@@ -356,6 +356,12 @@ pub(super) enum Clients {
     Distrust { client_id: String },
     /// Delete a client with everything that hangs on it.
     Delete { client_id: String },
+    /// Whether a client was told of the ends of sessions, newest first.
+    Logouts {
+        client_id: String,
+        #[command(flatten)]
+        json: Json,
+    },
     /// Tokens with which clients register themselves.
     #[command(subcommand)]
     RegistrationToken(RegistrationToken),
@@ -375,6 +381,12 @@ pub(super) struct CreateClient {
     /// Where people may be sent after signing out. Repeatable.
     #[arg(long = "post-logout-redirect-uri", value_name = "URI")]
     pub(super) post_logout_redirect_uris: Vec<String>,
+    /// Where it is told, by a signed token from this server, that a session has ended.
+    #[arg(long, value_name = "URI")]
+    pub(super) backchannel_logout_uri: Option<String>,
+    /// What the browser loads when the person signs out.
+    #[arg(long, value_name = "URI")]
+    pub(super) frontchannel_logout_uri: Option<String>,
     /// It can't keep a secret: an application in a browser, on a phone or a desktop.
     #[arg(long, conflicts_with = "auth_method")]
     pub(super) public: bool,

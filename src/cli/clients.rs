@@ -6,6 +6,7 @@ use super::arguments::{Clients, CreateClient, Json, RegistrationToken};
 use super::failure::Failure;
 use super::input;
 use super::output::Output;
+use crate::flow::clients::logouts::{self, LogoutRow};
 use crate::flow::clients::{self, Authority, ClientChange, Created, Given, NewClient, Strength, initial_access_token};
 use crate::flow::operations::inventory;
 use crate::flow::{Call, Error, Provider};
@@ -15,6 +16,8 @@ use crate::model::{
 };
 
 const AUTHORITY: Authority = Authority::Operator;
+/// So many deliveries are shown.
+const MOST_LOGOUTS: u32 = 200;
 
 pub(super) fn read_input(command: &Clients) -> Result<Option<Secret>, Failure> {
     let file = match command {
@@ -72,6 +75,13 @@ pub(super) async fn run(
             let client = find(provider, &client_id).await?;
             clients::delete(provider, call, &AUTHORITY, client.id, None).await?;
             Ok(Output::line(format!("{client_id} is deleted")))
+        }
+        Clients::Logouts { client_id, json } => {
+            let client = find(provider, &client_id).await?;
+            let page = logouts::list(provider, client.id, None, MOST_LOGOUTS).await?;
+            let rows: Vec<Value> = page.items.iter().map(logout).collect();
+            let columns = ["created_at", "session", "outcome", "attempts", "error"];
+            Ok(Output::table(json.shape(), &rows, &columns))
         }
         Clients::RegistrationToken(command) => registration_token(provider, call, command).await,
     }
@@ -135,6 +145,8 @@ fn described(new: CreateClient, input: Option<Secret>) -> Result<NewClient, Fail
         client_name: new.name,
         redirect_uris: new.redirect_uris,
         post_logout_redirect_uris: new.post_logout_redirect_uris,
+        backchannel_logout_uri: new.backchannel_logout_uri,
+        frontchannel_logout_uri: new.frontchannel_logout_uri,
         grant_types,
         scope,
         jwks_uri: new.jwks_uri,
@@ -271,6 +283,18 @@ async fn registration_token(provider: &Provider, call: &Call, command: Registrat
             Ok(Output::line("the token is revoked"))
         }
     }
+}
+
+fn logout(delivery: &LogoutRow) -> Value {
+    json!({
+        "created_at": delivery.created_at.rfc3339(),
+        "session": delivery.session.to_string(),
+        "outcome": delivery.outcome.as_str(),
+        "attempts": delivery.attempts,
+        "next_at": delivery.next_at.map(|at| at.rfc3339()),
+        "finished_at": delivery.finished_at.map(|at| at.rfc3339()),
+        "error": delivery.error,
+    })
 }
 
 fn row(client: &Client) -> Value {

@@ -8,7 +8,10 @@ use super::Http;
 use crate::flow::{Call, error::causes};
 use crate::model::TraceId;
 use crate::random;
-use crate::view::{Frame, Locale, OwnPath, Page};
+use crate::view::{Frame, Link, Locale, OwnPath, Page};
+
+/// Seconds after which a page that goes on does so.
+const GO_ON_AFTER: u32 = 5;
 
 /// A page on its way to a browser.
 #[must_use = "a sheet is nothing before it is shown"]
@@ -21,6 +24,8 @@ pub struct Sheet {
     csrf: String,
     targets: Vec<String>,
     trace: Option<TraceId>,
+    frames: Vec<String>,
+    onward: Option<OwnPath>,
 }
 
 impl Sheet {
@@ -35,6 +40,8 @@ impl Sheet {
             csrf: String::new(),
             targets: Vec::new(),
             trace: None,
+            frames: Vec::new(),
+            onward: None,
         }
     }
 
@@ -72,9 +79,27 @@ impl Sheet {
         }
     }
 
+    /// It frames what is at these addresses.
+    pub fn framing(mut self, addresses: &[Link]) -> Self {
+        let urls = addresses.iter().filter_map(|address| Url::parse(address.as_str()).ok());
+        self.frames = urls.map(|url| source(&url)).collect();
+        self.frames.sort();
+        self.frames.dedup();
+        self
+    }
+
+    /// The browser goes on to this path by itself after some seconds, scripts or not.
+    pub fn goes_on_to(self, path: &OwnPath) -> Self {
+        Self {
+            onward: Some(path.clone()),
+            ..self
+        }
+    }
+
     /// The response.
     pub fn show(self, http: &Http, call: &Call) -> Response {
         let nonce = random::hex_id();
+        let onward = self.onward.clone();
         let policy = self.policy(&nonce, http.provider.issuer.is_https());
         let frame = Frame {
             locale: self.locale,
@@ -100,7 +125,13 @@ impl Sheet {
             (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
             (header::CONTENT_SECURITY_POLICY, policy),
         ];
-        (status, headers, document).into_response()
+        let mut response = (status, headers, document).into_response();
+        let onward =
+            onward.and_then(|path| HeaderValue::from_str(&format!("{GO_ON_AFTER}; url={}", path.as_str())).ok());
+        if let Some(onward) = onward {
+            response.headers_mut().insert(header::REFRESH, onward);
+        }
+        response
     }
 
     /// The Content-Security-Policy (SEC-521): scripts by this response's nonce alone, forms to this server and to where
@@ -109,9 +140,13 @@ impl Sheet {
         // logos of applications under development are on loopback addresses
         let images = if https { "https:" } else { "https: http:" };
         let targets: String = self.targets.iter().map(|target| format!(" {target}")).collect();
+        let frames = match self.frames.as_slice() {
+            [] => String::new(),
+            frames => format!(" frame-src {};", frames.join(" ")),
+        };
         let policy = format!(
             "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self'; img-src 'self' data: {images}; \
-             form-action 'self'{targets}; frame-ancestors 'none'; base-uri 'none'; report-uri /csp-report"
+             form-action 'self'{targets};{frames} frame-ancestors 'none'; base-uri 'none'; report-uri /csp-report"
         );
         HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"))
     }

@@ -8,13 +8,17 @@ use tokio::task::JoinSet;
 
 use crate::clock;
 use crate::flow::operations::outbox::Post;
-use crate::flow::operations::{cleaning, keys, outbox};
-use crate::flow::{Call, Error, Provider};
+use crate::flow::operations::{cleaning, keys, logouts, outbox};
+use crate::flow::{Call, Error, Provider, session};
 
 const MEMORY_EVERY: Duration = Duration::from_millis(500);
 const EVENTS_EVERY: Duration = Duration::from_millis(200);
 const TRACES_EVERY: Duration = Duration::from_millis(200);
 const OUTBOX_EVERY: Duration = Duration::from_secs(2);
+const LOGOUTS_EVERY: Duration = Duration::from_secs(1);
+const LAPSED_EVERY: Duration = Duration::from_secs(10);
+/// A job that has not come to its end goes on at once for so long.
+const GO_ON_FOR: Duration = Duration::from_secs(2);
 const CLEANING_EVERY: Duration = Duration::from_secs(10 * 60);
 const KEYS_EVERY: Duration = Duration::from_secs(10 * 60);
 
@@ -49,6 +53,16 @@ pub fn start(provider: &Provider, post: Post, stop: &watch::Receiver<bool>) -> R
             let call = Call::system(&provider.clock);
             outbox::send_due(&provider, &call, &post).await.map(drop)
         }
+    }));
+    jobs.spawn(of("logouts", LOGOUTS_EVERY).run(|provider| async move {
+        let began = clock::monotonic();
+        while logouts::deliver_due(&provider, &Call::system(&provider.clock)).await? && began.elapsed() < GO_ON_FOR {}
+        Ok(())
+    }));
+    jobs.spawn(of("lapsed", LAPSED_EVERY).run(|provider| async move {
+        let began = clock::monotonic();
+        while session::end_lapsed(&provider, &Call::system(&provider.clock)).await? && began.elapsed() < GO_ON_FOR {}
+        Ok(())
     }));
     jobs.spawn(of("cleaning", CLEANING_EVERY).run(|provider| async move {
         let call = Call::system(&provider.clock);

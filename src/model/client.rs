@@ -195,6 +195,18 @@ pub struct ClientMetadata {
     /// Where people may be sent after signing out.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub post_logout_redirect_uris: Vec<String>,
+    /// Where it is told, by a signed token from this server, that a session has ended (Back-Channel Logout 1.0 section 2.2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backchannel_logout_uri: Option<String>,
+    /// Whether it needs the session's name there. It always gets it.
+    #[serde(skip_serializing_if = "is_false")]
+    pub backchannel_logout_session_required: bool,
+    /// What the browser loads when the person signs out (Front-Channel Logout 1.0 section 2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frontchannel_logout_uri: Option<String>,
+    /// Whether it needs the session's name there. It always gets it.
+    #[serde(skip_serializing_if = "is_false")]
+    pub frontchannel_logout_session_required: bool,
     /// The scopes it may ask for.
     pub scope: Scopes,
     /// Browser origins that may call our endpoints for it, beside those of its redirect URIs.
@@ -234,12 +246,21 @@ impl Default for ClientMetadata {
             default_acr_values: Vec::new(),
             initiate_login_uri: None,
             post_logout_redirect_uris: Vec::new(),
+            backchannel_logout_uri: None,
+            backchannel_logout_session_required: false,
+            frontchannel_logout_uri: None,
+            frontchannel_logout_session_required: false,
             scope: Scopes::default(),
             allowed_cors_origins: Vec::new(),
             software_id: None,
             software_version: None,
         }
     }
+}
+
+/// A member that says no more than its absence.
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// What only the operator decides about a client; dynamic registration can't set it.

@@ -10,6 +10,7 @@ pub mod grant;
 pub mod group;
 pub mod id;
 pub mod layer;
+mod logout;
 pub mod master_key;
 pub(crate) mod named;
 pub mod resource;
@@ -36,6 +37,7 @@ pub use grant::{AccessToken, ClaimsRequest, Grant, GrantTerms, RefreshToken, Req
 pub use group::Group;
 pub use id::Id;
 pub use layer::{GroupLayer, Layer, LayerOwner, Layers, Settled, Speaker};
+pub use logout::LogoutOutcome;
 pub use master_key::{MasterKeyRecord, MasterKeyState};
 pub use resource::Resource;
 pub use scope::Scopes;

@@ -27,6 +27,14 @@ impl AuthorizationResponse {
         }
     }
 
+    /// The same with what a page of the client asks our frame with (OpenID Connect Session Management 1.0 section 2).
+    #[must_use]
+    pub fn with_session_state(mut self, session_state: Option<String>) -> Self {
+        self.parameters
+            .extend(session_state.map(|value| ("session_state", value)));
+        self
+    }
+
     /// A refusal (RFC 6749 section 4.1.2.1).
     pub fn refusal(client: &Client, answerable: Answerable, issuer: &str, error: &OAuthError) -> Self {
         let mut parameters = vec![
@@ -43,7 +51,7 @@ impl AuthorizationResponse {
 
     /// An answer that was kept: what it says is known by name, whatever else was kept is not part of it.
     pub fn again(client: &Client, answerable: Answerable, kept: &[(String, String)]) -> Self {
-        const NAMES: [&str; 5] = ["code", "error", "error_description", "state", "iss"];
+        const NAMES: [&str; 6] = ["code", "error", "error_description", "state", "iss", "session_state"];
         let known = |(name, value): &(String, String)| {
             let name = NAMES.iter().find(|known| *known == name)?;
             Some((*name, value.clone()))

@@ -64,6 +64,12 @@ pub fn document(surroundings: &Surroundings<'_>) -> Value {
     put("introspection_endpoint", at("/oauth2/introspect"));
     put("revocation_endpoint", at("/oauth2/revoke"));
     put("end_session_endpoint", at("/oauth2/end_session"));
+    // Session Management 1.0 section 3.3, Front-Channel Logout 1.0 section 3, Back-Channel Logout 1.0 section 2.1
+    put("check_session_iframe", at("/oauth2/check_session"));
+    put("frontchannel_logout_supported", true.into());
+    put("frontchannel_logout_session_supported", true.into());
+    put("backchannel_logout_supported", true.into());
+    put("backchannel_logout_session_supported", true.into());
     if surroundings.registration_open {
         put("registration_endpoint", at("/oauth2/register"));
     }

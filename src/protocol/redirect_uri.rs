@@ -43,6 +43,15 @@ pub fn judge_link(uri: &str) -> Result<(), Reason> {
     }
 }
 
+/// Whether this may be stored as a place that is told of the end of sessions: https anywhere, http on this machine, no fragment
+/// (Back-Channel Logout 1.0 section 2.2, Front-Channel Logout 1.0 section 2).
+pub fn judge_logout(uri: &str) -> Result<(), Reason> {
+    if uri.contains('#') {
+        return Err("must not have a fragment");
+    }
+    judge_link(uri)
+}
+
 /// Whether this may be stored as a document that the server fetches (`jwks_uri`, `sector_identifier_uri`).
 ///
 /// http passes here: whether a network may be reached so is the operator's list's to say, at each fetch.

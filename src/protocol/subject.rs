@@ -9,11 +9,16 @@ use crate::model::{Client, SubjectType, User};
 
 /// What a client knows a person by. Pairwise: a MAC of sector and subject under a key of this installation.
 pub fn of(user: &User, client: &Client, pairwise_key: &[u8; 32]) -> String {
+    of_public(&user.subject, client, pairwise_key)
+}
+
+/// The same for who is known by the public subject alone.
+pub fn of_public(subject: &str, client: &Client, pairwise_key: &[u8; 32]) -> String {
     match client.metadata.subject_type {
-        SubjectType::Public => user.subject.clone(),
+        SubjectType::Public => subject.to_owned(),
         SubjectType::Pairwise => {
             let sector = sector::of(&client.metadata).unwrap_or_else(|_| client.client_id.clone());
-            URL_SAFE_NO_PAD.encode(crypto::mac(pairwise_key, &[sector.as_bytes(), user.subject.as_bytes()]))
+            URL_SAFE_NO_PAD.encode(crypto::mac(pairwise_key, &[sector.as_bytes(), subject.as_bytes()]))
         }
     }
 }

@@ -117,13 +117,13 @@ readers! {
 
 const ADD: &str = "
 insert into clients (id, client_id, client_name, origin, metadata, policy, registration_token, applied, disabled_at,
-  version, created_at, updated_at, trusted)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+  version, created_at, updated_at, trusted, backchannel_logout_uri)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
 
 const CHANGE: &str = "
 update clients
 set client_name = $3, metadata = $4, policy = $5, registration_token = $6, disabled_at = $7, updated_at = $8,
-  trusted = $9, version = version + 1
+  trusted = $9, backchannel_logout_uri = $10, version = version + 1
 where id = $1
 and version = $2";
 
@@ -173,6 +173,7 @@ impl Write {
             .bind(client.created_at)
             .bind(client.updated_at)
             .bind(client.trusted)
+            .bind(client.metadata.backchannel_logout_uri.clone())
             .changed()
             .await?;
         for secret in &client.secrets {
@@ -194,6 +195,7 @@ impl Write {
             .bind(client.disabled_at)
             .bind(client.updated_at)
             .bind(client.trusted)
+            .bind(client.metadata.backchannel_logout_uri.clone())
             .changed()
             .await?;
         if changed == 1 {

@@ -37,6 +37,11 @@ delete from session_clients
 where client_id = $1
 and session_id in (select session_id from session_clients where client_id = $1 limit $2)";
 
+const LOGOUTS: &str = "
+delete from logouts
+where client_id = $1
+and session_id in (select session_id from logouts where client_id = $1 limit $2)";
+
 const TRACES: &str = "
 update traces
 set client_id = null
@@ -51,10 +56,18 @@ impl Write {
     }
 
     /// Deletes what hangs on a client that is disabled, at most `limit` of each kind: tokens, grants, consents, its part in
-    /// sessions, and its name in traces. Gives how many; fewer than `limit`: there is no more.
+    /// sessions and what it was told of their ends, and its name in traces. Gives how many; fewer than `limit`: there is no more.
     pub async fn empty_client(&mut self, client: Id<Client>, limit: u32) -> Result<u64, Error> {
         let mut gone = 0;
-        for kind in [ACCESS_TOKENS, REFRESH_TOKENS, GRANTS, CONSENTS, SESSIONS, TRACES] {
+        for kind in [
+            ACCESS_TOKENS,
+            REFRESH_TOKENS,
+            GRANTS,
+            CONSENTS,
+            SESSIONS,
+            LOGOUTS,
+            TRACES,
+        ] {
             gone += self.sql(kind).bind(client).bind(limit).changed().await?;
         }
         Ok(gone)

@@ -24,5 +24,6 @@ migrations![
     "0008_traces",
     "0009_epoch",
     "0010_layers",
-    "0011_sweeping"
+    "0011_sweeping",
+    "0013_logouts"
 ];

@@ -34,6 +34,7 @@ const TABLES: &[Table] = &[
     plain("devices"),
     plain("sessions"),
     plain("session_clients"),
+    plain("logouts"),
     plain("consents"),
     plain("grants"),
     plain("refresh_tokens"),

@@ -45,6 +45,7 @@ impl Write {
         // whatever is remembered rests on them
         self.raise_client_generation().await?;
         let sessions = self.sql(END_SESSIONS).bind(now).changed().await?;
+        self.tell_of_all(now);
         let grants = self.sql(END_GRANTS).bind(now).changed().await?;
         self.sql(FORGET_ACCESS_TOKENS).changed().await?;
         self.sql(CLOSE_SETUP_LINKS).bind(now).changed().await?;

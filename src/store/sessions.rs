@@ -1,5 +1,7 @@
 //! The slow rows of sessions: they serve lists, survive any session store, and say which have ended.
 
+use std::time::Duration;
+
 use super::rows::Columns;
 use super::{Ended, Error, Write, readers};
 use crate::model::{Id, Session, Timestamp, User};
@@ -69,6 +71,25 @@ where user_id = $1
 order by started_at desc
 limit $2";
 
+const LIST_TO_LOOK_AT: &str = "
+select id, user_id, started_at, expires_at, address, user_agent, remember, ended_at
+from sessions
+where ended_at is null
+and look_at <= $1
+order by look_at
+limit $2";
+
+const LIST_OF_BEFORE: &str = "
+select id, user_id, started_at, expires_at, address, user_agent, remember, ended_at
+from sessions
+where ended_at is null
+and started_at < (select sessions_since from installation)
+order by started_at
+limit $1";
+
+/// A session is looked at for the first time so long after its beginning.
+const FIRST_LOOK: Duration = Duration::from_secs(60);
+
 readers! {
     /// The session of this row.
     pub async fn find_session(&mut self, id: Id<Session>) -> Result<Option<SessionRow>, Error> {
@@ -84,11 +105,21 @@ readers! {
     pub async fn list_live_sessions_of(&mut self, user: Id<User>, now: Timestamp, limit: u32) -> Result<Vec<SessionRow>, Error> {
         Ok(self.sql(LIST_LIVE_OF_USER).bind(user).bind(now).bind(limit).all().await?)
     }
+
+    /// Sessions of which it is time to look whether they have ended by themselves.
+    pub async fn list_sessions_to_look_at(&mut self, now: Timestamp, limit: u32) -> Result<Vec<SessionRow>, Error> {
+        Ok(self.sql(LIST_TO_LOOK_AT).bind(now).bind(limit).all().await?)
+    }
+
+    /// Sessions that began before the moment since which the installation's sessions count, and whose rows don't say so yet.
+    pub async fn list_sessions_that_no_longer_count(&mut self, limit: u32) -> Result<Vec<SessionRow>, Error> {
+        Ok(self.sql(LIST_OF_BEFORE).bind(limit).all().await?)
+    }
 }
 
 const ADD: &str = "
-insert into sessions (id, user_id, started_at, expires_at, address, user_agent, remember)
-values ($1, $2, $3, $4, $5, $6, $7)";
+insert into sessions (id, user_id, started_at, expires_at, address, user_agent, remember, look_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8)";
 
 const HOLD: &str = "
 update sessions
@@ -96,6 +127,12 @@ set ended_at = ended_at
 where id = $1
 and ended_at is null
 and expires_at > $2";
+
+const LOOK_AGAIN: &str = "
+update sessions
+set look_at = $2
+where id = $1
+and ended_at is null";
 
 const END: &str = "
 update sessions
@@ -124,6 +161,7 @@ impl Write {
             .bind(session.address.clone())
             .bind(session.user_agent.clone())
             .bind(session.remember)
+            .bind(session.started_at.after(FIRST_LOOK))
             .later();
         Ok(())
     }
@@ -139,16 +177,22 @@ impl Write {
         self.sql(HOLD).bind(id).bind(now).must_change_later();
     }
 
-    /// Ends a session. False if it had ended before.
+    /// Remembers when to look again whether a session has ended by itself.
+    pub fn look_at_session_again(&mut self, id: Id<Session>, at: Timestamp) {
+        self.sql(LOOK_AGAIN).bind(id).bind(at).later();
+    }
+
+    /// Ends a session; the applications that it served are to be told. False if it had ended before.
     pub async fn end_session(&mut self, id: Id<Session>, at: Timestamp, because: &'static str) -> Result<bool, Error> {
         let ended = self.sql(END).bind(id).bind(at).bind(because).changed().await? == 1;
         if ended {
+            self.tell_of_session(id, at);
             self.forget(Ended::Session(id)).await?;
         }
         Ok(ended)
     }
 
-    /// Ends all sessions of a user. Gives how many.
+    /// Ends all sessions of a user; the applications that they served are to be told. Gives how many.
     pub async fn end_sessions_of_user(
         &mut self,
         user: Id<User>,
@@ -163,6 +207,7 @@ impl Write {
             .changed()
             .await?;
         if ended > 0 {
+            self.tell_of_user(user, at);
             self.forget(Ended::User(user)).await?;
         }
         Ok(ended)

@@ -1,4 +1,4 @@
-//! The files that pages load, all from this server: two stylesheets, three scripts, the sign.
+//! The files that pages load, all from this server: two stylesheets, four scripts, the sign.
 
 use crate::crypto;
 
@@ -17,7 +17,7 @@ const STYLE: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const IMAGE: &str = "image/svg+xml";
 
-const ASSETS: [(&str, &str, &[u8]); 6] = [
+const ASSETS: [(&str, &str, &[u8]); 7] = [
     ("tokens.css", STYLE, include_bytes!("../../templates/asset/tokens.css")),
     (
         "ostiary.css",
@@ -28,6 +28,11 @@ const ASSETS: [(&str, &str, &[u8]); 6] = [
         "show-password.js",
         SCRIPT,
         include_bytes!("../../templates/asset/show-password.js"),
+    ),
+    (
+        "signing-out.js",
+        SCRIPT,
+        include_bytes!("../../templates/asset/signing-out.js"),
     ),
     ("submit.js", SCRIPT, include_bytes!("../../templates/asset/submit.js")),
     (

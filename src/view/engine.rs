@@ -21,13 +21,14 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 28] = templates![
+const TEMPLATES: [(&str, &str); 29] = templates![
     "page/layout.html",
     "page/login.html",
     "page/consent.html",
     "page/choose_account.html",
     "page/sign_out.html",
     "page/signed_out.html",
+    "page/signing_out.html",
     "page/error.html",
     "page/form_post.html",
     "page/setup.html",

@@ -5,6 +5,7 @@
 
 mod asset;
 mod catalogue;
+mod check_session;
 mod engine;
 mod error;
 mod frame;
@@ -17,6 +18,7 @@ mod page;
 mod subject;
 
 pub use asset::Asset;
+pub use check_session::CheckSession;
 pub use engine::Views;
 pub use error::Error;
 pub use frame::Frame;

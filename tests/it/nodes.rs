@@ -4,6 +4,7 @@ mod forgetting;
 mod partition;
 mod restarts;
 mod rotation;
+mod signing_out;
 mod starts;
 
 use std::net::SocketAddr;

@@ -4,6 +4,7 @@
 mod contract;
 mod epoch;
 mod equivalence;
+mod logouts;
 mod people;
 mod single_use;
 

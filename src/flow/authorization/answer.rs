@@ -201,7 +201,7 @@ pub(super) async fn advance(
         }
         Decision::Issue => {
             let account = account.ok_or_else(|| Error::defect("issue without an account"))?;
-            return code::issue(provider, call, &interaction, account).await;
+            return code::issue(provider, call, browser, &interaction, account).await;
         }
     };
     let mut interaction = interaction;

@@ -7,7 +7,7 @@ use super::interaction::Interaction;
 use super::{Next, challenge};
 use crate::crypto;
 use crate::ephemeral::{Kind, Owner};
-use crate::flow::session::Account;
+use crate::flow::session::{Account, Browser, session_state};
 use crate::flow::token::authorization_code;
 use crate::flow::{Call, Error, Provider};
 use crate::model::setting;
@@ -26,6 +26,7 @@ const PURPOSE: &str = "codes by user and client";
 pub(super) async fn issue(
     provider: &Provider,
     call: &Call,
+    browser: &Browser,
     interaction: &Interaction,
     account: &Account,
 ) -> Result<Next, Error> {
@@ -82,7 +83,10 @@ pub(super) async fn issue(
     }
     provider.note(event).await;
     let answerable: Answerable = request.answerable.clone();
-    let response = AuthorizationResponse::code(&interaction.client, answerable, provider.issuer.as_str(), &code);
+    let client = &interaction.client;
+    let session_state = session_state(provider, browser, client, &answerable.redirect_uri, code.expose());
+    let response = AuthorizationResponse::code(client, answerable, provider.issuer.as_str(), &code)
+        .with_session_state(session_state);
     let next = Next::Respond(response);
     if interaction.account.is_some() {
         // people were asked: the second click on the last page gets the same answer

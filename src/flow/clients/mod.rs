@@ -8,6 +8,7 @@ pub mod end;
 pub mod find;
 pub mod initial_access_token;
 pub mod keys;
+pub mod logouts;
 pub mod registration;
 pub mod registration_management;
 pub mod secret;

@@ -25,11 +25,13 @@ pub(in crate::flow) fn validate(
     }
 }
 
-/// What this server would never fetch is better refused now than when it is needed.
+/// What this server would never ask for is better refused now than when it is needed.
 fn judge_documents(egress: &Egress, metadata: &ClientMetadata) -> Vec<MemberError> {
     let documents = [
         ("jwks_uri", &metadata.jwks_uri),
         ("sector_identifier_uri", &metadata.sector_identifier_uri),
+        // posted to, by the same rules
+        ("backchannel_logout_uri", &metadata.backchannel_logout_uri),
     ];
     let reachable = |uri: &str| Url::parse(uri).is_ok_and(|url| egress.admits(&url));
     documents

@@ -20,6 +20,11 @@ const HISTORY_KEPT: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 /// How long the answer of a repeated request is kept.
 const ANSWERS_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// How long the log of what applications were told of the ends of sessions goes back.
+const LOGOUTS_KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// Applications are not told of what ended so long ago, however many others have to be told.
+const LOGOUTS_TRIED: Duration = Duration::from_secs(60 * 60);
+
 /// How long what was ended is told to the memories of other nodes: a node that has not read for much less forgets everything.
 const ENDED_TOLD: Duration = Duration::from_secs(60 * 60);
 
@@ -43,6 +48,7 @@ pub async fn sweep(provider: &Provider, call: &Call) -> Result<u64, Error> {
     for kind in KINDS {
         count(kind.name, sweep_kind(provider, kind, call.now).await);
     }
+    count("logouts", give_up_logouts(provider, call.now).await);
     count("traces", sweep_traces(provider, call.now).await);
     let most = BATCH * MOST_BATCHES;
     let ephemeral = provider.ephemeral.sweep(call.now, most).await;
@@ -53,6 +59,19 @@ pub async fn sweep(provider: &Provider, call: &Call) -> Result<u64, Error> {
         Some(error) => Err(error),
         None => Ok(gone),
     }
+}
+
+/// Whoever could not be told for so long is not told any more. Nothing goes for that.
+async fn give_up_logouts(provider: &Provider, now: Timestamp) -> Result<u64, Error> {
+    for _ in 0..MOST_BATCHES {
+        let mut tx = provider.store.write().await?;
+        let given_up = tx.give_up_logouts(now.before(LOGOUTS_TRIED), now, SMALL).await?;
+        tx.commit().await?;
+        if given_up == 0 {
+            break;
+        }
+    }
+    Ok(0)
 }
 
 /// Traces that are too old, and those beyond the number that is kept.
@@ -91,6 +110,7 @@ enum Kind {
     RefreshTokens,
     Grants,
     Sessions,
+    Logouts,
     Proofs,
     IdempotencyKeys,
     Ended,
@@ -101,11 +121,12 @@ const fn swept(name: &'static str, kind: Kind, kept: Duration) -> Swept {
 }
 
 /// In this order: a family goes when its tokens are gone.
-const KINDS: [Swept; 7] = [
+const KINDS: [Swept; 8] = [
     swept("tokens", Kind::Tokens, ENDED_KEPT),
     swept("refresh tokens", Kind::RefreshTokens, REFRESH_TOKENS_KEPT),
     swept("families", Kind::Grants, HISTORY_KEPT),
     swept("sessions", Kind::Sessions, HISTORY_KEPT),
+    swept("logouts", Kind::Logouts, LOGOUTS_KEPT),
     swept("proofs", Kind::Proofs, ENDED_KEPT),
     swept("idempotency keys", Kind::IdempotencyKeys, ANSWERS_KEPT),
     swept("what ended", Kind::Ended, ENDED_TOLD),
@@ -131,6 +152,7 @@ async fn sweep_batch(provider: &Provider, swept: &Swept, now: Timestamp) -> Resu
         Kind::RefreshTokens => tx.sweep_refresh_tokens(before, SMALL).await?,
         Kind::Grants => tx.sweep_grants(before, BATCH).await?,
         Kind::Sessions => tx.sweep_sessions(before, BATCH).await?,
+        Kind::Logouts => tx.sweep_logouts(before, BATCH).await?,
         Kind::Proofs => tx.sweep_proofs(before, BATCH).await?,
         Kind::IdempotencyKeys => tx.sweep_idempotency_keys(before, BATCH).await?,
         // by the database's clock

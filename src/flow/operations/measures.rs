@@ -7,13 +7,13 @@ use tokio::time::timeout;
 use crate::flow::{Error, Provider};
 use crate::metrics::{Kind, Process, Text};
 use crate::model::Timestamp;
-use crate::store::WaitingMails;
+use crate::store::{WaitingLogouts, WaitingMails};
 
 use Kind::{Counter, Gauge, Histogram};
 
 /// A store that does not answer within this time is left out: the other numbers are wanted then.
 const WITHIN: Duration = Duration::from_secs(1);
-/// More mails than this are not counted.
+/// More mails, or applications to be told, than this are not counted.
 const MOST_MAILS: u32 = 10_000;
 
 /// Writes every number that the provider keeps.
@@ -217,6 +217,27 @@ async fn queues(provider: &Provider, text: &mut Text) {
     if let Some(mails) = mails {
         text.seconds(&[], mails.oldest.map_or(Duration::ZERO, |oldest| now.since(oldest)));
     }
+    let logouts = timeout(WITHIN, logouts(provider)).await.ok().and_then(Result::ok);
+    text.family(
+        "ostiary_logouts_waiting",
+        Gauge,
+        "Applications that wait to be told of the end of a session, up to 10000; absent while the store does not answer.",
+    );
+    if let Some(logouts) = logouts {
+        text.count(&[], logouts.number);
+    }
+    text.family(
+        "ostiary_logouts_oldest_seconds",
+        Gauge,
+        "How long ago the first of these sessions ended.",
+    );
+    if let Some(logouts) = logouts {
+        text.seconds(&[], logouts.oldest.map_or(Duration::ZERO, |oldest| now.since(oldest)));
+    }
+}
+
+async fn logouts(provider: &Provider) -> Result<WaitingLogouts, Error> {
+    Ok(provider.store.read().await?.waiting_logouts(MOST_MAILS).await?)
 }
 
 async fn mails(provider: &Provider) -> Result<WaitingMails, Error> {

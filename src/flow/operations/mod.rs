@@ -12,6 +12,7 @@ pub mod key_plan;
 pub mod keyring;
 pub mod keys;
 pub mod layers;
+pub mod logouts;
 pub mod measures;
 pub mod metadata;
 pub mod outbox;

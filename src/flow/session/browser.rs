@@ -33,6 +33,8 @@ pub struct Browser {
     pub languages: Option<String>,
     /// Sessions that its cookie still names and that do not count any more.
     pub lapsed: Vec<Lapsed>,
+    /// What it holds as its signed-in state ([`super::browser_state`]), if it holds anything.
+    pub state: Option<String>,
 }
 
 /// A session that a browser still names and that does not count any more.
@@ -91,6 +93,7 @@ pub async fn recognize(
         is_changed: false,
         languages: None,
         lapsed: Vec::new(),
+        state: None,
     };
     let tokens: Vec<&str> = tokens.into_iter().flat_map(|tokens| tokens.split('.')).collect();
     for text in tokens.iter().take(MOST_ACCOUNTS) {

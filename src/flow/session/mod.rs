@@ -8,11 +8,15 @@ mod account;
 mod begin;
 mod browser;
 mod end;
+mod lapse;
 mod pushed_out;
+mod state;
 mod token;
 
 pub use account::{Account, PASSWORD, Proof, SessionFacts};
 pub use begin::begin;
 pub use browser::{Browser, Lapse, Lapsed, recognize};
 pub use end::{end, end_all_of_user};
+pub use lapse::end_lapsed;
+pub use state::{browser_state, session_state};
 pub use token::SessionToken;

@@ -12,12 +12,15 @@ use super::trace::Kept;
 use super::{Call, Error, Provider};
 use crate::ephemeral::Kind;
 use crate::model::{Client, Id, Part, Step, Trace, Verdict};
+use crate::protocol::front_channel;
 use crate::protocol::logout::{self, ReturnAddress};
 use crate::protocol::parameters::Parameters;
 use crate::protocol::{ErrorCode, OAuthError, subject};
 
 /// How long the person may think about it.
 const LIFETIME: Duration = Duration::from_secs(30 * 60);
+/// So many applications of a session are told by the browser.
+const MOST_TOLD: u32 = 50;
 const WAITING: Waiting = Waiting {
     kind: Kind::Logout,
     sealed_for: "logout request",
@@ -27,8 +30,26 @@ const WAITING: Waiting = Waiting {
 pub enum LogoutStep {
     /// The person is asked; the request waits under this handle.
     Ask(String),
-    /// Nobody is signed in (any more): on to the client, or to our good-bye.
-    Done(Option<ReturnAddress>),
+    /// Nobody is signed in (any more).
+    Done(Farewell),
+}
+
+/// How it goes on once nobody is signed in any more.
+#[derive(Clone, Debug, Default)]
+pub struct Farewell {
+    /// On to the client; else to our good-bye.
+    pub return_address: Option<ReturnAddress>,
+    /// What the browser loads before, so that applications know (Front-Channel Logout 1.0).
+    pub told: Option<Told>,
+}
+
+/// Applications that the browser tells.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// The addresses.
+    pub addresses: Vec<String>,
+    /// Under this handle the way to the client waits, if there is one.
+    pub onward: Option<String>,
 }
 
 /// A request to sign out that waits for the person.
@@ -73,12 +94,17 @@ pub async fn request(
     let client_id = client.as_ref().map(|client| client.id);
     if let Some(account) = hinted {
         keep(provider, call, client_id, Some(&account), Step::passed("logout.hinted"));
+        let addresses = addresses_of(provider, &account).await?;
         end(provider, call, browser, &account).await?;
-        return Ok(LogoutStep::Done(return_address));
+        let farewell = farewell(provider, call, browser, return_address, addresses).await;
+        return Ok(LogoutStep::Done(farewell));
     }
     if browser.accounts.is_empty() {
         keep(provider, call, client_id, None, Step::passed("logout.nobody"));
-        return Ok(LogoutStep::Done(return_address));
+        return Ok(LogoutStep::Done(Farewell {
+            return_address,
+            told: None,
+        }));
     }
     keep(
         provider,
@@ -121,11 +147,79 @@ pub async fn load(provider: &Provider, call: &Call, browser: &Browser, id: &str)
 ///
 /// # Errors
 /// [`Error::Unavailable`]: who was not signed out yet is still signed in.
-pub async fn confirm(provider: &Provider, call: &Call, browser: &mut Browser) -> Result<(), Error> {
+pub async fn confirm(
+    provider: &Provider,
+    call: &Call,
+    browser: &mut Browser,
+    return_address: Option<ReturnAddress>,
+) -> Result<Farewell, Error> {
+    let mut addresses = Vec::new();
     for account in browser.accounts.clone() {
+        addresses.extend(addresses_of(provider, &account).await?);
         end(provider, call, browser, &account).await?;
     }
-    Ok(())
+    Ok(farewell(provider, call, browser, return_address, addresses).await)
+}
+
+/// What the browser loads for the applications that a session serves.
+async fn addresses_of(provider: &Provider, account: &Account) -> Result<Vec<String>, Error> {
+    let session = account.session.id;
+    let mut store = provider.store.read().await?;
+    let served = store.list_clients_of_session(session, MOST_TOLD).await?;
+    let mut addresses = Vec::new();
+    for served in served {
+        let Some(client) = store.find_client(served.client).await? else {
+            continue;
+        };
+        addresses.extend(front_channel::address(
+            &client.metadata,
+            provider.issuer.as_str(),
+            &session.to_string(),
+        ));
+    }
+    Ok(addresses)
+}
+
+/// The person is signed out already: what can't be kept on the way is left out.
+async fn farewell(
+    provider: &Provider,
+    call: &Call,
+    browser: &Browser,
+    return_address: Option<ReturnAddress>,
+    addresses: Vec<String>,
+) -> Farewell {
+    if addresses.is_empty() {
+        return Farewell {
+            return_address,
+            told: None,
+        };
+    }
+    let Some(address) = &return_address else {
+        let told = Told {
+            addresses,
+            onward: None,
+        };
+        return Farewell {
+            return_address,
+            told: Some(told),
+        };
+    };
+    let stored = Stored {
+        client: None,
+        return_address: Some(address.clone()),
+    };
+    let handle = Handle::new(provider, call, browser);
+    let kept = pending::keep(provider, call, WAITING, &handle, stored, call.now.after(LIFETIME)).await;
+    if let Err(error) = &kept {
+        tracing::warn!(trace = %call.trace, %error, "applications are not told by the browser");
+    }
+    Farewell {
+        return_address,
+        told: kept.ok().map(|()| Told {
+            addresses,
+            onward: Some(handle.id),
+        }),
+    }
 }
 
 /// The client that asks: by its hint, by name, or both, which then have to agree (section 2).

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::Problem;
 use super::body::pointer;
+use crate::flow::clients::logouts::LogoutRow;
 use crate::flow::{Error, FieldError};
 use crate::model::{Client, ClientMetadata, ClientPolicy, ClientSecret, Secret};
 use crate::protocol::client_registration::{
@@ -63,6 +64,14 @@ pub(super) struct ClientMembers {
     initiate_login_uri: Option<String>,
     /// Where people may be sent after signing out.
     post_logout_redirect_uris: Option<Vec<String>>,
+    /// Where it is told, by a signed token from this server, that a session has ended.
+    backchannel_logout_uri: Option<String>,
+    /// Whether it needs the session's name there; it always gets it.
+    backchannel_logout_session_required: Option<bool>,
+    /// What the browser loads when the person signs out; scheme, host and port of one of the redirect URIs.
+    frontchannel_logout_uri: Option<String>,
+    /// Whether it needs the session's name there; it always gets it.
+    frontchannel_logout_session_required: Option<bool>,
     /// The scopes it may ask for, with spaces between.
     scope: Option<String>,
     /// Browser origins that may call our endpoints for it.
@@ -153,6 +162,43 @@ pub(super) struct SecretBody {
 pub(super) struct NewSecretBody {
     /// The secret: told this once.
     pub(super) client_secret: String,
+}
+
+/// Whether a client was told of the end of a session.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "LogoutDelivery")]
+pub(super) struct DeliveryBody {
+    /// The session: the claim `sid`.
+    session: String,
+    /// When it ended.
+    created_at: String,
+    /// `waiting`, `delivered`, `refused` or `given_up`.
+    outcome: String,
+    /// How often it was tried.
+    attempts: i64,
+    /// When it is tried next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_at: Option<String>,
+    /// When the client was told, or given up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    finished_at: Option<String>,
+    /// Why the last attempt did not succeed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+impl DeliveryBody {
+    pub(super) fn of(delivery: &LogoutRow) -> Self {
+        Self {
+            session: delivery.session.to_string(),
+            created_at: delivery.created_at.rfc3339(),
+            outcome: delivery.outcome.to_string(),
+            attempts: delivery.attempts,
+            next_at: delivery.next_at.map(|at| at.rfc3339()),
+            finished_at: delivery.finished_at.map(|at| at.rfc3339()),
+            error: delivery.error.clone(),
+        }
+    }
 }
 
 impl SecretBody {

@@ -3,12 +3,15 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::client_body::{ClientBody, NewClientBody, NewSecretBody, SecretBody, TRUSTED, patched, read, told};
+use super::client_body::{
+    ClientBody, DeliveryBody, NewClientBody, NewSecretBody, SecretBody, TRUSTED, patched, read, told,
+};
 use super::list::{Count, ListRule, PageBody, Words};
 use super::route::{Method, Route, handler};
 use super::{Answer, Asked, BASE, Problem, client_body};
 use crate::flow::Error;
 use crate::flow::clients::find::{self, Selection};
+use crate::flow::clients::logouts;
 use crate::flow::clients::{self, Authority, ClientChange, Given, NewClient, Strength};
 use crate::flow::people::{Page, Rights};
 use crate::model::{Client, Secret};
@@ -23,6 +26,7 @@ const LIST: ListRule = ListRule {
     count: Count::Refused,
 };
 const SECRETS: ListRule = ListRule::plain();
+const DELIVERIES: ListRule = ListRule::plain();
 
 /// A secret to put in place.
 #[derive(Default, Deserialize, JsonSchema)]
@@ -100,6 +104,15 @@ pub(super) fn table() -> Vec<Route> {
             "Ends a secret at once.",
             handler!(remove_secret),
         ),
+        route(
+            Method::Get,
+            "/clients/{id}/logout-deliveries",
+            READ,
+            "Lists whether a client was told of the ends of sessions, newest first.",
+            handler!(deliveries),
+        )
+        .listed(&DELIVERIES)
+        .gives::<PageBody<DeliveryBody>>(),
     ]
 }
 
@@ -202,6 +215,12 @@ async fn remove_secret(asked: Asked) -> Result<Answer, Problem> {
     let (id, secret) = (asked.id("id")?, asked.id("secret")?);
     clients::remove_secret(asked.provider(), asked.call(), &authority(&asked), id, secret).await?;
     Ok(Answer::done())
+}
+
+async fn deliveries(asked: Asked) -> Result<Answer, Problem> {
+    let listed = asked.listed()?;
+    let page = logouts::list(asked.provider(), asked.id("id")?, listed.after.as_deref(), listed.limit).await?;
+    listed.answer(&asked, page, None, |delivery| DeliveryBody::of(&delivery))
 }
 
 /// What the caller may confer.

@@ -1,4 +1,4 @@
-//! The browser that a request comes from, by its two cookies.
+//! The browser that a request comes from, by its cookies.
 
 use axum::extract::{Extension, FromRequestParts};
 use axum::http::header;
@@ -17,6 +17,7 @@ impl FromRequestParts<Http> for Browser {
         let tokens = cookie::read(http, &parts.headers, Name::Session);
         let key = cookie::read(http, &parts.headers, Name::Browser);
         let mut browser = session::recognize(&http.provider, &call, tokens.as_deref(), key.as_deref()).await?;
+        browser.state = cookie::read(http, &parts.headers, Name::State);
         browser.languages = parts
             .headers
             .get(header::ACCEPT_LANGUAGE)

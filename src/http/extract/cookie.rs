@@ -1,12 +1,15 @@
-//! The cookies (SEC-520). All are out of reach for scripts, and for https bound to this very host by their prefix; a
-//! loopback http issuer goes without prefix and `Secure`, since browsers would not keep them there.
+//! The cookies (SEC-520). For https they are bound to this very host by their prefix; a loopback http issuer goes without prefix
+//! and `Secure`, since browsers would not keep them there.
+//!
+//! All but one are out of reach for scripts and for other sites. That one says nothing but that something has changed: it is made
+//! for the script of the one page that other sites frame (OpenID Connect Session Management 1.0).
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
 
 use crate::flow::Call;
-use crate::flow::session::Browser;
+use crate::flow::session::{Browser, browser_state};
 use crate::http::Http;
 
 /// A cookie of this server.
@@ -18,10 +21,13 @@ pub enum Name {
     Browser,
     /// The language that was chosen.
     Language,
+    /// Its signed-in state, as a word.
+    State,
 }
 
 impl Name {
-    fn text(self, http: &Http) -> &'static str {
+    /// Its name.
+    pub fn text(self, http: &Http) -> &'static str {
         match (self, http.provider.issuer.is_https()) {
             (Self::Session, true) => "__Host-ostiary_session",
             (Self::Session, false) => "ostiary_session",
@@ -29,6 +35,8 @@ impl Name {
             (Self::Browser, false) => "ostiary_browser",
             (Self::Language, true) => "__Host-ostiary_language",
             (Self::Language, false) => "ostiary_language",
+            (Self::State, true) => "__Host-ostiary_state",
+            (Self::State, false) => "ostiary_state",
         }
     }
 }
@@ -45,22 +53,49 @@ pub fn keep(http: &Http, call: &Call, browser: &Browser, mut response: Response)
         .is_new
         .then(|| make(http, Name::Browser, browser.key.expose().to_owned(), None));
     let new_tokens = browser.is_changed.then(|| {
-        // a browser that is closed forgets people who did not ask to stay, so all of them have to have asked
-        let stays = browser.accounts.iter().all(|account| account.facts.remember);
-        let last = browser.accounts.iter().map(|account| account.session.expires).max();
-        let seconds = match last {
-            None => Some(0),
-            Some(last) if stays => Some(last.since(call.now).as_secs()),
-            Some(_) => None,
+        let seconds = if browser.accounts.is_empty() {
+            Some(0)
+        } else {
+            lasting(call, browser)
         };
         make(http, Name::Session, browser.cookie_value(), seconds)
     });
-    for cookie in new_key.into_iter().chain(new_tokens) {
+    for cookie in new_key
+        .into_iter()
+        .chain(new_tokens)
+        .chain(new_state(http, call, browser))
+    {
         if let Ok(value) = HeaderValue::from_str(&cookie.to_string()) {
             response.headers_mut().append(header::SET_COOKIE, value);
         }
     }
     response
+}
+
+/// How long a cookie of the people who are signed in lasts; none: until the browser is closed. Such a browser forgets people who
+/// did not ask to stay, so all of them have to have asked.
+fn lasting(call: &Call, browser: &Browser) -> Option<u64> {
+    let stays = browser.accounts.iter().all(|account| account.facts.remember);
+    let last = browser.accounts.iter().map(|account| account.session.expires).max()?;
+    stays.then(|| last.since(call.now).as_secs())
+}
+
+/// The browser's signed-in state, where it is not the one that it holds. Where nobody ever was signed in there is none.
+fn new_state(http: &Http, call: &Call, browser: &Browser) -> Option<Cookie<'static>> {
+    if browser.accounts.is_empty() && browser.state.is_none() {
+        return None;
+    }
+    let state = browser_state(&http.provider, browser);
+    if browser.state.as_deref() == Some(state.as_str()) && !browser.is_changed {
+        return None;
+    }
+    let mut cookie = make(http, Name::State, state, lasting(call, browser));
+    cookie.set_http_only(false);
+    if http.provider.issuer.is_https() {
+        // it is read in a frame on other sites
+        cookie.set_same_site(SameSite::None);
+    }
+    Some(cookie)
 }
 
 /// A cookie of this server; one without a number of seconds ends with the browser.

@@ -86,6 +86,11 @@ impl Visit {
         ))
     }
 
+    /// A page of this visit that has no forms, and that no GET shows again.
+    pub fn plain_sheet(&self, page: Page, locale: Locale) -> Sheet {
+        Sheet::new(page, locale)
+    }
+
     /// Shows a page to this browser.
     pub fn show(&self, sheet: Sheet) -> Response {
         self.keep(sheet.show(&self.http, &self.call))

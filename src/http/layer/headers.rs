@@ -7,6 +7,10 @@ use axum::response::Response;
 
 use crate::http::Http;
 
+/// Mark of a response that other sites may frame; who may, its own policy says.
+#[derive(Clone, Copy, Debug)]
+pub struct MayBeFramed;
+
 const EVERYWHERE: [(HeaderName, &str); 7] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::REFERRER_POLICY, "no-referrer"),
@@ -31,11 +35,16 @@ const STRICT: &str = "max-age=31536000; includeSubDomains";
 
 /// Adds what the route did not set itself.
 pub(super) fn add(http: &Http, response: &mut Response) {
+    let framed = response.extensions().get::<MayBeFramed>().is_some();
     let headers = response.headers_mut();
     // these and the two below, without growing on the way
     headers.reserve(EVERYWHERE.len() + 2);
     for (name, value) in EVERYWHERE {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    if framed {
+        // the policy of the page itself says who may
+        headers.remove(header::X_FRAME_OPTIONS);
     }
     // what scripts of other origins may read, they may also load
     let shared = headers.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN);

@@ -12,5 +12,6 @@ mod run;
 pub use client_certificate::ClientCertificate;
 pub use door::Door;
 pub use edge::edge;
+pub use headers::MayBeFramed;
 pub use places::{Place, Places};
 pub use run::Running;

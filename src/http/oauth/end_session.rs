@@ -5,6 +5,7 @@ use axum::response::Response;
 
 use super::parameters::Raw;
 use crate::flow::sign_out::{self, LogoutStep};
+use crate::http::answer::farewell;
 use crate::http::answer::next::see_other;
 use crate::http::extract::Visit;
 use crate::http::{Http, Refusal};
@@ -33,9 +34,8 @@ async fn end(http: &Http, mut visit: Visit, raw: &Raw) -> Result<Response, Refus
     let parameters = raw.all().map_err(crate::flow::Error::from)?;
     let step = sign_out::request(&http.provider, &visit.call, &mut visit.browser, &parameters).await?;
     let response = match step {
-        LogoutStep::Ask(id) => see_other(&format!("/logout?flow={id}")),
-        LogoutStep::Done(Some(address)) => see_other(&address.location()),
-        LogoutStep::Done(None) => see_other("/logout/done"),
+        LogoutStep::Ask(id) => visit.keep(see_other(&format!("/logout?flow={id}"))),
+        LogoutStep::Done(done) => farewell(&visit, &done),
     };
-    Ok(visit.keep(response))
+    Ok(response)
 }

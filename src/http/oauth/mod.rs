@@ -1,6 +1,7 @@
 //! The protocol's endpoints.
 
 mod authorization;
+mod check_session;
 mod cors;
 mod end_session;
 mod introspection;
@@ -44,5 +45,6 @@ pub fn routes() -> Router<Http> {
             "/oauth2/end_session",
             get(end_session::by_get).post(end_session::by_post),
         )
+        .route("/oauth2/check_session", get(check_session::show))
         .merge(registration::routes())
 }

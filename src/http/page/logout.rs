@@ -8,6 +8,7 @@ use super::shown::{self, Freshness};
 use crate::flow::Error;
 use crate::flow::sign_out::{self, LogoutRequest};
 use crate::http::Refusal;
+use crate::http::answer::farewell;
 use crate::http::answer::next::see_other;
 use crate::http::extract::{Forgery, Form, Query, Visit};
 use crate::view::{Client, OwnPath, Page, SignOut, SignedOut};
@@ -70,15 +71,24 @@ pub(super) async fn decide(
         return Ok(visit.keep(see_other("/")));
     }
     let http = visit.http.clone();
-    sign_out::confirm(&http.provider, &visit.call, &mut visit.browser).await?;
     let back = request.and_then(|request| request.return_address);
-    let mut response = match back {
-        Some(address) => see_other(&address.location()),
-        None => see_other(DONE),
-    };
+    let done = sign_out::confirm(&http.provider, &visit.call, &mut visit.browser, back).await?;
+    let mut response = farewell(&visit, &done);
     let (name, value) = CLEAR;
     response.headers_mut().insert(name, value);
-    Ok(visit.keep(response))
+    Ok(response)
+}
+
+/// GET /logout/onward: the applications have been told, on to the one that asked.
+pub(super) async fn onward(visit: Visit, Query(wish): Query<Wish>) -> Result<Response, Refusal> {
+    let id = wish.flow.as_deref().unwrap_or_default();
+    let back = match sign_out::load(visit.provider(), &visit.call, &visit.browser, id).await {
+        Ok(request) => request.return_address,
+        Err(Error::NotFound) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let location = back.map_or(DONE.to_owned(), |address| address.location());
+    Ok(visit.keep(see_other(&location)))
 }
 
 /// GET /logout/done

@@ -30,6 +30,7 @@ pub fn routes() -> Router<Http> {
         .route("/login/consent", get(consent::show).post(consent::decide))
         .route("/login/leave", get(leave::show).post(leave::decide))
         .route("/logout", get(logout::show).post(logout::decide))
+        .route("/logout/onward", get(logout::onward))
         .route("/logout/done", get(logout::done))
         .route("/console/doctor", get(doctor::show))
         .route("/doctor/seen", get(doctor::seen))

@@ -1,5 +1,7 @@
 //! Whether metadata holds together: the rules between members, and of each by itself.
 
+use url::Url;
+
 use super::MemberError;
 use crate::model::{ClientMetadata, GrantType, SubjectType, TokenEndpointAuthMethod};
 use crate::protocol::{redirect_uri, sector};
@@ -133,10 +135,35 @@ fn judge_uris(metadata: &ClientMetadata, errors: &mut Vec<MemberError>) {
             errors.push(MemberError::new(member, "invalid", reason));
         }
     }
+    let logouts = [
+        ("backchannel_logout_uri", &metadata.backchannel_logout_uri),
+        ("frontchannel_logout_uri", &metadata.frontchannel_logout_uri),
+    ];
+    for (member, uri) in logouts {
+        if let Some(Err(reason)) = uri.as_deref().map(redirect_uri::judge_logout) {
+            errors.push(MemberError::new(member, "invalid", reason));
+        }
+    }
+    judge_front_channel(metadata, errors);
     for (index, origin) in metadata.allowed_cors_origins.iter().enumerate() {
         if let Err(reason) = redirect_uri::judge_origin(origin) {
             errors.push(MemberError::item("allowed_cors_origins", index, "invalid", reason));
         }
+    }
+}
+
+/// Front-Channel Logout 1.0 section 2: scheme, host and port of one of the redirect URIs, so that nobody has the sign-out page
+/// load what is not theirs.
+fn judge_front_channel(metadata: &ClientMetadata, errors: &mut Vec<MemberError>) {
+    let Some(uri) = &metadata.frontchannel_logout_uri else {
+        return;
+    };
+    let origin = |uri: &String| Url::parse(uri).ok().map(|url| url.origin());
+    let own = origin(uri);
+    let known = own.is_some() && metadata.redirect_uris.iter().any(|known| origin(known) == own);
+    if !known {
+        let detail = "must have scheme, host and port of one of the redirect_uris";
+        errors.push(MemberError::new("frontchannel_logout_uri", "contradiction", detail));
     }
 }
 

@@ -28,7 +28,7 @@ pub use home::Home;
 pub use leave::{Leave, LeaveCause};
 pub use login::{Login, LoginError};
 pub use setup::{Setup, SetupDone, SetupError, SetupField, SetupProblem};
-pub use sign_out::{SignOut, SignedOut};
+pub use sign_out::{SignOut, SignedOut, SigningOut};
 
 /// Everything that can be shown.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -43,6 +43,8 @@ pub enum Page {
     Leave(Leave),
     /// Sign out?
     SignOut(SignOut),
+    /// You are signed out, and applications are being told.
+    SigningOut(SigningOut),
     /// You are signed out.
     SignedOut(SignedOut),
     /// What went wrong and what to do.
@@ -125,6 +127,7 @@ impl Page {
             Self::ChooseAccount(ChooseAccount::sample()),
             Self::Leave(Leave::sample()),
             Self::SignOut(SignOut::sample()),
+            Self::SigningOut(SigningOut::sample()),
             Self::SignedOut(SignedOut::sample()),
             Self::Error(ErrorPage::sample()),
             Self::FormPost(FormPost::sample()),
@@ -146,6 +149,7 @@ impl Page {
             Self::ChooseAccount(page) => Drawing::of("page/choose_account.html", Door, page),
             Self::Leave(page) => Drawing::of("page/leave.html", DoorWide, page),
             Self::SignOut(page) => Drawing::of("page/sign_out.html", Door, page),
+            Self::SigningOut(page) => Drawing::of("page/signing_out.html", Door, page).with("signing-out.js"),
             Self::SignedOut(page) => Drawing::of("page/signed_out.html", Door, page),
             Self::Error(page) => Drawing::of("page/error.html", DoorWide, page),
             Self::FormPost(page) => Drawing::of("page/form_post.html", Door, page).with("submit.js"),

@@ -38,6 +38,25 @@ impl SignOut {
     }
 }
 
+/// Nobody is signed in any more; the browser loads what tells applications so (Front-Channel Logout 1.0 section 3), and goes on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SigningOut {
+    /// What it loads.
+    pub frames: Vec<Link>,
+    /// Where it goes then.
+    pub next: OwnPath,
+}
+
+impl SigningOut {
+    /// With every field filled.
+    pub fn sample() -> Self {
+        Self {
+            frames: vec![Link::sample()],
+            next: OwnPath::or_home("/logout/done"),
+        }
+    }
+}
+
 /// Nobody is signed in any more.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SignedOut {

@@ -82,6 +82,7 @@ async fn fuzz_form_tokens() {
         is_changed: false,
         languages: None,
         lapsed: Vec::new(),
+        state: None,
     };
     let (own, foreign) = (browser(), browser());
     let call = rooms.call_from("192.0.2.1");

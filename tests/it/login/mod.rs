@@ -16,7 +16,7 @@ use crate::support::html::unescape;
 use crate::support::server::{Backend, Server, TestUser};
 
 /// A server whose issuer is https, behind a proxy on this machine that it trusts.
-async fn behind_a_proxy() -> Server {
+pub async fn behind_a_proxy() -> Server {
     Server::start_configured(Backend::Embedded, |config| {
         config.public_url = "https://id.example".parse().unwrap();
         config.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
@@ -25,14 +25,14 @@ async fn behind_a_proxy() -> Server {
 }
 
 /// What a browser and the proxy in front of [`behind_a_proxy`] send.
-struct Proxied<'a> {
+pub struct Proxied<'a> {
     server: &'a Server,
     browser: Browser,
     host: String,
 }
 
 impl<'a> Proxied<'a> {
-    fn new(server: &'a Server) -> Self {
+    pub fn new(server: &'a Server) -> Self {
         let host = server.issuer().split_once("://").unwrap().1.to_owned();
         Self {
             server,
@@ -45,13 +45,13 @@ impl<'a> Proxied<'a> {
         format!("http://{}{path}", self.server.address())
     }
 
-    async fn get(&self, path: &str) -> Page {
+    pub async fn get(&self, path: &str) -> Page {
         let headers = [("host", self.host.as_str()), ("x-forwarded-proto", "https")];
         self.browser.get_with(&self.url(path), &headers).await
     }
 
     /// Signs in to the server itself.
-    async fn sign_in(&self, user: &TestUser, more: &[(&str, &str)]) -> Page {
+    pub async fn sign_in(&self, user: &TestUser, more: &[(&str, &str)]) -> Page {
         let page = self.get("/login").await;
         let form = page
             .form_with("password")
@@ -64,7 +64,7 @@ impl<'a> Proxied<'a> {
 }
 
 /// Signs in to the server itself.
-async fn sign_in(server: &Server, browser: &Browser, user: &TestUser) -> Page {
+pub async fn sign_in(server: &Server, browser: &Browser, user: &TestUser) -> Page {
     sign_in_with(server, browser, &user.username, &user.password).await
 }
 
@@ -77,7 +77,7 @@ async fn sign_in_with(server: &Server, browser: &Browser, username: &str, passwo
 }
 
 /// Whether somebody is signed in: home offers to sign out.
-async fn is_signed_in(server: &Server, browser: &Browser) -> bool {
+pub async fn is_signed_in(server: &Server, browser: &Browser) -> bool {
     offers(&browser.get(&server.url("/")).await, "/logout")
 }
 
@@ -105,6 +105,8 @@ const ADDRESSES: &[&str] = &[
     "/login/consent",
     "/logout",
     "/logout/done",
+    "/logout/onward",
+    "/logout/onward?flow=unknown",
     "/setup?token=unknown",
     "/setup",
     "/assets/tokens.css",

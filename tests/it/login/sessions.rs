@@ -97,9 +97,10 @@ async fn signing_out_ends_everybody_in_this_browser() {
     .await;
 }
 
-/// SEC-178, and SEC-053's neighbour: an application's wish to sign out is asked about, unless its own ID token says so.
+/// SEC-178, and SEC-053's neighbour: an application's wish to sign out is asked about, unless its own ID token says so; where it
+/// goes afterwards is registered to the letter, and the state stays a value.
 #[tokio::test]
-async fn an_application_asks_before_it_signs_somebody_out() {
+async fn rp_logout_rules() {
     let server = Server::start().await;
     let user = server.user("ada").await;
     let target = "https://client.example/bye";
@@ -122,6 +123,51 @@ async fn an_application_asks_before_it_signs_somebody_out() {
         ]))
         .await;
     assert_eq!(foreign.status, 400);
+    for near in [
+        "https://client.example/bye/",
+        "https://client.example/bye?x",
+        "https://CLIENT.example/bye",
+        "https://client.example/by",
+    ] {
+        let query = [
+            ("client_id", client.client_id.as_str()),
+            ("post_logout_redirect_uri", near),
+        ];
+        assert_eq!(browser.get(&end(&query)).await.status, 400, "{near}");
+    }
+    // whose address it is has to be said, and a hint of another client does not say it
+    let other = server.client(|_| ()).await;
+    for query in [
+        vec![("post_logout_redirect_uri", target)],
+        vec![
+            ("client_id", other.client_id.as_str()),
+            ("post_logout_redirect_uri", target),
+        ],
+        vec![
+            ("client_id", other.client_id.as_str()),
+            ("id_token_hint", id_token.as_str()),
+        ],
+    ] {
+        assert_eq!(browser.get(&end(&query)).await.status, 400, "{query:?}");
+    }
+    assert!(is_signed_in(&server, &browser).await);
+    let markup = "\"><script>alert(1)</script>&set-cookie=a#b";
+    let page = browser
+        .open(&end(&[
+            ("client_id", &client.client_id),
+            ("post_logout_redirect_uri", target),
+            ("state", markup),
+        ]))
+        .await;
+    assert!(
+        page.status.is_success() && !page.body.contains("alert(1)"),
+        "{}",
+        page.body
+    );
+    let broken = browser
+        .get(&end(&[("id_token_hint", &id_token), ("state", "a\r\nset-cookie: a=b")]))
+        .await;
+    assert_eq!(broken.status, 400);
     let wish = [
         ("client_id", client.client_id.as_str()),
         ("post_logout_redirect_uri", target),
@@ -143,9 +189,15 @@ async fn an_application_asks_before_it_signs_somebody_out() {
     let old = browser.get(&end(&[("id_token_hint", &format!("{id_token}x"))])).await;
     assert_eq!(old.status, 400, "a forged hint");
     let done = browser
-        .get(&end(&[("id_token_hint", &again), ("post_logout_redirect_uri", target)]))
+        .get(&end(&[
+            ("id_token_hint", &again),
+            ("post_logout_redirect_uri", target),
+            ("state", markup),
+        ]))
         .await;
-    assert_eq!(done.header("location"), target);
+    let back = done.location().unwrap();
+    assert_eq!(back.query_pairs().next().unwrap().1, markup);
+    assert!(!done.header("location").contains(['<', '"', '\r', '\n']), "{back}");
     assert!(!is_signed_in(&server, &browser).await);
     server.stop().await;
 }

@@ -48,7 +48,7 @@ async fn authz_no_token_response_type() {
             }
         }
         let names: Vec<&str> = arrived.parameters.keys().map(String::as_str).collect();
-        assert_eq!(names, ["code", "iss", "state"]);
+        assert_eq!(names, ["code", "iss", "session_state", "state"]);
         assert_eq!(arrived.url.fragment(), None);
     }
     server.stop().await;

@@ -338,7 +338,15 @@ fn url_scheme_allowlist_everywhere() {
         "",
     ];
     let lists = ["redirect_uris", "post_logout_redirect_uris", "allowed_cors_origins"];
-    let links = ["logo_uri", "client_uri", "policy_uri", "tos_uri", "initiate_login_uri"];
+    let links = [
+        "logo_uri",
+        "client_uri",
+        "policy_uri",
+        "tos_uri",
+        "initiate_login_uri",
+        "backchannel_logout_uri",
+        "frontchannel_logout_uri",
+    ];
     let documents = ["jwks_uri", "sector_identifier_uri"];
     for spelling in spellings {
         for application in ["web", "native"] {

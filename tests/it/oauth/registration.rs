@@ -52,7 +52,7 @@ fn null_counts_as_absent_and_unknown_members_are_ignored() {
         .into();
     assert_eq!(read_metadata(with(nulls).as_object().unwrap()).unwrap(), plain);
     let strange = json!({"frobnicate": {"a": 1}, "client_name#fr": "Boutique", "request_object_signing_alg": "RS256",
-        "request_uris": ["https://client.example/r"], "backchannel_logout_uri": "https://client.example/l"});
+        "request_uris": ["https://client.example/r"], "backchannel_token_delivery_mode": "poll"});
     assert_eq!(read_metadata(with(strange).as_object().unwrap()).unwrap(), plain);
 }
 
@@ -66,6 +66,8 @@ fn what_is_registered_comes_back() {
         "id_token_signed_response_alg": "ES256", "userinfo_signed_response_alg": "EdDSA",
         "token_endpoint_auth_method": "private_key_jwt", "token_endpoint_auth_signing_alg": "PS256",
         "default_max_age": 3600, "require_auth_time": true, "default_acr_values": ["1"],
+        "backchannel_logout_uri": "https://client.example/b", "backchannel_logout_session_required": true,
+        "frontchannel_logout_uri": "https://client.example/f?a=b", "frontchannel_logout_session_required": true,
         "initiate_login_uri": "https://client.example/login", "post_logout_redirect_uris": ["https://client.example/bye"],
         "scope": "openid email", "allowed_cors_origins": ["https://spa.client.example"], "software_id": "shop",
         "software_version": "2", "sector_identifier_uri": "https://client.example/sector"}));
@@ -123,6 +125,27 @@ fn contradictions_are_refused_by_name() {
         (
             json!({"grant_types": ["client_credentials"], "token_endpoint_auth_method": "none"}),
             "token_endpoint_auth_method",
+        ),
+        (
+            json!({"backchannel_logout_uri": "https://client.example/l#f"}),
+            "backchannel_logout_uri",
+        ),
+        (
+            json!({"backchannel_logout_uri": "http://client.example/l"}),
+            "backchannel_logout_uri",
+        ),
+        (
+            json!({"backchannel_logout_session_required": "yes"}),
+            "backchannel_logout_session_required",
+        ),
+        // Front-Channel Logout 1.0 section 2: scheme, host and port of a redirect URI
+        (
+            json!({"frontchannel_logout_uri": "https://other.example/l"}),
+            "frontchannel_logout_uri",
+        ),
+        (
+            json!({"frontchannel_logout_uri": "https://client.example:8443/l"}),
+            "frontchannel_logout_uri",
         ),
         (json!({"redirect_uris": []}), "redirect_uris"),
         (json!({"redirect_uris": null}), "redirect_uris"),

@@ -8,6 +8,7 @@ mod basic;
 mod config;
 mod dynamic;
 mod form_post;
+mod logout_notifications;
 mod module;
 mod published_keys;
 mod rp_initiated_logout;

@@ -225,6 +225,7 @@ async fn what_happens_is_counted() {
     assert!(of(&numbers, "ostiary_memory_age_seconds") < 60.0);
     assert!(of(&numbers, "ostiary_signing_key_age_seconds{algorithm=\"ES256\"}") < 3600.0);
     assert_eq!(of(&numbers, "ostiary_outbox_waiting"), 0.0);
+    assert_eq!(of(&numbers, "ostiary_logouts_waiting"), 0.0);
     assert!(of(&numbers, "process_resident_memory_bytes") > 1e6);
     assert!(of(&numbers, "process_open_fds") > 3.0);
     assert!(of(&numbers, "process_cpu_seconds_total") > 0.0);

@@ -14,6 +14,7 @@ pub mod failpoints;
 pub mod html;
 pub mod http;
 pub mod ledger;
+pub mod logout_receiver;
 pub mod own_postgres;
 pub mod process;
 pub mod proxy;
