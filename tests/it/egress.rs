@@ -356,7 +356,8 @@ async fn egress_guard_matrix_of_every_feature() {
             let made = caller.post("/clients", client.clone()).await;
             let registered = http
                 .post(server.url("/oauth2/register"))
-                .json(&client)
+                .header("content-type", "application/json")
+                .body(client.to_string())
                 .send()
                 .await
                 .unwrap();

@@ -224,8 +224,7 @@ impl<'a> Canaries<'a> {
         };
         // people: a password, and every token of a sign-on with its session
         let password = "canary in the coal mine";
-        let user = boss
-            .post("/users", json!({"username": "ada", "password": password}))
+        boss.post("/users", json!({"username": "ada", "password": password}))
             .await
             .ok();
         lay("password", password.to_owned());
@@ -266,7 +265,8 @@ impl<'a> Canaries<'a> {
         let registered = http
             .post(server.url("/oauth2/register"))
             .bearer_auth(registration.get("token"))
-            .json(&json!({"redirect_uris": ["https://other.example/callback"]}))
+            .header("content-type", "application/json")
+            .body(r#"{"redirect_uris": ["https://other.example/callback"]}"#)
             .send()
             .await
             .unwrap();
@@ -298,7 +298,6 @@ impl<'a> Canaries<'a> {
             ("/resources/", resource.get("id")),
             ("/registration-tokens/", registration.get("id")),
         ];
-        drop(user);
         let mut canaries = Self { server, secrets, ids };
         canaries.add_what_is_stored().await;
         canaries

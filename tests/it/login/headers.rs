@@ -395,9 +395,9 @@ async fn generic_errors() {
     let code_form = form_urlencoded::Serializer::new(String::new())
         .extend_pairs([
             ("grant_type", "authorization_code"),
-            ("code", &code),
-            ("redirect_uri", &client.redirect_uri),
-            ("code_verifier", &another.code_verifier),
+            ("code", code.as_ref()),
+            ("redirect_uri", client.redirect_uri.as_str()),
+            ("code_verifier", another.code_verifier.as_str()),
         ])
         .finish();
     let refresh_form = format!("grant_type=refresh_token&refresh_token={}", tokens.get("refresh_token"));
@@ -407,29 +407,59 @@ async fn generic_errors() {
     let of_client: &[&str] = &[FORM, &credentials];
     let mut requests: Vec<(&str, String, Vec<&str>, &str)> = vec![
         ("GET", format!("/oauth2/authorize?{query}"), vec![], ""),
-        ("POST", "/oauth2/authorize".to_owned(), vec![FORM], &query),
-        ("POST", "/oauth2/token".to_owned(), of_client.to_vec(), &code_form),
-        ("POST", "/oauth2/token".to_owned(), of_client.to_vec(), &refresh_form),
+        ("POST", "/oauth2/authorize".to_owned(), vec![FORM], query.as_str()),
+        (
+            "POST",
+            "/oauth2/token".to_owned(),
+            of_client.to_vec(),
+            code_form.as_str(),
+        ),
+        (
+            "POST",
+            "/oauth2/token".to_owned(),
+            of_client.to_vec(),
+            refresh_form.as_str(),
+        ),
         (
             "POST",
             "/oauth2/token".to_owned(),
             of_client.to_vec(),
             "grant_type=client_credentials",
         ),
-        ("POST", "/oauth2/introspect".to_owned(), of_client.to_vec(), &token_form),
-        ("POST", "/oauth2/revoke".to_owned(), of_client.to_vec(), &token_form),
-        ("GET", "/oauth2/userinfo".to_owned(), vec![&bearer], ""),
-        ("POST", "/oauth2/userinfo".to_owned(), vec![&bearer, FORM], "a=b"),
+        (
+            "POST",
+            "/oauth2/introspect".to_owned(),
+            of_client.to_vec(),
+            token_form.as_str(),
+        ),
+        (
+            "POST",
+            "/oauth2/revoke".to_owned(),
+            of_client.to_vec(),
+            token_form.as_str(),
+        ),
+        ("GET", "/oauth2/userinfo".to_owned(), vec![bearer.as_str()], ""),
+        (
+            "POST",
+            "/oauth2/userinfo".to_owned(),
+            vec![bearer.as_str(), FORM],
+            "a=b",
+        ),
         ("POST", "/oauth2/register".to_owned(), vec![json], registration),
-        ("GET", "/oauth2/register/somebody".to_owned(), vec![&bearer], ""),
+        ("GET", "/oauth2/register/somebody".to_owned(), vec![bearer.as_str()], ""),
         (
             "PUT",
             "/oauth2/register/somebody".to_owned(),
-            vec![&bearer, json],
+            vec![bearer.as_str(), json],
             registration,
         ),
-        ("DELETE", "/oauth2/register/somebody".to_owned(), vec![&bearer], ""),
-        ("GET", "/metrics".to_owned(), vec![&administrator], ""),
+        (
+            "DELETE",
+            "/oauth2/register/somebody".to_owned(),
+            vec![bearer.as_str()],
+            "",
+        ),
+        ("GET", "/metrics".to_owned(), vec![administrator.as_str()], ""),
         ("GET", "/readyz".to_owned(), vec![], ""),
     ];
     let table = table();
