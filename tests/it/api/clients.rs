@@ -284,7 +284,7 @@ impl<'a> Canaries<'a> {
             .post("/resources", json!({"identifier": "https://orders.example"}))
             .await
             .ok();
-        boss.patch("/settings", json!({"token.access_token_lifetime": "6m"}))
+        boss.patch("/settings", json!({"token.access_lifetime": "6m"}))
             .await
             .ok();
         lay("token of an administrator", boss.token.clone());

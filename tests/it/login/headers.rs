@@ -8,9 +8,10 @@ use ostiary::model::ConsentMode;
 use url::form_urlencoded;
 
 use super::raw::{Raw, send};
-use super::{ADDRESSES, HOUR, MINUTE, Proxied, behind_a_proxy, sign_in};
+use super::{ADDRESSES, HOUR, Proxied, behind_a_proxy, sign_in};
 use crate::api::conversation::{client_token, service, somewhere};
 use crate::support::browser::{Browser, Page};
+use crate::support::process::{PATIENCE, until};
 use crate::support::relying_party::{RelyingParty, basic};
 use crate::support::server::Server;
 
@@ -388,9 +389,15 @@ async fn generic_errors() {
     let own_login = stranger.get(&server.url("/login")).await;
     let url = party.authorization_url();
     let query = url.split_once('?').unwrap().1.to_owned();
-    // memory is trusted for two seconds; what is asked afterwards meets a store that is gone
+    // memory that has to be read again meets a store that is gone
+    let mut changing = server.provider().store.write().await.unwrap();
+    changing.raise_client_generation().await.unwrap();
+    changing.commit().await.unwrap();
     server.provider().store.close().await;
-    server.advance(MINUTE / 6);
+    until(PATIENCE, "memory is not trusted any more", async || {
+        server.provider().settings().await.is_err()
+    })
+    .await;
 
     let code_form = form_urlencoded::Serializer::new(String::new())
         .extend_pairs([
