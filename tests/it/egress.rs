@@ -350,7 +350,8 @@ async fn egress_guard_matrix_of_every_feature() {
     ]);
     // what is refused is answered when its time is over: many at once, but not more than are tried at once
     for some in forms.chunks(10) {
-        let asked = some.iter().map(async |form: &String| {
+        let (server, caller, http) = (&server, &caller, &http);
+        let asked = some.iter().map(|form| async move {
             // a name is looked at when it is fetched: a sector's document at once, keys when they are needed
             let late = form.contains("ocal") && !form.contains('@');
             let registered = ["jwks_uri", "sector_identifier_uri"].map(async |member| {
@@ -374,7 +375,7 @@ async fn egress_guard_matrix_of_every_feature() {
                     client.metadata.jwks_uri = Some(form.clone());
                 })
                 .await;
-            let (answer, _) = tokio::join!(asserted(&server, &client), join_all(registered));
+            let (answer, _) = tokio::join!(asserted(server, &client), join_all(registered));
             assert_eq!(
                 (answer.status.as_u16(), answer.error().as_str()),
                 (401, "invalid_client"),
