@@ -354,7 +354,7 @@ async fn egress_guard_matrix_of_every_feature() {
         let asked = some.iter().map(|form| async move {
             // a name is looked at when it is fetched: a sector's document at once, keys when they are needed
             let late = form.contains("ocal") && !form.contains('@');
-            let registered = ["jwks_uri", "sector_identifier_uri"].map(async |member| {
+            let registered = ["jwks_uri", "sector_identifier_uri", "backchannel_logout_uri"].map(async |member| {
                 let mut client = json!({"redirect_uris": ["https://client.example/callback"], "scope": "openid"});
                 client[member] = json!(form);
                 let dynamic = http
