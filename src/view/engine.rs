@@ -21,7 +21,7 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 29] = templates![
+const TEMPLATES: [(&str, &str); 31] = templates![
     "page/layout.html",
     "page/login.html",
     "page/consent.html",
@@ -34,6 +34,7 @@ const TEMPLATES: [(&str, &str); 29] = templates![
     "page/setup.html",
     "page/setup_done.html",
     "page/home.html",
+    "page/devices.html",
     "page/leave.html",
     "page/api_docs.html",
     "page/doctor.html",
@@ -47,6 +48,7 @@ const TEMPLATES: [(&str, &str); 29] = templates![
     "part/hidden.html",
     "part/icon.html",
     "part/links.html",
+    "part/login.html",
     "part/mark.html",
     "part/wordmark.html",
     "mail/welcome.html",

@@ -3,6 +3,7 @@
 mod forms;
 mod headers;
 mod language;
+mod limits;
 mod raw;
 mod requests;
 mod sessions;
@@ -103,6 +104,9 @@ const ADDRESSES: &[&str] = &[
     "/login/account?flow=unknown",
     "/login/consent?flow=unknown",
     "/login/consent",
+    "/login/devices?flow=unknown",
+    "/login/devices?proof=unknown",
+    "/login/devices",
     "/logout",
     "/logout/done",
     "/logout/onward",

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use ostiary::view::{
-    Account, Client, DemoClock, ErrorPage, Frame, Home, Locale, Login, LoginError, Mail, Page, Setup, SetupError,
-    SetupField, SetupProblem, Trouble, Views,
+    Account, Client, DemoClock, Devices, DevicesPlace, DevicesProblem, ErrorPage, Frame, Home, Locale, Login,
+    LoginError, Mail, Page, Setup, SetupError, SetupField, SetupProblem, Trouble, Views,
 };
 
 use super::document::{Node, read};
@@ -51,8 +51,21 @@ fn all() -> Vec<Page> {
         account: None,
         ..Home::sample()
     }));
+    for place in DevicesPlace::ALL {
+        for needed in [0, 1, 2] {
+            let problem = DevicesProblem::ALL.get(usize::try_from(needed).unwrap()).copied();
+            pages.push(Page::Devices(Devices {
+                place,
+                needed,
+                problem,
+                live: needed,
+                ..Devices::sample()
+            }));
+        }
+    }
     for mut page in Page::samples() {
         match &mut page {
+            Page::Devices(devices) => devices.client = None,
             Page::Consent(consent) => consent.asked.truncate(1),
             Page::ChooseAccount(choose) => choose.client = None,
             Page::SignOut(sign_out) => {
