@@ -56,6 +56,9 @@ pub(super) enum StoreCommand {
     /// Applications.
     #[command(subcommand)]
     Clients(Clients),
+    /// Where people are signed in.
+    #[command(subcommand)]
+    Sessions(Sessions),
     /// Signing keys.
     #[command(subcommand)]
     Keys(Keys),
@@ -321,6 +324,59 @@ pub(super) enum Groups {
     Remove { group: String, user: String },
     /// Delete a group with its memberships.
     Delete { group: String },
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub(super) enum Sessions {
+    /// List the sessions that go on, the newest first; those of a group by person.
+    List {
+        #[command(flatten)]
+        of: SessionOwner,
+        /// How many at most.
+        #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        limit: u32,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// End sessions with the tokens that hang on them, on every node within a second.
+    End(EndSessions),
+}
+
+/// Which sessions are ended: one of these.
+#[derive(Clone, Debug, Args)]
+pub(super) struct EndSessions {
+    /// The id of one session, as `sessions list` shows it.
+    #[arg(conflicts_with_all = ["user", "client", "address", "group", "all"])]
+    pub(super) id: Option<String>,
+    #[command(flatten)]
+    pub(super) of: SessionOwner,
+    /// Every session of the installation.
+    #[arg(long, conflicts_with_all = ["user", "client", "address", "group"])]
+    pub(super) all: bool,
+    /// The grants with `offline_access` that began in them end too; those of a user, and with `--all` everybody's, wherever
+    /// they began.
+    #[arg(long)]
+    pub(super) with_offline: bool,
+    #[command(flatten)]
+    pub(super) json: Json,
+}
+
+/// Whose sessions are meant.
+#[derive(Clone, Debug, Args)]
+#[group(multiple = false)]
+pub(super) struct SessionOwner {
+    /// A username or mail address.
+    #[arg(long)]
+    pub(super) user: Option<String>,
+    /// A client's `client_id`: the sessions that serve it.
+    #[arg(long)]
+    pub(super) client: Option<String>,
+    /// A network address that they were begun from.
+    #[arg(long)]
+    pub(super) address: Option<String>,
+    /// A group's name: the sessions of its members.
+    #[arg(long)]
+    pub(super) group: Option<String>,
 }
 
 // read once a process

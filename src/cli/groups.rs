@@ -64,7 +64,8 @@ pub(super) async fn remove(provider: &Provider, call: &Call, group: &str, user: 
     Ok(Output::line(format!("{} is not in {}", user.username, group.name)))
 }
 
-async fn find(provider: &Provider, name: &str) -> Result<Group, Failure> {
+/// The group of this name.
+pub(super) async fn find(provider: &Provider, name: &str) -> Result<Group, Failure> {
     let found = people::find_group_by_name(provider, name).await?;
     found.ok_or_else(|| Failure::refused(format!("there is no group {name}")))
 }

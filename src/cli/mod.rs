@@ -17,6 +17,7 @@ mod move_store;
 mod output;
 mod reseal;
 mod serve;
+mod sessions;
 mod settings;
 mod setup;
 mod store_command;

@@ -10,7 +10,7 @@ use super::arguments::{Arguments, Command, Keys, StoreCommand};
 use super::failure::Failure;
 use super::output::Output;
 use super::reseal::{self, Step};
-use super::{apply, clients, explain, groups, keys, settings, setup, users};
+use super::{apply, clients, explain, groups, keys, sessions, settings, setup, users};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::flow::operations::backup::snapshot;
@@ -131,6 +131,7 @@ async fn execute(provider: &Provider, command: StoreCommand, input: Option<Secre
         StoreCommand::Groups(command) => groups::run(provider, call, command).await,
         StoreCommand::Clients(command) => clients::run(provider, call, command, input).await,
         StoreCommand::Keys(command) => keys::run(provider, call, command, input).await,
+        StoreCommand::Sessions(command) => sessions::run(provider, call, command).await,
         StoreCommand::Settings(command) => settings::run(provider, call, command).await,
         StoreCommand::Snapshot { path } => {
             snapshot(provider, call, &path).await?;
@@ -150,6 +151,7 @@ fn read_input(command: &StoreCommand) -> Result<Option<Secret>, Failure> {
         StoreCommand::Keys(command) => keys::read_input(command),
         StoreCommand::Setup(_)
         | StoreCommand::Groups(_)
+        | StoreCommand::Sessions(_)
         | StoreCommand::Settings(_)
         | StoreCommand::Snapshot { .. } => Ok(None),
         StoreCommand::Explain(arguments) => explain::read_input(arguments),

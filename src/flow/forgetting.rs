@@ -51,6 +51,8 @@ impl Forgetting {
         for ended in ended {
             match ended {
                 Ended::Groups => self.groups = self.number,
+                // rare, and nearly everything that is remembered rests on a session
+                Ended::Sessions => self.everything = self.number,
                 other => drop(self.ended.insert(other, self.number)),
             }
         }

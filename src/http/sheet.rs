@@ -26,6 +26,7 @@ pub struct Sheet {
     trace: Option<TraceId>,
     frames: Vec<String>,
     onward: Option<OwnPath>,
+    signed_in: bool,
 }
 
 impl Sheet {
@@ -42,6 +43,7 @@ impl Sheet {
             trace: None,
             frames: Vec::new(),
             onward: None,
+            signed_in: false,
         }
     }
 
@@ -69,6 +71,14 @@ impl Sheet {
         self.targets
             .extend(Url::parse(redirect_uri).ok().map(|url| source(&url)));
         self
+    }
+
+    /// Somebody is signed in in the browser that gets it.
+    pub fn for_somebody_signed_in(self) -> Self {
+        Self {
+            signed_in: true,
+            ..self
+        }
     }
 
     /// It tells of a call that was refused before: the id it shows is that one's.
@@ -108,6 +118,7 @@ impl Sheet {
             path: self.path,
             query: self.query,
             csrf: self.csrf,
+            signed_in: self.signed_in,
         };
         let (status, document) = match http.views.page(&self.page, &frame) {
             Ok(document) => (self.status, document),

@@ -28,6 +28,8 @@ pub enum Ended {
     Token(Digest),
     /// A group: everybody's names of groups and permissions may be others.
     Groups,
+    /// Every session of the installation that had begun.
+    Sessions,
 }
 
 impl Ended {
@@ -38,6 +40,7 @@ impl Ended {
             Self::User(_) => "user",
             Self::Token(_) => "token",
             Self::Groups => "groups",
+            Self::Sessions => "sessions",
         }
     }
 
@@ -47,7 +50,7 @@ impl Ended {
             Self::Grant(id) => id.uuid().as_bytes().to_vec(),
             Self::User(id) => id.uuid().as_bytes().to_vec(),
             Self::Token(digest) => digest.as_bytes().to_vec(),
-            Self::Groups => Vec::new(),
+            Self::Groups | Self::Sessions => Vec::new(),
         }
     }
 
@@ -59,6 +62,7 @@ impl Ended {
             "user" => Some(Self::User(Id::from_uuid(id()?))),
             "token" => Some(Self::Token(Digest::from_bytes(subject)?)),
             "groups" => Some(Self::Groups),
+            "sessions" => Some(Self::Sessions),
             _ => None,
         }
     }

@@ -50,10 +50,13 @@ impl Record for SessionRow {
     }
 }
 
+// those that began before the installation's moment have ended with it, whatever their rows say
 const FIND: &str = "
-select id, user_id, started_at, expires_at, address, user_agent, remember, ended_at
-from sessions
-where id = $1";
+select s.id, s.user_id, s.started_at, s.expires_at, s.address, s.user_agent, s.remember,
+  case when s.ended_at is null and s.started_at < i.sessions_since then i.sessions_since else s.ended_at end as ended_at
+from sessions s
+join installation i on i.id = 1
+where s.id = $1";
 
 const LIST_LIVE_OF_USER: &str = "
 select id, user_id, started_at, expires_at, address, user_agent, remember, ended_at
@@ -61,14 +64,17 @@ from sessions
 where user_id = $1
 and ended_at is null
 and expires_at > $2
+and started_at >= (select sessions_since from installation where id = 1)
 order by started_at desc
 limit $3";
 
 const LIST_OF_USER: &str = "
-select id, user_id, started_at, expires_at, address, user_agent, remember, ended_at
-from sessions
-where user_id = $1
-order by started_at desc
+select s.id, s.user_id, s.started_at, s.expires_at, s.address, s.user_agent, s.remember,
+  case when s.ended_at is null and s.started_at < i.sessions_since then i.sessions_since else s.ended_at end as ended_at
+from sessions s
+join installation i on i.id = 1
+where s.user_id = $1
+order by s.started_at desc
 limit $2";
 
 const LIST_TO_LOOK_AT: &str = "
@@ -126,7 +132,8 @@ update sessions
 set ended_at = ended_at
 where id = $1
 and ended_at is null
-and expires_at > $2";
+and expires_at > $2
+and started_at >= (select sessions_since from installation where id = 1)";
 
 const LOOK_AGAIN: &str = "
 update sessions

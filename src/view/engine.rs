@@ -21,7 +21,7 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 29] = templates![
+const TEMPLATES: [(&str, &str); 31] = templates![
     "page/layout.html",
     "page/login.html",
     "page/consent.html",
@@ -34,12 +34,14 @@ const TEMPLATES: [(&str, &str); 29] = templates![
     "page/setup.html",
     "page/setup_done.html",
     "page/home.html",
+    "page/own_account.html",
     "page/leave.html",
     "page/api_docs.html",
     "page/doctor.html",
     "page/demo_messages.html",
     "page/demo_clock.html",
     "part/account.html",
+    "part/device.html",
     "part/alert.html",
     "part/client.html",
     "part/demo_tabs.html",

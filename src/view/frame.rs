@@ -20,6 +20,8 @@ pub struct Frame {
     pub query: String,
     /// The anti-forgery token of every form of ours, sent as `csrf`.
     pub csrf: String,
+    /// Whether somebody is signed in in the browser: then the page's foot leads to the account and to signing out (SEC-182).
+    pub signed_in: bool,
 }
 
 impl Frame {
@@ -32,6 +34,7 @@ impl Frame {
             path: OwnPath::parse("/login"),
             query: "interaction=Zm9v&ui_locales=fr".to_owned(),
             csrf: "Y3NyZg".to_owned(),
+            signed_in: true,
         }
     }
 
@@ -43,6 +46,7 @@ impl Frame {
             trace: self.trace.get(..10).unwrap_or(&self.trace),
             direction: self.locale.direction(),
             languages: self.languages(),
+            signed_in: self.signed_in,
         }
     }
 
@@ -81,6 +85,7 @@ pub(super) struct Shown<'a> {
     trace: &'a str,
     direction: &'static str,
     languages: Vec<Language>,
+    signed_in: bool,
 }
 
 #[derive(Serialize)]

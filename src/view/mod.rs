@@ -6,6 +6,7 @@
 mod asset;
 mod catalogue;
 mod check_session;
+mod device;
 mod engine;
 mod error;
 mod frame;
@@ -19,6 +20,7 @@ mod subject;
 
 pub use asset::Asset;
 pub use check_session::CheckSession;
+pub use device::Device;
 pub use engine::Views;
 pub use error::Error;
 pub use frame::Frame;

@@ -10,5 +10,6 @@ mod people;
 mod provider;
 mod routes;
 mod schema;
+mod session_lists;
 mod settings;
 mod undone;

@@ -18,6 +18,21 @@ pub async fn list(provider: &Provider, _: &Call, user: Id<User>) -> Result<Vec<C
     Ok(store.list_consents_of(user, MOST).await?)
 }
 
+/// What a person has allowed which clients, newest first, for the person.
+///
+/// # Errors
+/// [`Error::Unavailable`]
+pub async fn list_with_clients(provider: &Provider, user: Id<User>) -> Result<Vec<(Consent, Client)>, Error> {
+    let mut store = provider.store.read().await?;
+    let mut allowed = Vec::new();
+    for consent in store.list_consents_of(user, MOST).await? {
+        if let Some(client) = store.find_client(consent.client).await? {
+            allowed.push((consent, client));
+        }
+    }
+    Ok(allowed)
+}
+
 /// Takes back everything a person has allowed a client: every grant ends, and with it every token (RFC 9700 section 2.2).
 ///
 /// A client that people are not asked about has grants without a consent; those end, too.

@@ -8,6 +8,7 @@ pub mod members;
 pub mod passwords;
 pub mod permissions;
 pub mod rights;
+pub mod session_lists;
 pub mod sessions;
 pub mod source;
 pub mod standing;
@@ -22,6 +23,9 @@ pub use groups::{
 pub use members::{Membership, add_member, list_groups_of, list_members, make_primary, remove_member};
 pub use passwords::{NewPassword, WeakPasswords, set_password};
 pub use rights::{Rights, rights_of};
+pub use session_lists::{
+    EndedSessions, OfflineGrants, SessionsOf, end_every_session, end_sessions_of, list_live_sessions,
+};
 pub use sessions::{LiveSession, end_session, end_sessions, list_sessions};
 pub use source::ChangeSource;
 pub use standing::{deactivate_user, delete_user, reactivate_user};

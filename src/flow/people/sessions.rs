@@ -5,7 +5,7 @@ use super::departure::{Departure, end_browsers, end_everything};
 use crate::flow::settle::settle;
 use crate::flow::{Call, Error, Provider};
 use crate::model::{EventKind, Fact, Id, Session, Timestamp, User};
-use crate::store::Write;
+use crate::store::{SessionRow, Write};
 
 /// More live sessions of one person are not listed.
 const MOST: u32 = 200;
@@ -41,19 +41,23 @@ pub async fn list_sessions(provider: &Provider, call: &Call, user: Id<User>) -> 
     let rows = store.list_live_sessions_of(user, call.now, MOST).await?;
     drop(store);
     let held = provider.sessions.list(user, call.now).await?;
-    let live = rows.into_iter().filter_map(|row| {
+    Ok(rows.into_iter().filter_map(|row| LiveSession::of(row, &held)).collect())
+}
+
+impl LiveSession {
+    /// The session of this row, if the session store holds it.
+    pub(super) fn of(row: SessionRow, held: &[Session]) -> Option<Self> {
         let session = held.iter().find(|session| session.id == row.id)?;
-        Some(LiveSession {
+        Some(Self {
             id: row.id,
-            user,
+            user: row.user,
             started_at: row.started_at,
             seen_at: session.seen,
             ends_at: session.ends(),
             address: row.address,
             user_agent: row.user_agent,
         })
-    });
-    Ok(live.collect())
+    }
 }
 
 /// Ends a session and the grants that were begun in it.

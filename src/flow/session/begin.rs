@@ -1,6 +1,7 @@
 //! How a session begins: always under a new token, so that nobody can have planted it (session fixation).
 
 use super::browser::MOST_ACCOUNTS;
+use super::remains::forget_ended;
 use super::{Account, Browser, Proof, SessionFacts, SessionToken, end, pushed_out};
 use crate::flow::again::again;
 use crate::flow::effective::{LoginLimit, SessionTimes};
@@ -113,10 +114,12 @@ async fn start(provider: &Provider, call: &Call, user: &User, proof: Proof) -> R
         max: Some(most.max),
         at_limit: most.strict(),
     };
-    let admission = provider
-        .sessions
-        .admit(&token.digest(), &session, limit, call.now)
-        .await?;
+    let digest = token.digest();
+    let admit = || provider.sessions.admit(&digest, &session, limit, call.now);
+    let mut admission = admit().await?;
+    if matches!(admission, Admission::Refused { .. }) && forget_ended(provider, call, user.id).await? {
+        admission = admit().await?;
+    }
     let Admission::Admitted { ended } = admission else {
         return Err(Error::Conflict("session limit"));
     };

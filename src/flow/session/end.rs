@@ -54,7 +54,7 @@ pub async fn end_all_of_user(
 }
 
 /// The store has said that the session ended; where the session store does not answer, the entry ends by itself.
-fn forgotten<T>(ended: Result<T, crate::sessions::Error>) {
+pub(super) fn forgotten<T>(ended: Result<T, crate::sessions::Error>) {
     if let Err(error) = ended {
         tracing::warn!(%error, "an ended session is still in the store of sessions");
     }

@@ -9,7 +9,9 @@ mod begin;
 mod browser;
 mod end;
 mod lapse;
+mod own;
 mod pushed_out;
+mod remains;
 mod state;
 mod token;
 
@@ -18,5 +20,6 @@ pub use begin::begin;
 pub use browser::{Browser, Lapse, Lapsed, recognize};
 pub use end::{end, end_all_of_user};
 pub use lapse::end_lapsed;
+pub use own::{Asker, NotEnded, OwnEnd, OwnSession, PROOF_GOOD_FOR, end_own, own_sessions, own_times, serves_origin};
 pub use state::{browser_state, session_state};
 pub use token::SessionToken;

@@ -52,6 +52,12 @@ impl Asked {
         found.map_or("", |(_, value)| value.as_str())
     }
 
+    /// A parameter of the query.
+    pub(super) fn wish(&self, name: &str) -> Option<&str> {
+        let found = self.query.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
     /// An id of the path. What is no id names nothing.
     pub(super) fn id<T>(&self, name: &str) -> Result<Id<T>, Problem> {
         self.parameter(name).parse().map_err(|_| Error::NotFound.into())

@@ -184,6 +184,14 @@ fn words(value: &str) -> Result<String, Problem> {
     Ok(words.to_owned())
 }
 
+/// What a filter of this list says.
+///
+/// # Errors
+/// 400 for a member or an operator that the list does not know.
+pub(super) fn filtered(rule: &ListRule, value: &str) -> Result<(&'static str, String), Problem> {
+    filter(rule.filters, value)
+}
+
 /// `member eq "value"`, of the grammar of RFC 7644 section 3.4.2.2 the part that an index answers.
 fn filter(known: &'static [&'static str], value: &str) -> Result<(&'static str, String), Problem> {
     let supported = || {

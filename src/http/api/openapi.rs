@@ -179,6 +179,9 @@ pub(super) fn described(route: &Route) -> Vec<Parameter> {
     if let Some(rule) = route.list {
         list_parameters(rule, &mut add);
     }
+    for (name, sentence) in route.asks {
+        add(name, "query", sentence, text());
+    }
     match route.method {
         Method::Post => add(
             "Idempotency-Key",

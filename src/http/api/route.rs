@@ -25,6 +25,8 @@ pub struct Route {
     pub gives: (u16, Option<SchemaOf>),
     /// What its query may say, if it is a list.
     pub list: Option<&'static ListRule>,
+    /// What else its query may say: a name, and a sentence about it.
+    pub asks: &'static [(&'static str, &'static str)],
     /// What it does.
     pub(super) handler: Handler,
 }
@@ -93,6 +95,7 @@ impl Route {
             takes: None,
             gives: (204, None),
             list: None,
+            asks: &[],
             handler,
         }
     }
@@ -119,6 +122,11 @@ impl Route {
             gives: (201, Some(schema::<T>)),
             ..self
         }
+    }
+
+    /// Its query may say this.
+    pub(super) const fn asks(self, asks: &'static [(&'static str, &'static str)]) -> Self {
+        Self { asks, ..self }
     }
 
     /// It is a list by this rule.

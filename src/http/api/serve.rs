@@ -174,11 +174,11 @@ async fn once(route: Route, http: &Http, asked: Asked, key: &str, request: &[u8]
     }
 }
 
-/// The parameters of the query, each once. Only lists have any.
+/// The parameters of the query, each once. What a list may be asked is looked at there.
 fn parameters(route: Route, query: &str) -> Result<Vec<(String, String)>, Problem> {
     let mut parameters: Vec<(String, String)> = Vec::new();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        if route.list.is_none() {
+        if route.list.is_none() && !route.asks.iter().any(|(known, _)| *known == name) {
             return Err(Problem::unsupported(
                 &name,
                 format!("this address has no parameter {name}"),

@@ -78,12 +78,13 @@ impl Visit {
 
     /// A page of this visit, whose forms serve `purpose`.
     pub fn sheet(&self, page: Page, locale: Locale, purpose: &str) -> Sheet {
-        Sheet::new(page, locale).at(&self.path, &self.query).csrf(csrf::token(
-            &self.http,
-            &self.call,
-            &self.browser,
-            purpose,
-        ))
+        let token = csrf::token(&self.http, &self.call, &self.browser, purpose);
+        let sheet = Sheet::new(page, locale).at(&self.path, &self.query).csrf(token);
+        if self.browser.accounts.is_empty() {
+            sheet
+        } else {
+            sheet.for_somebody_signed_in()
+        }
     }
 
     /// A page of this visit that has no forms, and that no GET shows again.

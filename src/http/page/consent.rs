@@ -6,13 +6,12 @@ use serde::Deserialize;
 use super::pending::{self, Wish};
 use super::shown::{self, Freshness};
 use crate::flow::Error;
-use crate::flow::authorization::answer::{self, ConsentQuestion};
+use crate::flow::authorization::answer;
 use crate::flow::authorization::{Consenting, Interaction, interaction};
 use crate::http::Refusal;
 use crate::http::answer::next::see_other;
 use crate::http::extract::{Forgery, Form, Query, Visit};
-use crate::model::Resource;
-use crate::view::{Asked, Consent, Page};
+use crate::view::{Consent, Page};
 
 /// What the form sends.
 #[derive(Deserialize)]
@@ -69,7 +68,7 @@ async fn question(visit: &Visit, interaction: &Interaction, freshness: Freshness
     let page = Page::Consent(Consent {
         client: shown::client(&interaction.client),
         account: shown::account(&asked.user),
-        asked: list(&asked, &provider.resources().await?),
+        asked: shown::asked(asked.scopes, &asked.claims, &provider.resources().await?),
         action: pending::address("/login/consent", interaction),
         hidden: Vec::new(),
         expired: freshness == Freshness::Expired,
@@ -79,27 +78,6 @@ async fn question(visit: &Visit, interaction: &Interaction, freshness: Freshness
         .sheet(page, locale, &purpose(visit, interaction))
         .status(freshness.status());
     Ok(visit.show(sheet.leads_to(&interaction.request.answerable.redirect_uri)))
-}
-
-/// Scopes first, then the single claims.
-fn list(question: &ConsentQuestion, resources: &[Resource]) -> Vec<Asked> {
-    let scopes = question.scopes.iter().map(|scope| match Asked::scope(scope) {
-        Asked::Custom { name, description, .. } => {
-            let owner = resources.iter().find(|resource| resource.scopes.contains(&name));
-            Asked::Custom {
-                name,
-                description,
-                resource: owner.map(|owner| owner.name.clone().unwrap_or_else(|| owner.identifier.clone())),
-            }
-        }
-        standard => standard,
-    });
-    let claims = question.claims.iter().map(|claim| Asked::Custom {
-        name: claim.clone(),
-        description: None,
-        resource: None,
-    });
-    scopes.chain(claims).collect()
 }
 
 /// Bound to the account that the page shows: another tab may have gone on with another one (SEC-017).

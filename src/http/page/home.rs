@@ -17,6 +17,7 @@ pub(super) async fn show(visit: Visit) -> Response {
         account: account.map(|account| shown::account(&account.user)),
         sign_in: OwnPath::parse("/login").filter(|_| !signed_in),
         sign_out: OwnPath::parse("/logout").filter(|_| signed_in),
+        own_account: OwnPath::parse("/account").filter(|_| signed_in),
         discovery: OwnPath::or_home("/.well-known/openid-configuration"),
         doctor: OwnPath::parse("/console/doctor").filter(|_| is_operator),
         api_docs: OwnPath::parse("/api/docs"),

@@ -20,7 +20,7 @@ use crate::view::{Locale, Login, LoginError, OwnPath, Page};
 pub(super) struct Wish {
     /// The pending authorization request.
     flow: Option<String>,
-    /// Set where the account of that request has to be proved once more.
+    /// Set where the account of that request, or else the first of this browser, has to be proved once more.
     again: Option<String>,
     /// Where to go afterwards when there is no such request.
     return_to: Option<String>,
@@ -131,7 +131,7 @@ impl Door {
         let Some(id) = &wish.flow else {
             return Ok(Self {
                 interaction: None,
-                again: None,
+                again: visit.browser.accounts.first().filter(|_| wish.again.is_some()).cloned(),
                 return_to: wish
                     .return_to
                     .as_deref()

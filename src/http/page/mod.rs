@@ -9,6 +9,7 @@ mod home;
 mod leave;
 mod login;
 mod logout;
+mod own_account;
 mod pending;
 mod report;
 mod return_target;
@@ -25,6 +26,7 @@ use super::Http;
 pub fn routes() -> Router<Http> {
     Router::new()
         .route("/", get(home::show))
+        .route("/account", get(own_account::show).post(own_account::change))
         .route("/login", get(login::show).post(login::sign_in))
         .route("/login/account", get(account::show).post(account::choose))
         .route("/login/consent", get(consent::show).post(consent::decide))

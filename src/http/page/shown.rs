@@ -2,8 +2,8 @@
 
 use axum::http::StatusCode;
 
-use crate::model::{self, User};
-use crate::view::{Account, Client, Link, Logo};
+use crate::model::{self, Resource, User};
+use crate::view::{Account, Asked, Client, Link, Logo};
 
 /// Whether a form is shown for the first time, or because the one that was sent had been open for too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,4 +44,25 @@ pub(super) fn client(client: &model::Client) -> Client {
         terms: link(&metadata.tos_uri),
         verified: client.trusted,
     }
+}
+
+/// What an application asks for or was allowed: scopes first, then the single claims.
+pub(super) fn asked(scopes: impl IntoIterator<Item = String>, claims: &[String], resources: &[Resource]) -> Vec<Asked> {
+    let scopes = scopes.into_iter().map(|scope| match Asked::scope(&scope) {
+        Asked::Custom { name, description, .. } => {
+            let owner = resources.iter().find(|resource| resource.scopes.contains(&name));
+            Asked::Custom {
+                name,
+                description,
+                resource: owner.map(|owner| owner.name.clone().unwrap_or_else(|| owner.identifier.clone())),
+            }
+        }
+        standard => standard,
+    });
+    let claims = claims.iter().map(|claim| Asked::Custom {
+        name: claim.clone(),
+        description: None,
+        resource: None,
+    });
+    scopes.chain(claims).collect()
 }

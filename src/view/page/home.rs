@@ -15,6 +15,8 @@ pub struct Home {
     pub sign_in: Option<OwnPath>,
     /// Where to sign out.
     pub sign_out: Option<OwnPath>,
+    /// The person's own account.
+    pub own_account: Option<OwnPath>,
     /// The discovery document.
     pub discovery: OwnPath,
     /// How the installation stands, for administrators.
@@ -31,6 +33,7 @@ impl Home {
             account: Some(Account::sample()),
             sign_in: OwnPath::parse("/login"),
             sign_out: OwnPath::parse("/oauth2/end_session"),
+            own_account: OwnPath::parse("/account"),
             discovery: OwnPath::or_home("/.well-known/openid-configuration"),
             doctor: OwnPath::parse("/console/doctor"),
             api_docs: OwnPath::parse("/api/docs"),

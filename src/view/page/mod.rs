@@ -10,6 +10,7 @@ mod form_post;
 mod home;
 mod leave;
 mod login;
+mod own_account;
 mod setup;
 mod sign_out;
 
@@ -27,6 +28,7 @@ pub use form_post::FormPost;
 pub use home::Home;
 pub use leave::{Leave, LeaveCause};
 pub use login::{Login, LoginError};
+pub use own_account::{AccountNotice, AllowedApplication, OwnAccount, OwnSession};
 pub use setup::{Setup, SetupDone, SetupError, SetupField, SetupProblem};
 pub use sign_out::{SignOut, SignedOut, SigningOut};
 
@@ -57,6 +59,8 @@ pub enum Page {
     SetupDone(SetupDone),
     /// What stands at `/`.
     Home(Home),
+    /// Where the person is signed in, and what they have allowed.
+    OwnAccount(OwnAccount),
     /// The administration API, readable.
     ApiDocs(ApiDocs),
     /// How the installation stands.
@@ -134,6 +138,7 @@ impl Page {
             Self::Setup(Setup::sample()),
             Self::SetupDone(SetupDone::sample()),
             Self::Home(Home::sample()),
+            Self::OwnAccount(OwnAccount::sample()),
             Self::ApiDocs(ApiDocs::sample()),
             Self::Doctor(Doctor::sample()),
             Self::DemoMessages(DemoMessages::sample()),
@@ -156,6 +161,7 @@ impl Page {
             Self::Setup(page) => Drawing::of("page/setup.html", Door, page).with("show-password.js"),
             Self::SetupDone(page) => Drawing::of("page/setup_done.html", Door, page),
             Self::Home(page) => Drawing::of("page/home.html", Door, page),
+            Self::OwnAccount(page) => Drawing::of("page/own_account.html", Read, page),
             Self::ApiDocs(page) => Drawing::of("page/api_docs.html", Wide, page),
             Self::Doctor(page) => Drawing::of("page/doctor.html", Read, page).with("browser-clock.js"),
             Self::DemoMessages(page) => Drawing::of("page/demo_messages.html", Read, page),

@@ -3,6 +3,7 @@
 mod forms;
 mod headers;
 mod language;
+mod own_account;
 mod raw;
 mod requests;
 mod sessions;
@@ -98,6 +99,7 @@ fn switch(page: &Page, tag: &str) -> Option<url::Url> {
 /// One of every kind of address that answers to GET, refusals among them.
 const ADDRESSES: &[&str] = &[
     "/",
+    "/account",
     "/login",
     "/login?flow=unknown",
     "/login/account?flow=unknown",

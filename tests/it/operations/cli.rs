@@ -45,8 +45,8 @@ async fn help_names_nothing_that_does_not_exist() {
         assert!(!help.contains(absent), "{help}");
     }
     for present in [
-        "serve", "demo", "setup", "apply", "export", "users", "groups", "clients", "keys", "settings", "backup",
-        "restore", "explain", "doctor",
+        "serve", "demo", "setup", "apply", "export", "users", "groups", "clients", "keys", "sessions", "settings",
+        "backup", "restore", "explain", "doctor",
     ] {
         assert!(help.contains(present), "{help}");
     }

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use ostiary::view::{
-    Account, Client, DemoClock, ErrorPage, Frame, Home, Locale, Login, LoginError, Mail, Page, Setup, SetupError,
-    SetupField, SetupProblem, Trouble, Views,
+    Account, AccountNotice, Client, DemoClock, ErrorPage, Frame, Home, Locale, Login, LoginError, Mail, OwnAccount,
+    Page, Setup, SetupError, SetupField, SetupProblem, Trouble, Views,
 };
 
 use super::document::{Node, read};
@@ -51,8 +51,19 @@ fn all() -> Vec<Page> {
         account: None,
         ..Home::sample()
     }));
+    for notice in AccountNotice::ALL {
+        pages.push(Page::OwnAccount(OwnAccount {
+            notice: Some(notice),
+            ..OwnAccount::sample()
+        }));
+    }
     for mut page in Page::samples() {
         match &mut page {
+            Page::OwnAccount(own) => {
+                own.notice = None;
+                own.sessions.truncate(1);
+                own.applications.clear();
+            }
             Page::Consent(consent) => consent.asked.truncate(1),
             Page::ChooseAccount(choose) => choose.client = None,
             Page::SignOut(sign_out) => {

@@ -1,0 +1,18 @@
+//! What the session store still holds of sessions that SQL says have ended: it was not reached when they ended, or everybody's
+//! ended in one write. It signs nobody in, but it would count as a login.
+
+use crate::flow::{Call, Error, Provider};
+use crate::model::{Id, User};
+
+/// Has the session store forget what of this person's sessions has ended. Says whether there was anything.
+pub(super) async fn forget_ended(provider: &Provider, call: &Call, user: Id<User>) -> Result<bool, Error> {
+    let mut any = false;
+    for session in provider.sessions.list(user, call.now).await? {
+        let row = provider.session_row(session.id, call.now).await?;
+        // one without a row is only beginning
+        if row.is_some_and(|row| row.ended_at.is_some()) {
+            any |= provider.sessions.end(user, session.id).await?;
+        }
+    }
+    Ok(any)
+}

@@ -1,0 +1,299 @@
+//! Live sessions by whom or what they belong to, and the moment since which the sessions of this installation count.
+
+use std::str::FromStr;
+
+use uuid::Uuid;
+
+use super::rows::Columns;
+use super::{Ended, Error, SessionRow, Write, readers};
+use crate::model::{Client, Grant, Group, Id, Session, Timestamp, User};
+use crate::sql::{self, Record, Row};
+
+/// Which sessions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SessionsOf {
+    /// All of them.
+    Everyone,
+    /// Of one person.
+    User(Id<User>),
+    /// That serve an application.
+    Client(Id<Client>),
+    /// This one.
+    One(Id<Session>),
+    /// That were begun from a network address.
+    Address(String),
+    /// Of the members of a group.
+    Group(Id<Group>),
+}
+
+/// Where a list of sessions stands: behind this session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionMark {
+    user: Id<User>,
+    started_at: Timestamp,
+    id: Id<Session>,
+}
+
+impl SessionMark {
+    /// Before every session.
+    pub const fn start() -> Self {
+        Self {
+            user: Id::from_uuid(Uuid::nil()),
+            started_at: Timestamp::from_micros(i64::MAX),
+            id: Id::from_uuid(Uuid::max()),
+        }
+    }
+
+    /// Behind this one.
+    pub const fn behind(row: &SessionRow) -> Self {
+        Self {
+            user: row.user,
+            started_at: row.started_at,
+            id: row.id,
+        }
+    }
+}
+
+impl std::fmt::Display for SessionMark {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{} {} {}", self.user, self.started_at.micros(), self.id)
+    }
+}
+
+impl FromStr for SessionMark {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let read = || {
+            let mut parts = text.split(' ');
+            Some(Self {
+                user: parts.next()?.parse().ok()?,
+                started_at: Timestamp::from_micros(parts.next()?.parse().ok()?),
+                id: parts.next()?.parse().ok()?,
+            })
+        };
+        read().ok_or(Error::Unreadable("a place in a list of sessions"))
+    }
+}
+
+/// That a session serves an application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServedBy {
+    /// The session.
+    pub session: Id<Session>,
+    /// The application.
+    pub client: Id<Client>,
+}
+
+impl Record for ServedBy {
+    fn read(row: &Row<'_>) -> Result<Self, sql::Error> {
+        Ok(Self {
+            session: row.id("session_id")?,
+            client: row.id("client_id")?,
+        })
+    }
+}
+
+/// The columns of a live session, from a table or two that give `s`; what is asked for follows.
+macro_rules! live {
+    ($from:literal, $rest:literal) => {
+        concat!(
+            "\nselect s.id, s.user_id, s.started_at, s.expires_at, s.address, s.user_agent, s.remember, s.ended_at\n",
+            $from,
+            "\nwhere s.ended_at is null
+and s.expires_at > $1
+and s.started_at >= (select sessions_since from installation where id = 1)\n",
+            $rest
+        )
+    };
+}
+
+// ids come in the order of their making
+const LIST_ALL: &str = live!(
+    "from sessions s",
+    "and s.started_at <= $2
+and s.id < $3
+order by s.id desc
+limit $4"
+);
+
+const LIST_ONE: &str = live!(
+    "from sessions s",
+    "and s.started_at <= $2
+and s.id < $3
+and s.id = $5
+limit $4"
+);
+
+const LIST_OF_USER: &str = live!(
+    "from sessions s",
+    "and (s.started_at, s.id) < ($2, $3)
+and s.user_id = $5
+order by s.started_at desc, s.id desc
+limit $4"
+);
+
+const LIST_OF_CLIENT: &str = live!(
+    "from session_clients c
+join sessions s on s.id = c.session_id",
+    "and s.started_at <= $2
+and c.session_id < $3
+and c.client_id = $5
+order by c.session_id desc
+limit $4"
+);
+
+const LIST_OF_ADDRESS: &str = live!(
+    "from sessions s",
+    "and (s.started_at, s.id) < ($2, $3)
+and s.started_at <= $2
+and s.address = $5
+order by s.started_at desc, s.id desc
+limit $4"
+);
+
+const LIST_OF_GROUP: &str = live!(
+    "from group_members m
+join sessions s on s.user_id = m.user_id",
+    "and m.group_id = $5
+and m.user_id >= $6
+and (m.user_id > $6 or (s.started_at, s.id) < ($2, $3))
+order by m.user_id, s.started_at desc, s.id desc
+limit $4"
+);
+
+const LIST_SERVED: &str = "
+select c.session_id, c.client_id
+from session_clients c
+join sessions s on s.id = c.session_id
+where c.user_id = $1
+and s.ended_at is null
+and s.expires_at > $2
+order by c.since, c.client_id
+limit $3";
+
+const NEWEST: &str = "
+select id, user_id, started_at, expires_at, address, user_agent, remember, ended_at
+from sessions
+order by id desc
+limit 1";
+
+readers! {
+    /// Sessions that SQL does not say have ended, the newest first; those of a group by person.
+    pub async fn list_live_sessions(&mut self, of: &SessionsOf, after: SessionMark, now: Timestamp, limit: u32) -> Result<Vec<SessionRow>, Error> {
+        let statement = match of {
+            SessionsOf::Everyone => self.sql(LIST_ALL),
+            SessionsOf::One(_) => self.sql(LIST_ONE),
+            SessionsOf::User(_) => self.sql(LIST_OF_USER),
+            SessionsOf::Client(_) => self.sql(LIST_OF_CLIENT),
+            SessionsOf::Address(_) => self.sql(LIST_OF_ADDRESS),
+            SessionsOf::Group(_) => self.sql(LIST_OF_GROUP),
+        };
+        let statement = statement.bind(now).bind(after.started_at).bind(after.id).bind(limit);
+        let statement = match of {
+            SessionsOf::Everyone => statement,
+            SessionsOf::One(id) => statement.bind(*id),
+            SessionsOf::User(id) => statement.bind(*id),
+            SessionsOf::Client(id) => statement.bind(*id),
+            SessionsOf::Address(address) => statement.bind(address.clone()),
+            SessionsOf::Group(id) => statement.bind(*id).bind(after.user),
+        };
+        Ok(statement.all().await?)
+    }
+
+    /// Which applications the live sessions of a user serve, those served first first.
+    pub async fn list_clients_of_sessions_of(&mut self, user: Id<User>, now: Timestamp, limit: u32) -> Result<Vec<ServedBy>, Error> {
+        Ok(self.sql(LIST_SERVED).bind(user).bind(now).bind(limit).all().await?)
+    }
+
+    /// The session that began last, ended or not.
+    pub async fn find_newest_session(&mut self) -> Result<Option<SessionRow>, Error> {
+        Ok(self.sql(NEWEST).optional().await?)
+    }
+}
+
+const COUNT_SINCE: &str = "
+update installation
+set sessions_since = case when sessions_since < $1 then $1 else sessions_since end
+where id = 1";
+
+// by id, so that one pass over the families is enough
+const LIST_OFFLINE: &str = "
+select id
+from grants
+where id > $1
+and offline = $2
+and ended_at is null
+order by id
+limit $3";
+
+const END_OFFLINE: &str = "
+update grants
+set ended_at = $3, ended_because = $4
+where id > $1
+and id <= $2
+and offline = $5
+and ended_at is null";
+
+const END_OFFLINE_OF_SESSION: &str = "
+update grants
+set ended_at = $2, ended_because = $3
+where session_id = $1
+and offline = $4
+and ended_at is null";
+
+impl Write {
+    /// Says since when sessions count: every one that began before has ended, and the families of tokens that hang on it. The
+    /// moment never goes back.
+    pub async fn count_sessions_since(&mut self, moment: Timestamp) -> Result<(), Error> {
+        self.sql(COUNT_SINCE).bind(moment).changed().await?;
+        self.forget(Ended::Sessions).await
+    }
+
+    /// Ends the next families behind `after` that outlive their sessions, at most `limit`. Gives the last of them, if there
+    /// was one.
+    pub async fn end_offline_grants(
+        &mut self,
+        after: Option<Id<Grant>>,
+        at: Timestamp,
+        because: &'static str,
+        limit: u32,
+    ) -> Result<Option<Id<Grant>>, Error> {
+        let after = after.unwrap_or(Id::from_uuid(Uuid::nil()));
+        let next: Vec<Uuid> = self.sql(LIST_OFFLINE).bind(after).bind(true).bind(limit).all().await?;
+        let Some(last) = next.last().copied().map(Id::<Grant>::from_uuid) else {
+            return Ok(None);
+        };
+        self.sql(END_OFFLINE)
+            .bind(after)
+            .bind(last)
+            .bind(at)
+            .bind(because)
+            .bind(true)
+            .changed()
+            .await?;
+        self.forget(Ended::Sessions).await?;
+        Ok(Some(last))
+    }
+
+    /// Ends the families that began in a session and outlive it. Gives how many.
+    pub async fn end_offline_grants_of_session(
+        &mut self,
+        id: Id<Session>,
+        at: Timestamp,
+        because: &'static str,
+    ) -> Result<u64, Error> {
+        let ended = self
+            .sql(END_OFFLINE_OF_SESSION)
+            .bind(id)
+            .bind(at)
+            .bind(because)
+            .bind(true)
+            .changed()
+            .await?;
+        if ended > 0 {
+            self.forget(Ended::Session(id)).await?;
+        }
+        Ok(ended)
+    }
+}

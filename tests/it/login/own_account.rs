@@ -1,0 +1,199 @@
+//! `/account`: where a person is signed in, and what they have allowed; seen and ended by themselves.
+
+use std::time::Duration;
+
+use super::{is_signed_in, offers, sign_in};
+use crate::support::browser::{Browser, Page};
+use crate::support::relying_party::RelyingParty;
+use crate::support::server::{Server, TestUser, each_backend};
+
+const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
+
+async fn account(server: &Server, browser: &Browser) -> Page {
+    browser.get(&server.url("/account")).await
+}
+
+/// The sessions that a page offers to end.
+fn others(page: &Page) -> Vec<String> {
+    let buttons = page.forms().into_iter().flat_map(|form| form.buttons);
+    buttons
+        .filter(|(name, value)| name == "end" && value != "others")
+        .map(|(_, value)| value)
+        .collect()
+}
+
+async fn press(browser: &Browser, page: &Page, name: &str, value: &str) -> Page {
+    let form = page.form_with_button(name, value);
+    browser.submit(page, form, &[(name, value)]).await
+}
+
+/// Proves once more who somebody is, where the page before asked for it.
+async fn prove(browser: &Browser, asked: &Page, user: &TestUser) -> Page {
+    let login = browser.get(asked.location().unwrap().as_str()).await;
+    let form = login.form_with("password");
+    browser.submit(&login, form, &[("password", &user.password)]).await
+}
+
+#[tokio::test]
+async fn a_person_sees_where_they_are_signed_in_and_ends_it() {
+    each_backend(async |server| {
+        let user = server.user("ada").await;
+        let (here, there, elsewhere) = (Browser::new(), Browser::new(), Browser::new());
+        let asked = account(server, &here).await;
+        assert_eq!(asked.location().unwrap().query(), Some("return_to=%2Faccount"));
+        sign_in(server, &here, &user).await;
+        assert!(others(&account(server, &here).await).is_empty());
+        let login = there.get(&server.url("/login")).await;
+        let form = login
+            .form_with("password")
+            .filled(&[("username", &user.username), ("password", &user.password)]);
+        let fields: Vec<(&str, &str)> = form.inputs.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        let entered = there
+            .post_with(&server.url("/login"), &fields, &[("user-agent", FIREFOX)])
+            .await;
+        assert_eq!(entered.status, 303);
+        sign_in(server, &elsewhere, &user).await;
+
+        let page = account(server, &here).await;
+        assert_eq!(others(&page).len(), 2);
+        for told in ["Firefox on Linux", "This browser", "127.0.0.1", "8 hours", "1 day"] {
+            assert!(page.body.contains(told), "{told}: {}", page.body);
+        }
+        let firefox = {
+            let (_, after) = page.body.split_once("Firefox on Linux").unwrap();
+            let (_, after) = after.split_once("name=\"end\" value=\"").unwrap();
+            after.split_once('"').unwrap().0.to_owned()
+        };
+        let done = press(&here, &page, "end", &firefox).await;
+        assert_eq!(done.location().unwrap().path(), "/account");
+        assert!(!is_signed_in(server, &there).await, "ended");
+        assert!(is_signed_in(server, &elsewhere).await, "not meant");
+        // once more is as good as once
+        assert_eq!(press(&here, &page, "end", &firefox).await.status, 303);
+        sign_in(server, &there, &user).await;
+        let page = account(server, &here).await;
+        assert_eq!(press(&here, &page, "end", "others").await.status, 303);
+        assert!(!is_signed_in(server, &there).await);
+        assert!(!is_signed_in(server, &elsewhere).await);
+        assert!(is_signed_in(server, &here).await, "whoever asks stays");
+    })
+    .await;
+}
+
+/// SEC-175: other sessions are ended by somebody who has proved within five minutes who they are, and by nobody else.
+#[tokio::test]
+async fn ending_other_sessions_needs_a_fresh_proof() {
+    let server = Server::start().await;
+    let (user, mallory) = (server.user("ada").await, server.user("mallory").await);
+    let (here, there, foreign) = (Browser::new(), Browser::new(), Browser::new());
+    sign_in(&server, &here, &user).await;
+    sign_in(&server, &there, &user).await;
+    sign_in(&server, &foreign, &mallory).await;
+    server.advance(Duration::from_secs(5 * 60));
+    let page = account(&server, &here).await;
+    let session = others(&page).remove(0);
+    for end in [session.as_str(), "others"] {
+        let asked = press(&here, &page, "end", end).await;
+        assert_eq!(asked.location().unwrap().path(), "/login", "{end}");
+        assert!(is_signed_in(&server, &there).await, "{end}: nothing is done yet");
+    }
+    let asked = press(&here, &page, "end", &session).await;
+    let login = here.get(asked.location().unwrap().as_str()).await;
+    let wrong = here
+        .submit(&login, login.form_with("password"), &[("password", "wrong")])
+        .await;
+    assert_eq!(wrong.status, 422);
+    let proved = prove(&here, &asked, &user).await;
+    assert_eq!(proved.location().unwrap().path(), "/account");
+    let page = here.follow(proved).await;
+    assert!(page.body.contains("It is you."), "{}", page.body);
+    assert_eq!(press(&here, &page, "end", &session).await.status, 303);
+    assert!(!is_signed_in(&server, &there).await);
+
+    // somebody else's session, a form of somebody else's, none, and an old one
+    let own = account(&server, &here).await;
+    let theirs = {
+        let sessions = server
+            .provider()
+            .sessions
+            .list(mallory.id, server.call().now)
+            .await
+            .unwrap();
+        sessions[0].id.to_string()
+    };
+    sign_in(&server, &there, &user).await;
+    let form = account(&server, &here).await.form_with_button("end", "others");
+    assert_eq!(here.submit(&own, form.clone(), &[("end", &theirs)]).await.status, 303);
+    assert!(is_signed_in(&server, &foreign).await);
+    let stolen = foreign.submit(&own, form.clone(), &[("end", "others")]).await;
+    assert_eq!(stolen.status, 403);
+    let cross = here
+        .post_with(
+            &server.url("/account"),
+            &[("csrf", form.inputs[0].1.as_str()), ("end", "others")],
+            &[("origin", "https://evil.example"), ("sec-fetch-site", "cross-site")],
+        )
+        .await;
+    assert_eq!(cross.status, 403);
+    assert!(is_signed_in(&server, &there).await);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_allowed_is_taken_back() {
+    let server = Server::start().await;
+    let user = server.user("ada").await;
+    let client = server
+        .client(|client| client.metadata.client_name = Some("Shop".to_owned()))
+        .await;
+    let browser = Browser::new();
+    let mut party = RelyingParty::new(&server, &client);
+    party.scope = "openid profile offline_access".to_owned();
+    let arrival = party.sign_in(&browser, &user).await;
+    let tokens = party.redeem(arrival.code()).await.ok();
+    let page = account(&server, &browser).await;
+    for told in ["Shop", "Your profile", "Access also when you are not there"] {
+        assert!(page.body.contains(told), "{told}: {}", page.body);
+    }
+    let done = press(&browser, &page, "take_back", &client.id.to_string()).await;
+    assert_eq!(done.location().unwrap().path(), "/account");
+    let page = browser.follow(done).await;
+    assert!(page.body.contains("No application was allowed"), "{}", page.body);
+    let refused = party.refresh(&tokens.get("refresh_token")).await;
+    assert_eq!(refused.error(), "invalid_grant");
+    let asked = browser.open(&party.authorization_url()).await;
+    assert!(
+        asked.url.path().ends_with("/consent"),
+        "it is asked again: {}",
+        asked.url
+    );
+    server.stop().await;
+}
+
+/// SEC-182: whoever is signed in finds the way out on every page.
+#[tokio::test]
+async fn logout_link_present() {
+    let server = Server::start().await;
+    let user = server.user("ada").await;
+    server.group("administrators", &["admin"], &[&user]).await;
+    let client = server.client(|_| ()).await;
+    let browser = Browser::new();
+    sign_in(&server, &browser, &user).await;
+    let party = RelyingParty::new(&server, &client);
+    let mut waiting: Vec<String> = ["/", "/account", "/login", "/console/doctor"]
+        .into_iter()
+        .map(|path| server.url(path))
+        .collect();
+    waiting.push(party.authorization_url());
+    waiting.push(party.authorization_url_with(&[("prompt", "select_account")]));
+    waiting.push(party.authorization_url_with(&[("prompt", "login")]));
+    for address in waiting {
+        let page = browser.open(&address).await;
+        assert_eq!(page.status, 200, "{address}");
+        assert!(offers(&page, "/logout"), "{address}: {}", page.body);
+        assert!(offers(&page, "/account"), "{address}");
+    }
+    let nobody = Browser::new().get(&server.url("/login")).await;
+    assert!(!offers(&nobody, "/logout"));
+    server.stop().await;
+}
