@@ -6,6 +6,7 @@ pub mod conversation;
 mod documents;
 mod groups;
 mod layers;
+mod me;
 mod people;
 mod provider;
 mod routes;

@@ -17,6 +17,7 @@ mod groups;
 mod keys;
 mod layers;
 mod list;
+mod me;
 mod members;
 pub mod metrics;
 mod openapi;
@@ -76,6 +77,7 @@ pub fn routes() -> Router<Http> {
     router
         .layer(DefaultBodyLimit::max(BODY_BYTES))
         .merge(metrics::public())
+        .merge(me::routes())
         .route("/api/docs", get(docs::show))
         .route(
             "/.well-known/oauth-protected-resource",

@@ -63,6 +63,11 @@ rules! {
         command "ostiary groups add administrators {username}",
         request "PATCH /api/v1/clients/{client} {\"scope\": \"...\"}";
     "api.token": "The administration API takes a bearer token that counts here, and none came.";
+    "api.foreign_page": "A page of another site asked with the person's cookie. Only pages of this server and origins that a trusted client registered, which the session serves, may; and changes need the header X-Requested-With.",
+        remedy "Register the origin in allowed_cors_origins of the application's client, or let the application show a token.",
+        command "ostiary clients trust ...";
+    "api.proof_too_old": "Sessions are ended by somebody who has proved within five minutes who they are.",
+        remedy "Send the person to sign in once more (prompt=login, or max_age=300).";
     "api.token_missing": "The administration API takes a bearer token, and there was none.";
     "request.not_found": "There is nothing at this address.";
     "request.nothing_there": "There is no such thing, or it has ended.";

@@ -1,0 +1,300 @@
+//! `/api/v1/me`: a person's own account and sessions, for the person: by a token with the scope `account.read` or `account`, or
+//! by the session cookie, for the first-party applications of the same site.
+//!
+//! A cookie is sent by whatever page the browser shows, so with it counts where the request was begun: on a page of this
+//! server, or at an origin that a trusted client registered which this very session serves (SEC-525). Changes need a header
+//! besides that no form can send, and whoever ends sessions has proved a moment ago who they are (SEC-175).
+
+use axum::Extension;
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get};
+use serde_json::{Value, json};
+
+use super::{Answer, BASE, Problem, bearer};
+use crate::flow::session::{self, Asker, Browser, NotEnded, OwnEnd, OwnSession};
+use crate::flow::token::verify;
+use crate::flow::{Call, Error};
+use crate::http::{Http, Refusal};
+use crate::model::{Id, Reason, Secret, Session, User};
+use crate::view::Device;
+
+const READ: &str = "account.read";
+const WRITE: &str = "account";
+/// What no form and no link can send.
+const BY_SCRIPT: &str = "x-requested-with";
+
+/// The routes of a person's own account.
+pub(super) fn routes() -> Router<Http> {
+    Router::new()
+        .route(&format!("{BASE}/me"), get(show).options(preflight))
+        .route(&format!("{BASE}/me/sessions"), get(list).options(preflight))
+        .route(&format!("{BASE}/me/sessions/{{id}}"), delete(end).options(preflight))
+}
+
+/// GET /api/v1/me
+async fn show(
+    State(http): State<Http>,
+    Extension(call): Extension<Call>,
+    headers: HeaderMap,
+    browser: Browser,
+) -> Response {
+    let myself = Myself::of(&http, &call, &headers, &browser, Wish::Read).await;
+    let answer = match &myself {
+        Ok(myself) => Answer::of(&about(&myself.user)),
+        Err(_) => Ok(Answer::done()),
+    };
+    respond(&call, &headers, myself.map(|myself| (myself, answer)))
+}
+
+/// GET /api/v1/me/sessions
+async fn list(
+    State(http): State<Http>,
+    Extension(call): Extension<Call>,
+    headers: HeaderMap,
+    browser: Browser,
+) -> Response {
+    let answered = async {
+        let myself = Myself::of(&http, &call, &headers, &browser, Wish::Read).await?;
+        let sessions = session::own_sessions(&http.provider, &call, myself.asker).await?;
+        let items: Vec<Value> = sessions.into_iter().map(body).collect();
+        let answer = Answer::of(&json!({ "items": items }));
+        Ok((myself, answer))
+    };
+    respond(&call, &headers, answered.await)
+}
+
+/// DELETE /api/v1/me/sessions/{id}
+async fn end(
+    State(http): State<Http>,
+    Extension(call): Extension<Call>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    browser: Browser,
+) -> Response {
+    let answered = async {
+        let myself = Myself::of(&http, &call, &headers, &browser, Wish::Change).await?;
+        let answer = end_one(&http, &call, myself.asker, &id).await;
+        Ok((myself, answer))
+    };
+    respond(&call, &headers, answered.await)
+}
+
+async fn end_one(http: &Http, call: &Call, asker: Asker, id: &str) -> Result<Answer, Problem> {
+    let id: Id<Session> = id.parse().map_err(|_| Error::NotFound)?;
+    if id == asker.session {
+        return Err(Error::Conflict("this is the session that asks: it ends by signing out").into());
+    }
+    let own = session::own_sessions(&http.provider, call, asker).await?;
+    if !own.iter().any(|session| session.id == id) {
+        return Err(Error::NotFound.into());
+    }
+    match session::end_own(&http.provider, call, asker, OwnEnd::One(id)).await {
+        Ok(()) => Ok(Answer::done()),
+        // RFC 9470 section 3
+        Err(NotEnded::ProofTooOld) => Err(Problem::unauthenticated(
+            "the person has to prove once more who they are",
+            format!(
+                "Bearer error=\"insufficient_user_authentication\", max_age=\"{}\"",
+                session::PROOF_GOOD_FOR.as_secs()
+            ),
+            Reason::new("api.proof_too_old"),
+        )),
+        Err(NotEnded::Failed(error)) => Err(error.into()),
+    }
+}
+
+/// What is asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    Read,
+    Change,
+}
+
+/// Who asks about themselves.
+struct Myself {
+    user: User,
+    asker: Asker,
+    /// Whose page may read the answer.
+    reader: Option<HeaderValue>,
+    /// Whether that page shows the person's cookie.
+    by_cookie: bool,
+}
+
+impl Myself {
+    async fn of(http: &Http, call: &Call, headers: &HeaderMap, browser: &Browser, wish: Wish) -> Result<Self, Problem> {
+        if let Some(token) = bearer::token(headers)? {
+            return Self::by_token(http, call, headers, &token, wish).await;
+        }
+        Self::by_cookie(http, call, headers, browser, wish).await
+    }
+
+    async fn by_token(
+        http: &Http,
+        call: &Call,
+        headers: &HeaderMap,
+        token: &Secret,
+        wish: Wish,
+    ) -> Result<Self, Problem> {
+        let audience = http.provider.issuer.api();
+        let verified = match verify::access_token(&http.provider, call, token, &audience).await {
+            Ok(verified) => verified,
+            Err(Error::OAuth(error)) => {
+                let detail = "the token is unknown, expired, revoked or not meant for this API";
+                let challenge = "Bearer error=\"invalid_token\"".to_owned();
+                return Err(Problem::unauthenticated(detail, challenge, error.reason()));
+            }
+            Err(other) => return Err(other.into()),
+        };
+        let needed = match wish {
+            Wish::Read => READ,
+            Wish::Change => WRITE,
+        };
+        let scope = &verified.claims.scope;
+        let (Some(person), Some(grant)) = (&verified.person, &verified.grant) else {
+            return Err(Problem::forbidden(needed).permission(needed));
+        };
+        if !(scope.contains(WRITE) || wish == Wish::Read && scope.contains(READ)) {
+            return Err(Problem::forbidden(needed).permission(needed));
+        }
+        let origin = headers.get(header::ORIGIN);
+        let reader = origin.filter(|origin| {
+            let registered = &verified.client.metadata.allowed_cors_origins;
+            origin
+                .to_str()
+                .is_ok_and(|origin| registered.iter().any(|known| known == origin))
+        });
+        Ok(Self {
+            user: person.user.clone(),
+            asker: Asker {
+                user: person.user.id,
+                session: grant.session,
+                proved: grant.terms.auth_time,
+            },
+            reader: reader.cloned(),
+            by_cookie: false,
+        })
+    }
+
+    async fn by_cookie(
+        http: &Http,
+        call: &Call,
+        headers: &HeaderMap,
+        browser: &Browser,
+        wish: Wish,
+    ) -> Result<Self, Problem> {
+        let Some(account) = browser.accounts.first() else {
+            let detail = "nobody is signed in in this browser, and there is no token";
+            let reason = Reason::new("api.token_missing");
+            return Err(Problem::unauthenticated(detail, "Bearer".to_owned(), reason));
+        };
+        let foreign = || Problem::from(Refusal::forgery().reason(Reason::new("api.foreign_page")));
+        let site = headers.get("sec-fetch-site").map(|site| site.as_bytes());
+        if matches!(site, Some(site) if site == b"cross-site") {
+            return Err(foreign());
+        }
+        let reader = match headers.get(header::ORIGIN) {
+            // browsers name the origin of every request that changes something
+            None if wish == Wish::Change => return Err(foreign()),
+            // a page of another origin can ask without naming itself, but reads no answer then
+            None if !matches!(site, None | Some(b"same-origin" | b"none")) => return Err(foreign()),
+            None => None,
+            Some(origin) if origin.as_bytes() == http.provider.issuer.as_str().as_bytes() => None,
+            Some(origin) => {
+                let text = origin.to_str().map_err(|_| foreign())?;
+                if !session::serves_origin(&http.provider, call, account, text).await? {
+                    return Err(foreign());
+                }
+                Some(origin.clone())
+            }
+        };
+        if wish == Wish::Change && headers.get(BY_SCRIPT).is_none_or(|value| value.is_empty()) {
+            return Err(foreign());
+        }
+        Ok(Self {
+            user: account.user.clone(),
+            asker: account.into(),
+            reader,
+            by_cookie: true,
+        })
+    }
+}
+
+fn respond(call: &Call, headers: &HeaderMap, answered: Result<(Myself, Result<Answer, Problem>), Problem>) -> Response {
+    let (reader, by_cookie, answer) = match answered {
+        Ok((myself, answer)) => (myself.reader, myself.by_cookie, answer),
+        Err(problem) => (None, false, Err(problem)),
+    };
+    let mut response = match answer {
+        Ok(answer) => answer.into_response(),
+        Err(problem) => problem.respond(call),
+    };
+    let own = response.headers_mut();
+    own.append(header::VARY, HeaderValue::from_static("Origin, Cookie, Authorization"));
+    own.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(origin) = reader.filter(|_| headers.contains_key(header::ORIGIN)) {
+        own.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        if by_cookie {
+            own.insert(
+                header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
+                HeaderValue::from_static("true"),
+            );
+            own.insert("cross-origin-resource-policy", HeaderValue::from_static("same-site"));
+        }
+    }
+    response
+}
+
+/// May a page ask at all? Neither person nor client is known yet, so any web origin may; what it may do and read is decided
+/// with the request itself.
+async fn preflight(headers: HeaderMap) -> Response {
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    let answer = response.headers_mut();
+    answer.append(header::VARY, HeaderValue::from_static("Origin"));
+    let web = headers.get(header::ORIGIN).filter(|origin| {
+        origin
+            .to_str()
+            .is_ok_and(|origin| origin.starts_with("https://") || origin.starts_with("http://"))
+    });
+    if let Some(origin) = web {
+        answer.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+        for (name, value) in [
+            (header::ACCESS_CONTROL_ALLOW_CREDENTIALS, "true"),
+            (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, DELETE"),
+            (header::ACCESS_CONTROL_ALLOW_HEADERS, "authorization, x-requested-with"),
+            (header::ACCESS_CONTROL_MAX_AGE, "600"),
+        ] {
+            answer.insert(name, HeaderValue::from_static(value));
+        }
+    }
+    response
+}
+
+fn about(user: &User) -> Value {
+    json!({
+        "id": user.id.to_string(),
+        "username": user.username,
+        "name": user.full_name(),
+        "email": user.profile.email,
+        "email_verified": user.profile.email_verified,
+        "locale": user.profile.locale,
+        "picture": user.profile.picture,
+    })
+}
+
+fn body(session: OwnSession) -> Value {
+    let device = session.user_agent.as_deref().map(Device::read).unwrap_or_default();
+    json!({
+        "id": session.id.to_string(),
+        "current": session.is_here,
+        "browser": device.browser,
+        "system": device.system,
+        "address": session.address,
+        "started_at": session.started_at.rfc3339(),
+        "seen_at": session.seen_at.rfc3339(),
+        "ends_at": session.ends_at.rfc3339(),
+        "applications": session.applications,
+    })
+}
