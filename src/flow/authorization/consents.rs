@@ -1,5 +1,6 @@
 //! What people have allowed clients: to look at, and to take back.
 
+use crate::flow::people::ChangeSource;
 use crate::flow::{Call, Error, Provider};
 use crate::model::{Client, Consent, EventKind, Fact, Id, User};
 
@@ -38,9 +39,17 @@ pub async fn list_with_clients(provider: &Provider, user: Id<User>) -> Result<Ve
 /// A client that people are not asked about has grants without a consent; those end, too.
 ///
 /// # Errors
-/// [`Error::NotFound`] if there is nothing to take back.
-pub async fn withdraw(provider: &Provider, call: &Call, user: Id<User>, client: Id<Client>) -> Result<(), Error> {
+/// [`Error::NotFound`] if there is nothing to take back, [`Error::Forbidden`] if the person holds rights of administration
+/// that the caller lacks: it ends what they are signed in to.
+pub async fn withdraw(
+    provider: &Provider,
+    call: &Call,
+    source: &ChangeSource,
+    user: Id<User>,
+    client: Id<Client>,
+) -> Result<(), Error> {
     let mut store = provider.store.write().await?;
+    source.must_outrank(&store.list_permissions_of(user).await?)?;
     let withdrawn = store.withdraw_consent(user, client).await?;
     let ended = store
         .end_grants_of_user_and_client(user, client, call.now, "consent_withdrawn")
@@ -54,6 +63,7 @@ pub async fn withdraw(provider: &Provider, call: &Call, user: Id<User>, client: 
         .because("withdrawn")
         .user(user)
         .client(client)
+        .fact("source", source.fact())
         .fact("grants", Fact::Number(i64::try_from(ended).unwrap_or(i64::MAX)));
     store.add_event(&event).await?;
     store.commit().await?;
