@@ -10,6 +10,7 @@ mod architecture;
 mod boundaries;
 mod browser;
 mod config;
+mod cost;
 mod crash;
 mod credential;
 mod cryptography;
