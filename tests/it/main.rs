@@ -33,6 +33,7 @@ mod operations;
 mod page;
 mod protocol;
 mod sessions;
+mod simulation;
 mod sql;
 mod store;
 mod support;
