@@ -78,6 +78,14 @@ struct World {
     consents: BTreeSet<(usize, usize)>,
 }
 
+/// Who has settings of their own.
+#[derive(Clone, Copy, Debug)]
+enum Owner {
+    User(usize),
+    Group(usize),
+    Client(usize),
+}
+
 /// What somebody asks for.
 #[derive(Clone, Debug)]
 enum Wish {
@@ -107,6 +115,9 @@ enum Wish {
     NewSecret(usize),
     ListSecrets(usize),
     DeleteClient(usize),
+    ReadSettingsOf(Owner),
+    ChangeSettingsOf(Owner),
+    ReadEffective(usize),
     /// An id that is of another kind, or of nothing.
     Elsewhere(&'static str, &'static str, &'static str, Uuid),
 }
@@ -211,6 +222,12 @@ impl World {
             }
             Wish::RenameClient(at) | Wish::Disable(at) | Wish::Enable(at) | Wish::NewSecret(at) => client(*at, 200),
             Wish::DeleteClient(at) => client(*at, 204),
+            Wish::ReadEffective(at) | Wish::ReadSettingsOf(Owner::User(at)) => seen(self.people[*at].exists),
+            Wish::ReadSettingsOf(Owner::Group(at)) => seen(self.circles[*at].exists),
+            Wish::ReadSettingsOf(Owner::Client(at)) => seen(self.software[*at].exists),
+            Wish::ChangeSettingsOf(Owner::User(at)) => user(*at, 200),
+            Wish::ChangeSettingsOf(Owner::Group(at)) => group(*at, &Set::new(), 200),
+            Wish::ChangeSettingsOf(Owner::Client(at)) => client(*at, 200),
             Wish::Elsewhere(..) => 404,
         }
     }
@@ -235,6 +252,12 @@ impl World {
             Wish::RenameClient(_) | Wish::Disable(_) | Wish::Enable(_) | Wish::NewSecret(_) | Wish::DeleteClient(_) => {
                 "admin:clients"
             }
+            Wish::ReadEffective(_) | Wish::ReadSettingsOf(Owner::User(_)) => "admin:users.read",
+            Wish::ReadSettingsOf(Owner::Group(_)) => "admin:groups.read",
+            Wish::ReadSettingsOf(Owner::Client(_)) => "admin:clients.read",
+            Wish::ChangeSettingsOf(Owner::User(_)) => "admin:users",
+            Wish::ChangeSettingsOf(Owner::Group(_)) => "admin:groups",
+            Wish::ChangeSettingsOf(Owner::Client(_)) => "admin:clients",
             Wish::Elsewhere(_, _, permission, _) => permission,
         }
     }
@@ -288,7 +311,21 @@ impl World {
             Wish::NewSecret(at) => ("POST", client(at, "/secrets"), Some(json!({}))),
             Wish::ListSecrets(at) => ("GET", client(at, "/secrets"), None),
             Wish::DeleteClient(at) => ("DELETE", client(at, ""), None),
+            Wish::ReadEffective(at) => ("GET", user(at, "/effective-settings"), None),
+            Wish::ReadSettingsOf(owner) => ("GET", self.settings_of(*owner), None),
+            Wish::ChangeSettingsOf(owner) => {
+                let life = json!({"session.lifetime": format!("{}h", 2 + turn % 5)});
+                ("PATCH", self.settings_of(*owner), Some(life))
+            }
             Wish::Elsewhere(method, path, _, id) => (method, path.replace("{}", &id.to_string()), None),
+        }
+    }
+
+    fn settings_of(&self, owner: Owner) -> String {
+        match owner {
+            Owner::User(at) => format!("/users/{}/settings", self.people[at].id),
+            Owner::Group(at) => format!("/groups/{}/settings", self.circles[at].id),
+            Owner::Client(at) => format!("/clients/{}/settings", self.software[at].id),
         }
     }
 
@@ -387,7 +424,7 @@ impl World {
         let person = dice.below(self.people.len());
         let circle = dice.below(self.circles.len());
         let software = dice.below(self.software.len());
-        match dice.below(34) {
+        match dice.below(38) {
             0 => Wish::ReadUser(person),
             1 | 2 => Wish::RenameUser(person),
             3 => Wish::Deactivate(person),
@@ -417,6 +454,15 @@ impl World {
             29 => Wish::NewSecret(software),
             30 => Wish::ListSecrets(software),
             31 if dice.below(3) == 0 => Wish::DeleteClient(software),
+            at @ 34..38 => {
+                let owners = [Owner::User(person), Owner::Group(circle), Owner::Client(software)];
+                let owner = owners[dice.below(3)];
+                match at {
+                    34 => Wish::ReadSettingsOf(owner),
+                    35 => Wish::ReadEffective(person),
+                    _ => Wish::ChangeSettingsOf(owner),
+                }
+            }
             _ => {
                 let ids = [
                     self.people[person].id,
