@@ -166,12 +166,6 @@ fn kinds(host: &str) -> Vec<Kind> {
         ("a long token to revoke", "/oauth2/revoke", "token=", "a"),
         ("a sign-in of one long field", "/login", "identifier=", "a"),
         ("a sign-in of many fields", "/login", "identifier=a", "&a=b"),
-        (
-            "an authorization request in a form",
-            "/oauth2/authorize",
-            "client_id=x&scope=",
-            "a+",
-        ),
     ] {
         let host = host.to_owned();
         add(

@@ -303,6 +303,18 @@ impl Walk {
             Deed::End(what) => Some(self.model.begin_to_end(*what, number)),
             _ => None,
         };
+        match deed {
+            // a code or a token that was used ends its family, however far its being shown comes
+            Deed::Redeem(at) => {
+                if let Some(family) = self.model.codes[at].family {
+                    self.model.begin_to_end(Ended::Family(family), number);
+                }
+            }
+            Deed::Refresh(family, 1..) => {
+                self.model.begin_to_end(Ended::Family(family), number);
+            }
+            _ => (),
+        }
         let (act, running) = self.nodes.conductor.begin(doing);
         let mut standing = Standing {
             act,
@@ -323,6 +335,10 @@ impl Walk {
                     if self.nodes.conductor.let_on(act).await {
                         return self.end(standing).await;
                     }
+                }
+                if let Deed::Refresh(family, _) = standing.deed {
+                    // when it goes on, others may have used the token before it
+                    self.model.begin_to_end(Ended::Family(family), number);
                 }
                 self.standing.push(standing);
                 return;
@@ -567,7 +583,8 @@ impl Walk {
                 self.redeemed += 1;
                 let code = &mut self.model.codes[*at];
                 // somebody may have shown it again while the answer was under way
-                let shown_again = code.unsure;
+                let shows = |other: &Standing| matches!(other.deed, Deed::Redeem(code) if code == *at);
+                let shown_again = code.unsure || self.standing.iter().any(shows);
                 code.family = Some(self.model.families.len());
                 let (session, client) = (code.session, code.client);
                 self.model.families.push(Family {
