@@ -301,20 +301,13 @@ impl Walk {
         let Some(doing) = self.doing(node, &deed) else { return };
         let end = match &deed {
             Deed::End(what) => Some(self.model.begin_to_end(*what, number)),
+            // a code or a token that was used may end its family, however far its being shown comes
+            Deed::Redeem(at) => self.model.codes[*at]
+                .family
+                .map(|family| self.model.begin_to_end(Ended::Family(family), number)),
+            Deed::Refresh(family, 1..) => Some(self.model.begin_to_end(Ended::Family(*family), number)),
             _ => None,
         };
-        match deed {
-            // a code or a token that was used ends its family, however far its being shown comes
-            Deed::Redeem(at) => {
-                if let Some(family) = self.model.codes[at].family {
-                    self.model.begin_to_end(Ended::Family(family), number);
-                }
-            }
-            Deed::Refresh(family, 1..) => {
-                self.model.begin_to_end(Ended::Family(family), number);
-            }
-            _ => (),
-        }
         let (act, running) = self.nodes.conductor.begin(doing);
         let mut standing = Standing {
             act,
@@ -512,7 +505,7 @@ impl Walk {
                     answer.status != 500 && (answer.status != 503 || troubled),
                     "{deed:?}: {answer:?}"
                 );
-                self.judge(&deed, node, begun, troubled, unheard, &answer);
+                self.judge(&deed, node, begun, end, troubled, unheard, &answer);
             }
         }
     }
@@ -538,7 +531,17 @@ impl Walk {
                 .is_none()
     }
 
-    fn judge(&mut self, deed: &Deed, node: usize, begun: When, troubled: bool, unheard: bool, answer: &Answer) {
+    #[allow(clippy::too_many_arguments)]
+    fn judge(
+        &mut self,
+        deed: &Deed,
+        node: usize,
+        begun: When,
+        end: Option<usize>,
+        troubled: bool,
+        unheard: bool,
+        answer: &Answer,
+    ) {
         let age = |born: Timestamp| begun.at.micros() - born.micros();
         let now = self.now();
         match deed {
@@ -566,15 +569,9 @@ impl Walk {
                 let allowed = answer.status == 200;
                 assert!(!allowed || code.family.is_none(), "a code was redeemed twice");
                 self.hold(&rests_on, node, begun, troubled, allowed, fresh, answer);
-                if let (Some(family), 400, false) = (code_family(&self.model, *at), answer.status, troubled) {
-                    // shown a second time by its own client: the family ends (RFC 6749 section 4.1.2)
-                    let end = self.model.begin_to_end(Ended::Family(family), node);
-                    let again = self
-                        .model
-                        .may_have_ended(&self.model.rests_on(Ended::Family(family))[1..]);
-                    self.model.ends[end].acknowledged = (!again).then_some(now);
-                } else if let Some(family) = code_family(&self.model, *at) {
-                    self.model.begin_to_end(Ended::Family(family), node);
+                if let (Some(end), 400, false) = (end, answer.status, troubled) {
+                    // shown a second time by its own client, the family ends (RFC 6749 section 4.1.2), unless it had already
+                    self.model.ends[end].acknowledged = self.model.is_the_only_end(end).then_some(now);
                 }
                 if !allowed || unheard {
                     self.model.codes[*at].unsure = true;
@@ -725,10 +722,6 @@ impl Walk {
             self.redeemed
         );
     }
-}
-
-fn code_family(model: &Model, code: usize) -> Option<usize> {
-    model.codes[code].family
 }
 
 /// Walks, and gives every step. A failure says how to walk the same way again.

@@ -111,6 +111,13 @@ impl Model {
         self.ends.iter().any(|end| what.contains(&end.what))
     }
 
+    /// Whether nothing else may have ended what this one ends.
+    pub fn is_the_only_end(&self, end: usize) -> bool {
+        let what = self.rests_on(self.ends[end].what);
+        let mut others = self.ends.iter().enumerate().filter(|(other, _)| *other != end);
+        others.all(|(_, other)| !what.contains(&other.what))
+    }
+
     /// Why what was begun at a node then can't be allowed any more, if it can't.
     pub fn must_be_refused(&self, what: &[Ended], node: usize, begun: When) -> Option<String> {
         let of_it = self.ends.iter().filter(|end| what.contains(&end.what));

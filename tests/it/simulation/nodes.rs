@@ -148,7 +148,7 @@ impl Nodes {
             store,
             sessions: self.sessions.clone(),
             passwords: Passwords::new(cheap, 1, 16).unwrap(),
-            egress: Egress::new(Vec::new()).unwrap(),
+            egress: Egress::new(Vec::new()),
             master: self.master.clone(),
             issuer: Issuer::new(ISSUER.parse().unwrap()),
             events: Default::default(),
