@@ -3,6 +3,7 @@
 use crate::flow::people::ChangeSource;
 use crate::flow::{Call, Error, Provider};
 use crate::model::{Client, Consent, EventKind, Fact, Id, User};
+use crate::store::Write;
 
 /// More consents of one person are not listed.
 const MOST: u32 = 1000;
@@ -39,9 +40,17 @@ pub async fn list_with_clients(provider: &Provider, user: Id<User>) -> Result<Ve
 /// A client that people are not asked about has grants without a consent; those end, too.
 ///
 /// # Errors
+/// [`Error::NotFound`] if there is nothing to take back.
+pub async fn withdraw(provider: &Provider, call: &Call, user: Id<User>, client: Id<Client>) -> Result<(), Error> {
+    take_back(provider.store.write().await?, call, user, client).await
+}
+
+/// The same by somebody who administers people: it ends what the person is signed in to.
+///
+/// # Errors
 /// [`Error::NotFound`] if there is nothing to take back, [`Error::Forbidden`] if the person holds rights of administration
-/// that the caller lacks: it ends what they are signed in to.
-pub async fn withdraw(
+/// that the caller lacks.
+pub async fn withdraw_of(
     provider: &Provider,
     call: &Call,
     source: &ChangeSource,
@@ -50,6 +59,10 @@ pub async fn withdraw(
 ) -> Result<(), Error> {
     let mut store = provider.store.write().await?;
     source.must_outrank(&store.list_permissions_of(user).await?)?;
+    take_back(store, call, user, client).await
+}
+
+async fn take_back(mut store: Write, call: &Call, user: Id<User>, client: Id<Client>) -> Result<(), Error> {
     let withdrawn = store.withdraw_consent(user, client).await?;
     let ended = store
         .end_grants_of_user_and_client(user, client, call.now, "consent_withdrawn")
@@ -63,7 +76,6 @@ pub async fn withdraw(
         .because("withdrawn")
         .user(user)
         .client(client)
-        .fact("source", source.fact())
         .fact("grants", Fact::Number(i64::try_from(ended).unwrap_or(i64::MAX)));
     store.add_event(&event).await?;
     store.commit().await?;

@@ -59,7 +59,7 @@ async fn list(asked: Asked) -> Result<Answer, Problem> {
 
 async fn withdraw(asked: Asked) -> Result<Answer, Problem> {
     let (user, client) = (asked.id("id")?, asked.id("client")?);
-    consents::withdraw(asked.provider(), asked.call(), &asked.source(), user, client).await?;
+    consents::withdraw_of(asked.provider(), asked.call(), &asked.source(), user, client).await?;
     Ok(Answer::done())
 }
 

@@ -58,6 +58,8 @@ enum Said {
     /// Whether the change was acknowledged.
     Changed(bool),
     Read(bool),
+    /// There was nothing to end.
+    Nothing,
 }
 
 /// A deed that is under way.
@@ -438,7 +440,10 @@ impl Walk {
                 let id = model.sessions[at].id;
                 Box::pin(async move {
                     let done = end_session(&provider, &call, &command, id).await;
-                    Said::Changed(matches!(done, Ok(()) | Err(Error::NotFound)))
+                    match done {
+                        Err(Error::NotFound) => Said::Nothing,
+                        done => Said::Changed(done.is_ok()),
+                    }
                 })
             }
             Ended::Family(at) => {
@@ -477,6 +482,7 @@ impl Walk {
             Said::SignedIn(done) => format!("{}", done.is_ok()),
             Said::Answered(answer) => format!("{} {}", answer.status, answer.get("error")),
             Said::Changed(done) | Said::Read(done) => format!("{done}"),
+            Said::Nothing => "nothing there".to_owned(),
         };
         self.tell(format!(
             "node {node}: {deed:?} of step {}: {told}{}{}",
@@ -492,6 +498,7 @@ impl Walk {
                 begun,
                 ended: self.now(),
             }),
+            Said::Nothing => (),
             Said::Read(false) => assert!(troubled, "nothing could be read"),
             Said::Changed(acknowledged) => {
                 let refused = self.is_of_a_refused_client(&deed);
