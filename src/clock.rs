@@ -1,7 +1,7 @@
 //! The only place that asks what time it is, and the only one that sleeps.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The time of the process: the system's, moved by an offset (zero outside `ostiary demo` and the tests).
@@ -10,9 +10,31 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
     offset_micros: Arc<AtomicI64>,
+    stands: Option<Standing>,
+}
+
+/// A time that does not pass by itself.
+#[derive(Clone, Debug)]
+struct Standing {
+    micros: i64,
+    moment: Instant,
+    /// How often it was asked for a moment: no two are the same, so that of two things one was the first.
+    asked: Arc<AtomicU64>,
 }
 
 impl Clock {
+    /// A clock that stands until it is moved: for simulations, which are the same in every run.
+    pub fn standing() -> Self {
+        Self {
+            offset_micros: Arc::default(),
+            stands: Some(Standing {
+                micros: Self::default().micros(),
+                moment: monotonic(),
+                asked: Arc::default(),
+            }),
+        }
+    }
+
     /// Microseconds since 1970-01-01T00:00:00Z.
     pub fn micros(&self) -> i64 {
         self.system_micros()
@@ -22,10 +44,25 @@ impl Clock {
     /// The same without the offset: to compare with other clocks.
     #[allow(clippy::disallowed_methods)]
     pub fn system_micros(&self) -> i64 {
-        SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map(|since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
-            .unwrap_or(0)
+        match &self.stands {
+            Some(standing) => standing.micros,
+            None => SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map(|since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+                .unwrap_or(0),
+        }
+    }
+
+    /// A moment to measure durations from: the system's, not moved by any offset; of a clock that stands, its own.
+    pub fn moment(&self) -> Instant {
+        match &self.stands {
+            Some(standing) => {
+                let asked = Duration::from_nanos(standing.asked.fetch_add(1, Ordering::SeqCst));
+                let moment = standing.moment.checked_add(self.offset().saturating_add(asked));
+                moment.unwrap_or(standing.moment)
+            }
+            None => monotonic(),
+        }
     }
 
     /// Moves this clock (and all its clones) forward.

@@ -532,8 +532,28 @@ pub(super) enum Keys {
 
 #[derive(Clone, Debug, Subcommand)]
 pub(super) enum Settings {
-    /// Every setting with its value and source.
-    Show(Json),
+    /// Every setting with its value and source; for a user what counts there, by whom, and what else was said.
+    Show {
+        /// Username or mail address.
+        #[arg(long)]
+        user: Option<String>,
+        /// A client's `client_id`: what it says for itself is counted in.
+        #[arg(long, requires = "user")]
+        client: Option<String>,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Set a setting for everyone, or for one user, group or client; `null` takes back what was said there.
+    Set {
+        /// `session.max_concurrent`
+        key: String,
+        /// `3`, `30m`, `end_oldest`, `true`
+        value: String,
+        #[command(flatten)]
+        owner: SettingOwner,
+        #[command(flatten)]
+        json: Json,
+    },
     /// Numbered revisions of everything that was changed.
     History(Json),
     /// Bring the settings back to how they were after a revision; 0 is before the first.
@@ -542,4 +562,19 @@ pub(super) enum Settings {
         #[command(flatten)]
         json: Json,
     },
+}
+
+/// Whose setting it is; nobody's: everyone's.
+#[derive(Clone, Debug, Args)]
+#[group(multiple = false)]
+pub(super) struct SettingOwner {
+    /// Username or mail address.
+    #[arg(long)]
+    pub(super) user: Option<String>,
+    /// A group's name.
+    #[arg(long)]
+    pub(super) group: Option<String>,
+    /// A client's `client_id`.
+    #[arg(long)]
+    pub(super) client: Option<String>,
 }

@@ -14,7 +14,7 @@ use crate::clock;
 
 use super::address::{admitted, forbidden};
 use super::error::{Error, Reason};
-use super::resolver::{CheckedResolver, Reach};
+use super::resolver::{CheckedResolver, Lookup, Reach, by_system};
 
 const USER_AGENT: &str = "Ostiary";
 /// So many requests run at once; more wait, within their time.
@@ -55,6 +55,7 @@ pub struct Document {
 #[derive(Clone)]
 pub struct Egress {
     networks: Arc<[IpNet]>,
+    lookup: Lookup,
     // made when first needed: reading the system's certificates is a good part of a start
     public: Arc<OnceCell<Client>>,
     inside: Arc<OnceCell<Client>>,
@@ -67,7 +68,13 @@ impl Egress {
     /// Certificates are checked against the system's store; on a machine without one, nothing is trusted and every https
     /// request fails.
     pub fn new(allowed_networks: Vec<IpNet>) -> Self {
+        Self::resolving(allowed_networks, by_system())
+    }
+
+    /// The same with another resolver than the system's. What it answers is checked alike.
+    pub fn resolving(allowed_networks: Vec<IpNet>, lookup: Lookup) -> Self {
         Self {
+            lookup,
             public: Arc::default(),
             inside: Arc::default(),
             networks: allowed_networks.into(),
@@ -154,9 +161,9 @@ impl Egress {
             Reach::Public => &self.public,
             Reach::Admitted => &self.inside,
         };
-        let networks = Arc::clone(&self.networks);
+        let (networks, lookup) = (Arc::clone(&self.networks), Arc::clone(&self.lookup));
         let made = async || {
-            tokio::task::spawn_blocking(move || client(reach, &networks))
+            tokio::task::spawn_blocking(move || client(reach, &networks, &lookup))
                 .await
                 .unwrap_or(Err(Reason::Setup))
         };
@@ -214,20 +221,21 @@ impl std::fmt::Debug for Egress {
     }
 }
 
-fn client(reach: Reach, networks: &Arc<[IpNet]>) -> Result<Client, Reason> {
-    builder(reach, networks)
+fn client(reach: Reach, networks: &Arc<[IpNet]>, lookup: &Lookup) -> Result<Client, Reason> {
+    builder(reach, networks, lookup)
         .build()
         .or_else(|_| {
             tracing::warn!("no certificate store on this machine: outgoing https requests will fail");
-            builder(reach, networks).tls_certs_only([]).build()
+            builder(reach, networks, lookup).tls_certs_only([]).build()
         })
         .map_err(|_| Reason::Setup)
 }
 
-fn builder(reach: Reach, networks: &Arc<[IpNet]>) -> ClientBuilder {
+fn builder(reach: Reach, networks: &Arc<[IpNet]>, lookup: &Lookup) -> ClientBuilder {
     let resolver = CheckedResolver {
         reach,
         networks: Arc::clone(networks),
+        lookup: Arc::clone(lookup),
     };
     Client::builder()
         .dns_resolver(Arc::new(resolver))

@@ -14,3 +14,4 @@ pub use address::forbidden;
 pub use certificate::{Certificate, presented, read_pem};
 pub use error::{Error, Reason};
 pub use fetch::{Document, Egress, Limits};
+pub use resolver::Lookup;

@@ -19,6 +19,8 @@ pub enum Kind {
     Form,
     /// A logout that waits for the user's confirmation.
     Logout,
+    /// A proof of who somebody is that waits until they have said which of their logins ends.
+    LoginChoice,
     /// The identifier of a proof or assertion that was seen: refuses a replay early, never admits one.
     Proof,
     /// A nonce handed out for proofs (RFC 9449 section 8).
@@ -29,7 +31,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Interaction,
         Self::ErrorRedirect,
         Self::CodePayload,
@@ -38,6 +40,7 @@ impl Kind {
         Self::Federation,
         Self::Form,
         Self::Logout,
+        Self::LoginChoice,
         Self::Proof,
         Self::Nonce,
         Self::JwksCache,
@@ -47,7 +50,7 @@ impl Kind {
     pub(super) const fn is_owned(self) -> bool {
         matches!(
             self,
-            Self::Interaction | Self::ErrorRedirect | Self::CodePayload | Self::Logout
+            Self::Interaction | Self::ErrorRedirect | Self::CodePayload | Self::Logout | Self::LoginChoice
         )
     }
 
@@ -62,6 +65,7 @@ impl Kind {
             Self::Federation => "federation",
             Self::Form => "form",
             Self::Logout => "logout",
+            Self::LoginChoice => "login_choice",
             Self::Proof => "proof",
             Self::Nonce => "nonce",
             Self::JwksCache => "jwks",

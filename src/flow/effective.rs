@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use super::memory::Person;
 use super::people::permissions;
+use super::session::SessionFacts;
 use crate::model::setting::{
     SESSION_AT_LIMIT, SESSION_IDLE_TIMEOUT, SESSION_LIFETIME, SESSION_MAX_CONCURRENT, SESSION_REMEMBER_IDLE_TIMEOUT,
-    SESSION_REMEMBER_LIFETIME, Settings,
+    SESSION_REMEMBER_LIFETIME, SettingValue, Settings,
 };
-use crate::model::{Client, Layers};
+use crate::model::{Client, Fact, Layers, Step, Timestamp};
+use crate::protocol::prompt::Because;
 use crate::sessions::AtLimit;
 
 impl Person {
@@ -24,6 +26,53 @@ impl Person {
                 .iter()
                 .any(|permission| permissions::is_of_administration(permission)),
         }
+    }
+}
+
+/// A length of time that decided about somebody's session: which setting, how long, and who says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DecidedTime {
+    /// The setting.
+    pub setting: &'static str,
+    /// How long.
+    pub length: Duration,
+    /// Who says so, in a word; `beginning`: it was so when the session began.
+    pub said_by: &'static str,
+}
+
+impl DecidedTime {
+    /// What counts now.
+    pub fn of(layers: &Layers<'_>, setting: &'static str) -> Self {
+        let said_by = layers
+            .settle(setting)
+            .map_or("everyone", |settled| settled.speaker.word());
+        Self {
+            setting,
+            length: layers.duration(setting),
+            said_by,
+        }
+    }
+
+    /// What counts now, but no more than counted when the session began.
+    #[must_use]
+    pub fn at_most(self, length: Duration) -> Self {
+        if length < self.length {
+            Self {
+                length,
+                said_by: "beginning",
+                ..self
+            }
+        } else {
+            self
+        }
+    }
+
+    /// A step that hangs on it.
+    #[must_use]
+    pub fn onto(self, step: Step) -> Step {
+        step.fact("most", Fact::Duration(self.length))
+            .fact("said_by", Fact::Word(self.said_by))
+            .setting(self.setting)
     }
 }
 
@@ -44,6 +93,22 @@ impl SessionTimes {
             lifetime: layers.duration(lifetime_setting(remember)),
         }
     }
+}
+
+/// Whether a session is beyond what a client allows for itself: too long since the person proved who they are, or too long
+/// without being seen since then. The session goes on for everybody else.
+pub fn outlived(client: &Client, facts: &SessionFacts, now: Timestamp) -> Option<Because> {
+    let said = |key| match client.settings.get(key) {
+        Some(SettingValue::Duration(length)) => Some(*length),
+        _ => None,
+    };
+    if said(lifetime_setting(facts.remember)).is_some_and(|lifetime| now >= facts.auth_time.after(lifetime)) {
+        return Some(Because::ClientLifetime);
+    }
+    if said(idle_setting(facts.remember)).is_some_and(|idle| facts.rested >= idle) {
+        return Some(Because::ClientIdle);
+    }
+    None
 }
 
 /// The setting that says how long such a session lives unused.
@@ -95,6 +160,33 @@ impl LoginLimit {
             max: u32::try_from(layers.count(SESSION_MAX_CONCURRENT)).unwrap_or(u32::MAX),
             at_limit,
         }
+    }
+
+    /// What a client asks for itself; nothing if it leaves the number alone. What happens above is the nearest to the person, and
+    /// before everyone's the client's.
+    pub fn of_client(layers: &Layers<'_>, client: &Client) -> Option<Self> {
+        match client.settings.get(SESSION_MAX_CONCURRENT) {
+            Some(SettingValue::Count(count)) => Some(Self {
+                max: u32::try_from(*count).unwrap_or(u32::MAX),
+                ..Self::of(layers)
+            }),
+            _ => None,
+        }
+    }
+
+    /// Whether others end by themselves for one too many.
+    pub const fn makes_room(self) -> bool {
+        matches!(
+            self.at_limit,
+            WhenFull::Settled(AtLimit::EndOldest | AtLimit::EndLeastRecent)
+        )
+    }
+
+    /// How many have to go for one more beside `live`; nothing if there is room.
+    pub fn over(self, live: usize) -> Option<usize> {
+        let most = usize::try_from(self.max).unwrap_or(usize::MAX);
+        let over = live.saturating_add(1).saturating_sub(most);
+        (over > 0).then_some(over)
     }
 
     /// For the session store: where the person is asked, nothing ends by itself.

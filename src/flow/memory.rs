@@ -19,7 +19,7 @@ use super::operations::published::Published;
 use super::remembered::Remembered;
 use super::token::verify::VerifiedToken;
 use super::{Error, Provider};
-use crate::clock;
+use crate::clock::Clock;
 use crate::model::setting::{self, Settings};
 use crate::model::{Client, Digest, Grant, GroupLayer, Id, Layer, LayerOwner, Resource, Session, Timestamp, User};
 use crate::store::{Generations, Read, SessionRow};
@@ -183,9 +183,11 @@ impl Default for Inner {
 
 impl Inner {
     /// Whether the last reading is younger than `age`, no later epoch is known, and this node has changed nothing since.
-    fn is_trusted(&self, age: Duration, epoch: i64) -> bool {
-        let is_latest =
-            |read_at: Instant| read_at.elapsed() < age && self.changed_at.is_none_or(|changed| read_at >= changed);
+    fn is_trusted(&self, age: Duration, epoch: i64, now: Instant) -> bool {
+        let is_latest = |read_at: Instant| {
+            let is_young = now.saturating_duration_since(read_at) < age;
+            is_young && self.changed_at.is_none_or(|changed| read_at >= changed)
+        };
         self.generations.epoch >= epoch && self.read_at.is_some_and(is_latest)
     }
 
@@ -378,7 +380,7 @@ impl Provider {
 
     async fn read_generations(&self) -> Result<Reading, Error> {
         self.note_own_changes();
-        let read_at = clock::monotonic();
+        let read_at = self.clock.moment();
         let mut store = self.store.read().await?;
         let (before, mark) = self.memory.look(|inner| (inner.generations, inner.forgetting.mark()));
         let next_mark = store.get_ended_mark().await?;
@@ -471,8 +473,8 @@ impl Provider {
 
     /// Reads again if the last reading is older than this.
     pub async fn refresh_memory_older_than(&self, age: Duration) -> Result<(), Error> {
-        let epoch = self.store.known_epoch();
-        let fresh = self.memory.look(|inner| inner.is_trusted(age, epoch));
+        let (epoch, now) = (self.store.known_epoch(), self.clock.moment());
+        let fresh = self.memory.look(|inner| inner.is_trusted(age, epoch, now));
         if fresh { Ok(()) } else { self.refresh_memory().await }
     }
 
@@ -488,7 +490,7 @@ impl Provider {
                 inner.forgetting.note(own.ended);
             }
             if !own.raised.is_empty() {
-                inner.changed_at = Some(clock::monotonic());
+                inner.changed_at = Some(self.clock.moment());
             }
         });
     }
@@ -496,9 +498,12 @@ impl Provider {
 
 impl Memory {
     /// What is remembered, trusted or not, if it was read within this time: for what is published, never for a decision.
-    pub(super) fn read_within(&self, time: Duration) -> Option<Published> {
+    pub(super) fn read_within(&self, time: Duration, clock: &Clock) -> Option<Published> {
+        let now = clock.moment();
         self.look(|inner| {
-            inner.read_at.filter(|read_at| read_at.elapsed() < time)?;
+            inner
+                .read_at
+                .filter(|read_at| now.saturating_duration_since(*read_at) < time)?;
             Some(Published {
                 settings: inner.settings.clone(),
                 resources: inner.resources.clone(),
@@ -508,8 +513,10 @@ impl Memory {
     }
 
     /// How long ago the generations were read; none before the first time.
-    pub fn age(&self) -> Option<Duration> {
-        self.look(|inner| inner.read_at).map(|read_at| read_at.elapsed())
+    pub fn age(&self, clock: &Clock) -> Option<Duration> {
+        let now = clock.moment();
+        self.look(|inner| inner.read_at)
+            .map(|read_at| now.saturating_duration_since(read_at))
     }
 
     /// The keyring as it is remembered, whether it is to be trusted or not: for its numbers.

@@ -88,6 +88,20 @@ pub enum Speaker {
     User,
 }
 
+impl Speaker {
+    /// Its kind in a word, for the traces.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Everyone(_) => "everyone",
+            Self::Administrators(_) => "administrators",
+            Self::Group { primary: true, .. } => "primary_group",
+            Self::Group { .. } => "group",
+            Self::Client(_) => "client",
+            Self::User => "user",
+        }
+    }
+}
+
 impl std::fmt::Display for Speaker {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

@@ -13,6 +13,8 @@ pub struct Account {
     pub auth_time: Timestamp,
     /// How well.
     pub acr: String,
+    /// That the session is older than this client allows, or was not used for longer.
+    pub outlived: Option<Because>,
 }
 
 /// What has been answered since the request came.
@@ -37,6 +39,8 @@ pub enum Decision {
     SelectAccount(Because),
     /// Ask whether they allow it: these scopes and claims are new.
     Consent(Because),
+    /// Ask which of the person's logins ends for this one, or say that there is no room: this last, when all else is settled.
+    MakeRoom(Because),
     /// Nothing to ask: issue.
     Issue,
     /// Something would have to be asked, and `prompt=none` forbids it.
@@ -66,6 +70,14 @@ pub enum Because {
     NotConsented,
     /// All of it was allowed before, but whoever asks now may be another program.
     ClientUnproven,
+    /// The session lives longer than this client lets it.
+    ClientLifetime,
+    /// The session was not used for longer than this client lets it.
+    ClientIdle,
+    /// The person is signed in to this client as often as it lets them.
+    ClientLimit,
+    /// An application that stays connected is a login of its own, and the person has as many as they may have.
+    LoginLimit,
 }
 
 impl Because {
@@ -82,6 +94,10 @@ impl Because {
             Self::PromptConsent => "prompt_consent",
             Self::NotConsented => "not_consented",
             Self::ClientUnproven => "client_unproven",
+            Self::ClientLifetime => "client_lifetime",
+            Self::ClientIdle => "client_idle",
+            Self::ClientLimit => "client_limit",
+            Self::LoginLimit => "login_limit",
         }
     }
 }
@@ -148,6 +164,11 @@ fn next_question(
             return Decision::Reauthenticate(Because::MaxAge);
         }
     }
+    if let Some(because) = account.outlived
+        && !proved_for_this
+    {
+        return Decision::Reauthenticate(because);
+    }
     if let Some(refusal) = unmet_acr(request, account) {
         return Decision::Refuse(refusal);
     }
@@ -208,10 +229,41 @@ pub fn claim_names(request: &AuthorizationRequest) -> impl Iterator<Item = &str>
         .filter(|name| super::claims::is_about_the_person(name))
 }
 
+/// What becomes of a request that nothing else stands in the way of, where the person has no room for one more login: `asked`
+/// if they may choose who ends for it.
+pub fn without_room(request: &AuthorizationRequest, because: Because, full: Full) -> Decision {
+    if !request.prompt.contains(&Prompt::None) {
+        return Decision::MakeRoom(because);
+    }
+    let (code, rule, description) = match full {
+        Full::Asked => (
+            ErrorCode::InteractionRequired,
+            "prompt_none.room",
+            "the person has to choose which login ends",
+        ),
+        Full::Refused => (
+            ErrorCode::AccessDenied,
+            "login.limit",
+            "the person has as many logins as they may have",
+        ),
+    };
+    Decision::Refuse(OAuthError::new(code, rule, description).fact("because", Fact::Word(because.word())))
+}
+
+/// What is to be done where there is no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Full {
+    /// The person chooses who ends.
+    Asked,
+    /// It is refused.
+    Refused,
+}
+
 /// Core section 3.1.2.6: the error for what would have had to be asked.
 fn refuse_question(decision: Decision) -> Decision {
     let (code, rule, description, because) = match decision {
-        Decision::Issue | Decision::Refuse(_) => return decision,
+        // who has no room is judged after this
+        Decision::Issue | Decision::Refuse(_) | Decision::MakeRoom(_) => return decision,
         Decision::Login(because) | Decision::Reauthenticate(because) => (
             ErrorCode::LoginRequired,
             "prompt_none.login",

@@ -3,13 +3,19 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::{Admission, AtLimit, Limit, idle_micros, moment};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::admission::{Contender, judge};
+use super::{Admission, Family, Login, NOTE, Room, idle_micros, moment};
 use crate::model::{Digest, Id, Session, Timestamp, User};
 use crate::sql::{Database, Durability, Error, Migration, Record, Row, Transaction};
 
 /// The file is SQLite's alone; the text for the other engine is the same in its spelling. `ends` is the earlier of the
 /// absolute and the idle end.
-const MIGRATIONS: &[Migration] = &[Migration {
+const MIGRATIONS: &[Migration] = &[SESSIONS, NOTES];
+
+const SESSIONS: Migration = Migration {
     name: "0001_sessions",
     sqlite: "
         create table session (
@@ -41,7 +47,35 @@ const MIGRATIONS: &[Migration] = &[Migration {
         );
         create index session_ends on session (ends);
     ",
-}];
+};
+
+/// Families of tokens that are being made, or that were let go a moment ago.
+const NOTES: Migration = Migration {
+    name: "0002_notes",
+    sqlite: "
+        create table note (
+            user_id blob not null,
+            code blob not null,
+            state text not null,
+            until integer not null,
+            unique (user_id, code)
+        ) strict;
+        create index note_until on note (until);
+    ",
+    postgres: "
+        create table note (
+            user_id uuid not null,
+            code bytea not null,
+            state text not null,
+            until bigint not null,
+            unique (user_id, code)
+        );
+        create index note_until on note (until);
+    ",
+};
+
+const MADE: &str = "made";
+const GONE: &str = "gone";
 
 #[derive(Clone)]
 pub(super) struct Embedded(Database);
@@ -88,42 +122,49 @@ impl Embedded {
         &self,
         token: &Digest,
         session: &Session,
-        limit: Limit,
+        room: &Room<'_>,
         now: Timestamp,
     ) -> Result<Admission, Error> {
-        const FORGET_ENDED: &str = "
+        const FORGET: &str = "
             delete from session
-            where user_id = $1 and (ends <= $2 or token = $3)";
-        const COUNT: &str = "
-            select count(*)
-            from session
-            where user_id = $1";
+            where user_id = $1 and token = $2";
         let mut transaction = self.0.write().await?;
         // the same admission, sent again, does not compete with itself
         transaction
-            .sql(FORGET_ENDED)
+            .sql(FORGET)
             .bind(session.user.uuid())
-            .bind(moment(now))
             .bind(token.as_bytes())
             .changed()
             .await?;
-        let mut ended = Vec::new();
-        if let Some(max) = limit.max {
-            let live: i64 = transaction.sql(COUNT).bind(session.user.uuid()).one().await?;
-            let over = live.saturating_sub(i64::from(max)).saturating_add(1);
-            if over > 0 && (max == 0 || limit.at_limit == AtLimit::Refuse) {
-                transaction.commit().await?;
-                return Ok(Admission::Refused {
-                    live: u32::try_from(live).unwrap_or(u32::MAX),
-                });
-            }
-            if over > 0 {
-                ended = make_room(&mut transaction, session.user, limit.at_limit, over).await?;
-            }
+        let admission = make_room(&mut transaction, session.user, None, room, now).await?;
+        if let Admission::Admitted { .. } = admission {
+            add(&mut transaction, token, session).await?;
         }
-        add(&mut transaction, token, session).await?;
         transaction.commit().await?;
-        Ok(Admission::Admitted { ended })
+        Ok(admission)
+    }
+
+    pub async fn reserve(
+        &self,
+        user: Id<User>,
+        code: &Digest,
+        until: Timestamp,
+        room: &Room<'_>,
+        now: Timestamp,
+    ) -> Result<Admission, Error> {
+        let mut transaction = self.0.write().await?;
+        let admission = make_room(&mut transaction, user, Some(code), room, now).await?;
+        if let Admission::Admitted { .. } = admission {
+            note(&mut transaction, user, code, MADE, until).await?;
+        }
+        transaction.commit().await?;
+        Ok(admission)
+    }
+
+    pub async fn release(&self, user: Id<User>, code: &Digest) -> Result<(), Error> {
+        let mut transaction = self.0.write().await?;
+        forget_note(&mut transaction, user, code).await?;
+        transaction.commit().await
     }
 
     pub async fn get(&self, user: Id<User>, token: &Digest, now: Timestamp) -> Result<Option<Session>, Error> {
@@ -264,9 +305,18 @@ impl Embedded {
             delete from session
             where rowid in (select rowid from session where ends <= $1 limit $2)";
         let mut transaction = self.0.write().await?;
+        const SWEEP_NOTES: &str = "
+            delete from note
+            where rowid in (select rowid from note where until <= $1 limit $2)";
         let removed = transaction.sql(SWEEP).bind(moment(now)).bind(limit).changed().await?;
+        let notes = transaction
+            .sql(SWEEP_NOTES)
+            .bind(moment(now))
+            .bind(limit)
+            .changed()
+            .await?;
         transaction.commit().await?;
-        Ok(removed)
+        Ok(removed.saturating_add(notes))
     }
 
     pub async fn ping(&self) -> Result<(), Error> {
@@ -275,27 +325,164 @@ impl Embedded {
     }
 }
 
-/// Ends as many of the user's sessions as are too many.
+/// Judges who goes, and lets them go. `own`: the family that asks, which does not compete with itself.
 async fn make_room(
     transaction: &mut Transaction,
     user: Id<User>,
-    at_limit: AtLimit,
-    over: i64,
-) -> Result<Vec<Id<Session>>, Error> {
-    const END_OLDEST: &str = "
+    own: Option<&Digest>,
+    room: &Room<'_>,
+    now: Timestamp,
+) -> Result<Admission, Error> {
+    const FORGET_ENDED: &str = "
         delete from session
-        where rowid in (select rowid from session where user_id = $1 order by started, token limit $2)
-        returning id";
-    const END_LEAST_RECENT: &str = "
+        where user_id = $1 and ends <= $2";
+    const CONTENDERS: &str = "
+        select id, user_id, started, seen, expires, idle, data
+        from session
+        where user_id = $1";
+    const END: &str = "
         delete from session
-        where rowid in (select rowid from session where user_id = $1 order by seen, token limit $2)
-        returning id";
-    let text = match at_limit {
-        AtLimit::EndLeastRecent => END_LEAST_RECENT,
-        AtLimit::EndOldest | AtLimit::Refuse => END_OLDEST,
+        where user_id = $1 and id = $2";
+    transaction
+        .sql(FORGET_ENDED)
+        .bind(user.uuid())
+        .bind(moment(now))
+        .changed()
+        .await?;
+    let noted = notes(transaction, user, room.ended, now).await?;
+    let is_noted =
+        |code: &Digest, state: &str| noted.iter().any(|note| note.code == Some(*code) && note.state == state);
+    let there: Vec<&Family> = room
+        .families
+        .iter()
+        .filter(|family| Some(&family.code) != own && !is_noted(&family.code, GONE))
+        .collect();
+    let sessions: Vec<Found> = transaction.sql(CONTENDERS).bind(user.uuid()).all().await?;
+    let mut contenders: Vec<Contender> = sessions
+        .into_iter()
+        .map(|Found(session)| Contender {
+            login: Login::Session(session.id),
+            started: session.started,
+            seen: session.seen,
+            name: session.id.to_string(),
+        })
+        .collect();
+    contenders.extend(there.iter().map(|family| Contender {
+        login: Login::Family(family.code),
+        started: family.started,
+        seen: family.seen,
+        name: URL_SAFE_NO_PAD.encode(family.code.as_bytes()),
+    }));
+    // what is being made has its place, and nobody can end it yet
+    let being_made = noted.iter().filter(|note| {
+        note.state == MADE && note.code.as_ref() != own && !there.iter().any(|family| Some(family.code) == note.code)
+    });
+    let live = contenders.len().saturating_add(being_made.count());
+    let Some(going) = judge(room, live, contenders) else {
+        return Ok(Admission::Refused {
+            live: u32::try_from(live).unwrap_or(u32::MAX),
+        });
     };
-    let ended: Vec<Ended> = transaction.sql(text).bind(user.uuid()).bind(over).all().await?;
-    Ok(ended.into_iter().map(|ended| ended.0).collect())
+    let mut ended = Vec::new();
+    // somebody let these go, and SQL may not say so yet
+    let gone = noted
+        .iter()
+        .filter(|note| note.state == GONE && note.code.as_ref() != own);
+    let mut families: Vec<Digest> = gone.filter_map(|note| note.code).collect();
+    for login in going {
+        match login {
+            Login::Session(id) => {
+                transaction.sql(END).bind(user.uuid()).bind(id.uuid()).changed().await?;
+                ended.push(id);
+            }
+            Login::Family(code) => {
+                note(transaction, user, &code, GONE, now.after(NOTE)).await?;
+                families.push(code);
+            }
+        }
+    }
+    Ok(Admission::Admitted { ended, families })
+}
+
+/// A note; one whose code can't be read is about nobody.
+struct Noted {
+    code: Option<Digest>,
+    state: String,
+}
+
+impl Record for Noted {
+    fn read(row: &Row<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            code: Digest::from_bytes(&row.bytes("code")?),
+            state: row.text("state")?,
+        })
+    }
+}
+
+/// What is noted of a user's families, without what is past.
+async fn notes(
+    transaction: &mut Transaction,
+    user: Id<User>,
+    ended: &[Digest],
+    now: Timestamp,
+) -> Result<Vec<Noted>, Error> {
+    const FORGET_PAST: &str = "
+        delete from note
+        where user_id = $1 and until <= $2";
+    const LIST: &str = "
+        select code, state
+        from note
+        where user_id = $1";
+    transaction
+        .sql(FORGET_PAST)
+        .bind(user.uuid())
+        .bind(moment(now))
+        .changed()
+        .await?;
+    let mut noted: Vec<Noted> = transaction.sql(LIST).bind(user.uuid()).all().await?;
+    for code in ended {
+        if noted.iter().any(|note| note.code == Some(*code)) {
+            forget_note(transaction, user, code).await?;
+        }
+    }
+    noted.retain(|note| note.code.is_some_and(|code| !ended.contains(&code)));
+    Ok(noted)
+}
+
+async fn note(
+    transaction: &mut Transaction,
+    user: Id<User>,
+    code: &Digest,
+    state: &'static str,
+    until: Timestamp,
+) -> Result<(), Error> {
+    const NOTE_DOWN: &str = "
+        insert into note (user_id, code, state, until)
+        values ($1, $2, $3, $4)
+        on conflict (user_id, code) do update
+        set state = excluded.state, until = excluded.until";
+    transaction
+        .sql(NOTE_DOWN)
+        .bind(user.uuid())
+        .bind(code.as_bytes())
+        .bind(state)
+        .bind(moment(until))
+        .changed()
+        .await?;
+    Ok(())
+}
+
+async fn forget_note(transaction: &mut Transaction, user: Id<User>, code: &Digest) -> Result<(), Error> {
+    const FORGET: &str = "
+        delete from note
+        where user_id = $1 and code = $2";
+    transaction
+        .sql(FORGET)
+        .bind(user.uuid())
+        .bind(code.as_bytes())
+        .changed()
+        .await?;
+    Ok(())
 }
 
 async fn add(transaction: &mut Transaction, token: &Digest, session: &Session) -> Result<(), Error> {

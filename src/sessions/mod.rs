@@ -1,10 +1,11 @@
 //! Sessions: which browsers are signed in. In Redis, or in a SQLite file of its own for a single node.
 //!
 //! A session is found by its user and the digest of the token in the browser's cookie; the token itself is never here,
-//! so a dump signs nobody in. Expiry is judged by the `now` of the caller. How many sessions a user may have is decided
+//! so a dump signs nobody in. Expiry is judged by the `now` of the caller. How many logins a user may have is decided
 //! in one atomic step, [`Sessions::admit`]. A session that can't be read is as good as absent: losing this store means
 //! signing in again, never being somebody else.
 
+mod admission;
 mod embedded;
 mod on_redis;
 
@@ -14,6 +15,7 @@ use crate::ephemeral::redis_connection::{self, RedisConnection};
 use crate::model::{Digest, Id, Session, Timestamp, User};
 use crate::sql;
 
+pub use self::admission::{Admission, AtLimit, Family, Limit, Login, NOTE, Room};
 use self::embedded::Embedded;
 use self::on_redis::OnRedis;
 
@@ -40,41 +42,6 @@ impl From<redis_connection::Error> for Error {
     }
 }
 
-/// How many sessions a user may have at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limit {
-    /// The greatest number; none: as many as they like. Zero admits nobody, whatever `at_limit` says.
-    pub max: Option<u32>,
-    /// What happens to the one too many.
-    pub at_limit: AtLimit,
-}
-
-/// What happens at a sign-in that would exceed the limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AtLimit {
-    /// It is refused.
-    Refuse,
-    /// The sessions that were started first end.
-    EndOldest,
-    /// The sessions that were not used for the longest time end.
-    EndLeastRecent,
-}
-
-/// What became of a sign-in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Admission {
-    /// The session is there.
-    Admitted {
-        /// The sessions that were ended for it.
-        ended: Vec<Id<Session>>,
-    },
-    /// The limit is reached.
-    Refused {
-        /// How many live sessions the user has.
-        live: u32,
-    },
-}
-
 /// The store of sessions; clones share it.
 #[derive(Clone)]
 pub struct Sessions(Backend);
@@ -99,21 +66,53 @@ impl Sessions {
         Ok(Self(Backend::Embedded(Embedded::open(path).await?)))
     }
 
-    /// Keeps a new session under the digest of its token, unless `limit` forbids it: counting, ending others and keeping are
-    /// one atomic step. Ended and idle sessions are not counted.
+    /// Keeps a new session under the digest of its token, if there is room: counting, ending others and keeping are one atomic
+    /// step. Ended and idle sessions are not counted.
     ///
     /// # Errors
     /// [`Error`] if the store does not answer.
-    pub async fn admit(
+    pub async fn admit<'a>(
         &self,
         token: &Digest,
         session: &Session,
-        limit: Limit,
+        room: impl Into<Room<'a>>,
         now: Timestamp,
     ) -> Result<Admission, Error> {
+        let room = room.into();
         match &self.0 {
-            Backend::Redis(redis) => Ok(redis.admit(token, session, limit, now).await?),
-            Backend::Embedded(embedded) => Ok(embedded.admit(token, session, limit, now).await?),
+            Backend::Redis(redis) => Ok(redis.admit(token, session, &room, now).await?),
+            Backend::Embedded(embedded) => Ok(embedded.admit(token, session, &room, now).await?),
+        }
+    }
+
+    /// Keeps a place for a family of tokens that is being made, if there is room; by the same step as [`Sessions::admit`]. The
+    /// family counts until `until` although SQL does not name it yet, and nobody makes it go before.
+    ///
+    /// # Errors
+    /// [`Error`] if the store does not answer.
+    pub async fn reserve<'a>(
+        &self,
+        user: Id<User>,
+        code: &Digest,
+        until: Timestamp,
+        room: impl Into<Room<'a>>,
+        now: Timestamp,
+    ) -> Result<Admission, Error> {
+        let room = room.into();
+        match &self.0 {
+            Backend::Redis(redis) => Ok(redis.reserve(user, code, until, &room, now).await?),
+            Backend::Embedded(embedded) => Ok(embedded.reserve(user, code, until, &room, now).await?),
+        }
+    }
+
+    /// Gives back the place of a family that was not made after all.
+    ///
+    /// # Errors
+    /// [`Error`] if the store does not answer.
+    pub async fn release(&self, user: Id<User>, code: &Digest) -> Result<(), Error> {
+        match &self.0 {
+            Backend::Redis(redis) => Ok(redis.release(user, code).await?),
+            Backend::Embedded(embedded) => Ok(embedded.release(user, code).await?),
         }
     }
 

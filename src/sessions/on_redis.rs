@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use redis::{Script, ScriptInvocation};
 
-use super::{Admission, AtLimit, Limit, idle_micros, moment};
+use super::{Admission, Login, Room, idle_micros, moment};
 use crate::ephemeral::redis_connection::{Error, RedisConnection, Repeat};
 use crate::model::{Digest, Id, Session, Timestamp, User};
 
@@ -19,6 +19,7 @@ pub(super) struct OnRedis {
 
 struct Scripts {
     admit: Script,
+    release: Script,
     touch: Script,
     replace_data: Script,
     rotate: Script,
@@ -43,6 +44,7 @@ impl OnRedis {
     pub fn new(connection: RedisConnection) -> Self {
         let scripts = Scripts {
             admit: script!("script/admit.lua"),
+            release: script!("script/release.lua"),
             touch: script!("script/touch.lua"),
             replace_data: script!("script/replace_data.lua"),
             rotate: script!("script/rotate.lua"),
@@ -70,19 +72,11 @@ impl OnRedis {
         &self,
         token: &Digest,
         session: &Session,
-        limit: Limit,
+        room: &Room<'_>,
         now: Timestamp,
     ) -> Result<Admission, Error> {
         let mut invocation = self.on(&self.scripts.admit, session.user);
-        invocation
-            .arg(written(token))
-            .arg(moment(now))
-            .arg(limit.max.map(|max| max.to_string()).unwrap_or_default())
-            .arg(match limit.at_limit {
-                AtLimit::Refuse => "refuse",
-                AtLimit::EndOldest => "end_oldest",
-                AtLimit::EndLeastRecent => "end_least_recent",
-            })
+        asking(&mut invocation, "session", token, room, now)
             .arg(moment(session.started))
             .arg(moment(session.seen))
             .arg(moment(session.ends()))
@@ -91,9 +85,58 @@ impl OnRedis {
             .arg(session.id.to_string())
             .arg(session.user.to_string())
             .arg(session.data.as_slice());
-        let answer: Vec<String> = self.connection.script(&invocation, Repeat::Never).await?;
+        self.judged(&mut invocation, room).await
+    }
+
+    pub async fn reserve(
+        &self,
+        user: Id<User>,
+        code: &Digest,
+        until: Timestamp,
+        room: &Room<'_>,
+        now: Timestamp,
+    ) -> Result<Admission, Error> {
+        let mut invocation = self.on(&self.scripts.admit, user);
+        asking(&mut invocation, "family", code, room, now).arg(moment(until));
+        // the script has the same places for either
+        for _ in 0..7 {
+            invocation.arg("");
+        }
+        self.judged(&mut invocation, room).await
+    }
+
+    pub async fn release(&self, user: Id<User>, code: &Digest) -> Result<(), Error> {
+        let mut invocation = self.on(&self.scripts.release, user);
+        invocation.arg(written(code));
+        let _done: u32 = self.connection.script(&invocation, Repeat::Safe).await?;
+        Ok(())
+    }
+
+    async fn judged(&self, invocation: &mut ScriptInvocation<'_>, room: &Room<'_>) -> Result<Admission, Error> {
+        for family in room.families {
+            invocation
+                .arg(written(&family.code))
+                .arg(moment(family.started))
+                .arg(moment(family.seen));
+        }
+        for code in room.ended {
+            invocation.arg(written(code));
+        }
+        for login in room.first {
+            invocation.arg(match login {
+                Login::Session(id) => format!("s:{id}"),
+                Login::Family(code) => format!("f:{}", written(code)),
+            });
+        }
+        let answer: Vec<String> = self.connection.script(invocation, Repeat::Never).await?;
         Ok(match answer.split_first() {
-            Some((word, ended)) if word == "admitted" => Admission::Admitted { ended: ids(ended) },
+            Some((word, going)) if word == "admitted" => {
+                let of = |mark: &'static str| going.iter().filter_map(move |login| login.strip_prefix(mark));
+                Admission::Admitted {
+                    ended: of("s:").filter_map(|id| id.parse().ok()).collect(),
+                    families: of("f:").filter_map(digest).collect(),
+                }
+            }
             Some((_, live)) => Admission::Refused {
                 live: live.first().and_then(|live| live.parse().ok()).unwrap_or(0),
             },
@@ -169,6 +212,29 @@ impl OnRedis {
     pub async fn ping(&self) -> Result<(), Error> {
         self.connection.ping().await
     }
+}
+
+/// What stands first in an admission.
+fn asking<'a, 'b>(
+    invocation: &'a mut ScriptInvocation<'b>,
+    kind: &str,
+    name: &Digest,
+    room: &Room<'_>,
+    now: Timestamp,
+) -> &'a mut ScriptInvocation<'b> {
+    invocation
+        .arg(kind)
+        .arg(written(name))
+        .arg(moment(now))
+        .arg(room.limit.max.map(|max| max.to_string()).unwrap_or_default())
+        .arg(room.limit.at_limit.word())
+        .arg(room.families.len())
+        .arg(room.ended.len())
+        .arg(room.first.len())
+}
+
+fn digest(text: &str) -> Option<Digest> {
+    Digest::from_bytes(&URL_SAFE_NO_PAD.decode(text).ok()?)
 }
 
 /// A digest as it stands in keys: 43 characters of base64url.

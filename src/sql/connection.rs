@@ -9,7 +9,7 @@ use sqlx::sqlite::{SqliteArguments, SqliteQueryResult};
 use sqlx::{AssertSqlSafe, Executor, Postgres, SqlSafeStr, SqlStr, SqliteConnection};
 use tokio::time::timeout;
 
-use super::failpoint::{Failpoints, Steps};
+use super::failpoint::{Failpoints, Place, Steps};
 use super::group_commit::Seat;
 use super::measures::Measures;
 use super::outage::Outage;
@@ -191,9 +191,13 @@ impl Connection {
 
     /// Runs what waits and then this.
     async fn run(&mut self, text: SqlStr, values: Vec<Value>, wanted: Wanted) -> Result<(Rows, u64), Error> {
-        let name = self.steps.begin(&self.failpoints, text.as_str()).await;
+        let place = match self.link {
+            Link::SqliteReader(_) | Link::PostgresReader(_) => Place::Reader,
+            _ => Place::Transaction,
+        };
+        let name = self.steps.begin(&self.failpoints, text.as_str(), place).await?;
         let answer = self.run_unwatched(text, values, wanted).await;
-        self.steps.end(&self.failpoints, name).await;
+        self.steps.end(&self.failpoints, name, place).await?;
         answer
     }
 

@@ -6,17 +6,35 @@
 //! A folder steers them. A file `armed` in it holds an action (`pause`, `panic`), an edge (`before`, `after`) and a label,
 //! with single blanks between; who reaches that place first renames the file to `reached` and does it. While a file
 //! `record` is there, every edge and label that is passed is added to it.
+//!
+//! Inside a test's own process a function steers them: it is told of each step, says when to go on, and may let it fail.
 
 /// Which side of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Edge {
+pub enum Edge {
+    /// Nothing has happened yet.
     Before,
+    /// It has happened, and nobody knows yet.
     After,
+}
+
+/// Where a step is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// On a connection that only reads, and that holds nobody up.
+    Reader,
+    /// Inside a transaction: on SQLite it holds up everybody who writes.
+    Transaction,
+    /// The commit of a transaction.
+    Commit,
+    /// SQLite's commit of a whole group.
+    Group,
 }
 
 #[cfg(not(feature = "failpoints"))]
 mod places {
-    use super::Edge;
+    use super::{Edge, Place};
+    use crate::sql::Error;
 
     /// The places of a database: none in this build.
     #[derive(Clone, Copy, Debug, Default)]
@@ -28,15 +46,21 @@ mod places {
 
     impl Steps {
         #[inline(always)]
-        pub(in crate::sql) async fn begin(&self, _: &Failpoints, _: &str) {}
+        pub(in crate::sql) async fn begin(&self, _: &Failpoints, _: &str, _: Place) -> Result<(), Error> {
+            Ok(())
+        }
 
         #[inline(always)]
-        pub(in crate::sql) async fn end(&mut self, _: &Failpoints, (): ()) {}
+        pub(in crate::sql) async fn end(&mut self, _: &Failpoints, (): (), _: Place) -> Result<(), Error> {
+            Ok(())
+        }
     }
 
     impl Failpoints {
         #[inline(always)]
-        pub(in crate::sql) async fn commit(&self, _: Edge, _: &Steps) {}
+        pub(in crate::sql) async fn commit(&self, _: Edge, _: &Steps) -> Result<(), Error> {
+            Ok(())
+        }
 
         #[inline(always)]
         pub(in crate::sql) async fn group(&self, _: Edge) {}
@@ -47,17 +71,48 @@ mod places {
 mod places {
     use std::fs;
     use std::io::Write;
-    use std::path::PathBuf;
+    use std::path::{Path, PathBuf};
+    use std::pin::Pin;
     use std::sync::Arc;
 
-    use super::Edge;
+    use super::{Edge, Place};
+    use crate::sql::Error;
 
     /// How much of a statement's text names it.
     const NAME: usize = 80;
 
-    /// The places of a database, steered by a folder; none without one.
-    #[derive(Clone, Debug, Default)]
-    pub struct Failpoints(Option<Arc<PathBuf>>);
+    /// The places of a database, steered by a folder or a function; none without one.
+    #[derive(Clone, Default)]
+    pub struct Failpoints(Option<Steer>);
+
+    #[derive(Clone)]
+    enum Steer {
+        Folder(Arc<PathBuf>),
+        Function(Arc<dyn Fn(Step) -> Answer + Send + Sync>),
+    }
+
+    /// When a step may go on, and whether it does: otherwise the database does not answer.
+    pub type Answer = Pin<Box<dyn Future<Output = Verdict> + Send>>;
+
+    /// What becomes of a step.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Verdict {
+        /// It goes on.
+        Goes,
+        /// It fails; on the edge after it, only its answer is lost.
+        Fails,
+    }
+
+    /// A step that was reached.
+    #[derive(Clone, Debug)]
+    pub struct Step {
+        /// Which side of it.
+        pub edge: Edge,
+        /// The beginning of its statement; or of a commit, what was done before it.
+        pub label: String,
+        /// Where it is done.
+        pub place: Place,
+    }
 
     /// What a transaction has done: the names of its statements.
     #[derive(Default)]
@@ -65,66 +120,100 @@ mod places {
 
     impl Steps {
         /// Before a statement: its name.
-        pub(in crate::sql) async fn begin(&self, failpoints: &Failpoints, text: &str) -> String {
+        pub(in crate::sql) async fn begin(
+            &self,
+            failpoints: &Failpoints,
+            text: &str,
+            place: Place,
+        ) -> Result<String, Error> {
             if failpoints.0.is_none() {
-                return String::new();
+                return Ok(String::new());
             }
             let name = name(text);
-            failpoints.pass(Edge::Before, &name).await;
-            name
+            failpoints.pass(Edge::Before, &name, place).await?;
+            Ok(name)
         }
 
         /// After the statement of this name.
-        pub(in crate::sql) async fn end(&mut self, failpoints: &Failpoints, name: String) {
+        pub(in crate::sql) async fn end(
+            &mut self,
+            failpoints: &Failpoints,
+            name: String,
+            place: Place,
+        ) -> Result<(), Error> {
             if failpoints.0.is_some() {
-                failpoints.pass(Edge::After, &name).await;
+                failpoints.pass(Edge::After, &name, place).await?;
                 self.0.push(name);
             }
+            Ok(())
         }
     }
 
     impl Failpoints {
         /// Steered by this folder.
         pub fn steered_by(folder: PathBuf) -> Self {
-            Self(Some(Arc::new(folder)))
+            Self(Some(Steer::Folder(Arc::new(folder))))
         }
 
-        pub(in crate::sql) async fn commit(&self, edge: Edge, steps: &Steps) {
+        /// Steered by this function.
+        pub fn told_to(function: impl Fn(Step) -> Answer + Send + Sync + 'static) -> Self {
+            Self(Some(Steer::Function(Arc::new(function))))
+        }
+
+        pub(in crate::sql) async fn commit(&self, edge: Edge, steps: &Steps) -> Result<(), Error> {
             if self.0.is_some() {
-                self.pass(edge, &format!("commit of {}", steps.0.join("; "))).await;
+                let label = format!("commit of {}", steps.0.join("; "));
+                self.pass(edge, &label, Place::Commit).await?;
             }
+            Ok(())
         }
 
         /// SQLite's commit of a whole group.
         pub(in crate::sql) async fn group(&self, edge: Edge) {
             if self.0.is_some() {
-                self.pass(edge, "commit of a group").await;
+                drop(self.pass(edge, "commit of a group", Place::Group).await);
             }
         }
 
-        async fn pass(&self, edge: Edge, label: &str) {
-            let Some(folder) = &self.0 else { return };
-            let edge = match edge {
-                Edge::Before => "before",
-                Edge::After => "after",
-            };
-            if let Ok(mut record) = fs::OpenOptions::new().append(true).open(folder.join("record")) {
-                drop(record.write_all(format!("{edge} {label}\n").as_bytes()));
+        async fn pass(&self, edge: Edge, label: &str, place: Place) -> Result<(), Error> {
+            match &self.0 {
+                None => Ok(()),
+                Some(Steer::Folder(folder)) => {
+                    obey(folder, edge, label).await;
+                    Ok(())
+                }
+                Some(Steer::Function(function)) => {
+                    let label = label.to_owned();
+                    match function(Step { edge, label, place }).await {
+                        Verdict::Goes => Ok(()),
+                        Verdict::Fails => Err(Error::unavailable("a failpoint")),
+                    }
+                }
             }
-            let armed = folder.join("armed");
-            let Ok(text) = fs::read_to_string(&armed) else { return };
-            let Some((action, place)) = text.trim_end().split_once(' ') else {
-                return;
-            };
-            if place.strip_prefix(edge).and_then(|rest| rest.strip_prefix(' ')) != Some(label)
-                || fs::rename(&armed, folder.join("reached")).is_err()
-            {
-                return;
-            }
-            match action {
-                "panic" => std::panic::resume_unwind(Box::new("a failpoint")),
-                _ => std::future::pending().await,
-            }
+        }
+    }
+
+    async fn obey(folder: &Path, edge: Edge, label: &str) {
+        let edge = match edge {
+            Edge::Before => "before",
+            Edge::After => "after",
+        };
+        if let Ok(mut record) = fs::OpenOptions::new().append(true).open(folder.join("record")) {
+            drop(record.write_all(format!("{edge} {label}\n").as_bytes()));
+        }
+        let armed = folder.join("armed");
+        let Ok(text) = fs::read_to_string(&armed) else { return };
+        let Some((action, place)) = text.trim_end().split_once(' ') else {
+            return;
+        };
+        if place.strip_prefix(edge).and_then(|rest| rest.strip_prefix(' ')) != Some(label)
+            || fs::rename(&armed, folder.join("reached")).is_err()
+        {
+            return;
+        }
+        match action {
+            "panic" => std::panic::resume_unwind(Box::new("a failpoint")),
+            _ => std::future::pending().await,
         }
     }
 
@@ -136,3 +225,5 @@ mod places {
 
 pub use places::Failpoints;
 pub(super) use places::Steps;
+#[cfg(feature = "failpoints")]
+pub use places::{Answer, Step, Verdict};

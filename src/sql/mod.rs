@@ -25,7 +25,9 @@ mod value;
 pub use connection::Connection;
 pub use database::{Database, Durability, Engine, Watch, file};
 pub use error::{Cause, Error, MigrationFault};
-pub use failpoint::Failpoints;
+#[cfg(feature = "failpoints")]
+pub use failpoint::{Answer as FailpointAnswer, Step, Verdict};
+pub use failpoint::{Edge, Failpoints, Place};
 pub use measures::{Measures, Occupancy};
 pub use migrations::Migration;
 pub use row::{Record, Row};

@@ -71,7 +71,7 @@ impl Transaction {
             return Err(error);
         }
         let failpoints = self.connection.failpoints.clone();
-        failpoints.commit(Edge::Before, &self.connection.steps).await;
+        failpoints.commit(Edge::Before, &self.connection.steps).await?;
         let began = clock::monotonic();
         let answer = match self.take_seat() {
             Some(seat) => seat.commit().await,
@@ -79,7 +79,7 @@ impl Transaction {
         };
         self.connection.measures().committed(began.elapsed(), &answer);
         if answer.is_ok() {
-            failpoints.commit(Edge::After, &self.connection.steps).await;
+            failpoints.commit(Edge::After, &self.connection.steps).await?;
         }
         answer
     }

@@ -128,6 +128,12 @@ impl Write {
         Ok(())
     }
 
+    /// Tells this process alone: what was to be ended had ended already, maybe on another node a moment ago. Whoever is told
+    /// that it has ended must not find it remembered here afterwards.
+    pub(super) fn forget_here(&mut self, ended: Ended) {
+        self.own.here.push(ended);
+    }
+
     /// Forgets entries older than `age` by the database's clock, a bounded number.
     pub async fn sweep_ended(&mut self, age: Duration, limit: u32) -> Result<u64, Error> {
         let age = i64::try_from(age.as_micros()).unwrap_or(i64::MAX);
@@ -145,19 +151,22 @@ pub(super) struct OwnChanges {
 /// What one transaction, or several, have ended and changed.
 #[derive(Default)]
 pub struct Own {
-    /// The entries of the list.
+    /// What has ended: the entries of the list.
     pub ended: Vec<Ended>,
+    /// What had ended already when it was to be ended: in the list by somebody else.
+    here: Vec<Ended>,
     /// The generations that were raised.
     pub raised: Vec<&'static str>,
 }
 
 impl OwnChanges {
     pub(super) fn note(&self, own: Own) {
-        if own.ended.is_empty() && own.raised.is_empty() {
+        if own.ended.is_empty() && own.here.is_empty() && own.raised.is_empty() {
             return;
         }
         let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
         noted.ended.extend(own.ended);
+        noted.ended.extend(own.here);
         noted.raised.extend(own.raised);
         self.waiting.store(true, Ordering::Release);
     }

@@ -141,6 +141,8 @@ impl Write {
         let ended = self.sql(END).bind(id).bind(at).bind(because).changed().await? == 1;
         if ended {
             self.forget(Ended::Grant(id)).await?;
+        } else {
+            self.forget_here(Ended::Grant(id));
         }
         Ok(ended)
     }

@@ -146,7 +146,23 @@ join clients on clients.id = served.client_id
 join users on users.id = served.user_id
 where served.session_id = $1
 and clients.backchannel_logout_uri is not null
-on conflict (session_id, client_id) do nothing";
+on conflict (session_id, client_id) do update
+set subject = excluded.subject, created_at = excluded.created_at, attempts = 0, next_at = excluded.next_at,
+  finished_at = null, outcome = excluded.outcome, error = null";
+
+// a session may come to serve an application again after it ended there: then it is told again
+const TELL_CLIENT: &str = "
+insert into logouts (session_id, client_id, subject, created_at, attempts, next_at, outcome)
+select served.session_id, served.client_id, users.subject, $3, 0, $3, 'waiting'
+from session_clients as served
+join clients on clients.id = served.client_id
+join users on users.id = served.user_id
+where served.session_id = $1
+and served.client_id = $2
+and clients.backchannel_logout_uri is not null
+on conflict (session_id, client_id) do update
+set subject = excluded.subject, created_at = excluded.created_at, attempts = 0, next_at = excluded.next_at,
+  finished_at = null, outcome = excluded.outcome, error = null";
 
 const TELL_OF_USER: &str = "
 insert into logouts (session_id, client_id, subject, created_at, attempts, next_at, outcome)
@@ -158,7 +174,9 @@ join users on users.id = served.user_id
 where served.user_id = $1
 and sessions.ended_at = $2
 and clients.backchannel_logout_uri is not null
-on conflict (session_id, client_id) do nothing";
+on conflict (session_id, client_id) do update
+set subject = excluded.subject, created_at = excluded.created_at, attempts = 0, next_at = excluded.next_at,
+  finished_at = null, outcome = excluded.outcome, error = null";
 
 const TELL_OF_ALL: &str = "
 insert into logouts (session_id, client_id, subject, created_at, attempts, next_at, outcome)
@@ -169,7 +187,9 @@ join clients on clients.id = served.client_id
 join users on users.id = served.user_id
 where sessions.ended_at = $1
 and clients.backchannel_logout_uri is not null
-on conflict (session_id, client_id) do nothing";
+on conflict (session_id, client_id) do update
+set subject = excluded.subject, created_at = excluded.created_at, attempts = 0, next_at = excluded.next_at,
+  finished_at = null, outcome = excluded.outcome, error = null";
 
 const CLAIM: &str = "
 update logouts
@@ -218,6 +238,11 @@ impl Write {
     /// Whoever a session has served is to be told of its end. For every method that ends one.
     pub(super) fn tell_of_session(&mut self, session: Id<Session>, at: Timestamp) {
         self.sql(TELL_OF_SESSION).bind(session).bind(at).later();
+    }
+
+    /// One application is to be told that what it had in a session has ended.
+    pub(super) fn tell_client_of_session(&mut self, session: Id<Session>, client: Id<Client>, at: Timestamp) {
+        self.sql(TELL_CLIENT).bind(session).bind(client).bind(at).later();
     }
 
     /// The same for the sessions of a user that ended at this moment.

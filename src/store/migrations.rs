@@ -25,5 +25,6 @@ migrations![
     "0009_epoch",
     "0010_layers",
     "0011_sweeping",
+    "0012_logins",
     "0013_logouts"
 ];

@@ -195,6 +195,8 @@ impl Write {
         if ended {
             self.tell_of_session(id, at);
             self.forget(Ended::Session(id)).await?;
+        } else {
+            self.forget_here(Ended::Session(id));
         }
         Ok(ended)
     }
@@ -216,6 +218,8 @@ impl Write {
         if ended > 0 {
             self.tell_of_user(user, at);
             self.forget(Ended::User(user)).await?;
+        } else {
+            self.forget_here(Ended::User(user));
         }
         Ok(ended)
     }

@@ -147,6 +147,8 @@ impl Write {
         let deleted = self.sql(DELETE_ACCESS).bind(digest).changed().await? == 1;
         if deleted {
             self.forget(Ended::Token(*digest)).await?;
+        } else {
+            self.forget_here(Ended::Token(*digest));
         }
         Ok(deleted)
     }

@@ -21,7 +21,7 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 31] = templates![
+const TEMPLATES: [(&str, &str); 33] = templates![
     "page/layout.html",
     "page/login.html",
     "page/consent.html",
@@ -35,6 +35,7 @@ const TEMPLATES: [(&str, &str); 31] = templates![
     "page/setup_done.html",
     "page/home.html",
     "page/own_account.html",
+    "page/devices.html",
     "page/leave.html",
     "page/api_docs.html",
     "page/doctor.html",
@@ -49,6 +50,7 @@ const TEMPLATES: [(&str, &str); 31] = templates![
     "part/hidden.html",
     "part/icon.html",
     "part/links.html",
+    "part/login.html",
     "part/mark.html",
     "part/wordmark.html",
     "mail/welcome.html",

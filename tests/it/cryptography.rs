@@ -29,14 +29,21 @@ fn rows(inventory: &str, heading: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// The labels that the sources seal with or derive keys for.
+/// The labels that the sources seal with or derive keys for; the test fails where two places claim the same.
 fn labels() -> BTreeSet<String> {
     let mut labels = BTreeSet::new();
-    for (_, text) in sources() {
-        let literals = text.split(".derive(\"").skip(1);
-        labels.extend(literals.filter_map(|rest| rest.split('"').next().map(str::to_owned)));
-        let waiting = text.split("sealed_for: \"").skip(1);
-        labels.extend(waiting.filter_map(|rest| rest.split('"').next().map(str::to_owned)));
+    for (path, text) in sources() {
+        let mut claim = |label: &str| {
+            assert!(
+                labels.insert(label.to_owned()),
+                "{path}: {label:?} is claimed by another purpose too"
+            );
+        };
+        for begins in [".derive(\"", "sealed_for: \""] {
+            for rest in text.split(begins).skip(1) {
+                claim(rest.split('"').next().unwrap());
+            }
+        }
         for line in text.lines().filter(|line| line.contains(": &str = \"")) {
             let (before, after) = line.split_once(": &str = \"").unwrap();
             let name = before.rsplit(' ').next().unwrap();
@@ -45,7 +52,7 @@ fn labels() -> BTreeSet<String> {
                 .any(|call| text.contains(&format!("{call}{name}")));
             let shared = line.trim_start().starts_with("pub const") && ["SEALED_FOR", "SECRET_PURPOSE"].contains(&name);
             if used || shared {
-                labels.insert(after.split('"').next().unwrap().to_owned());
+                claim(after.split('"').next().unwrap());
             }
         }
     }

@@ -3,17 +3,65 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use ipnet::IpNet;
-use ostiary::egress::{Document, Egress, Limits, Reason, forbidden};
+use ostiary::egress::{Document, Egress, Limits, Lookup, Reason, forbidden};
+use ostiary::jose::PrivateKey;
+use ostiary::model::{GrantType, SigningAlgorithm, TokenEndpointAuthMethod};
+use ostiary::protocol::client_authentication::JWT_BEARER;
+use serde_json::json;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use url::Url;
 
+use crate::api::conversation::Caller;
+use crate::support::http::plain_http;
+use crate::support::relying_party::{Answer, RelyingParty};
+use crate::support::server::{Backend, Server, TestClient};
 use crate::support::sources::texts;
+
+/// Addresses inside, in every spelling.
+const BYPASSES: [&str; 35] = [
+    "127.0.0.1",
+    "127.1",
+    "2130706433",
+    "0x7f000001",
+    "0x7f.0.0.1",
+    "0177.0.0.1",
+    "017700000001",
+    "127.0.0.1.",
+    "0",
+    "0.0.0.0",
+    "１２７.0.0.1",
+    "localhost",
+    "LocalHost",
+    "[::1]",
+    "[::]",
+    "[::ffff:127.0.0.1]",
+    "[::ffff:7f00:1]",
+    "[::127.0.0.1]",
+    "[64:ff9b::7f00:1]",
+    "[64:ff9b:1::1]",
+    "[2002:7f00:1::1]",
+    "[2001:0:7f00:1::1]",
+    "[fe80::1]",
+    "[fd00:ec2::254]",
+    "[ff02::1]",
+    "[2001:db8::1]",
+    "169.254.169.254",
+    "100.100.100.200",
+    "10.0.0.1",
+    "172.31.255.255",
+    "192.168.1.1",
+    "198.18.0.1",
+    "224.0.0.1",
+    "255.255.255.255",
+    "168.63.129.16",
+];
 
 fn networks(list: &[&str]) -> Vec<IpNet> {
     list.iter().map(|network| network.parse().unwrap()).collect()
@@ -123,44 +171,7 @@ async fn egress_guard_matrix() {
         ..Limits::default()
     };
 
-    let addresses = [
-        "127.0.0.1",
-        "127.1",
-        "2130706433",
-        "0x7f000001",
-        "0x7f.0.0.1",
-        "0177.0.0.1",
-        "017700000001",
-        "127.0.0.1.",
-        "0",
-        "0.0.0.0",
-        "１２７.0.0.1",
-        "localhost",
-        "LocalHost",
-        "[::1]",
-        "[::]",
-        "[::ffff:127.0.0.1]",
-        "[::ffff:7f00:1]",
-        "[::127.0.0.1]",
-        "[64:ff9b::7f00:1]",
-        "[64:ff9b:1::1]",
-        "[2002:7f00:1::1]",
-        "[2001:0:7f00:1::1]",
-        "[fe80::1]",
-        "[fd00:ec2::254]",
-        "[ff02::1]",
-        "[2001:db8::1]",
-        "169.254.169.254",
-        "100.100.100.200",
-        "10.0.0.1",
-        "172.31.255.255",
-        "192.168.1.1",
-        "198.18.0.1",
-        "224.0.0.1",
-        "255.255.255.255",
-        "168.63.129.16",
-    ];
-    let asked = addresses.map(async |address| {
+    let asked = BYPASSES.map(async |address| {
         let reason = get(&closed, &format!("https://{address}/"), limits).await;
         assert_eq!(reason, Err(Reason::Address), "{address}");
     });
@@ -226,6 +237,197 @@ async fn egress_guard_matrix() {
     });
     join_all(asked).await;
     assert_eq!(target.seen("/inner"), None);
+}
+
+/// A resolver that gives these answers one after the other, the last one again and again; and how often it was asked.
+fn rebinding(answers: &[&[&str]]) -> (Lookup, Arc<AtomicUsize>) {
+    let answers: Vec<Vec<IpAddr>> = answers
+        .iter()
+        .map(|answer| answer.iter().map(|ip| ip.parse().unwrap()).collect())
+        .collect();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let lookup: Lookup = Arc::new(move |_| {
+        let at = count.fetch_add(1, Ordering::Relaxed).min(answers.len() - 1);
+        let answer = answers[at].clone();
+        Box::pin(async move { Ok(answer) })
+    });
+    (lookup, asked)
+}
+
+/// SEC-500: a name that leads elsewhere when it is asked about again leads nowhere else: what was checked is connected to,
+/// and a name of which one address may not be used is not used at all.
+#[tokio::test]
+async fn egress_guard_matrix_rebinding() {
+    let target = Target::start().await;
+    let port = target.address.port();
+    // the same port of another address, which nobody has admitted
+    let forbidden = TcpListener::bind(("127.0.0.2", port)).await.unwrap();
+    let limits = Limits {
+        time: Duration::from_millis(500),
+        ..Limits::default()
+    };
+    let url = format!("http://rebinding.example:{port}/ok");
+    let admitted = || networks(&["127.0.0.1/32"]);
+
+    let (lookup, asked) = rebinding(&[&["127.0.0.1"], &["127.0.0.2"]]);
+    let egress = Egress::resolving(admitted(), lookup);
+    assert_eq!(get(&egress, &url, limits).await.unwrap().bytes, b"{}");
+    assert_eq!(
+        asked.load(Ordering::Relaxed),
+        1,
+        "resolved once, and that is what was connected to"
+    );
+    // each further request is checked anew
+    for _ in 0..3 {
+        assert_eq!(get(&egress, &url, limits).await, Err(Reason::Address));
+    }
+    assert_eq!(asked.load(Ordering::Relaxed), 4);
+    // the other way round: what was refused once is not remembered against the name
+    let (lookup, _) = rebinding(&[&["127.0.0.2"], &["127.0.0.1"]]);
+    let egress = Egress::resolving(admitted(), lookup);
+    assert_eq!(get(&egress, &url, limits).await, Err(Reason::Address));
+    get(&egress, &url, limits).await.unwrap();
+
+    // good ones beside a bad one, at every place
+    for answer in [
+        ["127.0.0.1", "127.0.0.2"],
+        ["127.0.0.2", "127.0.0.1"],
+        ["127.0.0.1", "::1"],
+        ["127.0.0.1", "::ffff:127.0.0.1"],
+        ["127.0.0.1", "169.254.169.254"],
+    ] {
+        let (lookup, _) = rebinding(&[&answer]);
+        let egress = Egress::resolving(admitted(), lookup);
+        assert_eq!(get(&egress, &url, limits).await, Err(Reason::Address), "{answer:?}");
+    }
+    // nothing is admitted: a public name that turns inside is refused on the port that is left
+    for inside in [
+        "127.0.0.1",
+        "10.0.0.1",
+        "169.254.169.254",
+        "::1",
+        "fd00::1",
+        "::ffff:10.0.0.1",
+    ] {
+        for answers in [vec![inside], vec!["1.1.1.1", inside], vec![inside, "1.1.1.1"]] {
+            let (lookup, _) = rebinding(&[&answers]);
+            let egress = Egress::resolving(Vec::new(), lookup);
+            let refused = get(&egress, "https://rebinding.example/ok", limits).await;
+            assert_eq!(refused, Err(Reason::Address), "{answers:?}");
+        }
+    }
+    let none: (Lookup, _) = rebinding(&[&[]]);
+    let egress = Egress::resolving(admitted(), none.0);
+    assert_eq!(get(&egress, &url, limits).await, Err(Reason::Resolution));
+    let silent = tokio::time::timeout(Duration::from_millis(50), forbidden.accept()).await;
+    assert!(silent.is_err(), "somebody came to the forbidden address");
+}
+
+/// SEC-500: every member of a client that names something to be fetched, with every bypass form, by each way to bring it in:
+/// the interface, dynamic registration, and a client that stands in the store already.
+#[tokio::test]
+async fn egress_guard_matrix_of_every_feature() {
+    let target = Target::start().await;
+    let port = target.address.port();
+    let server = Server::start_configured(Backend::Embedded, |config| {
+        // something is admitted, so that http and ports are not what is refused
+        config.egress.networks = networks(&["203.0.113.0/24"]);
+    })
+    .await;
+    let budgets = json!({"guess.source_budget": 100_000, "client_registration.mode": "open"});
+    server.settings(budgets).await;
+    let caller = Caller::client(&server, "admin").await;
+    let http = plain_http().build().unwrap();
+    let mut forms: Vec<String> = BYPASSES.iter().map(|address| format!("https://{address}/ok")).collect();
+    forms.extend(BYPASSES.iter().map(|address| format!("http://{address}:{port}/ok")));
+    forms.extend([
+        target.url("/ok"),
+        format!("https://127.0.0.1:{port}/ok"),
+        format!("https://user:password@localhost:{port}/ok"),
+        format!("http://localhost:{port}/redirect"),
+        format!("https://example.com@127.0.0.1:{port}/ok"),
+    ]);
+    // what is refused is answered when its time is over: several at once, but not more than the interface has places for
+    for some in forms.chunks(2) {
+        let (server, caller, http) = (&server, &caller, &http);
+        let asked = some.iter().map(|form| async move {
+            // a name is looked at when it is fetched: a sector's document at once, keys when they are needed
+            let late = form.contains("ocal") && !form.contains('@');
+            let registered = ["jwks_uri", "sector_identifier_uri", "backchannel_logout_uri"].map(async |member| {
+                let mut client = json!({"redirect_uris": ["https://client.example/callback"], "scope": "openid"});
+                client[member] = json!(form);
+                let dynamic = http
+                    .post(server.url("/oauth2/register"))
+                    .header("content-type", "application/json")
+                    .body(client.to_string())
+                    .send();
+                let (made, registered) = tokio::join!(caller.post("/clients", client.clone()), dynamic);
+                if member == "sector_identifier_uri" || !late {
+                    assert_eq!(made.status, 422, "{member} {form}: {}", made.body);
+                    assert_eq!(registered.unwrap().status(), 400, "{member} {form}");
+                }
+            });
+            let client = server
+                .client(|client| {
+                    client.metadata.token_endpoint_auth_method = TokenEndpointAuthMethod::PrivateKeyJwt;
+                    client.metadata.grant_types = vec![GrantType::ClientCredentials];
+                    client.metadata.jwks_uri = Some(form.clone());
+                })
+                .await;
+            let (answer, _) = tokio::join!(asserted(server, &client), join_all(registered));
+            assert_eq!(
+                (answer.status.as_u16(), answer.error().as_str()),
+                (401, "invalid_client"),
+                "{form}: {}",
+                answer.body
+            );
+        });
+        join_all(asked).await;
+    }
+    assert_eq!(target.seen("connection"), None, "somebody came");
+    server.stop().await;
+
+    // admitted, but led elsewhere by the answer
+    let server = Server::start().await;
+    let caller = Caller::client(&server, "admin").await;
+    for path in ["/redirect", "/redirect-metadata"] {
+        let mut body = json!({"redirect_uris": ["https://client.example/callback"], "scope": "openid"});
+        body["sector_identifier_uri"] = json!(target.url(path));
+        assert_eq!(caller.post("/clients", body).await.status, 422, "{path}");
+        let client = server
+            .client(|client| {
+                client.metadata.token_endpoint_auth_method = TokenEndpointAuthMethod::PrivateKeyJwt;
+                client.metadata.grant_types = vec![GrantType::ClientCredentials];
+                client.metadata.jwks_uri = Some(target.url(path));
+            })
+            .await;
+        assert_eq!(asserted(&server, &client).await.error(), "invalid_client", "{path}");
+        assert!(target.seen(path).is_some());
+    }
+    assert_eq!(target.seen("/inner"), None);
+    server.stop().await;
+}
+
+/// What a client is told that authenticates by an assertion under a key of its own.
+async fn asserted(server: &Server, client: &TestClient) -> Answer {
+    let now = server.call().now.seconds();
+    let set = json!({
+        "iss": client.client_id, "sub": client.client_id, "aud": server.issuer(),
+        "iat": now, "exp": now + 60, "jti": ostiary::random::token(),
+    });
+    let key = PrivateKey::generate(SigningAlgorithm::Es256).unwrap();
+    let signer = key.signer(SigningAlgorithm::Es256).unwrap();
+    let assertion = signer.sign("JWT", set.as_object().unwrap()).unwrap();
+    let form = [
+        ("grant_type", "client_credentials"),
+        ("client_id", client.client_id.as_str()),
+        ("client_assertion_type", JWT_BEARER),
+        ("client_assertion", assertion.as_str()),
+    ];
+    RelyingParty::new(server, client)
+        .post_as("/oauth2/token", &form, &[])
+        .await
 }
 
 /// SEC-505, the part of it that lies here: documents are bounded in size, time and age.

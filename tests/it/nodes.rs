@@ -1,6 +1,7 @@
 //! Several processes on one Postgres and one Redis: nobody is kept at a node, and what one learns all know.
 
 mod forgetting;
+mod limits;
 mod partition;
 mod restarts;
 mod rotation;

@@ -18,6 +18,7 @@ mod reseal;
 mod secrets;
 mod security_contact;
 mod server;
+mod session_policy;
 mod sessions;
 mod settings;
 mod setup;

@@ -1,5 +1,7 @@
 //! Sessions: the same facts hold on the embedded file, on a Redis server and on a Cluster.
 
+mod room;
+
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -73,12 +75,18 @@ fn at_most(max: u32, at_limit: AtLimit) -> Limit {
     }
 }
 
+/// Admitted, and these sessions ended for it.
+fn admitted(ended: Vec<Id<Session>>) -> Admission {
+    let families = Vec::new();
+    Admission::Admitted { ended, families }
+}
+
 async fn admit(store: &Sessions, name: &str, session: &Session) {
     let admission = store
         .admit(&token(name), session, ANY_NUMBER, session.started)
         .await
         .unwrap();
-    assert_eq!(admission, Admission::Admitted { ended: Vec::new() });
+    assert_eq!(admission, admitted(Vec::new()));
 }
 
 async fn found_as_given(store: &Sessions) {
@@ -154,7 +162,7 @@ async fn limit_race(store: &Sessions) {
         let (mut admitted, mut ended) = (HashSet::new(), Vec::new());
         for admission in admissions {
             match admission.await.unwrap() {
-                (id, Admission::Admitted { ended: those }) => {
+                (id, Admission::Admitted { ended: those, .. }) => {
                     admitted.insert(id);
                     ended.extend(those);
                 }
@@ -203,7 +211,7 @@ async fn modes(store: &Sessions) {
             }
             Some(name) => {
                 let id = if name == "first" { first.id } else { second.id };
-                assert_eq!(admission, Admission::Admitted { ended: vec![id] });
+                assert_eq!(admission, admitted(vec![id]));
                 name
             }
         };
@@ -221,13 +229,13 @@ async fn ended_take_no_place(store: &Sessions) {
     let next = session(user, later);
     let refusing = at_most(1, AtLimit::Refuse);
     let admission = store.admit(&token("next"), &next, refusing, later).await.unwrap();
-    assert_eq!(admission, Admission::Admitted { ended: Vec::new() });
+    assert_eq!(admission, admitted(Vec::new()));
     let other = session(user, later);
     let admission = store.admit(&token("other"), &other, refusing, later).await.unwrap();
     assert_eq!(admission, Admission::Refused { live: 1 });
     assert!(store.end(user, next.id).await.unwrap());
     let admission = store.admit(&token("other"), &other, refusing, later).await.unwrap();
-    assert_eq!(admission, Admission::Admitted { ended: Vec::new() });
+    assert_eq!(admission, admitted(Vec::new()));
 }
 
 async fn lowered_limit(store: &Sessions) {
@@ -244,7 +252,7 @@ async fn lowered_limit(store: &Sessions) {
         .admit(&token("last"), &last, at_most(2, AtLimit::EndOldest), now)
         .await
         .unwrap();
-    let Admission::Admitted { mut ended } = admission else {
+    let Admission::Admitted { mut ended, .. } = admission else {
         panic!("refused");
     };
     ended.sort();
@@ -274,7 +282,7 @@ async fn admitted_twice(store: &Sessions) {
             .admit(&token("a"), &given, at_most(1, AtLimit::Refuse), NOW)
             .await
             .unwrap();
-        assert_eq!(admission, Admission::Admitted { ended: Vec::new() });
+        assert_eq!(admission, admitted(Vec::new()));
     }
     assert_eq!(store.list(user, NOW).await.unwrap(), [given]);
 }
@@ -301,7 +309,7 @@ async fn rotation(store: &Sessions) {
         .admit(&token("next"), &next, at_most(1, AtLimit::EndOldest), later)
         .await
         .unwrap();
-    assert_eq!(admission, Admission::Admitted { ended: vec![given.id] });
+    assert_eq!(admission, admitted(vec![given.id]));
     // nothing takes the place of another session, and nothing rises from the dead
     admit(store, "other", &session(user, later)).await;
     assert!(
@@ -512,7 +520,7 @@ async fn session_store_loss_safe() {
         .admit(&token("next"), &next, at_most(1, AtLimit::Refuse), NOW)
         .await
         .unwrap();
-    assert_eq!(admission, Admission::Admitted { ended: Vec::new() });
+    assert_eq!(admission, admitted(Vec::new()));
     server.ask("flushall");
     assert_eq!(store.get(user, &token("next"), NOW).await.unwrap(), None);
     assert!(!store.touch(user, &token("next"), NOW).await.unwrap());

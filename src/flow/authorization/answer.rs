@@ -3,7 +3,8 @@
 
 use super::error_redirect::{Refused, refuse};
 use super::interaction::{Interaction, LIFETIME, account_of};
-use super::{code, decisions};
+use super::{code, decisions, logins};
+use crate::flow::effective;
 use crate::flow::session::{Account, Browser};
 use crate::flow::{Call, Error, Provider};
 use crate::model::{Actor, Consent, ConsentMode, EventKind, Id, User};
@@ -22,6 +23,8 @@ pub enum Next {
     SelectAccount(String),
     /// Ask whether they allow it.
     Consent(String),
+    /// Ask which login ends for this one, or say that there is no room.
+    MakeRoom(String),
     /// Ask whether to go along with an error to a client that nobody vouches for.
     ConfirmError(String),
     /// Back to the client.
@@ -100,7 +103,7 @@ pub async fn consent(
         return deny(provider, call, browser, interaction, why).await;
     }
     // only what decide would ask now may be answered: never a consent for an account that has to prove itself first
-    let account_facts = facts_of(provider, &interaction, account);
+    let account_facts = facts_of(provider, call, &interaction, account);
     let before = load_consent(provider, &interaction, account).await?;
     let decision = prompt::decide(
         &interaction.request,
@@ -130,6 +133,20 @@ pub async fn cancel(
         return Ok(next);
     }
     let why = ("login.cancelled", "the person did not sign in");
+    deny(provider, call, browser, interaction, why).await
+}
+
+/// The person goes back to the application because there is no room for one more login.
+pub async fn leave_full(
+    provider: &Provider,
+    call: &Call,
+    browser: &Browser,
+    interaction: Interaction,
+) -> Result<Next, Error> {
+    if let Some(next) = interaction.finished() {
+        return Ok(next);
+    }
+    let why = ("login.limit", "the person has as many logins as they may have");
     deny(provider, call, browser, interaction, why).await
 }
 
@@ -173,7 +190,7 @@ pub(super) async fn advance(
         return Ok(next);
     }
     let account = account_of(provider, browser, &interaction);
-    let facts = account.map(|account| facts_of(provider, &interaction, account));
+    let facts = account.map(|account| facts_of(provider, call, &interaction, account));
     let before = match account {
         Some(account) if interaction.client.policy.consent == ConsentMode::Ask => {
             load_consent(provider, &interaction, account).await?
@@ -189,6 +206,10 @@ pub(super) async fn advance(
         &interaction.answers,
         call.now,
     );
+    let decision = match (decision, account) {
+        (Decision::Issue, Some(account)) => logins::decide(provider, call, &interaction, account).await?,
+        (decision, _) => decision,
+    };
     let consent = before.as_ref();
     decisions::keep_decision(provider, call, browser, &interaction, account, consent, &decision).await;
     let ask = match decision {
@@ -196,6 +217,7 @@ pub(super) async fn advance(
         Decision::Reauthenticate(_) => Next::Reauthenticate,
         Decision::SelectAccount(_) => Next::SelectAccount,
         Decision::Consent(_) => Next::Consent,
+        Decision::MakeRoom(_) => Next::MakeRoom,
         Decision::Refuse(error) => {
             return refuse(provider, call, browser, Refused::of(&interaction), &error).await;
         }
@@ -210,11 +232,12 @@ pub(super) async fn advance(
     Ok(ask(interaction.id))
 }
 
-fn facts_of(provider: &Provider, interaction: &Interaction, account: &Account) -> prompt::Account {
+fn facts_of(provider: &Provider, call: &Call, interaction: &Interaction, account: &Account) -> prompt::Account {
     prompt::Account {
         subject: subject::of(&account.user, &interaction.client, &provider.pairwise_key()),
         auth_time: account.facts.auth_time,
         acr: account.facts.acr.clone(),
+        outlived: effective::outlived(&interaction.client, &account.facts, call.now),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::flow::session::{Account, Browser, session_state};
 use crate::flow::token::authorization_code;
 use crate::flow::{Call, Error, Provider};
 use crate::model::setting;
-use crate::model::{Actor, EventKind, Fact, GrantTerms, Secret};
+use crate::model::{Actor, EventKind, Fact, GrantTerms, Secret, Timestamp};
 use crate::protocol::authorization_request::Answerable;
 use crate::protocol::authorization_response::AuthorizationResponse;
 use crate::protocol::code_exchange::CodePayload;
@@ -32,11 +32,8 @@ pub(super) async fn issue(
 ) -> Result<Next, Error> {
     let request = &interaction.request;
     let owner = owner(provider, interaction, account);
-    // 256 bits that nobody guesses, and after them the letter by which the store finds what belongs together
-    let code = Secret::new(format!("{}{}", derive(provider, interaction, account), owner.mark()));
-    let expires_at = call
-        .now
-        .after(provider.settings().await?.duration(setting::CODE_LIFETIME));
+    let code = code_of(provider, interaction, account);
+    let expires_at = expiry(provider, call).await?;
     let payload = CodePayload {
         client: interaction.client.id,
         user: account.user.id,
@@ -93,6 +90,18 @@ pub(super) async fn issue(
         interaction.clone().finish(provider, call, &next).await?;
     }
     Ok(next)
+}
+
+/// 256 bits that nobody guesses, and after them the letter by which the store finds what belongs together.
+pub(super) fn code_of(provider: &Provider, interaction: &Interaction, account: &Account) -> Secret {
+    let owner = owner(provider, interaction, account);
+    Secret::new(format!("{}{}", derive(provider, interaction, account), owner.mark()))
+}
+
+/// When a code that is made now expires.
+pub(super) async fn expiry(provider: &Provider, call: &Call) -> Result<Timestamp, Error> {
+    let settings = provider.settings().await?;
+    Ok(call.now.after(settings.duration(setting::CODE_LIFETIME)))
 }
 
 /// Derived from the request's handle, which is random, and the session: a form that is sent twice at once gets the same code

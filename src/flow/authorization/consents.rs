@@ -1,7 +1,9 @@
 //! What people have allowed clients: to look at, and to take back.
 
+use crate::flow::people::ChangeSource;
 use crate::flow::{Call, Error, Provider};
 use crate::model::{Client, Consent, EventKind, Fact, Id, User};
+use crate::store::Write;
 
 /// More consents of one person are not listed.
 const MOST: u32 = 1000;
@@ -40,7 +42,27 @@ pub async fn list_with_clients(provider: &Provider, user: Id<User>) -> Result<Ve
 /// # Errors
 /// [`Error::NotFound`] if there is nothing to take back.
 pub async fn withdraw(provider: &Provider, call: &Call, user: Id<User>, client: Id<Client>) -> Result<(), Error> {
+    take_back(provider.store.write().await?, call, user, client).await
+}
+
+/// The same by somebody who administers people: it ends what the person is signed in to.
+///
+/// # Errors
+/// [`Error::NotFound`] if there is nothing to take back, [`Error::Forbidden`] if the person holds rights of administration
+/// that the caller lacks.
+pub async fn withdraw_of(
+    provider: &Provider,
+    call: &Call,
+    source: &ChangeSource,
+    user: Id<User>,
+    client: Id<Client>,
+) -> Result<(), Error> {
     let mut store = provider.store.write().await?;
+    source.must_outrank(&store.list_permissions_of(user).await?)?;
+    take_back(store, call, user, client).await
+}
+
+async fn take_back(mut store: Write, call: &Call, user: Id<User>, client: Id<Client>) -> Result<(), Error> {
     let withdrawn = store.withdraw_consent(user, client).await?;
     let ended = store
         .end_grants_of_user_and_client(user, client, call.now, "consent_withdrawn")

@@ -1,10 +1,11 @@
 //! What was decided about an authorization request, kept for whoever asks why.
 
 use super::Interaction;
-use crate::flow::effective::{idle_setting, lifetime_setting};
+use crate::flow::effective::{DecidedTime, idle_setting, lifetime_setting};
 use crate::flow::session::{Account, Browser, Lapse, Lapsed};
 use crate::flow::trace::Kept;
 use crate::flow::{Call, Error, Provider};
+use crate::model::setting::SESSION_MAX_CONCURRENT;
 use crate::model::{Client, Consent, ConsentMode, Fact, Part, Reason, Scopes, Step, Verdict, scope};
 use crate::protocol::OAuthError;
 use crate::protocol::authorization_request::{AuthorizationRequest, Untrusted};
@@ -122,6 +123,9 @@ pub(super) async fn keep_decision(
                 })
             }
             Decision::SelectAccount(because) => trace.step(asked("prompt.select_account", *because)),
+            Decision::MakeRoom(because) => {
+                trace.step(asked("prompt.make_room", *because).setting(SESSION_MAX_CONCURRENT))
+            }
             Decision::Consent(because) => trace.step(consent_question(interaction, consent, *because)),
             Decision::Refuse(error) => trace.refused(error.reason(), None),
             Decision::Issue => trace
@@ -182,8 +186,8 @@ fn consented(interaction: &Interaction) -> &'static str {
 /// Why a session that the browser still names does not count any more.
 async fn lapse(provider: &Provider, call: &Call, lapsed: &Lapsed) -> Step {
     match lapsed.why {
-        Lapse::Expired(setting) => Step::passed("session.expired").setting(setting),
-        Lapse::Idle(setting) => Step::passed("session.idle").setting(setting),
+        Lapse::Expired(decided) => decided.onto(Step::passed("session.expired")),
+        Lapse::Idle(decided) => decided.onto(Step::passed("session.idle")),
         Lapse::Ended => Step::passed("session.ended"),
         Lapse::Inactive => Step::passed("session.inactive"),
         // an explanation that can't be had is no reason to fail
@@ -203,14 +207,18 @@ async fn forgotten(provider: &Provider, call: &Call, lapsed: &Lapsed) -> Result<
         .await?;
     let held = provider.sessions.list(lapsed.user, call.now).await?;
     let gone = rows.iter().find(|row| !held.iter().any(|session| session.id == row.id));
-    Ok(match gone {
-        None => Step::passed("session.lapsed"),
-        Some(row) if row.ended_at.is_some() => Step::passed("session.ended"),
-        Some(row) if row.expires_at <= call.now => Step::passed("session.expired")
-            .fact("began", Fact::Time(row.started_at))
-            .setting(lifetime_setting(row.remember)),
-        Some(row) => Step::passed("session.idle")
-            .fact("began", Fact::Time(row.started_at))
-            .setting(idle_setting(row.remember)),
-    })
+    let (row, person) = match (gone, provider.person(lapsed.user, call.now).await?) {
+        (Some(row), _) if row.ended_at.is_some() => return Ok(Step::passed("session.ended")),
+        (Some(row), Some(person)) => (row, person),
+        _ => return Ok(Step::passed("session.lapsed")),
+    };
+    let settings = provider.settings().await?;
+    let layers = person.layers(&settings, None);
+    let (rule, setting) = if row.expires_at <= call.now {
+        ("session.expired", lifetime_setting(row.remember))
+    } else {
+        ("session.idle", idle_setting(row.remember))
+    };
+    let step = Step::passed(rule).fact("began", Fact::Time(row.started_at));
+    Ok(DecidedTime::of(&layers, setting).onto(step))
 }

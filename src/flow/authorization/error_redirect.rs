@@ -42,7 +42,7 @@ pub enum Cause {
 impl Cause {
     fn of(error: &OAuthError) -> Self {
         match error.code {
-            ErrorCode::AccessDenied if error.rule == "login.cancelled" => Self::Cancelled,
+            ErrorCode::AccessDenied if ["login.cancelled", "login.limit"].contains(&error.rule) => Self::Cancelled,
             ErrorCode::AccessDenied => Self::Denied,
             ErrorCode::InvalidScope | ErrorCode::InvalidTarget => Self::Beyond,
             _ => Self::Faulty,

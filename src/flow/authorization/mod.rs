@@ -8,6 +8,7 @@ mod decisions;
 pub mod error_redirect;
 pub mod hint;
 pub mod interaction;
+pub mod logins;
 
 use super::session::Browser;
 use super::token::Audiences;

@@ -60,6 +60,15 @@ fn more(name: &str, word: &str) -> Option<&'static str> {
         ("because", "client_unproven") => {
             "All of it was allowed before, but another program could stand in for this public client."
         }
+        ("because", "client_lifetime") => "The last proof is older than this client allows.",
+        ("because", "client_idle") => "The browser was not seen for longer than this client allows.",
+        ("because", "client_limit") => "The person is signed in to this client as often as it allows.",
+        ("because", "login_limit") => "An application that stays connected counts as a login of its own.",
+        ("said_by", "administrators") => "It is the shorter one of those who administer.",
+        ("said_by", "user") => "The person's own record says so.",
+        ("said_by", "primary_group") => "The person's primary group says so.",
+        ("said_by", "group") => "A group of the person says so.",
+        ("said_by", "beginning") => "It was set so when the session began.",
         ("differs_in", "letter_case") => "It differs from the nearest registered one in upper and lower case.",
         ("differs_in", "trailing_slash") => "It differs from the nearest registered one in a slash at its end.",
         ("differs_in", "spelling") => "It means the same as a registered one, but is spelled differently.",

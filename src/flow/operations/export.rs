@@ -3,10 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use super::apply::sealing::{Sealer, Sealing};
-use super::apply::{clients, groups, resources, users};
+use super::apply::{clients, groups, layers, resources, users};
 use super::inventory;
 use crate::flow::{Error, Provider};
-use crate::model::Secret;
+use crate::model::{LayerOwner, Secret};
 
 /// Whether secrets are part of it.
 pub enum Secrets {
@@ -40,8 +40,7 @@ pub async fn export(provider: &Provider, secrets: Secrets) -> Result<Value, Erro
         "clients".to_owned(),
         json!(export_clients(provider, sealer.as_ref()).await?),
     );
-    let there: Vec<_> = inventory::groups(provider).await?.iter().map(groups::to_json).collect();
-    file.insert("groups".to_owned(), json!(there));
+    file.insert("groups".to_owned(), json!(export_groups(provider).await?));
     file.insert(
         "users".to_owned(),
         json!(export_users(provider, sealer.as_ref()).await?),
@@ -57,10 +56,29 @@ async fn export_resources(provider: &Provider) -> Result<Vec<Map<String, Value>>
         .collect())
 }
 
+async fn export_groups(provider: &Provider) -> Result<Vec<Map<String, Value>>, Error> {
+    let mut entries = Vec::new();
+    for group in inventory::groups(provider).await? {
+        let mut entry = groups::to_json(&group);
+        say(provider, &mut entry, LayerOwner::Group(group.id)).await?;
+        entries.push(entry);
+    }
+    Ok(entries)
+}
+
+/// What one says about settings, if it says anything.
+async fn say(provider: &Provider, entry: &mut Map<String, Value>, owner: LayerOwner) -> Result<(), Error> {
+    if let Some(table) = layers::to_json(provider, owner).await? {
+        entry.insert("settings".to_owned(), nested(table));
+    }
+    Ok(())
+}
+
 async fn export_clients(provider: &Provider, sealer: Option<&Sealer>) -> Result<Vec<Map<String, Value>>, Error> {
     let mut entries = Vec::new();
     for client in inventory::clients(provider).await? {
         let mut entry = clients::to_json(&client)?;
+        say(provider, &mut entry, LayerOwner::Client(client.id)).await?;
         if let Some(sealer) = sealer
             && !client.secrets.is_empty()
         {
@@ -80,6 +98,7 @@ async fn export_users(provider: &Provider, sealer: Option<&Sealer>) -> Result<Ve
         for user in &page {
             let membership = inventory::membership(provider, user).await?;
             let mut entry = users::to_json(user, &membership);
+            say(provider, &mut entry, LayerOwner::User(user.id)).await?;
             if let (Some(sealer), Some(hash)) = (sealer, &user.password) {
                 entry.insert("password_hash".to_owned(), sealer.seal(hash.expose()));
             }

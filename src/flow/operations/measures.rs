@@ -251,7 +251,7 @@ fn memory(provider: &Provider, text: &mut Text) {
         Gauge,
         "How long ago was read whether clients, keys, settings and resources have changed.",
     );
-    if let Some(age) = provider.memory.age() {
+    if let Some(age) = provider.memory.age(&provider.clock) {
         text.seconds(&[], age);
     }
     text.family(

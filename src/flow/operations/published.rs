@@ -44,5 +44,5 @@ pub async fn read(provider: &Provider) -> Result<Published, Error> {
         Ok(Err(refused)) => refused,
         Err(elapsed) => Error::Unavailable(Box::new(elapsed)),
     };
-    provider.memory.read_within(SERVED_FOR).ok_or(refused)
+    provider.memory.read_within(SERVED_FOR, &provider.clock).ok_or(refused)
 }

@@ -1,5 +1,7 @@
 //! Somebody who is signed in, and how they proved who they are.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::SessionToken;
@@ -32,10 +34,13 @@ pub struct SessionFacts {
     pub acr: String,
     /// Whether the person asked to stay signed in.
     pub remember: bool,
+    /// The longest time in which the browser was not seen, since the person last proved who they are.
+    #[serde(default)]
+    pub rested: Duration,
 }
 
 /// How a person has just proved who they are.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proof {
     /// Authentication method references (RFC 8176).
     pub amr: Vec<String>,
@@ -64,6 +69,7 @@ impl SessionFacts {
             amr: proof.amr,
             acr: proof.acr,
             remember: proof.remember,
+            rested: Duration::ZERO,
         }
     }
 

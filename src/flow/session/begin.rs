@@ -1,36 +1,83 @@
 //! How a session begins: always under a new token, so that nobody can have planted it (session fixation).
 
 use super::browser::MOST_ACCOUNTS;
+use super::logins::Families;
+use super::pushed_out::{self, PushedOut};
 use super::remains::forget_ended;
-use super::{Account, Browser, Proof, SessionFacts, SessionToken, end, pushed_out};
+use super::{Account, Browser, Proof, SessionFacts, SessionToken, end};
 use crate::flow::again::again;
-use crate::flow::effective::{LoginLimit, SessionTimes};
+use crate::flow::effective::{LoginLimit, SessionTimes, WhenFull};
 use crate::flow::{Call, Error, Provider};
-use crate::model::{Actor, Event, EventKind, Fact, Id, Session, User};
-use crate::sessions::{Admission, Limit};
+use crate::model::{Actor, Event, EventKind, Fact, Id, Session, Timestamp, User};
+use crate::sessions::{Admission, Login};
 use crate::store::SessionRow;
+
+/// Why no session has begun.
+#[derive(Debug, thiserror::Error)]
+pub enum NotBegun {
+    /// The person has as many logins as they may have.
+    #[error("{live} of {max} logins are there already", live = .0.live, max = .0.max)]
+    Full(Full),
+    /// It could not be completed.
+    #[error(transparent)]
+    Failed(#[from] Error),
+}
+
+/// That a person has as many logins as they may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full {
+    /// How many there are.
+    pub live: u32,
+    /// How many there may be.
+    pub max: u32,
+    /// What happens now.
+    pub at_limit: WhenFull,
+}
+
+/// How somebody proved who they are, and when; and who has to go for them.
+pub(super) struct Entry<'a> {
+    pub(super) proof: Proof,
+    pub(super) proved_at: Timestamp,
+    pub(super) first: &'a [Login],
+}
 
 /// Signs a person in who has just proved who they are. The account stands first in the browser afterwards.
 ///
 /// Who was signed in there already keeps the session and gets a new token; the old one is dead.
 ///
 /// # Errors
-/// [`Error::Unavailable`]: the person is not signed in.
+/// [`NotBegun`]: the person is not signed in.
 pub async fn begin(
     provider: &Provider,
     call: &Call,
     browser: &mut Browser,
     user: &User,
     proof: Proof,
-) -> Result<Account, Error> {
+) -> Result<Account, NotBegun> {
+    let entry = Entry {
+        proof,
+        proved_at: call.now,
+        first: &[],
+    };
+    enter(provider, call, browser, user, entry).await
+}
+
+/// The same for somebody who proved it a while ago, and has chosen who has to go.
+pub(super) async fn enter(
+    provider: &Provider,
+    call: &Call,
+    browser: &mut Browser,
+    user: &User,
+    entry: Entry<'_>,
+) -> Result<Account, NotBegun> {
     let earlier = browser.account(user.id).cloned();
     let renewed = match earlier {
-        Some(earlier) => renew(provider, call, earlier, user, proof.clone()).await?,
+        Some(earlier) => renew(provider, call, earlier, user, &entry).await?,
         None => None,
     };
     let account = match renewed {
         Some(account) => account,
-        None => start(provider, call, user, proof).await?,
+        None => start(provider, call, user, entry).await?,
     };
     browser.accounts.retain(|other| other.user.id != user.id);
     browser.accounts.insert(0, account.clone());
@@ -49,7 +96,7 @@ async fn renew(
     call: &Call,
     earlier: Account,
     user: &User,
-    proof: Proof,
+    entry: &Entry<'_>,
 ) -> Result<Option<Account>, Error> {
     let token = SessionToken::generate(user.id);
     let digest = token.digest();
@@ -63,7 +110,7 @@ async fn renew(
     // its absolute end stays, and with it what the person asked for at the beginning
     let facts = SessionFacts {
         remember: earlier.facts.remember,
-        ..SessionFacts::of(proof, call.now)
+        ..SessionFacts::of(entry.proof.clone(), entry.proved_at)
     };
     match sessions.replace_data(user.id, &digest, &facts.write(), call.now).await {
         Ok(true) => (),
@@ -93,14 +140,14 @@ async fn renew(
 }
 
 /// A new session: admitted by the session store at last, then written down; taken back if that fails.
-async fn start(provider: &Provider, call: &Call, user: &User, proof: Proof) -> Result<Account, Error> {
+async fn start(provider: &Provider, call: &Call, user: &User, entry: Entry<'_>) -> Result<Account, NotBegun> {
     let settings = provider.settings().await?;
     let person = provider.person(user.id, call.now).await?.ok_or(Error::NotFound)?;
     let layers = person.layers(&settings, None);
-    let times = SessionTimes::of(&layers, proof.remember);
-    let most = LoginLimit::of(&layers);
+    let times = SessionTimes::of(&layers, entry.proof.remember);
+    let limit = LoginLimit::of(&layers);
     let token = SessionToken::generate(user.id);
-    let facts = SessionFacts::of(proof, call.now);
+    let facts = SessionFacts::of(entry.proof, entry.proved_at);
     let session = Session {
         id: Id::new(call.now),
         user: user.id,
@@ -110,25 +157,44 @@ async fn start(provider: &Provider, call: &Call, user: &User, proof: Proof) -> R
         idle_timeout: times.idle,
         data: facts.write(),
     };
-    let limit = Limit {
-        max: Some(most.max),
-        at_limit: most.strict(),
-    };
+    let families = Families::of(provider, call, user.id).await?;
+    let room = families.room(limit, limit.strict(), entry.first);
     let digest = token.digest();
-    let admit = || provider.sessions.admit(&digest, &session, limit, call.now);
-    let mut admission = admit().await?;
+    let admit = || provider.sessions.admit(&digest, &session, room, call.now);
+    let mut admission = admit().await.map_err(Error::from)?;
     if matches!(admission, Admission::Refused { .. }) && forget_ended(provider, call, user.id).await? {
-        admission = admit().await?;
+        admission = admit().await.map_err(Error::from)?;
     }
-    let Admission::Admitted { ended } = admission else {
-        return Err(Error::Conflict("session limit"));
+    let pushed_out = match admission {
+        Admission::Refused { live } => {
+            let full = Full {
+                live,
+                max: limit.max,
+                at_limit: limit.at_limit,
+            };
+            return Err(NotBegun::Full(full));
+        }
+        Admission::Admitted { ended, families } => PushedOut {
+            sessions: ended,
+            families,
+        },
     };
-    if let Err(error) = again(|| write_down(provider, call, user, &session, &facts, &ended)).await {
+    let pushed_out = pushed_out.with(entry.first);
+    if let Err(error) = again(|| write_down(provider, call, user, &session, &facts, &pushed_out)).await {
         // what stays here all the same is not in the store and therefore not live
         drop(provider.sessions.end(user.id, session.id).await);
-        pushed_out::end_later(provider, call, user.id, ended);
-        return Err(error);
+        pushed_out::end_later(provider, call, user.id, pushed_out);
+        return Err(error.into());
     }
+    if let Ok(None) = provider.sessions.get(user.id, &digest, call.now).await {
+        // somebody who came in between has pushed it out before its row was there to say so
+        let itself = PushedOut {
+            sessions: vec![session.id],
+            families: Vec::new(),
+        };
+        pushed_out::end_now(provider, call, user.id, itself).await;
+    }
+    pushed_out::let_go(provider, user.id, entry.first).await;
     Ok(Account {
         token,
         session,
@@ -143,7 +209,7 @@ async fn write_down(
     user: &User,
     session: &Session,
     facts: &SessionFacts,
-    pushed_out: &[Id<Session>],
+    pushed_out: &PushedOut,
 ) -> Result<(), Error> {
     let mut store = provider.store.write().await?;
     pushed_out::end(&mut store, call, user.id, pushed_out).await?;

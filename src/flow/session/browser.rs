@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Account, SessionFacts, SessionToken};
-use crate::flow::effective::{SessionTimes, idle_setting, lifetime_setting};
+use crate::flow::effective::{DecidedTime, SessionTimes, idle_setting, lifetime_setting};
 use crate::flow::memory::Person;
 use crate::flow::{Call, Error, Provider};
 use crate::model::{Id, Secret, Session, User};
@@ -51,10 +51,10 @@ pub struct Lapsed {
 pub enum Lapse {
     /// The session store does not hold it: it was ended, ended by itself, or never was.
     NotHeld,
-    /// It has reached its end; the setting says how long such a session lives.
-    Expired(&'static str),
-    /// It was not used for too long; the setting says for how long it may be.
-    Idle(&'static str),
+    /// It has reached its end.
+    Expired(DecidedTime),
+    /// It was not used for too long.
+    Idle(DecidedTime),
     /// The store says that it was ended.
     Ended,
     /// The account may not be used.
@@ -115,7 +115,7 @@ async fn account(provider: &Provider, call: &Call, token: SessionToken) -> Resul
     let Some(session) = provider.sessions.get(token.user(), &digest, call.now).await? else {
         return Ok(Err(Lapse::NotHeld));
     };
-    let Some(facts) = SessionFacts::read(&session.data) else {
+    let Some(mut facts) = SessionFacts::read(&session.data) else {
         return Ok(Err(Lapse::NotHeld));
     };
     let person = match person(provider, call, &session).await? {
@@ -123,17 +123,30 @@ async fn account(provider: &Provider, call: &Call, token: SessionToken) -> Resul
         Err(lapse) => return Ok(Err(lapse)),
     };
     let settings = provider.settings().await?;
-    let times = SessionTimes::of(&person.layers(&settings, None), facts.remember);
+    let layers = person.layers(&settings, None);
+    let times = SessionTimes::of(&layers, facts.remember);
     let idle = session.idle_timeout.min(times.idle);
     // limits that were tightened since hold for sessions that began before
     if call.now >= session.started.after(times.lifetime) {
-        return Ok(Err(Lapse::Expired(lifetime_setting(facts.remember))));
+        let decided = DecidedTime::of(&layers, lifetime_setting(facts.remember));
+        return Ok(Err(Lapse::Expired(decided)));
     }
     if call.now >= session.seen.after(idle) {
-        return Ok(Err(Lapse::Idle(idle_setting(facts.remember))));
+        let decided = DecidedTime::of(&layers, idle_setting(facts.remember)).at_most(session.idle_timeout);
+        return Ok(Err(Lapse::Idle(decided)));
     }
     let every = TOUCH_EVERY.min(idle / TOUCHES_A_TIMEOUT);
-    if call.now.since(session.seen) >= every {
+    let rested = call.now.since(session.seen);
+    if rested >= every {
+        if rested > facts.rested {
+            // noted before the rest is over: an application that allows a shorter one asks for it later
+            facts.rested = rested;
+            let data = facts.write();
+            provider
+                .sessions
+                .replace_data(session.user, &digest, &data, call.now)
+                .await?;
+        }
         provider.sessions.touch(session.user, &digest, call.now).await?;
     }
     Ok(Ok(Account {

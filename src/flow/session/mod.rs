@@ -5,21 +5,26 @@
 //! interactions to it.
 
 mod account;
+pub(in crate::flow) mod at_client;
 mod begin;
 mod browser;
+pub mod choice;
 mod end;
 mod lapse;
+pub(in crate::flow) mod logins;
 mod own;
-mod pushed_out;
+pub(in crate::flow) mod pushed_out;
 mod remains;
 mod state;
 mod token;
 
 pub use account::{Account, PASSWORD, Proof, SessionFacts};
-pub use begin::begin;
+pub use begin::{Full, NotBegun, begin};
 pub use browser::{Browser, Lapse, Lapsed, recognize};
+pub use choice::{Choice, Chosen, Purpose};
 pub use end::{end, end_all_of_user};
 pub use lapse::end_lapsed;
+pub use logins::KnownLogin;
 pub use own::{Asker, NotEnded, OwnEnd, OwnSession, PROOF_GOOD_FOR, end_own, own_sessions, own_times, serves_origin};
 pub use state::{browser_state, session_state};
 pub use token::SessionToken;

@@ -1,11 +1,12 @@
-//! Sessions that ended because another one took their place. The session store lets them go in the step that admits the other;
+//! Logins that ended because another one took their place. The session store lets them go in the step that admits the other;
 //! their rows are told in the transaction that writes the other down.
 
 use std::time::Duration;
 
 use crate::clock;
 use crate::flow::{Call, Error, Provider};
-use crate::model::{EventKind, Fact, Id, Session, User};
+use crate::model::{Digest, EventKind, Fact, Id, Session, User};
+use crate::sessions::Login;
 use crate::store::Write;
 
 const WHY: &str = "too_many";
@@ -13,14 +14,53 @@ const WHY: &str = "too_many";
 /// How long is waited before their rows are told, and told again: four minutes in all.
 const PAUSES_SECONDS: [u64; 8] = [1, 2, 4, 8, 16, 32, 64, 128];
 
+/// Those who made room.
+#[derive(Clone, Debug, Default)]
+pub(in crate::flow) struct PushedOut {
+    /// Sessions.
+    pub(in crate::flow) sessions: Vec<Id<Session>>,
+    /// Families that outlive their sessions, by the codes that they were redeemed for.
+    pub(in crate::flow) families: Vec<Digest>,
+}
+
+impl PushedOut {
+    pub(in crate::flow) const fn is_empty(&self) -> bool {
+        self.sessions.is_empty() && self.families.is_empty()
+    }
+
+    /// With what was chosen: that ends, whether or not it was needed after all.
+    #[must_use]
+    pub(in crate::flow) fn with(mut self, chosen: &[Login]) -> Self {
+        for login in chosen {
+            match login {
+                Login::Session(id) if !self.sessions.contains(id) => self.sessions.push(*id),
+                Login::Family(code) if !self.families.contains(code) => self.families.push(*code),
+                Login::Session(_) | Login::Family(_) => {}
+            }
+        }
+        self
+    }
+}
+
+/// Lets go of chosen sessions that the session store still holds, because there was room without them. SQL has ended them.
+pub(in crate::flow) async fn let_go(provider: &Provider, user: Id<User>, chosen: &[Login]) {
+    for login in chosen {
+        if let Login::Session(id) = login
+            && let Err(error) = provider.sessions.end(user, *id).await
+        {
+            tracing::warn!(session = %id, %error, "an ended session stays in the session store until it expires");
+        }
+    }
+}
+
 /// Ends them, with what hangs on them. Those that have ended already stay as they are.
-pub(super) async fn end(
+pub(in crate::flow) async fn end(
     store: &mut Write,
     call: &Call,
     user: Id<User>,
-    pushed_out: &[Id<Session>],
+    pushed_out: &PushedOut,
 ) -> Result<(), Error> {
-    for session in pushed_out {
+    for session in &pushed_out.sessions {
         if store.end_session(*session, call.now, WHY).await? {
             store.end_grants_of_session(*session, call.now, WHY).await?;
             let ended = call.event(EventKind::SignOut).because(WHY).user(user);
@@ -29,12 +69,33 @@ pub(super) async fn end(
                 .await?;
         }
     }
+    for code in &pushed_out.families {
+        let Some(grant) = store.find_grant_by_code(code).await? else {
+            continue;
+        };
+        if store.end_grant(grant.id, call.now, WHY).await? {
+            let ended = call
+                .event(EventKind::SignOut)
+                .because(WHY)
+                .user(user)
+                .client(grant.client);
+            store.add_event(&ended.fact("grant", Fact::Id(grant.id.uuid()))).await?;
+        }
+    }
     Ok(())
+}
+
+/// Ends them in a transaction of their own, later if that does not work now.
+pub(in crate::flow) async fn end_now(provider: &Provider, call: &Call, user: Id<User>, pushed_out: PushedOut) {
+    if let Err(error) = write_down(provider, call, user, &pushed_out).await {
+        tracing::warn!(%user, %error, "logins that made room go on in the store for now");
+        end_later(provider, call, user, pushed_out);
+    }
 }
 
 /// Ends them as soon as the store takes it: the session store has let them go, and whoever came in their place was not written
 /// down. Until then nobody is signed in by them, but what was granted in them goes on and no list shows it.
-pub(super) fn end_later(provider: &Provider, call: &Call, user: Id<User>, pushed_out: Vec<Id<Session>>) {
+pub(in crate::flow) fn end_later(provider: &Provider, call: &Call, user: Id<User>, pushed_out: PushedOut) {
     if pushed_out.is_empty() {
         return;
     }
@@ -44,14 +105,14 @@ pub(super) fn end_later(provider: &Provider, call: &Call, user: Id<User>, pushed
             clock::sleep(Duration::from_secs(seconds)).await;
             match write_down(&provider, &call, user, &pushed_out).await {
                 Ok(()) => return,
-                Err(error) => tracing::warn!(%user, %error, "sessions that made room go on in the store for now"),
+                Err(error) => tracing::warn!(%user, %error, "logins that made room go on in the store for now"),
             }
         }
-        tracing::error!(%user, sessions = ?pushed_out, "sessions that made room go on in the store until they expire");
+        tracing::error!(%user, logins = ?pushed_out, "logins that made room go on in the store until they expire");
     });
 }
 
-async fn write_down(provider: &Provider, call: &Call, user: Id<User>, pushed_out: &[Id<Session>]) -> Result<(), Error> {
+async fn write_down(provider: &Provider, call: &Call, user: Id<User>, pushed_out: &PushedOut) -> Result<(), Error> {
     let mut store = provider.store.write().await?;
     end(&mut store, call, user, pushed_out).await?;
     Ok(store.commit().await?)

@@ -1,11 +1,11 @@
 //! What was decided about a sign-in, kept for whoever asks why.
 
 use super::password::Refused;
-use crate::flow::session::Account;
+use crate::flow::session::{Account, Full};
 use crate::flow::trace::Kept;
 use crate::flow::{Call, Error, Provider};
-use crate::model::setting::{SESSION_LIFETIME, SESSION_REMEMBER_LIFETIME};
-use crate::model::{Fact, Part, Reason, Step, Trace, User};
+use crate::model::setting::{SESSION_AT_LIMIT, SESSION_LIFETIME, SESSION_REMEMBER_LIFETIME};
+use crate::model::{Fact, Part, Reason, Step, Trace, User, Verdict};
 
 /// How a sign-in ended, and by what.
 pub(super) fn keep(provider: &Provider, call: &Call, user: Option<&User>, signed_in: &Result<Account, Refused>) {
@@ -28,10 +28,23 @@ pub(super) fn keep(provider: &Provider, call: &Call, user: Option<&User>, signed
         }),
         Err(Refused::Wrong) => refusal(Reason::new(wrong(user))),
         Err(Refused::Inactive) => refusal(Reason::new("sign_in.inactive")),
+        Err(Refused::Full(no_room)) => refusal(limit(&no_room.full)),
+        Err(Refused::Asked(full, _)) => provider.keep_trace(call, Kept::SignIn, || {
+            let asked = limit(full);
+            let mut step = Step::new(asked.rule, Verdict::Asked).setting(SESSION_AT_LIMIT);
+            step.facts = asked.facts;
+            of_user(call, user).step(Step::passed("sign_in.password")).step(step)
+        }),
         Err(Refused::Failed(error @ (Error::Throttled { .. } | Error::Busy { .. }))) => refusal(error.reason()),
         // drawn as a page of its own, and kept with it
         Err(Refused::Failed(_)) => {}
     }
+}
+
+fn limit(full: &Full) -> Reason {
+    Reason::new("sign_in.limit")
+        .fact("logins", Fact::Number(full.live.into()))
+        .fact("most", Fact::Number(full.max.into()))
 }
 
 /// What the answer does not say about a wrong pair.

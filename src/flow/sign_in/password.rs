@@ -5,11 +5,12 @@
 
 use super::decisions;
 use crate::credential::{self, Verdict};
+use crate::flow::effective::WhenFull;
 use crate::flow::guess;
-use crate::flow::session::{self, Account, Browser, Proof};
+use crate::flow::session::{self, Account, Browser, Full, KnownLogin, NotBegun, Proof, Purpose, choice, logins};
 use crate::flow::{Call, Error, Provider};
 use crate::model::user::comparison_key;
-use crate::model::{EventKind, PasswordHash, Secret, User};
+use crate::model::{EventKind, Fact, PasswordHash, Secret, User};
 
 /// No username or mail address is longer.
 const LONGEST_IDENTIFIER: usize = 512;
@@ -23,6 +24,8 @@ pub struct Attempt {
     pub password: Secret,
     /// Whether they want to stay signed in.
     pub remember: bool,
+    /// What they sign in for: kept with the proof, should it have to wait.
+    pub purpose: Purpose,
 }
 
 /// Why somebody is not signed in.
@@ -34,9 +37,26 @@ pub enum Refused {
     /// The pair is right, but an administrator has deactivated the account.
     #[error("the account is deactivated")]
     Inactive,
+    /// The pair is right, but the person has as many logins as they may have.
+    #[error("{live} logins are there already", live = .0.full.live)]
+    Full(Box<NoRoom>),
+    /// The same, and the person is asked which one ends: the proof waits under this handle.
+    #[error("{live} logins are there already; one of them may end", live = .0.live)]
+    Asked(Full, String),
     /// The password was not checked, or the sign-in could not be completed.
     #[error(transparent)]
     Failed(#[from] Error),
+}
+
+/// A person who proved who they are and has as many logins as they may have.
+#[derive(Debug)]
+pub struct NoRoom {
+    /// How many.
+    pub full: Full,
+    /// Who.
+    pub user: User,
+    /// The logins, the last used first.
+    pub logins: Vec<KnownLogin>,
 }
 
 /// Signs a person in. The account stands first in the browser afterwards.
@@ -61,6 +81,8 @@ impl Refused {
         match self {
             Self::Wrong => "wrong",
             Self::Inactive => "inactive",
+            Self::Full(_) => "full",
+            Self::Asked(..) => "asked",
             Self::Failed(Error::Throttled { .. }) => "throttled",
             Self::Failed(Error::Busy { .. }) => "busy",
             Self::Failed(_) => "failed",
@@ -111,7 +133,25 @@ async fn prove(
     if rehash {
         renew_hash(provider, user, attempt.password).await;
     }
-    Ok(session::begin(provider, call, browser, user, Proof::password(attempt.remember)).await?)
+    let proof = Proof::password(attempt.remember);
+    match session::begin(provider, call, browser, user, proof.clone()).await {
+        Ok(account) => Ok(account),
+        Err(NotBegun::Failed(error)) => Err(error.into()),
+        Err(NotBegun::Full(full)) => {
+            let event = call.event(EventKind::SignIn).refused("sign_in.limit").user(user.id);
+            provider
+                .note(event.fact("logins", Fact::Number(full.live.into())))
+                .await;
+            if full.at_limit != WhenFull::Ask {
+                let logins = logins::list(provider, call, user.id).await?;
+                let user = user.clone();
+                return Err(Refused::Full(Box::new(NoRoom { full, user, logins })));
+            }
+            let waiting = (attempt.purpose, full);
+            let handle = choice::wait(provider, call, browser, user.id, proof, waiting).await?;
+            Err(Refused::Asked(full, handle))
+        }
+    }
 }
 
 async fn find(provider: &Provider, identifier: &str) -> Result<Option<User>, Error> {

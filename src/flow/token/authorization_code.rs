@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use super::issue::{Behalf, Minting, TokenResponse, first_refresh_token};
+use super::place::Place;
 use super::{Call, Error, Provider};
 use crate::crypto;
 use crate::ephemeral::Kind;
 use crate::model::setting;
-use crate::model::{Actor, Client, ConsentMode, Digest, EventKind, Fact, Grant, GrantType, Id, Scopes, Secret};
+use crate::model::{
+    Actor, Client, ConsentMode, Digest, EventKind, Fact, Grant, GrantType, Id, RefreshToken, Scopes, Secret,
+};
 use crate::protocol::code_exchange::{self, CodePayload};
 use crate::protocol::parameters::Parameters;
 use crate::protocol::{ErrorCode, OAuthError};
@@ -48,42 +51,26 @@ pub async fn redeem(
         first_refresh_token(grant.id, call.now, idle_end.min(grant.expires_at))
     });
 
-    let mut store = provider.store.write().await?;
-    // nothing begins behind the back of who ends the session right now: a family that outlives it, or an application that
-    // nobody would tell of its end
-    store.must_hold_session(grant.session, call.now);
-    // nor behind the back of who takes back what was allowed, and ends what was granted by it
-    if let Some(allowed) = &allowed {
-        store.must_hold_consent(grant.user, client.id, allowed);
-    }
-    let redeemed = match store.redeem_code(&grant, payload.epoch).await {
-        Err(StoreError::Missing) => {
-            store.abandon().await?;
-            return Err(find_gone(provider, call, &grant).await?.into());
-        }
-        redeemed => redeemed?,
+    let place = Place::keep(provider, call, client, &grant).await?;
+    let redemption = Redemption {
+        grant: &grant,
+        epoch: payload.epoch,
+        allowed: allowed.as_ref(),
+        first: first.as_ref().map(|(_, row)| row),
+        minting: &minting,
     };
-    if !redeemed {
-        // somebody was faster with the same code: RFC 6749 section 4.1.2 wants the family ended
-        store.abandon().await?;
-        return refuse_unknown(provider, call, client, &digest).await;
+    match write_down(provider, call, redemption, &place).await {
+        Ok(Redeemed::Now) => {}
+        Ok(Redeemed::Before) => {
+            // somebody was faster with the same code: RFC 6749 section 4.1.2 wants the family ended
+            place.give_back(provider, call, &grant, None).await;
+            return refuse_unknown(provider, call, client, &digest).await;
+        }
+        Err(error) => {
+            place.give_back(provider, call, &grant, Some(&error)).await;
+            return Err(error);
+        }
     }
-    store.add_client_of_session(grant.session, client.id, grant.user, call.now);
-    store
-        .end_oldest_grants(grant.user, client.id, MOST_FAMILIES, call.now, "too_many")
-        .await?;
-    if let Some((_, row)) = &first {
-        store.add_refresh_token(row).await?;
-    }
-    minting.store(&mut store).await?;
-    let event = call
-        .by(Actor::Client(client.id))
-        .event(EventKind::CodeRedeemed)
-        .client(client.id)
-        .user(grant.user)
-        .fact("grant", Fact::Id(grant.id.uuid()));
-    store.add_event(&event).await?;
-    store.commit().await?;
 
     // the grant's row decides from here on; what waited under the code only saves a look
     if let Err(error) = provider.ephemeral.forget(Kind::CodePayload, &key_of(&presented)).await {
@@ -93,6 +80,75 @@ pub async fn redeem(
         minting = minting.with_refresh_token(token);
     }
     minting.finish()
+}
+
+/// What is written down when a code is redeemed.
+struct Redemption<'a> {
+    grant: &'a Grant,
+    epoch: i64,
+    /// What the person has allowed, where that is asked.
+    allowed: Option<&'a Scopes>,
+    first: Option<&'a RefreshToken>,
+    minting: &'a Minting,
+}
+
+/// Whether a code was redeemed.
+enum Redeemed {
+    /// Here and now.
+    Now,
+    /// By somebody else.
+    Before,
+}
+
+async fn write_down(
+    provider: &Provider,
+    call: &Call,
+    redemption: Redemption<'_>,
+    place: &Place,
+) -> Result<Redeemed, Error> {
+    let grant = redemption.grant;
+    let mut store = provider.store.write().await?;
+    // nothing begins behind the back of who ends the session right now: a family that outlives it, or an application that
+    // nobody would tell of its end
+    store.must_hold_session(grant.session, call.now);
+    // nor behind the back of who takes back what was allowed, and ends what was granted by it
+    if let Some(allowed) = redemption.allowed {
+        store.must_hold_consent(grant.user, grant.client, allowed);
+    }
+    let redeemed = match store.redeem_code(grant, redemption.epoch).await {
+        Err(StoreError::Missing) => {
+            store.abandon().await?;
+            return Err(find_gone(provider, call, grant).await?.into());
+        }
+        redeemed => redeemed?,
+    };
+    if !redeemed {
+        store.abandon().await?;
+        return Ok(Redeemed::Before);
+    }
+    if let Err(error) = place.take(&mut store, call, grant).await {
+        if matches!(error, Error::OAuth(_)) {
+            store.abandon().await?;
+        }
+        return Err(error);
+    }
+    store.add_client_of_session(grant.session, grant.client, grant.user, call.now);
+    store
+        .end_oldest_grants(grant.user, grant.client, MOST_FAMILIES, call.now, "too_many")
+        .await?;
+    if let Some(row) = redemption.first {
+        store.add_refresh_token(row).await?;
+    }
+    redemption.minting.store(&mut store).await?;
+    let event = call
+        .by(Actor::Client(grant.client))
+        .event(EventKind::CodeRedeemed)
+        .client(grant.client)
+        .user(grant.user)
+        .fact("grant", Fact::Id(grant.id.uuid()));
+    store.add_event(&event).await?;
+    store.commit().await?;
+    Ok(Redeemed::Now)
 }
 
 /// The key under which a code's payload waits: its last letter, which is its owner's mark, and its digest.

@@ -6,6 +6,7 @@ pub mod client_authentication;
 pub mod client_credentials;
 pub mod introspection;
 pub mod issue;
+mod place;
 pub mod refresh_token;
 mod resources;
 pub mod revocation;

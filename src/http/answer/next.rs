@@ -18,6 +18,7 @@ pub fn next(http: &Http, call: &Call, locale: Locale, next: Next) -> Response {
         Next::Reauthenticate(id) => see_other(&format!("/login?flow={id}&again=1")),
         Next::SelectAccount(id) => see_other(&format!("/login/account?flow={id}")),
         Next::Consent(id) => see_other(&format!("/login/consent?flow={id}")),
+        Next::MakeRoom(id) => see_other(&format!("/login/devices?flow={id}")),
         Next::ConfirmError(id) => see_other(&format!("/login/leave?flow={id}")),
         Next::Respond(response) => respond(http, call, locale, &response),
     }

@@ -58,7 +58,8 @@ async fn list(asked: Asked) -> Result<Answer, Problem> {
 }
 
 async fn withdraw(asked: Asked) -> Result<Answer, Problem> {
-    consents::withdraw(asked.provider(), asked.call(), asked.id("id")?, asked.id("client")?).await?;
+    let (user, client) = (asked.id("id")?, asked.id("client")?);
+    consents::withdraw_of(asked.provider(), asked.call(), &asked.source(), user, client).await?;
     Ok(Answer::done())
 }
 

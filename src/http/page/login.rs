@@ -5,9 +5,10 @@ use axum::response::Response;
 use serde::Deserialize;
 use url::form_urlencoded;
 
-use super::{pending, return_target, shown};
+use super::{devices, pending, return_target, shown};
 use crate::flow::authorization::{Interaction, answer};
-use crate::flow::sign_in::password::{self, Attempt, Refused};
+use crate::flow::session::Purpose;
+use crate::flow::sign_in::password::{self, Attempt, NoRoom, Refused};
 use crate::flow::{self, session};
 use crate::http::Refusal;
 use crate::http::answer::next::see_other;
@@ -81,11 +82,14 @@ pub(super) async fn sign_in(
         },
         password: fields.password.unwrap_or_else(|| Secret::new("")),
         remember,
+        purpose: door.wanted(),
     };
     let http = visit.http.clone();
     let signed_in = password::sign_in(&http.provider, &visit.call, &mut visit.browser, attempt).await;
     let (error, status, wait) = match signed_in {
-        Ok(account) => return door.go_on(&visit, &account).await,
+        Ok(account) => return Ok(door.go_on(&visit, &account).await),
+        Err(Refused::Full(no_room)) => return Ok(door.full(&visit, &no_room)),
+        Err(Refused::Asked(_, proof)) => return Ok(visit.keep(see_other(&format!("/login/devices?proof={proof}")))),
         Err(Refused::Wrong) => (LoginError::Credentials, StatusCode::UNPROCESSABLE_ENTITY, None),
         Err(Refused::Inactive) => (LoginError::Inactive, StatusCode::FORBIDDEN, None),
         Err(Refused::Failed(flow::Error::Throttled { retry_after, .. })) => {
@@ -200,21 +204,28 @@ impl Door {
         }
     }
 
-    async fn go_on(self, visit: &Visit, account: &session::Account) -> Result<Response, Refusal> {
-        match self.interaction {
-            Some(it) => {
-                let next = answer::signed_in(visit.provider(), &visit.call, &visit.browser, it, account).await;
-                // the session has begun whatever becomes of the request: the browser is told in any case
-                match pending::go_on(visit, self.locale, next) {
-                    Ok(response) => Ok(response),
-                    Err(refusal) => Ok(visit.keep(axum::response::IntoResponse::into_response(refusal))),
-                }
-            }
-            None => {
-                let issuer = visit.provider().issuer.url();
-                let address = return_target::address(issuer, self.return_to.as_ref());
-                Ok(visit.keep(see_other(&address)))
-            }
+    async fn go_on(self, visit: &Visit, account: &session::Account) -> Response {
+        pending::entered(visit, self.interaction, self.locale, self.return_to.as_ref(), account).await
+    }
+
+    /// What the person signs in for, should the proof have to wait.
+    fn wanted(&self) -> Purpose {
+        Purpose {
+            interaction: self.interaction.as_ref().map(|interaction| interaction.id.clone()),
+            return_to: self.return_to.as_ref().map(|path| path.as_str().to_owned()),
         }
+    }
+
+    /// There is no room for one more login, and nobody is asked.
+    fn full(&self, visit: &Visit, no_room: &NoRoom) -> Response {
+        let client = self.interaction.as_ref().map(|it| shown::client(&it.client));
+        let page = devices::full(client, no_room, self.address(self.again.as_ref()));
+        let sheet = visit
+            .sheet(page, self.locale, &self.purpose())
+            .status(StatusCode::FORBIDDEN);
+        visit.show(match &self.interaction {
+            Some(interaction) => sheet.leads_to(&interaction.request.answerable.redirect_uri),
+            None => sheet,
+        })
     }
 }

@@ -4,6 +4,7 @@
 mod account;
 mod asset;
 mod consent;
+mod devices;
 mod doctor;
 mod home;
 mod leave;
@@ -30,6 +31,7 @@ pub fn routes() -> Router<Http> {
         .route("/login", get(login::show).post(login::sign_in))
         .route("/login/account", get(account::show).post(account::choose))
         .route("/login/consent", get(consent::show).post(consent::decide))
+        .route("/login/devices", get(devices::show).post(devices::choose))
         .route("/login/leave", get(leave::show).post(leave::decide))
         .route("/logout", get(logout::show).post(logout::decide))
         .route("/logout/onward", get(logout::onward))

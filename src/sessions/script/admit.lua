@@ -1,31 +1,88 @@
--- ARGV: token, now, limit (empty: none), at limit, started, seen, ends, expires, idle, id, user, data.
--- Answers 'refused' and the number of live sessions, or 'admitted' and the ids of those that were ended for it.
-local token, now = ARGV[1], tonumber(ARGV[2])
-local started, seen, ends = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+-- ARGV: 'session' or 'family', its token or code, now, limit (empty: none), at limit, how many families, how many ended
+-- ones, how many that go first; of a session started, seen, ends, expires, idle, id, user, data; of a family until; from the
+-- 17th on the families (code, started, seen), the codes of ended ones, those that go first ('s:' and an id, 'f:' and a code).
+-- Answers 'refused' and the number of live logins, or 'admitted' and those that have to end for it.
+local kind, name, now, limit, mode = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
+local families, first_ended = tonumber(ARGV[6]), 17 + 3 * tonumber(ARGV[6])
+local first_first = first_ended + tonumber(ARGV[7])
 -- the same admission, sent again, does not compete with itself
-forget(token)
+if kind == 'session' then forget(name) end
 for _, past in ipairs(redis.call('ZRANGEBYSCORE', by_end, '-inf', digits(now))) do forget(past) end
 
-local answer = {'admitted'}
-local limit = tonumber(ARGV[3])
-if limit then
-  for _, known in ipairs(redis.call('ZRANGE', by_end, 0, -1)) do
-    if redis.call('EXISTS', key(known)) == 0 then forget(known) end
+-- what is noted of families
+for at = first_ended, first_first - 1 do redis.call('HDEL', notes, ARGV[at]) end
+local noted, all = {}, redis.call('HGETALL', notes)
+for at = 1, #all, 2 do
+  local state, till = string.match(all[at + 1], '^(%a+):(%d+)$')
+  if till and tonumber(till) > now then noted[all[at]] = state else redis.call('HDEL', notes, all[at]) end
+end
+
+local answer, living = {'admitted'}, 0
+for _, known in ipairs(redis.call('ZRANGE', by_end, 0, -1)) do
+  if redis.call('EXISTS', key(known)) == 1 then living = living + 1 else forget(known) end
+end
+local contenders = {}
+for number = 1, families do
+  local at = 14 + 3 * number
+  local code = ARGV[at]
+  if kind == 'family' and code == name then
+    -- it does not compete with itself
+  elseif noted[code] ~= 'gone' then
+    living = living + 1
+    contenders[#contenders + 1] =
+      {login = 'f:' .. code, name = code, started = tonumber(ARGV[at + 1]), seen = tonumber(ARGV[at + 2])}
+    noted[code] = nil
   end
-  local living = redis.call('ZCARD', by_end)
-  local over = living - limit + 1
-  if over > 0 then
-    if ARGV[4] == 'refuse' or limit == 0 then return {'refused', digits(living)} end
-    local order = by_start
-    if ARGV[4] == 'end_least_recent' then order = by_use end
-    for _, chosen in ipairs(redis.call('ZRANGE', order, 0, over - 1)) do
-      answer[#answer + 1] = redis.call('HGET', key(chosen), 'id') or ''
-      forget(chosen)
-    end
+end
+for code, state in pairs(noted) do
+  if not (kind == 'family' and code == name) then
+    -- what is being made has its place, and nobody can end it yet; what was let go may not be known as such in SQL yet
+    if state == 'made' then living = living + 1 else answer[#answer + 1] = 'f:' .. code end
   end
 end
 
-redis.call('HSET', key(token), 'token', token, 'started', ARGV[5], 'seen', ARGV[6], 'expires', ARGV[8],
-  'idle', ARGV[9], 'id', ARGV[10], 'user', ARGV[11], 'data', ARGV[12])
-place(token, started, seen, ends, now)
+local over = 0
+if limit then over = living - limit + 1 end
+if over > 0 then
+  if limit == 0 then return {'refused', digits(living)} end
+  local tokens = {}
+  for _, token in ipairs(redis.call('ZRANGE', by_end, 0, -1)) do
+    local found = redis.call('HMGET', key(token), 'id', 'started', 'seen')
+    local id = found[1] or ''
+    tokens['s:' .. id] = token
+    contenders[#contenders + 1] =
+      {login = 's:' .. id, name = id, started = tonumber(found[2]) or 0, seen = tonumber(found[3]) or 0}
+  end
+  local there, going, chosen = {}, {}, {}
+  for _, other in ipairs(contenders) do there[other.login] = true end
+  local function go(login)
+    if #going < over and there[login] and not chosen[login] then
+      chosen[login] = true
+      going[#going + 1] = login
+    end
+  end
+  for at = first_first, first_first + tonumber(ARGV[8]) - 1 do go(ARGV[at]) end
+  if mode ~= 'refuse' then
+    local by = 'started'
+    if mode == 'end_least_recent' then by = 'seen' end
+    table.sort(contenders, function(a, b)
+      if a[by] ~= b[by] then return a[by] < b[by] end
+      return a.name < b.name
+    end)
+    for _, other in ipairs(contenders) do go(other.login) end
+  end
+  if #going < over then return {'refused', digits(living)} end
+  for _, login in ipairs(going) do
+    if tokens[login] then forget(tokens[login]) else note(string.sub(login, 3), 'gone', now + 60000000, now) end
+    answer[#answer + 1] = login
+  end
+end
+
+if kind == 'session' then
+  redis.call('HSET', key(name), 'token', name, 'started', ARGV[9], 'seen', ARGV[10], 'expires', ARGV[12],
+    'idle', ARGV[13], 'id', ARGV[14], 'user', ARGV[15], 'data', ARGV[16])
+  place(name, tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11]), now)
+else
+  note(name, 'made', tonumber(ARGV[9]), now)
+end
 return answer

@@ -1,8 +1,10 @@
 -- The ground of every session script. KEYS[1] is the user's index, <prefix>s:{<user>}; its braces put all keys of a user
 -- on one slot. Beside it lie <index>:<token digest>, a hash for each session, and three sorted sets of token digests:
--- <index>:end, <index>:start and <index>:use, scored by the moments in microseconds.
+-- <index>:end, <index>:start and <index>:use, scored by the moments in microseconds; and the hash <index>:notes of the
+-- families of tokens that are being made or were let go a moment ago, by their codes.
 local index = KEYS[1]
 local by_end, by_start, by_use = index .. ':end', index .. ':start', index .. ':use'
+local notes = index .. ':notes'
 
 -- Lua writes large numbers with an exponent; Redis and we read digits
 local function digits(number) return string.format('%.0f', number) end
@@ -35,4 +37,11 @@ local function place(token, started, seen, ends, now)
   for _, set in ipairs({by_end, by_start, by_use}) do
     if redis.call('PTTL', set) < keep then redis.call('PEXPIRE', set, digits(keep)) end
   end
+end
+
+-- notes of a family that it is 'made', or 'gone', until then
+local function note(code, state, till, now)
+  redis.call('HSET', notes, code, state .. ':' .. digits(till))
+  local keep = math.min(math.max(math.ceil((till - now) / 1000), 0) + 60000, 316224000000)
+  if redis.call('PTTL', notes) < keep then redis.call('PEXPIRE', notes, digits(keep)) end
 end

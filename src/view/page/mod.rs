@@ -4,6 +4,7 @@ mod api_docs;
 mod choose_account;
 mod consent;
 mod demo;
+mod devices;
 mod doctor;
 mod error;
 mod form_post;
@@ -22,6 +23,7 @@ pub use api_docs::{ApiDocs, Operation, OperationGroup, Parameter};
 pub use choose_account::{Choice, ChooseAccount};
 pub use consent::{Asked, Consent};
 pub use demo::{DemoClock, DemoMessage, DemoMessages, DemoPaths, MessageKind};
+pub use devices::{Devices, DevicesPlace, DevicesProblem, KnownDevice};
 pub use doctor::{Doctor, DoctorFinding, DoctorSeen};
 pub use error::{ErrorPage, Trouble};
 pub use form_post::FormPost;
@@ -41,6 +43,8 @@ pub enum Page {
     Consent(Consent),
     /// Which of the signed-in accounts?
     ChooseAccount(ChooseAccount),
+    /// Which login ends for this one?
+    Devices(Devices),
     /// Go along with an error to an application that nobody vouches for?
     Leave(Leave),
     /// Sign out?
@@ -129,6 +133,7 @@ impl Page {
             Self::Login(Login::sample()),
             Self::Consent(Consent::sample()),
             Self::ChooseAccount(ChooseAccount::sample()),
+            Self::Devices(Devices::sample()),
             Self::Leave(Leave::sample()),
             Self::SignOut(SignOut::sample()),
             Self::SigningOut(SigningOut::sample()),
@@ -152,6 +157,7 @@ impl Page {
             Self::Login(page) => Drawing::of("page/login.html", Door, page).with("show-password.js"),
             Self::Consent(page) => Drawing::of("page/consent.html", DoorWide, page),
             Self::ChooseAccount(page) => Drawing::of("page/choose_account.html", Door, page),
+            Self::Devices(page) => Drawing::of("page/devices.html", DoorWide, page),
             Self::Leave(page) => Drawing::of("page/leave.html", DoorWide, page),
             Self::SignOut(page) => Drawing::of("page/sign_out.html", Door, page),
             Self::SigningOut(page) => Drawing::of("page/signing_out.html", Door, page).with("signing-out.js"),

@@ -11,6 +11,7 @@ use serde_json::json;
 use super::conversation::{Caller, client_token, service, somewhere, user_token};
 use crate::support::http::plain_http;
 use crate::support::server::Server;
+use crate::support::sources::texts;
 
 /// SEC-410: each route names a permission that exists, reading ones for what only reads, and the document lists exactly the
 /// routes of the table.
@@ -50,6 +51,159 @@ async fn route_permission_inventory() {
         }
     }
     assert_eq!(documented, listed);
+    server.stop().await;
+}
+
+/// Who may use a route that stands outside the table, as a request without anything shows it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Guard {
+    /// Anyone; what it says of a person it says to that person's own browser.
+    Open,
+    /// Whoever shows a client's credentials or a token: the others get 401 by this method.
+    Credential(&'static str),
+    /// A form of a page that was opened before: the others get a refusal by POST.
+    Form,
+    /// Somebody who is signed in and may: the others get no page of it.
+    Person,
+}
+
+/// Every route outside the table of the interface: whoever mounts another one says here who may use it.
+const MOUNTED: &[(&str, Guard)] = &[
+    ("/", Guard::Open),
+    ("/login", Guard::Form),
+    ("/login/account", Guard::Form),
+    ("/login/consent", Guard::Form),
+    ("/login/devices", Guard::Form),
+    ("/login/leave", Guard::Form),
+    ("/logout", Guard::Open),
+    ("/logout/done", Guard::Open),
+    ("/logout/onward", Guard::Open),
+    ("/account", Guard::Person),
+    ("/console/doctor", Guard::Person),
+    ("/doctor/seen", Guard::Person),
+    ("/setup", Guard::Form),
+    ("/assets/{*name}", Guard::Open),
+    ("/favicon.ico", Guard::Open),
+    ("/csp-report", Guard::Open),
+    ("/.well-known/security.txt", Guard::Open),
+    ("/.well-known/openid-configuration", Guard::Open),
+    ("/.well-known/oauth-authorization-server", Guard::Open),
+    ("/.well-known/oauth-protected-resource", Guard::Open),
+    ("/.well-known/oauth-protected-resource/api/v1", Guard::Open),
+    ("/api/docs", Guard::Open),
+    ("/oauth2/jwks", Guard::Open),
+    ("/oauth2/authorize", Guard::Open),
+    ("/oauth2/end_session", Guard::Open),
+    ("/oauth2/check_session", Guard::Open),
+    ("/oauth2/token", Guard::Credential("POST")),
+    ("/oauth2/userinfo", Guard::Credential("GET")),
+    ("/oauth2/introspect", Guard::Credential("POST")),
+    ("/oauth2/revoke", Guard::Credential("POST")),
+    ("/oauth2/register", Guard::Credential("POST")),
+    ("/oauth2/register/{client_id}", Guard::Credential("GET")),
+    ("/healthz", Guard::Open),
+    ("/readyz", Guard::Open),
+    ("/metrics", Guard::Credential("GET")),
+];
+
+/// The routes that the sources mount by a text, and those that they mount otherwise, with the file. The sandbox's sample
+/// application is somebody else's.
+fn mounted() -> (BTreeSet<String>, Vec<String>) {
+    let (mut texts_of, mut others) = (BTreeSet::new(), Vec::new());
+    for (path, text) in texts("src", &["rs"]) {
+        if path.starts_with("src/demo/sample/") {
+            continue;
+        }
+        let code: String = text
+            .lines()
+            .map(|line| line.split("//").next().filter(|_| !line.contains('"')).unwrap_or(line))
+            .collect::<Vec<_>>()
+            .join("\n");
+        for rest in code.split(".route(").skip(1) {
+            match rest.trim_start().strip_prefix('"') {
+                Some(literal) => {
+                    texts_of.insert(literal.split('"').next().unwrap().to_owned());
+                }
+                None => others.push(format!("{path}: {}", rest.trim_start().split(',').next().unwrap())),
+            }
+        }
+        for way in [
+            ".nest(",
+            ".route_service(",
+            ".nest_service(",
+            "Router::route(",
+            ".fallback_service(",
+            ".fallback(",
+        ] {
+            let count = code.matches(way).count();
+            others.extend(std::iter::repeat_n(format!("{path}: {way}"), count));
+        }
+    }
+    others.sort();
+    (texts_of, others)
+}
+
+/// SEC-410: every route that is mounted anywhere is a row of the table of the interface, with a permission, or stands in this
+/// file's list with whoever may use it, and holds to that.
+#[tokio::test]
+async fn route_permission_inventory_of_every_mounted_route() {
+    let (by_text, otherwise) = mounted();
+    let listed: BTreeSet<String> = MOUNTED.iter().map(|(path, _)| (*path).to_owned()).collect();
+    assert_eq!(by_text, listed, "a route without a guard, or a guard without a route");
+    // the table's own loop, a person's own account, the answer where nothing is, and what the sandbox adds to itself
+    assert_eq!(
+        otherwise,
+        [
+            "src/demo/pages.rs: CLOCK",
+            "src/demo/pages.rs: MESSAGES",
+            "src/http/api/me.rs: &format!(\"{BASE}/me\")",
+            "src/http/api/me.rs: &format!(\"{BASE}/me/sessions\")",
+            "src/http/api/me.rs: &format!(\"{BASE}/me/sessions/{{id}}\")",
+            "src/http/api/mod.rs: &format!(\"{BASE}{}\"",
+            "src/http/router.rs: .fallback(",
+        ]
+    );
+    let server = Server::start().await;
+    let http = plain_http()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap();
+    for (path, guard) in MOUNTED {
+        let url = server.url(
+            &path
+                .replace("{*name}", "ostiary.css")
+                .replace("{client_id}", "somebody"),
+        );
+        let ask = async |method: &str| {
+            let request = http.request(method.parse().unwrap(), &url);
+            let form = "grant_type=client_credentials&token=x&redirect_uris=x";
+            let request = match method {
+                "POST" if path.starts_with("/oauth2/register") => request
+                    .header("content-type", "application/json")
+                    .body(r#"{"redirect_uris": ["https://client.example/callback"]}"#),
+                "POST" => request
+                    .header("content-type", "application/x-www-form-urlencoded")
+                    .body(form),
+                _ => request,
+            };
+            request.send().await.unwrap().status().as_u16()
+        };
+        match guard {
+            Guard::Open => assert!(![401, 403].contains(&ask("GET").await), "{path}"),
+            Guard::Credential(method) => {
+                let status = ask(method).await;
+                assert!([401, 403].contains(&status), "{method} {path}: {status}");
+            }
+            Guard::Form => {
+                let status = ask("POST").await;
+                assert!((400..500).contains(&status), "POST {path}: {status}");
+            }
+            Guard::Person => {
+                let status = ask("GET").await;
+                assert!(!(200..300).contains(&status), "{path}: {status}");
+            }
+        }
+    }
     server.stop().await;
 }
 

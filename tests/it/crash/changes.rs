@@ -1,6 +1,9 @@
 //! A node is killed between any two steps of what an administrator changes: it happened, or it did not.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use ostiary::sql::{Database, Durability};
 
 use super::Steered;
 use crate::support::backend::Backend;
@@ -23,8 +26,65 @@ async fn works(steered: &Steered) {
     );
 }
 
+/// What a change consists of: rows that came or went, and events that tell of it. Whole or absent together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Made {
+    rows: usize,
+    events: i64,
+}
+
+/// What stands in the store about a kind of change.
+struct Written {
+    rows: BTreeSet<String>,
+    events: i64,
+}
+
+impl Written {
+    async fn read(steered: &Steered, change: &[&str]) -> Self {
+        let (rows, kind) = match change[0] {
+            "clients" => ("select hex(id) from client_secrets", "client.secret_rotated"),
+            "keys" => ("select hex(sealed) from signing_keys", "key.created"),
+            _ => (
+                "select hex(group_id) || hex(user_id) from group_members",
+                "group.changed",
+            ),
+        };
+        let url = steered.installation.config.database_url.expose();
+        let database = Database::open(url, Durability::Full).await.unwrap();
+        let mut store = database.read().await.unwrap();
+        let rows: Vec<String> = store.sql(rows).all().await.unwrap();
+        let events = "select count(*) from events where kind = $1";
+        let events = store.sql(events).bind(kind).one().await.unwrap();
+        drop(store);
+        database.close().await;
+        Self {
+            rows: rows.into_iter().collect(),
+            events,
+        }
+    }
+
+    fn since(&self, before: &Self) -> Made {
+        let came = self.rows.difference(&before.rows).count();
+        let went = before.rows.difference(&self.rows).count();
+        Made {
+            rows: came.max(went),
+            events: self.events - before.events,
+        }
+    }
+}
+
 async fn command(steered: &Steered, arguments: &[&str]) -> Ran {
     steered.installation.command(arguments).await
+}
+
+/// Gives the client another secret, which it uses from now on.
+async fn take_new_secret(steered: &mut Steered) {
+    let client = steered.stage.client.client_id.clone();
+    let rotated = command(steered, &["clients", "rotate-secret", &client, "--json"])
+        .await
+        .json();
+    let secret = rotated["client_secret"].as_str().unwrap();
+    secret.clone_into(&mut steered.stage.client.secret);
 }
 
 /// REL-05: killed between any two steps of a secret's rotation, a key's rotation or a change of a group, the change is whole
@@ -44,22 +104,39 @@ async fn a_change_is_whole_or_absent_wherever_the_node_is_killed() {
         &["groups", "remove", "crew", &user],
     ];
     for change in changes {
+        let undo = match change[1] {
+            "add" => "remove",
+            _ => "add",
+        };
+        let undo = ["groups", undo, "crew", &user];
+        if change[0] == "groups" {
+            // not there before it is added, and there before it is removed
+            command(&steered, &undo).await;
+        }
+        let before = Written::read(&steered, change).await;
         let mut steps = steered
             .steps(async || {
                 let ran = command(&steered, change).await;
                 assert_eq!(ran.code, 0, "{change:?} {ran:?}");
             })
             .await;
+        let all = Written::read(&steered, change).await.since(&before);
+        assert!(all.rows > 0 && all.events > 0, "{change:?} changes {all:?}");
         if change[0] == "groups" {
             // the one undoes the other
-            let undo = if change[1] == "add" { "remove" } else { "add" };
-            assert_eq!(command(&steered, &["groups", undo, "crew", &user]).await.code, 0);
+            assert_eq!(command(&steered, &undo).await.code, 0);
+        }
+        if change[0] == "clients" {
+            // of two rotations in a row the second takes away what was before the first
+            take_new_secret(&mut steered).await;
         }
         if !super::full_length() {
             // the same places of the three kinds: around the commit, and between the changes
             steps.retain(|step| step.contains("commit") || step.starts_with("after"));
         }
+        let (mut hits, mut whole, mut absent) = (0, 0, 0);
         for step in steps {
+            let before = Written::read(&steered, change).await;
             steered.failpoints.arm("pause", &step);
             let installation = &steered.installation;
             let done = AtomicBool::new(false);
@@ -79,22 +156,33 @@ async fn a_change_is_whole_or_absent_wherever_the_node_is_killed() {
                     .unwrap();
             };
             tokio::join!(cut, kill);
+            hits += usize::from(steered.failpoints.is_reached());
             steered.kill().await;
+            let made = Written::read(&steered, change).await.since(&before);
+            let nothing = Made { rows: 0, events: 0 };
+            assert!(
+                made == all || made == nothing,
+                "{change:?} is half done at {step}: {made:?} of {all:?}"
+            );
+            whole += usize::from(made == all);
+            absent += usize::from(made == nothing);
+            if change[0] == "groups" && made == all {
+                assert_eq!(command(&steered, &undo).await.code, 0);
+            }
             // the secret of before is within its overlap, whatever became of the change
             works(&steered).await;
             if change[0] == "clients" {
-                let rotated = command(&steered, &["clients", "rotate-secret", &client, "--json"])
-                    .await
-                    .json();
-                rotated["client_secret"]
-                    .as_str()
-                    .unwrap()
-                    .clone_into(&mut steered.stage.client.secret);
+                take_new_secret(&mut steered).await;
                 works(&steered).await;
             }
             let shown = command(&steered, &["users", "show", &user, "--json"]).await.ok();
             assert!(shown.contains(&user));
         }
+        println!("{change:?}: {hits} kills hit, {absent} before the change and {whole} after it");
+        assert!(
+            hits > 2 && absent > 0 && whole > 0,
+            "{change:?}: {hits} hit, {absent} absent, {whole} whole"
+        );
     }
     steered.end().await;
 }

@@ -1,7 +1,7 @@
 //! The embedded store and its disk: power cuts, a full disk, a read-only one, syncs that fail, a file that is replaced, many
 //! writers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use ostiary::clock;
 use ostiary::model::{ConsentMode, Secret};
 use ostiary::random;
-use ostiary::sql::{Database, Durability};
+use ostiary::sql::{Connection, Database, Durability};
 
 use super::full_length;
 use crate::support::backend::Backend;
@@ -95,8 +95,78 @@ async fn sign_on(written: &Written, acknowledged: &Acknowledged) {
     }
 }
 
+/// What the store has of sign-ons: each holds the digests of its refresh tokens in their order. Tokens are numbered in the
+/// order of their commits, which are the only ones that add rows here.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Kept {
+    codes: BTreeSet<Vec<u8>>,
+    tokens: Vec<Vec<u8>>,
+    spent: BTreeSet<Vec<u8>>,
+    redeemed: i64,
+    refreshed: i64,
+}
+
+const CODES: &str = "select code from grants";
+const TOKENS: &str = "select digest from refresh_tokens order by rowid";
+const SPENT: &str = "select digest from refresh_tokens where spent_at is not null";
+const CODES_OF_TOKENS: &str = "
+select grants.code
+from refresh_tokens
+join grants on grants.id = refresh_tokens.grant_id
+order by refresh_tokens.rowid";
+const EVENTS: &str = "select count(*) from events where kind = $1";
+
+impl Kept {
+    async fn read(store: &mut Connection) -> Self {
+        Self {
+            codes: store.sql(CODES).all().await.unwrap().into_iter().collect(),
+            tokens: store.sql(TOKENS).all().await.unwrap(),
+            spent: store.sql(SPENT).all().await.unwrap().into_iter().collect(),
+            redeemed: store.sql(EVENTS).bind("code.redeemed").one().await.unwrap(),
+            refreshed: store.sql(EVENTS).bind("token.refreshed").one().await.unwrap(),
+        }
+    }
+}
+
+/// Every change of a run in the order of the commits: each brought one token, under the code of its family.
+struct Course {
+    changes: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+impl Course {
+    async fn read(store: &mut Connection) -> Self {
+        let tokens: Vec<Vec<u8>> = store.sql(TOKENS).all().await.unwrap();
+        let codes: Vec<Vec<u8>> = store.sql(CODES_OF_TOKENS).all().await.unwrap();
+        assert_eq!(tokens.len(), codes.len());
+        Self {
+            changes: tokens.into_iter().zip(codes).collect(),
+        }
+    }
+
+    /// The state after so many changes.
+    fn after(&self, changes: usize) -> Kept {
+        let mut kept = Kept::default();
+        let mut newest: BTreeMap<&[u8], &[u8]> = BTreeMap::new();
+        for (token, code) in &self.changes[..changes] {
+            match newest.insert(code, token) {
+                None => {
+                    kept.codes.insert(code.clone());
+                    kept.redeemed += 1;
+                }
+                Some(before) => {
+                    kept.spent.insert(before.to_vec());
+                    kept.refreshed += 1;
+                }
+            }
+            kept.tokens.push(token.clone());
+        }
+        kept
+    }
+}
+
 /// REL-24, SEC-757: the power is cut at any sync or between: every sector that was not synced may be there or not. The store
-/// opens without a hand on it, is sound, and holds everything that was acknowledged by then; what was used stays used.
+/// opens without a hand on it, is sound, and holds everything that was acknowledged by then; what was used stays used. What it
+/// holds is what was there after one of the changes, in their order, with nothing of any later one.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_power_cut_takes_back_nothing_acknowledged() {
     let (sign_ons, images) = if full_length() { (1_000, 1_500) } else { (240, 120) };
@@ -113,8 +183,23 @@ async fn a_power_cut_takes_back_nothing_acknowledged() {
         history.checkpoints() > 0,
         "the log never went into the database's own file"
     );
+    let database = Database::open(written.installation.config.database_url.expose(), Durability::Full)
+        .await
+        .unwrap();
+    let mut store = database.read().await.unwrap();
+    let course = Course::read(&mut store).await;
+    let whole = Kept::read(&mut store).await;
+    drop(store);
+    database.close().await;
+    // one change for each code and three for its refreshes
+    assert_eq!(course.changes.len(), sign_ons / 8 * 8 * 4);
+    assert_eq!(
+        whole,
+        course.after(course.changes.len()),
+        "the model is that of the store"
+    );
     let folder = tempfile::tempdir().unwrap();
-    let mut held = 0;
+    let (mut held, mut between) = (0, 0);
     for turn in 0..images {
         // at a sync, right before it, and anywhere
         let any = |most: usize| random::below(u32::try_from(most).unwrap()) as usize;
@@ -130,30 +215,36 @@ async fn a_power_cut_takes_back_nothing_acknowledged() {
         let mut store = database.read().await.unwrap();
         let verdict: String = store.sql("pragma integrity_check").one().await.unwrap();
         assert_eq!(verdict, "ok", "after {operations} operations");
-        let mut rows = async |text: &'static str| -> BTreeSet<Vec<u8>> {
-            store.sql(text).all().await.unwrap().into_iter().collect()
-        };
-        let codes = rows("select code from grants").await;
-        let tokens = rows("select digest from refresh_tokens").await;
-        let spent = rows("select digest from refresh_tokens where spent_at is not null").await;
+        let kept = Kept::read(&mut store).await;
         drop(store);
         database.close().await;
+        let changes = kept.tokens.len();
+        assert!(changes <= course.changes.len(), "after {operations} operations");
+        let prefix = course.after(changes);
+        assert!(
+            kept == prefix,
+            "no state of the course after {operations} operations, {changes} changes"
+        );
+        between += usize::from(changes > 0 && changes < course.changes.len());
+        let tokens: BTreeSet<&[u8]> = kept.tokens.iter().map(Vec::as_slice).collect();
         let until = history.position(operations);
         for (table, digest, at) in acknowledged.iter().filter(|(_, _, at)| *at <= until) {
-            let table_rows = match *table {
-                "codes" => &codes,
-                "tokens" => &tokens,
-                _ => &spent,
+            let is_there = match *table {
+                "codes" => kept.codes.contains(&digest[..]),
+                "tokens" => tokens.contains(&digest[..]),
+                _ => kept.spent.contains(&digest[..]),
             };
-            assert!(
-                table_rows.contains(&digest[..]),
-                "{table} of {at} is gone after {operations} operations"
-            );
+            assert!(is_there, "{table} of {at} is gone after {operations} operations");
             held += 1;
         }
     }
+    assert!(
+        between > images / 4,
+        "{between} of {images} images lie between the changes"
+    );
+    assert!(held > images * 10, "only {held} acknowledged rows were looked for");
     println!(
-        "{images} images of {} operations with {} syncs and {} of the database's own file; {held} acknowledged rows held",
+        "{images} images ({between} between the changes) of {} operations with {} syncs and {} of the database's own file; {held} acknowledged rows held",
         history.len(),
         syncs.len(),
         history.checkpoints()

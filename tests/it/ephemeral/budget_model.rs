@@ -1,5 +1,6 @@
 //! The failure counter against a model: whatever order guesses, pauses, refunds and clearings come in, as many are admitted
-//! as the model says, and never more in any stretch of time than the budget and what came back during it.
+//! as the model says, and never more in any stretch of time than the budget and what came back during it: within one step
+//! of it the budget, within the period less than twice the budget, in the long run the budget in each period.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,10 +72,19 @@ impl Model {
         self.admitted.clear();
     }
 
-    /// In every stretch of time there were at most as many as the budget and what came back meanwhile.
+    /// In every stretch of time there were at most as many as the budget and what came back meanwhile; so at most the budget
+    /// in less than a step, and less than twice the budget in less than the period.
     fn holds(&self) -> bool {
         let mut times = self.admitted.clone();
         times.sort_unstable();
+        let most_within = |stretch: i64| {
+            let from = times.iter().enumerate();
+            let counts = from.map(|(at, begin)| times[at..].iter().take_while(|&end| end - begin < stretch).count());
+            i64::try_from(counts.max().unwrap_or(0)).unwrap()
+        };
+        if most_within(self.step()) > self.budget || most_within(self.step() * self.budget) >= 2 * self.budget {
+            return false;
+        }
         times.iter().enumerate().all(|(first, begin)| {
             times.iter().enumerate().skip(first).all(|(last, end)| {
                 let came_back = (end - begin) / self.step();
@@ -168,4 +178,36 @@ fn model_bruteforce() {
         })
     });
     played.unwrap();
+}
+
+/// SEC-745: the bound is as tight as docs/security.md says: whoever guesses as often as it goes has the whole budget at once,
+/// then one guess a step, so one less than twice the budget in the first period and the budget in each later one.
+#[tokio::test(flavor = "multi_thread")]
+async fn model_bruteforce_of_the_most_diligent_guesser() {
+    const BUDGET: u8 = 10;
+    let period = Duration::from_secs(900);
+    let (places, _directory) = backends().await;
+    for place in &places {
+        let key = random::hex_id();
+        let mut in_period = Vec::new();
+        for part in 0..3 {
+            let mut admitted = 0;
+            // four times a step, and many at once
+            for quarter in 0..u32::from(BUDGET) * 4 {
+                let now = NOW.after(period * part + period * quarter / (u32::from(BUDGET) * 4));
+                let burst = if part == 0 && quarter == 0 { 40 } else { 3 };
+                let before = admitted;
+                for _ in 0..burst {
+                    admitted += u32::from(guess(place, &key, BUDGET, period, now).await);
+                }
+                let at_once = admitted - before;
+                assert!(at_once <= 1 || (part == 0 && quarter == 0), "{at_once} at once");
+                if part == 0 && quarter == 0 {
+                    assert_eq!(at_once, u32::from(BUDGET));
+                }
+            }
+            in_period.push(admitted);
+        }
+        assert_eq!(in_period, [19, 10, 10]);
+    }
 }

@@ -126,6 +126,10 @@ fn why_somebody_is_asked_has_a_word_each() {
         PromptConsent,
         NotConsented,
         ClientUnproven,
+        ClientLifetime,
+        ClientIdle,
+        ClientLimit,
+        LoginLimit,
     ];
     let words: BTreeSet<&str> = all.iter().map(|because| because.word()).collect();
     assert_eq!(words.len(), all.len());

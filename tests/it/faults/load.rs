@@ -327,13 +327,34 @@ async fn stuffing_from_everywhere_keeps_nobody_out() {
     }
     assert!(checked <= 11, "{checked} guesses at one account were checked");
     // one address, many accounts: its limit acts
+    let (budget, guesses) = length((12, 30), (100, 150));
+    site.setting("guess.source_budget", &budget.to_string()).await;
     let from = address();
-    let mut looked = 0;
-    for number in 0..length(0, 150) {
-        let told = form.send(&format!("someone-{number}"), "guess", Some(&from)).await;
-        looked += usize::from(told.status == Some(422));
+    let (mut looked, mut refused) = (0, 0);
+    let alone = clock::monotonic();
+    for number in 0..guesses {
+        loop {
+            let told = form.send(&format!("someone-{number}"), "guess", Some(&from)).await;
+            if !told.is_outage() {
+                assert!([Some(422), Some(429)].contains(&told.status), "{told:?}");
+                looked += usize::from(told.status == Some(422));
+                refused += usize::from(told.status == Some(429));
+                break;
+            }
+            clock::sleep(Duration::from_millis(100)).await;
+        }
     }
-    assert!(looked <= 101, "{looked} guesses of one address were checked");
+    // one comes back each part of the quarter of an hour
+    let back = usize::try_from(alone.elapsed().as_secs()).unwrap() * budget / 900 + 1;
+    assert!(
+        looked >= budget,
+        "only {looked} of {budget} guesses of one address were checked"
+    );
+    assert!(looked <= budget + back, "{looked} guesses of one address were checked");
+    assert!(
+        refused >= guesses - budget - back,
+        "{refused} of {guesses} were refused"
+    );
     report(
         "REL-48",
         format!(

@@ -193,7 +193,7 @@ async fn a_newer_schema_is_served_beside_the_newer_version() {
         "alter table clients add column contact text not null default ''",
         "alter table settings add column note text",
         "alter table signing_keys add column place text not null default 'store'",
-        "create table devices (id uuid not null, user_id uuid not null references users (id) on delete cascade)",
+        "create table gadgets (id uuid not null, user_id uuid not null references users (id) on delete cascade)",
         "create index events_kind on events (kind, at)",
     ] {
         site.postgres.run(step).await;

@@ -3,6 +3,7 @@
 mod forms;
 mod headers;
 mod language;
+mod limits;
 mod own_account;
 mod raw;
 mod requests;
@@ -105,6 +106,9 @@ const ADDRESSES: &[&str] = &[
     "/login/account?flow=unknown",
     "/login/consent?flow=unknown",
     "/login/consent",
+    "/login/devices?flow=unknown",
+    "/login/devices?proof=unknown",
+    "/login/devices",
     "/logout",
     "/logout/done",
     "/logout/onward",

@@ -1,8 +1,15 @@
 //! Which requests are served at all: hosts, proxies, methods, sizes.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use ostiary::config::Config;
+use ostiary::model::ConsentMode;
+use ostiary::sql::{Database, Durability};
+
 use super::raw::send;
 use super::{ADDRESSES, Proxied, behind_a_proxy, sign_in_with};
 use crate::support::browser::Browser;
+use crate::support::relying_party::RelyingParty;
 use crate::support::server::{Backend, Server};
 
 /// SEC-568: by header, by the absolute form, by what proxies claim: no host but the issuer's is served.
@@ -244,43 +251,151 @@ async fn oversized_bodies_are_refused() {
     server.stop().await;
 }
 
-/// SEC-526: every address that answers to GET is asked, signed in and not; the store is the same afterwards.
+/// SEC-526: every address that answers to GET is asked, and every page of what waits, by whom it belongs to, by a stranger and
+/// by somebody else who is signed in. Every table, every counter and everything that waits is the same afterwards; what is new
+/// are the requests that GET itself begins, as the protocols want it.
 #[tokio::test]
 async fn safe_methods_safe() {
-    let server = Server::start().await;
-    let user = server.user("ada").await;
-    let browser = Browser::new();
-    sign_in_with(&server, &browser, &user.username, &user.password).await;
-    let before = contents(&server).await;
-    for address in ADDRESSES {
-        for browser in [&browser, &Browser::new()] {
+    let server = Server::start_with(Backend::Embedded).await;
+    let ada = server.user("ada").await;
+    let grace = server.user("grace").await;
+    let client = server.client(|_| ()).await;
+    let trusted = server.client(|client| client.policy.consent = ConsentMode::Skip).await;
+    let owner = Browser::new();
+    let party = RelyingParty::new(&server, &client);
+    let login = owner.open(&party.authorization_url()).await;
+    // a wrong guess, so that a counter is not whole
+    let wrong = [("username", ada.username.as_str()), ("password", "wrong")];
+    let login = owner.submit(&login, login.form_with("password"), &wrong).await;
+    assert_eq!(login.status, 422);
+    let right = [("username", ada.username.as_str()), ("password", ada.password.as_str())];
+    let consent = owner.submit(&login, login.form_with("password"), &right).await;
+    let consent = owner.follow(consent).await;
+    assert!(consent.body.contains("value=\"allow\""));
+    // a code that waits, an account to be chosen, a sign-out to be confirmed, somebody who has not signed in yet
+    let waiting = RelyingParty::new(&server, &trusted);
+    let code = owner.get(&waiting.authorization_url()).await.location().unwrap();
+    let choice = owner
+        .open(&party.authorization_url_with(&[("prompt", "select_account")]))
+        .await;
+    let leaving = owner.open(&server.url("/oauth2/end_session")).await;
+    let other = Browser::new();
+    sign_in_with(&server, &other, &grace.username, &grace.password).await;
+    let stranger = Browser::new();
+    let unknown = stranger.open(&party.authorization_url()).await;
+    let flows: BTreeSet<String> = [&consent, &choice, &leaving, &unknown]
+        .map(|page| {
+            page.url
+                .query()
+                .unwrap_or_else(|| panic!("{} waits", page.url))
+                .to_owned()
+        })
+        .into();
+    assert_eq!(flows.len(), 4, "{flows:?}");
+    let mut live: Vec<String> = ADDRESSES.iter().map(|&address| address.to_owned()).collect();
+    for flow in &flows {
+        live.extend(
+            ["/login", "/login/account", "/login/consent", "/login/leave", "/logout"].map(|at| format!("{at}?{flow}")),
+        );
+    }
+    live.extend(["/console/doctor", "/api/docs", "/metrics", "/.well-known/security.txt"].map(str::to_owned));
+
+    let mut before = None;
+    let server = server
+        .restart_after(async |config| before = Some(Contents::read(config).await))
+        .await;
+    let own = format!("host: {}", server.host());
+    for address in &live {
+        for browser in [&owner, &other, &stranger, &Browser::new()] {
             browser.get(&server.url(address)).await;
-        }
-        for method in ["HEAD", "OPTIONS"] {
-            let line = format!("{method} {address} HTTP/1.1");
-            let own = format!("host: localhost:{}", server.address().port());
-            send(&server, &[&line, &own], "").await;
+            let names = browser.cookie_names();
+            let pairs: Vec<String> = names
+                .iter()
+                .map(|name| format!("{name}={}", browser.cookie(name).unwrap()))
+                .collect();
+            let cookies = format!("cookie: {}", pairs.join("; "));
+            for method in ["HEAD", "OPTIONS"] {
+                send(&server, &[&format!("{method} {address} HTTP/1.1"), &own, &cookies], "").await;
+            }
         }
     }
-    assert!(super::is_signed_in(&server, &browser).await);
-    assert_eq!(before, contents(&server).await);
+    assert!(super::is_signed_in(&server, &owner).await && super::is_signed_in(&server, &other).await);
+    let mut after = None;
+    let server = server
+        .restart_after(async |config| after = Some(Contents::read(config).await))
+        .await;
+    before.unwrap().assert_kept(&after.unwrap());
+
+    // and what waited can go on
+    let form = consent.form_with_button("decision", "allow");
+    let done = owner.submit(&consent, form, &[("decision", "allow")]).await;
+    assert!(done.location().unwrap().query().unwrap().contains("code="));
+    let (_, code) = code.query_pairs().find(|(name, _)| name == "code").unwrap();
+    let mut party = RelyingParty::new(&server, &trusted);
+    party.code_verifier.clone_from(&waiting.code_verifier);
+    party.redeem(&code).await.ok();
     server.stop().await;
 }
 
-/// Everything in the store that requests can change.
-async fn contents(server: &Server) -> String {
-    let mut store = server.provider().store.read().await.unwrap();
-    let now = server.call().now;
-    let users = store.list_users(None, 100).await.unwrap();
-    let mut all = format!("{users:?} {:?}", store.list_groups(None, 100).await.unwrap());
-    for user in users {
-        all.push_str(&format!(
-            "{:?}",
-            store.list_live_sessions_of(user.id, now, 100).await.unwrap()
-        ));
+/// Everything in the files of an embedded server that is stopped: rows as text, by table.
+struct Contents {
+    store: BTreeMap<String, BTreeSet<String>>,
+    ephemeral: BTreeMap<String, BTreeSet<String>>,
+    sessions: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Contents {
+    async fn read(config: &Config) -> Self {
+        let file = |name: &str| format!("sqlite:{}", config.data_dir.join(name).display());
+        Self {
+            store: rows(config.database_url.expose()).await,
+            ephemeral: rows(&file("ephemeral.db")).await,
+            sessions: rows(&file("sessions.db")).await,
+        }
     }
-    // an audit event is a note about a request, not a change that it makes
-    all.push_str(&format!("{:?}", store.list_settings().await.unwrap()));
-    all.push_str(&format!("{:?}", store.get_generations().await.unwrap()));
+
+    fn assert_kept(&self, after: &Self) {
+        // notes about requests, not changes that they make
+        let notes = ["events", "traces"];
+        assert!(self.store.len() > 30, "{:?}", self.store.keys());
+        for (table, rows) in &self.store {
+            if !notes.contains(&table.as_str()) {
+                assert_eq!(&after.store[table], rows, "{table}");
+            }
+        }
+        assert_eq!(after.sessions, self.sessions);
+        assert!(self.sessions.values().any(|rows| !rows.is_empty()), "who is signed in");
+        assert!(!self.ephemeral["counter"].is_empty(), "a wrong guess was counted");
+        let (counted, counts) = (&self.ephemeral["counter"], &after.ephemeral["counter"]);
+        assert!(counts.is_superset(counted), "{counted:?} became {counts:?}");
+        for begun in counts.difference(counted) {
+            // a setup link that is guessed at is a guess, by GET too
+            assert!(begun.contains("'recovery'"), "{begun}");
+        }
+        let (waited, waits) = (&self.ephemeral["entry"], &after.ephemeral["entry"]);
+        assert!(waited.len() >= 5, "{waited:?}");
+        let gone: Vec<_> = waited.difference(waits).collect();
+        assert!(gone.is_empty(), "gone or changed: {gone:?}");
+        for begun in waits.difference(waited) {
+            let known = ["interaction", "error_redirect", "logout"];
+            assert!(known.iter().any(|kind| begun.contains(&format!("'{kind}'"))), "{begun}");
+        }
+    }
+}
+
+/// Every row of every table of a SQLite file.
+async fn rows(url: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let database = Database::open(url, Durability::Full).await.unwrap();
+    let mut all = BTreeMap::new();
+    for table in database.tables().await.unwrap() {
+        let mut store = database.read().await.unwrap();
+        let columns = "select name from pragma_table_info($1) order by name";
+        let columns: Vec<String> = store.sql(columns).bind(table.clone()).all().await.unwrap();
+        let quoted: Vec<String> = columns.iter().map(|column| format!("quote(\"{column}\")")).collect();
+        let select = format!("select {} from \"{table}\"", quoted.join(" || ' ' || "));
+        let rows: Vec<String> = store.sql_built(select).all().await.unwrap();
+        all.insert(table, rows.into_iter().collect());
+    }
+    database.close().await;
     all
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ostiary::model::Scopes;
+use ostiary::model::{Scopes, Timestamp};
 use ostiary::random;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
@@ -311,9 +311,27 @@ fn step() -> impl Strategy<Value = Step> {
 struct Flow {
     browser: usize,
     asking: Asking,
-    /// The steps by which its browser had last entered a right password, and pressed "allow", when it began.
-    passwords: usize,
-    consents: usize,
+    /// The steps that had been taken when it began.
+    taken: Taken,
+}
+
+/// The steps that the server took from people, each counted for whom and where it counts.
+#[derive(Clone, Debug, Default)]
+struct Taken {
+    /// How often a person, by subject, got in with a right password in each browser.
+    passwords: [BTreeMap<String, usize>; 2],
+    /// How often a person allowed the client that asks. What is allowed counts in every browser.
+    consents: BTreeMap<String, usize>,
+}
+
+impl Taken {
+    fn passwords(&self, browser: usize, subject: &str) -> usize {
+        self.passwords[browser].get(subject).copied().unwrap_or(0)
+    }
+
+    fn consents(&self, subject: &str) -> usize {
+        self.consents.get(subject).copied().unwrap_or(0)
+    }
 }
 
 /// A walk: two browsers, a person each, and everything that was seen.
@@ -328,11 +346,9 @@ struct Walk<'a> {
     handles: Vec<String>,
     pages: Vec<Page>,
     sent: Vec<(Url, Vec<(String, String)>)>,
-    /// How often a right password was sent, and "allow" pressed, in each browser.
-    passwords: [usize; 2],
-    consents: [usize; 2],
-    /// Whose right password was sent, in each browser.
-    signed_in: [BTreeSet<String>; 2],
+    taken: Taken,
+    /// The codes that were judged already.
+    judged: BTreeSet<String>,
     codes: usize,
 }
 
@@ -397,8 +413,7 @@ impl Walk<'_> {
         let flow = Flow {
             browser,
             asking,
-            passwords: self.passwords[browser],
-            consents: self.consents[browser],
+            taken: self.taken.clone(),
         };
         self.flows.insert(party.state.clone(), flow);
         self.verifiers.insert(party.state.clone(), party.code_verifier.clone());
@@ -471,18 +486,50 @@ impl Walk<'_> {
             return Ok(());
         }
         let has = |name: &str, value: &str| fields.iter().any(|(n, v)| n == name && v == value);
-        // a form that was sent in one browser and comes again in the other brings its person along
-        for person in self.people.iter().filter(|person| has("password", &person.password)) {
-            self.passwords[browser] += 1;
-            self.signed_in[browser].insert(person.subject.clone());
-        }
-        if has("decision", "allow") {
-            self.consents[browser] += 1;
-        }
+        let (session, allowed) = (self.session(browser), self.allowed().await);
         let pairs: Vec<(&str, &str)> = fields.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
         let page = self.browsers[browser].post(url.as_str(), &pairs).await;
+        // a step that was refused is no step: a password gets in by a new session, an "allow" is written down
+        let went_on = page.status.is_redirection();
+        if went_on && self.session(browser) != session {
+            // a form that was sent in one browser and comes again in the other brings its person along
+            for person in self.people.iter().filter(|person| has("password", &person.password)) {
+                let taken = &mut self.taken.passwords[browser];
+                *taken.entry(person.subject.clone()).or_default() += 1;
+            }
+        }
+        for (subject, given) in self.allowed().await {
+            if allowed.get(&subject) == Some(&given) {
+                continue;
+            }
+            prop_assert!(has("decision", "allow") && went_on, "a consent that nobody gave");
+            prop_assert!(
+                self.taken.passwords(browser, &subject) > 0,
+                "the consent of somebody who did not sign in here"
+            );
+            *self.taken.consents.entry(subject).or_default() += 1;
+        }
         self.sent.push((url.clone(), fields));
         self.look(browser, page).await
+    }
+
+    /// The session's cookie in a browser.
+    fn session(&self, browser: usize) -> Option<String> {
+        self.browsers[browser].cookie("ostiary_session")
+    }
+
+    /// When each person allowed the client that asks, as the store has it.
+    async fn allowed(&self) -> BTreeMap<String, Timestamp> {
+        let mut store = self.server.provider().store.read().await.unwrap();
+        let mut allowed = BTreeMap::new();
+        for person in &self.people {
+            if let Some(consent) = store.find_consent(person.id, self.clients[0].id).await.unwrap() {
+                allowed.insert(person.subject.clone(), consent.given_at);
+            }
+            let first_party = store.find_consent(person.id, self.clients[1].id).await.unwrap();
+            assert!(first_party.is_none(), "nobody is asked about that client");
+        }
+        allowed
     }
 
     /// Remembers what a page offers; whatever reaches a client has to be deserved.
@@ -516,32 +563,37 @@ impl Walk<'_> {
         prop_assert_eq!(flow.browser, browser, "an answer of another browser's flow");
         let Some(code) = answer.get("code") else { return Ok(()) };
         self.codes += 1;
-        let (passwords, consents) = (self.passwords[browser], self.consents[browser]);
-        prop_assert!(passwords > 0, "a code without a sign-in");
-        // what a person allowed is remembered in every browser
-        let anywhere: usize = self.consents.iter().sum();
-        match flow.asking {
-            Asking::OfAFirstPartyClient => (),
-            Asking::Plainly | Asking::Silently => prop_assert!(anywhere > 0, "a code without consent"),
-            Asking::ForLogin => {
-                prop_assert!(passwords > flow.passwords, "prompt=login without a login");
-                prop_assert!(anywhere > 0, "a code without consent");
-            }
-            Asking::ForConsent => prop_assert!(consents > flow.consents, "prompt=consent without a consent"),
-        }
         let client = self.clients[usize::from(flow.asking == Asking::OfAFirstPartyClient)];
         let mut party = RelyingParty::new(self.server, client);
         party.code_verifier.clone_from(&self.verifiers[&answer["state"]]);
         let tokens = party.redeem(code).await;
-        // a second click gets the same code, which is redeemed by then
-        if tokens.status.is_success() {
-            let granted = Scopes::parse(&tokens.get("scope")).unwrap();
-            prop_assert!(granted.contains("openid"));
-            let subject = claims(&tokens.get("id_token"))["sub"].as_str().unwrap().to_owned();
+        if !tokens.status.is_success() {
+            // a second click gets the same code, which is redeemed by then
             prop_assert!(
-                self.signed_in[browser].contains(&subject),
-                "a code for somebody who did not sign in here"
+                self.judged.contains(code),
+                "a code that is worth nothing: {}",
+                tokens.body
             );
+            return Ok(());
+        }
+        prop_assert!(self.judged.insert(code.clone()), "a code that is good twice");
+        let granted = Scopes::parse(&tokens.get("scope")).unwrap();
+        prop_assert!(granted.contains("openid"));
+        let subject = claims(&tokens.get("id_token"))["sub"].as_str().unwrap().to_owned();
+        let passwords = self.taken.passwords(browser, &subject);
+        prop_assert!(passwords > 0, "a code for somebody who did not sign in here");
+        // what a person allowed is remembered in every browser, for that person
+        let consents = self.taken.consents(&subject);
+        if flow.asking != Asking::OfAFirstPartyClient {
+            prop_assert!(consents > 0, "a code without this person's consent");
+        }
+        if flow.asking == Asking::ForLogin {
+            let before = flow.taken.passwords(browser, &subject);
+            prop_assert!(passwords > before, "prompt=login without a login of this person");
+        }
+        if flow.asking == Asking::ForConsent {
+            let before = flow.taken.consents(&subject);
+            prop_assert!(consents > before, "prompt=consent without a consent of this person");
         }
         Ok(())
     }
@@ -585,9 +637,8 @@ fn flow_step_order_model() {
                 handles: Vec::new(),
                 pages: Vec::new(),
                 sent: Vec::new(),
-                passwords: [0, 0],
-                consents: [0, 0],
-                signed_in: [BTreeSet::new(), BTreeSet::new()],
+                taken: Taken::default(),
+                judged: BTreeSet::new(),
                 codes: 0,
             };
             for step in &steps {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ostiary::flow::Error;
 use ostiary::flow::authorization::consents;
+use ostiary::flow::people::ChangeSource;
 use ostiary::model::{ClientOrigin, GrantType, Scopes};
 use reqwest::StatusCode;
 use serde_json::json;
@@ -168,9 +169,15 @@ async fn consent_withdraw_kills_tokens() {
                 client.id
             );
 
-            consents::withdraw(server.provider(), &server.call(), ada.id, client.id)
-                .await
-                .unwrap();
+            consents::withdraw_of(
+                server.provider(),
+                &server.call(),
+                &ChangeSource::Command,
+                ada.id,
+                client.id,
+            )
+            .await
+            .unwrap();
 
             assert_eq!(
                 party.refresh(&tokens.get("refresh_token")).await.error(),
@@ -195,7 +202,14 @@ async fn consent_withdraw_kills_tokens() {
             drop(asked(&party, &ada, &[]).await);
             party.userinfo(&kept.get("access_token")).await.ok();
             party.refresh(&kept.get("refresh_token")).await.ok();
-            let again = consents::withdraw(server.provider(), &server.call(), ada.id, client.id).await;
+            let again = consents::withdraw_of(
+                server.provider(),
+                &server.call(),
+                &ChangeSource::Command,
+                ada.id,
+                client.id,
+            )
+            .await;
             assert!(matches!(again, Err(Error::NotFound)));
         }
         assert!(
@@ -215,15 +229,28 @@ async fn taking_back_ends_what_an_unasked_client_got_too() {
     let client = server.client(skips).await;
     let party = RelyingParty::new(&server, &client);
     let tokens = party.tokens(&user).await;
-    consents::withdraw(server.provider(), &server.call(), user.id, client.id)
-        .await
-        .unwrap();
+    consents::withdraw_of(
+        server.provider(),
+        &server.call(),
+        &ChangeSource::Command,
+        user.id,
+        client.id,
+    )
+    .await
+    .unwrap();
     assert_eq!(
         party.refresh(&tokens.get("refresh_token")).await.error(),
         "invalid_grant"
     );
     let stranger = ostiary::model::Id::new(server.call().now);
-    let nobody = consents::withdraw(server.provider(), &server.call(), stranger, client.id).await;
+    let nobody = consents::withdraw_of(
+        server.provider(),
+        &server.call(),
+        &ChangeSource::Command,
+        stranger,
+        client.id,
+    )
+    .await;
     assert!(matches!(nobody, Err(Error::NotFound)));
     assert!(matches!(
         consents::list(server.provider(), &server.call(), stranger).await,

@@ -1,7 +1,7 @@
 //! What the server signs and seals: one kind never passes for another, nothing counts before its signature does, and no
 //! claim says more than was granted.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
 
 use base64::Engine;
@@ -13,8 +13,9 @@ use ostiary::model::{Client, GrantType, PasswordHash, Secret, SigningAlgorithm, 
 use ostiary::protocol::client_authentication::JWT_BEARER;
 use serde_json::{Map, Value, json};
 
-use super::scene::{Scene, Tokens, active, assert_invalid_grant, assert_refused, resource};
+use super::scene::{Scene, Tokens, active, assert_invalid_grant, assert_refused, resource, service};
 use crate::architecture::source::sources;
+use crate::support::browser::Browser;
 use crate::support::relying_party::{Answer, RelyingParty, claims, jwt_header};
 use crate::support::server::{Server, TestClient, each_backend};
 
@@ -33,6 +34,20 @@ async fn hinted(scene: &Scene<'_>, hint: &str) -> String {
     let party = scene.party();
     let url = party.authorization_url_with(&[("id_token_hint", hint)]);
     scene.arrive(&url).await.get("error").to_owned()
+}
+
+/// Whether the end-session endpoint takes this as the hint of who is to be signed out.
+async fn ends_a_session(server: &Server, hint: &str) -> bool {
+    let mut url = url::Url::parse(&server.url("/oauth2/end_session")).unwrap();
+    url.query_pairs_mut().append_pair("id_token_hint", hint);
+    let page = Browser::new().get(url.as_str()).await;
+    assert!(
+        page.status.is_redirection() || page.status.is_client_error(),
+        "{} {}",
+        page.status,
+        page.body
+    );
+    page.status.is_redirection()
 }
 
 /// What a client with this way to authenticate is told when it brings a JWT as its assertion.
@@ -81,11 +96,17 @@ async fn jwt_kind_cross_matrix() {
             .await;
         let tokens = scene.tokens().await;
         let userinfo = party.userinfo(&tokens.access).await.ok().body;
+        // a client of the administration interface, whose tokens are for that alone
+        let machine = server.client(service("admin:users.read")).await;
+        let grant = [("grant_type", "client_credentials"), ("scope", "admin:users.read")];
+        let of_api = RelyingParty::new(server, &machine).token(&grant).await.ok();
+        let of_api = of_api.get("access_token");
         let assertion = own_assertion(server, &asserting, &key);
         let kinds = [
             ("id token", &tokens.id),
             ("access token", &tokens.access),
             ("userinfo", &userinfo),
+            ("token of the API", &of_api),
             ("client assertion", &assertion),
         ];
         for (kind, token) in kinds {
@@ -106,6 +127,14 @@ async fn jwt_kind_cross_matrix() {
                 is("id token"),
                 "the {kind} hints"
             );
+            assert_eq!(
+                ends_a_session(server, token).await,
+                is("id token"),
+                "the {kind} is taken as a hint of who signs out"
+            );
+            let listed = party.get("/api/v1/users", token).await.status.as_u16();
+            let expected = if is("token of the API") { 200 } else { 401 };
+            assert_eq!(listed, expected, "the API takes the {kind}");
             assert_invalid_grant(&party.refresh(token).await);
             assert_invalid_grant(&party.redeem(token).await);
             // last: an assertion is used up by being taken; the refusal of its scopes is another matter
@@ -584,7 +613,14 @@ fn purposes() -> Vec<(String, String)> {
     let mut purposes = Vec::new();
     for source in sources("src") {
         for line in source.text.lines() {
-            let named = line.contains("const SEALED_FOR:") || line.contains("PURPOSE: &str");
+            let named = [
+                "const SEALED_FOR:",
+                "const ROOT_SEALED_FOR:",
+                "PURPOSE: &str",
+                "sealed_for: \"",
+            ]
+            .iter()
+            .any(|word| line.contains(word));
             if let Some((_, rest)) = line.split_once('"').filter(|_| named || line.contains(".derive(\"")) {
                 purposes.push((rest.split('"').next().unwrap().to_owned(), source.path.clone()));
             }
@@ -600,11 +636,14 @@ fn purposes() -> Vec<(String, String)> {
 #[test]
 fn blob_purpose_separation() {
     let purposes = purposes();
-    assert!(purposes.len() >= 6, "{purposes:?}");
-    let mut words: Vec<&str> = purposes.iter().map(|(word, _)| word.as_str()).collect();
-    words.sort_unstable();
-    words.dedup();
-    assert!(words.len() >= 6, "{words:?}");
+    assert!(purposes.len() >= 20, "{purposes:?}");
+    let mut claimed: BTreeMap<&str, &str> = BTreeMap::new();
+    for (word, path) in &purposes {
+        if let Some(other) = claimed.insert(word, path) {
+            panic!("src/{path} and src/{other} both claim {word:?}");
+        }
+    }
+    let words: Vec<&str> = claimed.into_keys().collect();
     let master = MasterKey::generate();
     let other = MasterKey::generate();
     // the purposes of a program are known when it is written; a test may learn them later

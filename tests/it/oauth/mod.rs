@@ -17,6 +17,7 @@ mod error_redirects;
 mod forgetting;
 mod introspection;
 mod jwt;
+mod logins;
 mod models;
 mod prompts;
 mod races;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ostiary::flow::token;
 use ostiary::flow::{Call, Error};
 use ostiary::model::scope::STANDARD;
-use ostiary::model::{AccessTokenFormat, Client, GrantType, Scopes, Timestamp, UserStatus};
+use ostiary::model::{AccessTokenFormat, Client, ConsentMode, GrantType, Scopes, Timestamp, UserStatus};
 use ostiary::protocol::parameters::Parameters;
 use serde_json::Value;
 use url::form_urlencoded;
@@ -262,14 +262,15 @@ async fn prop_scope_algebra() {
             .collect();
         let set = |text: &str| Scopes::parse(text).unwrap();
         let mut dice = Dice::seeded(751);
-        let mut issued_some = 0;
-        for case in 0..30 {
+        let (mut issued_some, mut not_consented, mut taken_back) = (0, 0, 0);
+        for case in 0..60 {
             let allowed = Scopes::from_tokens(dice.some(&words));
             let requested = dice.some(&words).join(" ");
             let narrowed = dice.some(&words).join(" ");
             let own = case % 3 == 0;
             let change = |client: &mut Client| {
                 client.metadata.scope = allowed.clone();
+                client.policy.consent = ConsentMode::Ask;
                 if own {
                     client.metadata.grant_types = vec![GrantType::ClientCredentials];
                 }
@@ -277,11 +278,11 @@ async fn prop_scope_algebra() {
             let scene = Scene::with(server, change).await;
             let mut party = scene.party();
             party.scope.clone_from(&requested);
-            let check = |answer: &Answer, bound: &Scopes| {
+            let check = |answer: &Answer, bounds: &[&Scopes]| {
                 let issued = set(&answer.get("scope"));
                 assert!(
-                    issued.is_within(bound) && issued.is_within(&allowed),
-                    "{allowed} / {requested}: {issued}"
+                    issued.is_within(&allowed) && bounds.iter().all(|bound| issued.is_within(bound)),
+                    "{allowed} / {requested}: {issued}, bounds {bounds:?}"
                 );
                 assert!(!issued.contains("unknown"));
                 // the answer and the token say the same
@@ -299,7 +300,7 @@ async fn prop_scope_algebra() {
                     } else {
                         set(&requested)
                     };
-                    let issued = check(&answer, &bound);
+                    let issued = check(&answer, &[&bound]);
                     assert!(issued.iter().all(|scope| !STANDARD.contains(&scope)), "{issued}");
                     issued_some += 1;
                 } else {
@@ -307,21 +308,54 @@ async fn prop_scope_algebra() {
                 }
                 continue;
             }
-            let arrival = scene
-                .arrive(&party.authorization_url_with(&[("scope", &requested)]))
-                .await;
-            if arrival.parameters.contains_key("error") {
-                assert_eq!(arrival.get("error"), "invalid_scope");
-                continue;
-            }
-            issued_some += 1;
             let bound = if requested.is_empty() {
                 set("openid")
             } else {
                 set(&requested)
             };
+            // what the person has allowed: often what is asked for and more, else whatever
+            let mut consented = Scopes::from_tokens(dice.some(&words));
+            if dice.below(3) > 0 {
+                bound.iter().for_each(|scope| consented.add(scope));
+            }
+            scene.give(consented.clone()).await;
+            scene.sign_in().await;
+            let asking = [("scope", requested.as_str()), ("prompt", "none")];
+            let arrival = scene.arrive(&party.authorization_url_with(&asking)).await;
+            match arrival.get("error") {
+                "" => (),
+                "consent_required" => {
+                    assert!(
+                        !bound.within(&allowed).is_within(&consented),
+                        "{requested} of {consented}"
+                    );
+                    not_consented += 1;
+                    continue;
+                }
+                error => {
+                    assert_eq!(error, "invalid_scope");
+                    continue;
+                }
+            }
+            issued_some += 1;
             let first = party.redeem(arrival.code()).await.ok();
-            let granted = check(&first, &bound);
+            let granted = check(&first, &[&bound, &consented]);
+            // and what is left of it when the token comes back
+            match dice.below(4) {
+                0 => {
+                    scene.withdraw().await;
+                    consented = Scopes::default();
+                }
+                1 => {
+                    consented = Scopes::from_tokens(dice.some(&consented.iter().collect::<Vec<_>>()));
+                    scene.give(consented.clone()).await;
+                }
+                2 => {
+                    words.iter().for_each(|word| consented.add(word));
+                    scene.give(consented.clone()).await;
+                }
+                _ => (),
+            }
             let refresh = first.get("refresh_token");
             let form = [
                 ("grant_type", "refresh_token"),
@@ -330,16 +364,31 @@ async fn prop_scope_algebra() {
             ];
             let answer = party.token(&form).await;
             if answer.status.is_success() {
-                check(&answer, &if narrowed.is_empty() { granted } else { set(&narrowed) });
+                assert!(granted.is_within(&consented), "{granted} after {consented}");
+                let asked = if narrowed.is_empty() {
+                    granted.clone()
+                } else {
+                    set(&narrowed)
+                };
+                check(&answer, &[&asked, &granted, &consented]);
+            } else if answer.error() == "invalid_grant" {
+                assert!(
+                    !bound.within(&allowed).is_within(&consented),
+                    "{granted} of {consented}"
+                );
+                taken_back += 1;
             } else {
                 assert_eq!(answer.error(), "invalid_scope");
+                assert!(granted.is_within(&consented), "{granted} of {consented}");
                 assert!(
                     !set(&narrowed).is_within(&granted) || set(&narrowed).is_empty(),
                     "{narrowed} of {granted}"
                 );
             }
         }
-        assert!(issued_some > 8, "{issued_some}");
+        assert!(issued_some > 16, "{issued_some}");
+        assert!(not_consented > 2, "{not_consented} requests for more than was allowed");
+        assert!(taken_back > 2, "{taken_back} tokens whose consent was taken back");
     })
     .await;
 }

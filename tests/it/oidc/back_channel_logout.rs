@@ -6,7 +6,7 @@ use std::time::Duration;
 use ostiary::clock;
 use ostiary::flow::clients::logouts::{self, LogoutRow};
 use ostiary::flow::operations::cleaning;
-use ostiary::flow::people::{self, ChangeSource, NewPassword, WeakPasswords};
+use ostiary::flow::people::{self, ChangeSource, NewPassword, OfflineGrants, WeakPasswords};
 use ostiary::flow::session;
 use ostiary::model::{
     Client, Id, LogoutOutcome, Session, SigningAlgorithm, SubjectType, Timestamp, TokenEndpointAuthMethod,
@@ -107,9 +107,10 @@ enum Way {
     PushedOut,
     Idle,
     Expired,
+    Everybody,
 }
 
-const WAYS: [Way; 10] = [
+const WAYS: [Way; 11] = [
     Way::Page,
     Way::Application,
     Way::Administrator,
@@ -120,6 +121,7 @@ const WAYS: [Way; 10] = [
     Way::PushedOut,
     Way::Idle,
     Way::Expired,
+    Way::Everybody,
 ];
 
 async fn end(server: &Server, way: Way, who: &SignedIn) {
@@ -170,6 +172,12 @@ async fn end(server: &Server, way: Way, who: &SignedIn) {
         }
         Way::Expired => {
             server.advance(2 * DAY);
+            while session::end_lapsed(provider, &server.call()).await.unwrap() {}
+        }
+        Way::Everybody => {
+            people::end_every_session(provider, &call, &SOURCE, OfflineGrants::Stay)
+                .await
+                .unwrap();
             while session::end_lapsed(provider, &server.call()).await.unwrap() {}
         }
     }

@@ -406,3 +406,78 @@ fn every_field_of_a_client_and_user_stands_in_the_file() {
     assert_eq!(source("client", "ClientPolicy"), POLICY);
     assert_eq!(source("user", "Profile"), PROFILE);
 }
+
+/// What groups, users and clients say about settings comes with them: shown before it is done, done once, given back.
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_of_groups_users_and_clients_stand_in_the_file() {
+    let server = Server::start().await;
+    let file = json!({
+        "version": 1,
+        "groups": [{"name": "gold", "settings": {"session": {"max_concurrent": 5}}}],
+        "users": [{"username": "ada", "groups": ["gold"], "settings": {"session.at_limit": "ask"}}],
+        "clients": [{
+            "client_id": "player",
+            "redirect_uris": ["https://player.example/cb"],
+            "token_endpoint_auth_method": "none",
+            "settings": {"session": {"max_concurrent": 1, "idle_timeout": "5m"}},
+        }],
+    });
+    let told = run(&server, &file).await.unwrap().to_string();
+    for line in [
+        "settings.session.max_concurrent: 5",
+        "settings.session.at_limit: \"ask\"",
+    ] {
+        assert!(told.contains(line), "{told}");
+    }
+    assert_eq!(told.matches("groups gold").count(), 1, "one thing is told once: {told}");
+    assert!(run(&server, &file).await.unwrap().is_empty());
+    let exported = export(server.provider(), Secrets::Omitted).await.unwrap();
+    assert_eq!(
+        exported["groups"][0]["settings"],
+        json!({"session": {"max_concurrent": 5}})
+    );
+    assert_eq!(
+        exported["users"][0]["settings"],
+        json!({"session": {"at_limit": "ask"}})
+    );
+    assert_eq!(
+        exported["clients"][0]["settings"],
+        json!({"session": {"idle_timeout": "5m", "max_concurrent": 1}})
+    );
+    assert!(run(&server, &exported).await.unwrap().is_empty());
+    let other = Server::start().await;
+    run(&other, &exported).await.unwrap();
+    assert_eq!(export(other.provider(), Secrets::Omitted).await.unwrap(), exported);
+    other.stop().await;
+    // the rest stays, null takes back
+    let less =
+        json!({"version": 1, "clients": [{"client_id": "player", "settings": {"session": {"idle_timeout": null}}}]});
+    let told = run(&server, &less).await.unwrap().to_string();
+    assert!(
+        told.contains("settings.session.idle_timeout: \"5m\" -> nothing"),
+        "{told}"
+    );
+    let exported = export(server.provider(), Secrets::Omitted).await.unwrap();
+    assert_eq!(
+        exported["clients"][0]["settings"],
+        json!({"session": {"max_concurrent": 1}})
+    );
+    let wrong = json!({
+        "version": 1,
+        "groups": [{"name": "gold", "settings": {"key.rotation_interval": "10d"}}, {"name": "new", "settings": {"session": {"max_concurrent": 0}}}],
+        "users": [{"username": "ada", "settings": 3}],
+    });
+    assert_eq!(
+        mistakes(&server, &wrong).await,
+        [("/users/0/settings".to_owned(), "type")]
+    );
+    let wrong = json!({"version": 1, "groups": wrong["groups"]});
+    assert_eq!(
+        mistakes(&server, &wrong).await,
+        [
+            ("/groups/0/settings/key/rotation_interval".to_owned(), "not_here"),
+            ("/groups/1/settings/session/max_concurrent".to_owned(), "invalid"),
+        ]
+    );
+    server.stop().await;
+}

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use ostiary::view::{
-    Account, AccountNotice, Client, DemoClock, ErrorPage, Frame, Home, Locale, Login, LoginError, Mail, OwnAccount,
-    Page, Setup, SetupError, SetupField, SetupProblem, Trouble, Views,
+    Account, AccountNotice, Client, DemoClock, Devices, DevicesPlace, DevicesProblem, ErrorPage, Frame, Home, Locale,
+    Login, LoginError, Mail, OwnAccount, Page, Setup, SetupError, SetupField, SetupProblem, Trouble, Views,
 };
 
 use super::document::{Node, read};
@@ -64,6 +64,25 @@ fn all() -> Vec<Page> {
                 own.sessions.truncate(1);
                 own.applications.clear();
             }
+            _ => continue,
+        }
+        pages.push(page);
+    }
+    for place in DevicesPlace::ALL {
+        for needed in [0, 1, 2] {
+            let problem = DevicesProblem::ALL.get(usize::try_from(needed).unwrap()).copied();
+            pages.push(Page::Devices(Devices {
+                place,
+                needed,
+                problem,
+                live: needed,
+                ..Devices::sample()
+            }));
+        }
+    }
+    for mut page in Page::samples() {
+        match &mut page {
+            Page::Devices(devices) => devices.client = None,
             Page::Consent(consent) => consent.asked.truncate(1),
             Page::ChooseAccount(choose) => choose.client = None,
             Page::SignOut(sign_out) => {

@@ -40,6 +40,7 @@ fn account(subject: &str, ago: u64) -> Account {
         subject: subject.to_owned(),
         auth_time: NOW.before(Duration::from_secs(ago)),
         acr: "pwd".to_owned(),
+        outlived: None,
     }
 }
 
@@ -495,7 +496,7 @@ fn walk(world: &World, deeds: &[Deed]) -> (Vec<Decision>, Option<Account>, Answe
                 goes_on_with(&mut answers, &subject);
             }
             Decision::Consent(_) => answers.consented = true,
-            Decision::Issue | Decision::Refuse(_) => return (decisions, account, answers, now),
+            Decision::Issue | Decision::Refuse(_) | Decision::MakeRoom(_) => return (decisions, account, answers, now),
         }
     }
     (decisions, None, answers, now)

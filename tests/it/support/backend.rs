@@ -26,6 +26,11 @@ pub fn quick() -> bool {
     std::env::var("OSTIARY_TEST_QUICK").is_ok_and(|quick| quick == "1")
 }
 
+/// Whether this run has the time for everything (`OSTIARY_TEST_LENGTH=full`).
+pub fn full() -> bool {
+    std::env::var("OSTIARY_TEST_LENGTH").is_ok_and(|length| length == "full")
+}
+
 /// Those of this run.
 pub fn backends() -> Vec<Backend> {
     if quick() {

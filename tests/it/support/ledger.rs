@@ -287,15 +287,21 @@ impl Ledger {
     }
 }
 
-/// I10: none of the secrets stands in these files. Codes wait in the short-lived store by their digest too.
-pub fn assert_no_secret(files: &[&Path], secrets: &BTreeSet<String>) {
-    for file in files {
-        let Ok(bytes) = std::fs::read(file) else { continue };
+/// I10: none of the secrets stands in any file below this folder, among which these have to be. Codes wait in the short-lived
+/// store by their digest too.
+pub fn assert_no_secret(folder: &Path, expected: &[&str], secrets: &BTreeSet<String>) {
+    assert!(!secrets.is_empty(), "nothing to look for");
+    let mut missing: BTreeSet<&str> = expected.iter().copied().collect();
+    let files = super::sources::files(folder);
+    for file in files.into_iter().filter(|file| file.is_file()) {
+        let bytes = std::fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        missing.remove(file.file_name().unwrap().to_str().unwrap());
         let text = String::from_utf8_lossy(&bytes);
         for secret in secrets {
             assert!(!text.contains(secret.as_str()), "a secret stands in {}", file.display());
         }
     }
+    assert!(missing.is_empty(), "not below {}: {missing:?}", folder.display());
 }
 
 /// I12: what a process has open and how many threads it has, to be compared with later.

@@ -10,7 +10,7 @@ use super::difference::{Action, Change, FieldChange};
 use super::overlay::laid_over;
 use super::reader::{Mistakes, Reader};
 use super::sealing::Opener;
-use super::{Act, Planned};
+use super::{Act, Planned, layers};
 use crate::flow::clients::{self, Authority, ClientChange, Given, NewClient, SECRET_PURPOSE, Strength};
 use crate::flow::operations::inventory;
 use crate::flow::{Call, Error, Provider};
@@ -30,6 +30,7 @@ pub(super) struct Entry {
     accept_weak: bool,
     disabled: Option<bool>,
     trusted: Option<bool>,
+    pub(super) settings: Map<String, Value>,
 }
 
 /// A secret as `export --with-secrets` writes it, sealed: what is compared with, and the secret itself where it is needed.
@@ -63,6 +64,7 @@ impl Entry {
             let read = |secret: &Secret| serde_json::from_str(secret.expose()).ok();
             secrets.iter().filter_map(read).collect()
         });
+        let settings = layers::read(&mut reader, mistakes);
         let pointer = reader.pointer.clone();
         reader.finish(mistakes);
         Some(Self {
@@ -75,6 +77,7 @@ impl Entry {
             accept_weak,
             disabled,
             trusted,
+            settings,
         })
     }
 }

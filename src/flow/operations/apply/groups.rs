@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::difference::{Action, Change, FieldChange};
 use super::reader::{Mistakes, Reader};
-use super::{Act, Planned};
+use super::{Act, Planned, layers};
 use crate::flow::people::{self, ChangeSource, GroupChange, NewGroup};
 use crate::flow::{Call, Error, Provider};
 use crate::model::user::comparison_key;
@@ -20,6 +20,7 @@ pub(super) struct Entry {
     external_id: Option<Option<String>>,
     description: Option<Option<String>>,
     permissions: Option<Vec<String>>,
+    pub(super) settings: Map<String, Value>,
 }
 
 impl Entry {
@@ -32,6 +33,7 @@ impl Entry {
             permissions.dedup();
             permissions
         });
+        let settings = layers::read(&mut reader, mistakes);
         let pointer = reader.pointer.clone();
         reader.finish(mistakes);
         Some(Self {
@@ -40,6 +42,7 @@ impl Entry {
             external_id,
             description,
             permissions,
+            settings,
         })
     }
 

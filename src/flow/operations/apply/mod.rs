@@ -6,6 +6,7 @@ pub mod clients;
 mod difference;
 mod document;
 pub(super) mod groups;
+pub(super) mod layers;
 mod overlay;
 mod prune;
 mod reader;
@@ -43,6 +44,7 @@ enum Act {
     Client(Box<clients::ClientAct>),
     RemoveClient(Id<Client>),
     User(users::UserAct),
+    Layer(layers::LayerAct),
 }
 
 /// What a file would change.
@@ -57,7 +59,9 @@ pub async fn difference(
 ) -> Result<Difference, Error> {
     let mut changes = settings_changes(provider, document).await?;
     let planned = plan(provider, call, document, prune).await?;
-    changes.extend(planned.into_iter().map(|planned| planned.change));
+    for planned in planned {
+        layers::tell(&mut changes, planned.change);
+    }
     Ok(Difference { changes })
 }
 
@@ -83,9 +87,10 @@ pub async fn apply(
             Act::Client(act) => clients::put(provider, call, *act).await,
             Act::RemoveClient(id) => clients::remove(provider, call, id).await,
             Act::User(act) => users::put(provider, call, act).await,
+            Act::Layer(act) => layers::put(provider, call, act).await,
         };
         done.map_err(|error| below(error, &pointer))?;
-        changes.push(change);
+        layers::tell(&mut changes, change);
     }
     Ok(Difference { changes })
 }
@@ -96,6 +101,7 @@ async fn plan(provider: &Provider, call: &Call, document: &Document, prune: Prun
     planned.extend(groups::plan(provider, &document.groups).await?);
     planned.extend(clients::plan(provider, call, &document.clients).await?);
     planned.extend(users::plan(provider, &document.users).await?);
+    planned.extend(layers::plan(provider, call, document).await?);
     planned.extend(prune::plan(provider, document, prune).await?);
     judge(provider, call, &planned).await?;
     Ok(planned)
@@ -111,7 +117,7 @@ async fn judge(provider: &Provider, call: &Call, planned: &[Planned]) -> Result<
             Act::Client(act) => clients::judge(provider, call, act).await,
             Act::User(act) => names.judge(provider, act).await,
             // judged when its difference was made
-            Act::Resource(..) | Act::RemoveClient(_) => Ok(()),
+            Act::Resource(..) | Act::RemoveClient(_) | Act::Layer(_) => Ok(()),
         };
         match judged.map_err(|error| below(error, pointer)) {
             Ok(()) => {}

@@ -8,7 +8,7 @@ use super::difference::{Action, Change, FieldChange};
 use super::overlay;
 use super::reader::{Mistakes, Reader};
 use super::sealing::Opener;
-use super::{Act, Planned};
+use super::{Act, Planned, layers};
 use crate::flow::operations::inventory::{self, Membership};
 use crate::flow::people::{self, ChangeSource, NewPassword, NewUser, UserChange, UserKey, WeakPasswords, Welcome};
 use crate::flow::{Call, Error, Provider};
@@ -50,6 +50,7 @@ pub(super) struct Entry {
     password: Option<Secret>,
     password_hash: Option<Secret>,
     accept_weak: bool,
+    pub(super) settings: Map<String, Value>,
 }
 
 impl Entry {
@@ -85,6 +86,7 @@ impl Entry {
             );
         }
         let accept_weak = reader.flag("accept_weak", mistakes).unwrap_or(false);
+        let settings = layers::read(&mut reader, mistakes);
         let pointer = reader.pointer.clone();
         reader.finish(mistakes);
         Some(Self {
@@ -98,6 +100,7 @@ impl Entry {
             password,
             password_hash,
             accept_weak,
+            settings,
         })
     }
 

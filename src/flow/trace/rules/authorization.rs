@@ -77,6 +77,17 @@ rules! {
     "prompt.reauthenticate": "The person was asked to prove once more who they are.";
     "prompt.select_account": "The person was asked which account to go on with.";
     "prompt.consent": "The person was asked whether the application may have this.";
+    "prompt.make_room": "There was no room for one more login: the person was asked which one ends, or told so.",
+        setting setting::SESSION_MAX_CONCURRENT,
+        remedy "A larger number for the person, one of their groups or the application; or the person ends one of their logins.",
+        request "PATCH /api/v1/users/{user}/settings {\"session\": {\"max_concurrent\": 5}}";
+    "login.limit": "The person has as many logins as they may have, and nobody else ends for one more.",
+        setting setting::SESSION_MAX_CONCURRENT,
+        remedy "A larger number for the person, one of their groups or the application; or the person ends one of their logins.",
+        request "PATCH /api/v1/users/{user}/settings {\"session\": {\"max_concurrent\": 5}}";
+    "prompt_none.room": "The application forbids to ask (prompt=none), but the person would have to choose which of their logins ends.",
+        setting setting::SESSION_AT_LIMIT,
+        remedy "The application sends the person to the same request without prompt=none.";
     "prompt_none.login": "The application forbids to ask (prompt=none), but the person would have to sign in.",
         remedy "The application sends the person to the same request without prompt=none.";
     "prompt_none.account": "The application forbids to ask (prompt=none), but the person would have to choose an account.",

@@ -20,6 +20,10 @@ rules! {
         remedy "Reactivate it, if the person may come back.",
         command "ostiary users reactivate {username}",
         request "POST /api/v1/users/{user}/reactivate";
+    "sign_in.limit": "The password is right, but the person has as many logins as they may have: the sign-in was refused, or they were asked which one ends.",
+        setting setting::SESSION_MAX_CONCURRENT,
+        remedy "A larger number for the person or one of their groups; or one of their logins ends.",
+        request "PATCH /api/v1/users/{user}/settings {\"session\": {\"max_concurrent\": 5}}";
     "sign_in.password": "The password is right.";
     "sign_in.session": "A session began.";
     "guess.account": "There were too many wrong guesses for this account; more are not looked at before the period is over.",

@@ -74,6 +74,14 @@ rules! {
         command "ostiary users reactivate {username}",
         request "POST /api/v1/users/{user}/reactivate";
     "code.session": "The session behind the code has ended meanwhile.";
+    "code.limit": "An application that stays connected (offline_access) is a login of its own, and the person has as many as they may have.",
+        setting setting::SESSION_MAX_CONCURRENT,
+        remedy "A larger number for the person or one of their groups; or the person ends one of their logins.",
+        request "PATCH /api/v1/users/{user}/settings {\"session\": {\"max_concurrent\": 5}}";
+    "code.client_limit": "The person is signed in to this client as often as the client allows.",
+        setting setting::SESSION_MAX_CONCURRENT,
+        remedy "A larger number for the client.",
+        request "PATCH /api/v1/clients/{client}/settings {\"session\": {\"max_concurrent\": 5}}";
     "code.consent": "The person took back meanwhile what was allowed.";
     "code.machine": "The code could not be taken through the steps of the grant.",
         remedy "This should not happen; look into the log under the trace id.";

@@ -1,0 +1,167 @@
+//! A person has proved who they are and has as many logins as they may have: the proof waits until they say which one ends.
+//!
+//! Nothing is given for the proof meanwhile. It is bound to the browser, counts once, and does not outlive a new password.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::begin::{Entry, Full, NotBegun, enter};
+use super::logins::{self, KnownLogin};
+use super::{Account, Browser, Proof};
+use crate::ephemeral::Kind;
+use crate::flow::pending::{self, Handle, Waiting};
+use crate::flow::{Call, Error, Provider};
+use crate::model::{Id, Timestamp, TraceId, User};
+
+/// How long people may take.
+const LIFETIME: Duration = Duration::from_secs(10 * 60);
+const WAITING: Waiting = Waiting {
+    kind: Kind::LoginChoice,
+    sealed_for: "login choice",
+};
+
+/// What somebody signs in for.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Purpose {
+    /// The pending authorization request.
+    pub interaction: Option<String>,
+    /// Where to go afterwards when there is no such request.
+    pub return_to: Option<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Stored {
+    user: Id<User>,
+    proof: Proof,
+    proved_at: Timestamp,
+    expires: Timestamp,
+    purpose: Purpose,
+    max: u32,
+    journey: Option<TraceId>,
+}
+
+/// A proof that waits.
+#[derive(Debug)]
+pub struct Choice {
+    /// Its handle in our pages' addresses: random, worth nothing in another browser.
+    pub id: String,
+    /// Who has proved it.
+    pub user: User,
+    /// What for.
+    pub purpose: Purpose,
+    /// How many logins there may be.
+    pub max: u32,
+    /// The call that the journey began with.
+    pub journey: Option<TraceId>,
+    stored: Stored,
+    handle: Handle,
+}
+
+/// What became of a choice.
+#[derive(Debug)]
+pub enum Chosen {
+    /// The person is signed in.
+    SignedIn(Box<Account>),
+    /// Others came in between: there is still no room, nothing was ended, and the person is asked again.
+    StillFull,
+}
+
+/// Keeps a proof until the person has chosen. Gives its handle.
+pub(in crate::flow) async fn wait(
+    provider: &Provider,
+    call: &Call,
+    browser: &Browser,
+    user: Id<User>,
+    proof: Proof,
+    (purpose, full): (Purpose, Full),
+) -> Result<String, Error> {
+    let handle = Handle::new(provider, call, browser);
+    let expires = call.now.after(LIFETIME);
+    let stored = Stored {
+        user,
+        proof,
+        proved_at: call.now,
+        expires,
+        purpose,
+        max: full.max,
+        journey: call.journey,
+    };
+    pending::keep(provider, call, WAITING, &handle, stored, expires).await?;
+    Ok(handle.id)
+}
+
+/// Opens a proof in the browser that it was given in.
+///
+/// # Errors
+/// [`Error::NotFound`] if it has ended, was used, belongs to another browser, or the account has changed since.
+pub async fn load(provider: &Provider, call: &Call, browser: &Browser, id: &str) -> Result<Choice, Error> {
+    let (stored, handle): (Stored, Handle) = pending::get(provider, call, WAITING, browser, id).await?;
+    // what was proved counts only as long as it could be proved again
+    let user = provider.store.read().await?.find_user(stored.user).await?;
+    let user = user
+        .filter(User::is_active)
+        .filter(|user| user.password_changed_at.is_none_or(|at| at <= stored.proved_at))
+        .ok_or(Error::NotFound)?;
+    Ok(Choice {
+        id: id.to_owned(),
+        user,
+        purpose: stored.purpose.clone(),
+        max: stored.max,
+        journey: stored.journey,
+        stored,
+        handle,
+    })
+}
+
+impl Choice {
+    /// What the person can choose from, the last used first.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn logins(&self, provider: &Provider, call: &Call) -> Result<Vec<KnownLogin>, Error> {
+        logins::list(provider, call, self.user.id).await
+    }
+
+    /// Ends what the person has chosen, by the keys of the logins, and signs them in, both or neither.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if somebody was faster with the same proof, [`Error::Unavailable`]: the person is not signed in.
+    pub async fn end_and_enter(
+        self,
+        provider: &Provider,
+        call: &Call,
+        browser: &mut Browser,
+        keys: &[String],
+    ) -> Result<Chosen, Error> {
+        let chosen = logins::chosen(&self.logins(provider, call).await?, keys);
+        let taken = provider.ephemeral.take(WAITING.kind, &self.id, call.now).await?;
+        taken.ok_or(Error::NotFound)?;
+        let entry = Entry {
+            proof: self.stored.proof.clone(),
+            proved_at: self.stored.proved_at,
+            first: &chosen,
+        };
+        match enter(provider, call, browser, &self.user, entry).await {
+            Ok(account) => Ok(Chosen::SignedIn(Box::new(account))),
+            Err(not_begun) => {
+                // nothing came of it: it may be tried again
+                let expires = self.stored.expires;
+                pending::keep(provider, call, WAITING, &self.handle, self.stored, expires).await?;
+                match not_begun {
+                    NotBegun::Full(_) => Ok(Chosen::StillFull),
+                    NotBegun::Failed(error) => Err(error),
+                }
+            }
+        }
+    }
+
+    /// The person does not want to sign in after all.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn give_up(self, provider: &Provider) -> Result<Purpose, Error> {
+        provider.ephemeral.forget(WAITING.kind, &self.id).await?;
+        Ok(self.purpose)
+    }
+}

@@ -1,0 +1,90 @@
+//! Room for what a code is redeemed for: a family that outlives its session is a login of its own, and a client may let people
+//! in less often than everybody else does. Decided here for good, whatever was asked before the code was made.
+
+use super::{Call, Error, Provider};
+use crate::flow::effective::LoginLimit;
+use crate::flow::session::at_client::AtClient;
+use crate::flow::session::logins::Families;
+use crate::flow::session::pushed_out::{self, PushedOut};
+use crate::model::{Client, Digest, Grant, GrantType};
+use crate::protocol::{ErrorCode, OAuthError};
+use crate::sessions::{Admission, NOTE};
+use crate::store::Write;
+
+/// A place that is kept for a family until it is written down, and who goes for it.
+pub(super) struct Place {
+    /// The family's name in the session store, if it counts there.
+    kept: Option<Digest>,
+    pushed_out: PushedOut,
+    at_client: Option<(AtClient, LoginLimit)>,
+}
+
+impl Place {
+    /// Keeps a place, before the transaction of the redemption.
+    ///
+    /// # Errors
+    /// [`Error::OAuth`] if there is none.
+    pub(super) async fn keep(provider: &Provider, call: &Call, client: &Client, grant: &Grant) -> Result<Self, Error> {
+        let settings = provider.settings().await?;
+        let person = provider.person(grant.user, call.now).await?.ok_or(Error::NotFound)?;
+        let mut place = Self {
+            kept: None,
+            pushed_out: PushedOut::default(),
+            at_client: None,
+        };
+        if let Some(limit) = LoginLimit::of_client(&person.layers(&settings, Some(client)), client) {
+            place.at_client = Some((AtClient::of(provider, call, grant.user, client.id).await?, limit));
+        }
+        if !grant.terms.is_offline() || !client.may_use(GrantType::RefreshToken) {
+            return Ok(place);
+        }
+        let limit = LoginLimit::of(&person.layers(&settings, None));
+        let families = Families::of(provider, call, grant.user).await?;
+        // the same application in the same browser once more: it takes its own place
+        let own = families.of_session(grant.session, client.id);
+        let room = families.room(limit, limit.strict(), &own);
+        let admission = provider
+            .sessions
+            .reserve(grant.user, &grant.code, call.now.after(NOTE), room, call.now)
+            .await?;
+        let Admission::Admitted { ended, families } = admission else {
+            let why = "the person has as many logins as they may have";
+            return Err(OAuthError::new(ErrorCode::InvalidGrant, "code.limit", why).into());
+        };
+        place.kept = Some(grant.code);
+        place.pushed_out = PushedOut {
+            sessions: ended,
+            families,
+        };
+        Ok(place)
+    }
+
+    /// Ends who goes, in the transaction of the redemption.
+    ///
+    /// # Errors
+    /// [`Error::OAuth`] if there is no room at the client: the transaction is to be abandoned.
+    pub(super) async fn take(&self, store: &mut Write, call: &Call, grant: &Grant) -> Result<(), Error> {
+        pushed_out::end(store, call, grant.user, &self.pushed_out).await?;
+        match &self.at_client {
+            Some((at_client, limit)) if !at_client.make_room(store, call, grant.session, *limit).await? => {
+                let why = "the person is signed in to the client as often as it allows";
+                Err(OAuthError::new(ErrorCode::InvalidGrant, "code.client_limit", why).into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Nothing came of the redemption. Whether it was written down is unknown after an outage: then the place is kept until it
+    /// lapses.
+    pub(super) async fn give_back(self, provider: &Provider, call: &Call, grant: &Grant, because: Option<&Error>) {
+        pushed_out::end_later(provider, call, grant.user, self.pushed_out);
+        if matches!(because, Some(Error::Unavailable(_))) {
+            return;
+        }
+        if let Some(code) = self.kept
+            && let Err(error) = provider.sessions.release(grant.user, &code).await
+        {
+            tracing::warn!(trace = %call.trace, %error, "a place for a family is kept for a minute in vain");
+        }
+    }
+}
