@@ -348,6 +348,11 @@ async fn egress_guard_matrix_of_every_feature() {
         format!("http://localhost:{port}/redirect"),
         format!("https://example.com@127.0.0.1:{port}/ok"),
     ]);
+    // the quick part tries every eighth: the address rules themselves are shown for every form by egress_guard_matrix
+    let forms: Vec<String> = forms
+        .into_iter()
+        .step_by(if crate::support::backend::quick() { 8 } else { 1 })
+        .collect();
     // what is refused is answered when its time is over: several at once, but not more than the interface has places for
     for some in forms.chunks(2) {
         let (server, caller, http) = (&server, &caller, &http);
