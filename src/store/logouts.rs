@@ -138,58 +138,36 @@ readers! {
     }
 }
 
-const TELL_OF_SESSION: &str = "
-insert into logouts (session_id, client_id, subject, created_at, attempts, next_at, outcome)
-select served.session_id, served.client_id, users.subject, $2, 0, $2, 'waiting'
-from session_clients as served
-join clients on clients.id = served.client_id
-join users on users.id = served.user_id
-where served.session_id = $1
-and clients.backchannel_logout_uri is not null
-on conflict (session_id, client_id) do update
-set subject = excluded.subject, created_at = excluded.created_at, attempts = 0, next_at = excluded.next_at,
-  finished_at = null, outcome = excluded.outcome, error = null";
-
-// a session may come to serve an application again after it ended there: then it is told again
-const TELL_CLIENT: &str = "
-insert into logouts (session_id, client_id, subject, created_at, attempts, next_at, outcome)
-select served.session_id, served.client_id, users.subject, $3, 0, $3, 'waiting'
-from session_clients as served
-join clients on clients.id = served.client_id
-join users on users.id = served.user_id
-where served.session_id = $1
-and served.client_id = $2
-and clients.backchannel_logout_uri is not null
-on conflict (session_id, client_id) do update
-set subject = excluded.subject, created_at = excluded.created_at, attempts = 0, next_at = excluded.next_at,
-  finished_at = null, outcome = excluded.outcome, error = null";
-
-const TELL_OF_USER: &str = "
-insert into logouts (session_id, client_id, subject, created_at, attempts, next_at, outcome)
-select served.session_id, served.client_id, users.subject, $2, 0, $2, 'waiting'
-from session_clients as served
-join sessions on sessions.id = served.session_id
-join clients on clients.id = served.client_id
-join users on users.id = served.user_id
-where served.user_id = $1
-and sessions.ended_at = $2
-and clients.backchannel_logout_uri is not null
-on conflict (session_id, client_id) do update
-set subject = excluded.subject, created_at = excluded.created_at, attempts = 0, next_at = excluded.next_at,
-  finished_at = null, outcome = excluded.outcome, error = null";
-
-const TELL_OF_ALL: &str = "
+/// Who is told: of sessions that were picked by what stands behind `where`, whoever they served and takes logout tokens. `$1` is
+/// the moment. A session may come to serve an application again after it ended there: then it is told again.
+macro_rules! tell {
+    ($picked:literal) => {
+        concat!(
+            "
 insert into logouts (session_id, client_id, subject, created_at, attempts, next_at, outcome)
 select served.session_id, served.client_id, users.subject, $1, 0, $1, 'waiting'
 from session_clients as served
 join sessions on sessions.id = served.session_id
 join clients on clients.id = served.client_id
 join users on users.id = served.user_id
-where sessions.ended_at = $1
+where ",
+            $picked,
+            "
 and clients.backchannel_logout_uri is not null
 on conflict (session_id, client_id) do update
 set subject = excluded.subject, created_at = excluded.created_at, attempts = 0, next_at = excluded.next_at,
-  finished_at = null, outcome = excluded.outcome, error = null";
+  finished_at = null, outcome = excluded.outcome, error = null"
+        )
+    };
+}
+
+const TELL_OF_SESSION: &str = tell!("served.session_id = $2");
+
+const TELL_CLIENT: &str = tell!("served.session_id = $2 and served.client_id = $3");
+
+const TELL_OF_USER: &str = tell!("served.user_id = $2 and sessions.ended_at = $1");
+
+const TELL_OF_ALL: &str = tell!("sessions.ended_at = $1");
 
 const CLAIM: &str = "
 update logouts
@@ -237,17 +215,17 @@ where (session_id, client_id) in (
 impl Write {
     /// Whoever a session has served is to be told of its end. For every method that ends one.
     pub(super) fn tell_of_session(&mut self, session: Id<Session>, at: Timestamp) {
-        self.sql(TELL_OF_SESSION).bind(session).bind(at).later();
+        self.sql(TELL_OF_SESSION).bind(at).bind(session).later();
     }
 
     /// One application is to be told that what it had in a session has ended.
     pub(super) fn tell_client_of_session(&mut self, session: Id<Session>, client: Id<Client>, at: Timestamp) {
-        self.sql(TELL_CLIENT).bind(session).bind(client).bind(at).later();
+        self.sql(TELL_CLIENT).bind(at).bind(session).bind(client).later();
     }
 
     /// The same for the sessions of a user that ended at this moment.
     pub(super) fn tell_of_user(&mut self, user: Id<User>, at: Timestamp) {
-        self.sql(TELL_OF_USER).bind(user).bind(at).later();
+        self.sql(TELL_OF_USER).bind(at).bind(user).later();
     }
 
     /// The same for all sessions that ended at this moment.
