@@ -42,7 +42,7 @@ pub(super) async fn run(
                 ),
                 (true, false) => (
                     Rotation::AtOnce,
-                    "new keys sign; the old ones stay published until the last token they signed has ended".to_owned(),
+                    "what was announced or imported signs, or else new keys; the old ones stay published until the last token they signed has ended".to_owned(),
                 ),
                 (false, false) => (
                     Rotation::Announced,
@@ -59,11 +59,13 @@ pub(super) async fn run(
         Keys::Import { json, .. } => {
             let material = input.ok_or_else(|| Failure::usage("the key is missing"))?;
             let key = keys::import(provider, call, material).await?;
+            let ahead = provider.settings().await?.duration(setting::KEY_PUBLISH_AHEAD);
             Ok(Output::either(json.shape(), &row(&key), || {
                 format!(
-                    "{} ({}) is published, and signs next\n",
+                    "{} ({}) is published, and signs in {} (`ostiary keys rotate --now`: at once)\n",
                     key.kid,
-                    key.algorithm.as_str()
+                    key.algorithm.as_str(),
+                    setting::write_duration(ahead)
                 )
             }))
         }

@@ -103,6 +103,25 @@ pub struct AuthorizationRequest {
     pub resources: Vec<String>,
 }
 
+impl AuthorizationRequest {
+    /// Whether the client says which person it is about.
+    pub fn expects_somebody(&self) -> bool {
+        self.hinted_subject.is_some() || self.wished_subjects().next().is_some()
+    }
+
+    /// Whether it may be answered for the person whom the client knows by this subject: the one of the hint (Core section
+    /// 3.1.2.1), and of those that the claim `sub` of the ID token is wanted for (section 5.5.1).
+    pub fn may_be_for(&self, subject: &str) -> bool {
+        self.hinted_subject.as_deref().is_none_or(|hinted| hinted == subject)
+            && (self.wished_subjects().next().is_none() || self.wished_subjects().any(|wished| wished == subject))
+    }
+
+    fn wished_subjects(&self) -> impl Iterator<Item = &serde_json::Value> {
+        let wishes = self.claims.id_token.iter().filter(|claim| claim.name == "sub");
+        wishes.flat_map(|claim| &claim.values)
+    }
+}
+
 /// Whether the answer may go where the request says. The client is the enabled one of the request's `client_id`, if there is one.
 pub fn trust(parameters: &Parameters, client: Option<&Client>) -> Result<Answerable, Untrusted> {
     if parameters.is_repeated("client_id") || parameters.get("client_id").is_none() {

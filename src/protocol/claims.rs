@@ -81,8 +81,14 @@ pub struct Person<'a> {
     pub groups: &'a [String],
 }
 
-/// Whether a claim tells something about the person, so that consent is asked for it.
+/// Whether a claim tells something about the person, so that consent is asked for it. Nobody is asked for a claim that is not
+/// understood (Core section 5.5): its name would be a sentence of the application's own on our page.
 pub fn is_about_the_person(name: &str) -> bool {
+    TOLD.contains(&name)
+}
+
+/// Whether an application may wonder where a claim is: those that tokens set themselves stand there in any case.
+pub fn may_be_missed(name: &str) -> bool {
     !RESERVED.contains(&name) && !ABOUT_THE_SIGN_IN.contains(&name)
 }
 

@@ -58,7 +58,7 @@ pub enum Because {
     MaxAge,
     /// An essential `acr` is not met.
     Acr,
-    /// The hint names somebody else.
+    /// The request is for somebody else.
     HintedSubject,
     /// `prompt=select_account`.
     PromptSelectAccount,
@@ -136,14 +136,14 @@ fn next_question(
     if request.prompt.contains(&Prompt::SelectAccount) && !answers.account_chosen && answers.signed_in_at.is_none() {
         return Decision::SelectAccount(Because::PromptSelectAccount);
     }
-    if let Some(hinted) = &request.hinted_subject {
-        // Core section 3.1.2.1: the hinted person, or an error
-        if *hinted != account.subject {
+    if request.expects_somebody() {
+        // Core sections 3.1.2.1 and 5.5.1: that person, or an error
+        if !request.may_be_for(&account.subject) {
             return if answers.signed_in_at.is_some() || answers.account_chosen {
                 Decision::Refuse(OAuthError::new(
                     ErrorCode::LoginRequired,
                     "authorization.hinted_subject",
-                    "somebody else signed in than the id_token_hint says",
+                    "somebody else signed in than the request expects (id_token_hint or the claim sub)",
                 ))
             } else {
                 Decision::Login(Because::HintedSubject)

@@ -82,6 +82,14 @@ const COUNT_UP_TO: &str = "
 select count(*)
 from (select 1 as one from users limit $1) as counted";
 
+const COUNT_PREFIX_UP_TO: &str = "
+select count(*)
+from (
+select id from (select id from users where username_key >= $1 and username_key < $2 limit $3) as by_username
+union
+select id from (select id from users where email_key >= $1 and email_key < $2 limit $3) as by_email
+) as counted";
+
 const IS_DEPARTED: &str = "
 select count(*)
 from departed_subjects
@@ -153,6 +161,13 @@ readers! {
     /// How many users there are, counted no further than `most`.
     pub async fn count_users(&mut self, most: u32) -> Result<i64, Error> {
         Ok(self.sql(COUNT_UP_TO).bind(most).one().await?)
+    }
+
+    /// How many users there are whose username or mail address begins with `prefix`; each is counted no further than `most`.
+    pub async fn count_users_beginning(&mut self, prefix: &str, most: u32) -> Result<i64, Error> {
+        let from = comparison_key(prefix);
+        let to = format!("{from}\u{10FFFF}");
+        Ok(self.sql(COUNT_PREFIX_UP_TO).bind(from).bind(to).bind(most).one().await?)
     }
 
     /// Whether a deleted user was known by this subject.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
-use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
+use minijinja::{AutoEscape, Environment, Output, State, UndefinedBehavior, Value, escape_formatter};
 
 use super::catalogue::{Catalogue, Piece};
 use super::functions::Texts;
@@ -79,6 +79,7 @@ impl Views {
                 AutoEscape::Html
             }
         });
+        environment.set_formatter(write);
         environment.set_fuel(Some(STEPS));
         // Nothing in a template can declare text to be markup.
         environment.remove_filter("safe");
@@ -180,4 +181,20 @@ impl Views {
     pub fn asset(path: &str) -> Option<Asset> {
         Asset::find(path)
     }
+}
+
+/// Writes a value, escaped as its template wants it. A slash stays one: it ends no text and no attribute, and whoever
+/// reads the target of a form with less than a whole HTML parser finds an address there.
+fn write(out: &mut Output, state: &mut State, value: &Value) -> Result<(), minijinja::Error> {
+    let text = match value.as_str() {
+        Some(text) if *state.auto_escape() == AutoEscape::Html && !value.is_safe() => text,
+        _ => return escape_formatter(out, state, value),
+    };
+    for (number, piece) in text.split('/').enumerate() {
+        if number > 0 {
+            out.write_str("/").map_err(minijinja::Error::from)?;
+        }
+        escape_formatter(out, state, &Value::from(piece))?;
+    }
+    Ok(())
 }

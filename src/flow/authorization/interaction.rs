@@ -163,10 +163,12 @@ pub fn account_of<'a>(provider: &Provider, browser: &'a Browser, interaction: &I
         // signed out meanwhile: nobody else in this browser steps in unasked
         return browser.accounts.iter().find(|account| account.user.id == user);
     }
-    if let Some(hinted) = &interaction.request.hinted_subject {
+    let request = &interaction.request;
+    if request.expects_somebody() {
         let key = provider.pairwise_key();
-        let is_hinted = |account: &&Account| subject::of(&account.user, &interaction.client, &key) == *hinted;
-        if let Some(account) = browser.accounts.iter().find(is_hinted) {
+        let is_expected =
+            |account: &&Account| request.may_be_for(&subject::of(&account.user, &interaction.client, &key));
+        if let Some(account) = browser.accounts.iter().find(is_expected) {
             return Some(account);
         }
     }

@@ -150,7 +150,7 @@ pub(super) fn absent(
         .iter()
         .copied()
         .chain(unknown)
-        .filter(|name| !present(name) && (claims::is_about_the_person(name)))
+        .filter(|name| !present(name) && claims::may_be_missed(name))
         .map(|name| Absent {
             name: name.to_owned(),
             reason: why_absent(origins, person, name, by_name.contains(&name)),

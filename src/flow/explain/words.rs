@@ -52,7 +52,7 @@ fn more(name: &str, word: &str) -> Option<&'static str> {
         ("because", "prompt_login") => "The application asked for it (prompt=login).",
         ("because", "max_age") => "The last sign-in was longer ago than max_age allows.",
         ("because", "acr") => "The application wants a stronger proof (acr).",
-        ("because", "hinted_subject") => "The application expects somebody else (id_token_hint).",
+        ("because", "hinted_subject") => "The application expects somebody else (id_token_hint or the claim sub).",
         ("because", "prompt_select_account") => "The application asked for it (prompt=select_account).",
         ("because", "several_accounts") => "Several accounts are signed in.",
         ("because", "prompt_consent") => "The application asked for it (prompt=consent).",

@@ -15,9 +15,10 @@ use crate::store::{self, Write};
 pub enum Rotation {
     /// A key is made and published now, and signs when every verifier can know it.
     Announced,
-    /// A key is made and signs at once. Verifiers that keep our keys for long meet tokens they can't verify yet.
+    /// A key signs at once: the one announced or imported last, or else a new one. Verifiers that keep our keys for long meet
+    /// tokens they can't verify yet.
     AtOnce,
-    /// The same, and the old keys leave the published set at once: every token they signed is refused from now on. For
+    /// A new key signs at once, and the old keys leave the published set at once: every token they signed is refused from now on. For
     /// keys that somebody else may have.
     Emergency,
 }
@@ -74,6 +75,10 @@ pub async fn rotate(provider: &Provider, call: &Call, how: Rotation) -> Result<(
         tx.abandon().await?;
         return Err(Error::Conflict("a rotation is already announced"));
     }
+    let waiting = match how {
+        Rotation::AtOnce => waiting_keys(&keys),
+        Rotation::Announced | Rotation::Emergency => BTreeMap::new(),
+    };
     for key in &keys {
         let kind = key_plan::kind_of(key);
         match (how, key.state) {
@@ -83,13 +88,16 @@ pub async fn rotate(provider: &Provider, call: &Call, how: Rotation) -> Result<(
             (Rotation::AtOnce, SigningKeyState::Active) => {
                 take(&mut tx, call, Step::StopSigning(key.id, kind), &mut made).await?;
             }
-            // a key that was announced and is not wanted any more; one that others may have
+            (Rotation::AtOnce, SigningKeyState::Next) if waiting.get(&kind) == Some(&key.id) => {
+                take(&mut tx, call, Step::Activate(key.id, kind), &mut made).await?;
+            }
+            // a key that a later one has overtaken; one that others may have
             (Rotation::AtOnce, SigningKeyState::Next) | (Rotation::Emergency, _) => {
                 take(&mut tx, call, Step::Retire(key.id, kind), &mut made).await?;
             }
         }
     }
-    for kind in key_plan::KINDS {
+    for kind in key_plan::KINDS.into_iter().filter(|kind| !waiting.contains_key(kind)) {
         let step = match how {
             Rotation::Announced => Step::Create(kind),
             Rotation::AtOnce | Rotation::Emergency => Step::CreateActive(kind),
@@ -99,6 +107,12 @@ pub async fn rotate(provider: &Provider, call: &Call, how: Rotation) -> Result<(
     tx.commit().await?;
     super::forget(provider).await;
     Ok(())
+}
+
+/// Of every kind the key that was announced or imported last and does not sign yet. `keys` stand oldest first.
+fn waiting_keys(keys: &[SigningKey]) -> BTreeMap<SigningAlgorithm, Id<SigningKey>> {
+    let waiting = keys.iter().filter(|key| key.state == SigningKeyState::Next);
+    waiting.map(|key| (key_plan::kind_of(key), key.id)).collect()
 }
 
 /// Takes in a key from elsewhere, PEM or JWK. It is published at once and signs when every verifier can know it.

@@ -310,12 +310,21 @@ pub async fn list_users(
     }
 }
 
-/// How many users there are, counted no further than `most`.
+/// How many users a selection has, counted no further than `most`.
 ///
 /// # Errors
 /// The store's.
-pub async fn count_users(provider: &Provider, most: u32) -> Result<i64, Error> {
-    Ok(provider.store.read().await?.count_users(most).await?)
+pub async fn count_users(provider: &Provider, selection: &UserSelection, most: u32) -> Result<i64, Error> {
+    match selection {
+        UserSelection::Oldest | UserSelection::Newest | UserSelection::ByName => {
+            Ok(provider.store.read().await?.count_users(most).await?)
+        }
+        UserSelection::Beginning(prefix) => {
+            let counted = provider.store.read().await?.count_users_beginning(prefix, most).await?;
+            Ok(counted.min(i64::from(most)))
+        }
+        UserSelection::One(key) => Ok(i64::from(find_user(provider, key).await?.is_some())),
+    }
 }
 
 /// Reads a position that is an id.

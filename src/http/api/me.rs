@@ -34,6 +34,18 @@ pub(super) fn routes() -> Router<Http> {
         .route(&format!("{BASE}/me/sessions/{{id}}"), delete(end).options(preflight))
 }
 
+/// The same for the OpenAPI document, as method, path, sentence and scope.
+pub(super) const DESCRIBED: [(&str, &str, &str, &str); 3] = [
+    ("get", "/me", "The person's own account.", READ),
+    ("get", "/me/sessions", "The person's own sessions.", READ),
+    (
+        "delete",
+        "/me/sessions/{id}",
+        "Ends one of the person's own sessions.",
+        WRITE,
+    ),
+];
+
 /// GET /api/v1/me
 async fn show(
     State(http): State<Http>,

@@ -7,9 +7,10 @@ use serde_json::{Map, Value, json};
 use super::list::{Count, ListRule, Words};
 use super::problem::ProblemBody;
 use super::route::{Method, Permission, Route, handler, schema};
-use super::{Answer, Asked, Problem};
+use super::{Answer, Asked, Problem, me};
 use crate::flow::people::permissions;
 use crate::flow::provider::Issuer;
+use crate::http::extract::cookie::Name;
 
 pub(super) fn route() -> Route {
     Route {
@@ -46,6 +47,10 @@ pub(super) fn document(table: &[Route], issuer: &Issuer) -> Value {
             path.insert(route.method.as_str().to_ascii_lowercase(), operation);
         }
     }
+    for (method, path, summary, scope) in me::DESCRIBED {
+        let item = paths.entry(path).or_insert_with(|| json!({}));
+        insert(item, method, own_operation(method, path, summary, scope));
+    }
     let scopes: Map<String, Value> = permissions::scopes()
         .iter()
         .map(|scope| (scope.to_owned(), json!("")))
@@ -65,7 +70,7 @@ pub(super) fn document(table: &[Route], issuer: &Issuer) -> Value {
                 "description": "It was not done.",
                 "content": {"application/problem+json": {"schema": problem}},
             }},
-            "securitySchemes": {"bearer": {
+            "securitySchemes": {"session": {"type": "apiKey", "in": "cookie", "name": Name::Session.text(issuer)}, "bearer": {
                 "type": "oauth2",
                 "flows": {
                     "clientCredentials": {"tokenUrl": issuer.path("/oauth2/token"), "scopes": scopes.clone()},
@@ -78,6 +83,29 @@ pub(super) fn document(table: &[Route], issuer: &Issuer) -> Value {
             }},
         },
     })
+}
+
+/// What a person asks about their own account: by a token with this scope, or by the session's cookie.
+fn own_operation(method: &str, path: &str, summary: &str, scope: &str) -> Value {
+    let success = match method {
+        "delete" => json!({"204": {"description": "It was done."}}),
+        _ => json!({"200": {
+            "description": "It was done.",
+            "content": {"application/json": {"schema": {"type": "object"}}},
+        }}),
+    };
+    let mut operation = json!({
+        "operationId": format!("{method}_{}", path.replace(['{', '}'], "").trim_start_matches('/').replace('/', "_")),
+        "tags": ["me"],
+        "summary": summary,
+        "responses": success,
+        "security": [{"bearer": [scope]}, {"session": []}],
+    });
+    if path.contains("{id}") {
+        let id = json!({"name": "id", "in": "path", "required": true, "schema": {"type": "string"}});
+        insert(&mut operation, "parameters", json!([id]));
+    }
+    operation
 }
 
 fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {

@@ -82,7 +82,7 @@ async fn list(asked: Asked) -> Result<Answer, Problem> {
     };
     let page = people::list_users(asked.provider(), &selection, listed.after.as_deref(), listed.limit).await?;
     let count = if listed.count {
-        Some(people::count_users(asked.provider(), MOST_COUNTED).await?)
+        Some(people::count_users(asked.provider(), &selection, MOST_COUNTED).await?)
     } else {
         None
     };

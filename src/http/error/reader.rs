@@ -6,7 +6,7 @@ use url::form_urlencoded;
 
 use super::Audience;
 use crate::http::Http;
-use crate::http::extract::Chosen;
+use crate::http::extract::{Chosen, Native};
 use crate::view::{Locale, negotiate};
 
 /// What a page that tells of a refusal keeps of its address for the language switch. Nothing else is repeated: least of all an
@@ -22,6 +22,8 @@ pub struct Reader {
     languages: Option<HeaderValue>,
     /// The language that was chosen.
     pub chosen: Chosen,
+    /// The person's own, once somebody has looked who it is.
+    pub native: Native,
 }
 
 impl Reader {
@@ -36,10 +38,11 @@ impl Reader {
             is_get: request.method() == Method::GET,
             languages: request.headers().get(header::ACCEPT_LANGUAGE).cloned(),
             chosen,
+            native: Native::default(),
         }
     }
 
-    /// The language of the page: the one that was chosen, what the application asks for, the browser's.
+    /// The language of the page: the one that was chosen, what the application asks for, the person's own, the browser's.
     pub(super) fn locale(&self) -> Locale {
         let parameters = self.parameters();
         let wished = parameters
@@ -55,7 +58,7 @@ impl Reader {
             .chain(wished)
             .collect();
         let languages = self.languages.as_ref().and_then(|languages| languages.to_str().ok());
-        negotiate(&wished, None, languages)
+        negotiate(&wished, self.native.tag(), languages)
     }
 
     /// Where a GET shows the same again: path and query. Not where the whole request is what was refused, since a part of it would

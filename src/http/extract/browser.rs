@@ -5,6 +5,7 @@ use axum::http::header;
 use axum::http::request::Parts;
 
 use super::cookie::{self, Name};
+use super::language::Native;
 use crate::flow::Call;
 use crate::flow::session::{self, Browser};
 use crate::http::{Http, Refusal};
@@ -17,6 +18,13 @@ impl FromRequestParts<Http> for Browser {
         let tokens = cookie::read(http, &parts.headers, Name::Session);
         let key = cookie::read(http, &parts.headers, Name::Browser);
         let mut browser = session::recognize(&http.provider, &call, tokens.as_deref(), key.as_deref()).await?;
+        let account = browser.accounts.first();
+        if let (Some(native), Some(tag)) = (
+            parts.extensions.get::<Native>(),
+            account.and_then(|account| account.user.profile.locale.as_deref()),
+        ) {
+            native.learn(tag);
+        }
         browser.state = cookie::read(http, &parts.headers, Name::State);
         browser.languages = parts
             .headers

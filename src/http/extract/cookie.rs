@@ -9,6 +9,7 @@ use axum::response::Response;
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
 
 use crate::flow::Call;
+use crate::flow::provider::Issuer;
 use crate::flow::session::{Browser, browser_state};
 use crate::http::Http;
 
@@ -27,8 +28,8 @@ pub enum Name {
 
 impl Name {
     /// Its name.
-    pub fn text(self, http: &Http) -> &'static str {
-        match (self, http.provider.issuer.is_https()) {
+    pub fn text(self, issuer: &Issuer) -> &'static str {
+        match (self, issuer.is_https()) {
             (Self::Session, true) => "__Host-ostiary_session",
             (Self::Session, false) => "ostiary_session",
             (Self::Browser, true) => "__Host-ostiary_browser",
@@ -44,7 +45,8 @@ impl Name {
 /// The value of a cookie that the request brings.
 pub fn read(http: &Http, headers: &HeaderMap, name: Name) -> Option<String> {
     let jar = CookieJar::from_headers(headers);
-    jar.get(name.text(http)).map(|cookie| cookie.value().to_owned())
+    jar.get(name.text(&http.provider.issuer))
+        .map(|cookie| cookie.value().to_owned())
 }
 
 /// Gives the browser the cookies it has to keep: to be called on every response that a [`Browser`] took part in.
@@ -100,7 +102,7 @@ fn new_state(http: &Http, call: &Call, browser: &Browser) -> Option<Cookie<'stat
 
 /// A cookie of this server; one without a number of seconds ends with the browser.
 pub(super) fn make(http: &Http, name: Name, value: String, seconds: Option<u64>) -> Cookie<'static> {
-    let mut cookie = Cookie::build((name.text(http), value))
+    let mut cookie = Cookie::build((name.text(&http.provider.issuer), value))
         .path("/")
         .http_only(true)
         .same_site(SameSite::Lax)

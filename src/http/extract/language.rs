@@ -1,6 +1,8 @@
 //! The language that somebody chose with the switch at a page's foot. It stays while the browser is open, in a cookie that holds a
 //! language of ours and nothing else.
 
+use std::sync::{Arc, OnceLock};
+
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::Response;
 use url::form_urlencoded;
@@ -49,6 +51,22 @@ impl Chosen {
         if let Some(value) = cookie.and_then(|cookie| HeaderValue::from_str(&cookie).ok()) {
             response.headers_mut().append(header::SET_COOKIE, value);
         }
+    }
+}
+
+/// The language of the person who is signed in, as soon as it is known: for pages that are drawn when the handler is done.
+#[derive(Clone, Debug, Default)]
+pub struct Native(Arc<OnceLock<String>>);
+
+impl Native {
+    /// Keeps it. What was kept before stays.
+    pub(super) fn learn(&self, tag: &str) {
+        self.0.get_or_init(|| tag.to_owned());
+    }
+
+    /// Its tag (BCP 47).
+    pub fn tag(&self) -> Option<&str> {
+        self.0.get().map(String::as_str)
     }
 }
 

@@ -10,5 +10,5 @@ mod visit;
 
 pub use csrf::{Forgery, Provenance};
 pub use form::{Form, Query};
-pub use language::Chosen;
+pub use language::{Chosen, Native};
 pub use visit::Visit;

@@ -29,6 +29,7 @@ pub async fn edge(State(http): State<Http>, mut request: Request, next: Next) ->
     };
     request.extensions_mut().insert(call.clone());
     request.extensions_mut().insert(told.reader.chosen);
+    request.extensions_mut().insert(told.reader.native.clone());
     let mut response = match refuse(&http, &request) {
         Some(refused) => refused,
         None => run::within(&http, request, next).instrument(span.clone()).await,

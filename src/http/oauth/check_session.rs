@@ -14,7 +14,7 @@ const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resour
 
 /// GET. The same for everybody: what differs is in the browser.
 pub async fn show(State(http): State<Http>) -> Result<Response, Refusal> {
-    let frame = CheckSession::reading(Name::State.text(&http));
+    let frame = CheckSession::reading(Name::State.text(&http.provider.issuer));
     let policy = format!(
         "default-src 'none'; script-src '{}'; base-uri 'none'; form-action 'none'; frame-ancestors *",
         frame.script

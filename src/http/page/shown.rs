@@ -46,7 +46,7 @@ pub(super) fn client(client: &model::Client) -> Client {
     }
 }
 
-/// What an application asks for or was allowed: scopes first, then the single claims.
+/// What an application asks for or was allowed: scopes first, then the single claims that no scope among them covers.
 pub(super) fn asked(scopes: impl IntoIterator<Item = String>, claims: &[String], resources: &[Resource]) -> Vec<Asked> {
     let scopes = scopes.into_iter().map(|scope| match Asked::scope(&scope) {
         Asked::Custom { name, description, .. } => {
@@ -59,10 +59,12 @@ pub(super) fn asked(scopes: impl IntoIterator<Item = String>, claims: &[String],
         }
         standard => standard,
     });
-    let claims = claims.iter().map(|claim| Asked::Custom {
-        name: claim.clone(),
-        description: None,
-        resource: None,
-    });
-    scopes.chain(claims).collect()
+    let mut asked: Vec<Asked> = scopes.collect();
+    for claim in claims.iter().filter_map(|name| Asked::claim(name)) {
+        let is_covered = matches!(claim, Asked::Claim { .. }) && asked.contains(&Asked::Profile);
+        if !is_covered && !asked.contains(&claim) {
+            asked.push(claim);
+        }
+    }
+    asked
 }

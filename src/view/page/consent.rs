@@ -39,6 +39,11 @@ pub enum Asked {
     Groups,
     /// `offline_access`: shown as how long, not as what.
     OfflineAccess,
+    /// A single claim of the profile.
+    Claim {
+        /// Which.
+        claim: ProfileClaim,
+    },
     /// A scope of an API.
     Custom {
         /// Its name.
@@ -50,7 +55,58 @@ pub enum Asked {
     },
 }
 
+/// What a profile holds (OpenID Connect Core section 5.1), as far as it is asked for by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProfileClaim {
+    /// The name, or a part of it.
+    Name,
+    /// The nickname.
+    Nickname,
+    /// The username.
+    PreferredUsername,
+    /// The address of a page about the person.
+    Profile,
+    /// A picture.
+    Picture,
+    /// A website.
+    Website,
+    /// The gender.
+    Gender,
+    /// The birthday.
+    Birthdate,
+    /// The time zone.
+    Zoneinfo,
+    /// The language.
+    Locale,
+    /// When the profile changed.
+    UpdatedAt,
+}
+
 impl Asked {
+    /// What there are words for a claim of this name; none for one that this server does not know.
+    pub fn claim(name: &str) -> Option<Self> {
+        let claim = match name {
+            "name" | "given_name" | "family_name" | "middle_name" => ProfileClaim::Name,
+            "nickname" => ProfileClaim::Nickname,
+            "preferred_username" => ProfileClaim::PreferredUsername,
+            "profile" => ProfileClaim::Profile,
+            "picture" => ProfileClaim::Picture,
+            "website" => ProfileClaim::Website,
+            "gender" => ProfileClaim::Gender,
+            "birthdate" => ProfileClaim::Birthdate,
+            "zoneinfo" => ProfileClaim::Zoneinfo,
+            "locale" => ProfileClaim::Locale,
+            "updated_at" => ProfileClaim::UpdatedAt,
+            "email" | "email_verified" => return Some(Self::Email),
+            "phone_number" | "phone_number_verified" => return Some(Self::Phone),
+            "address" => return Some(Self::Address),
+            "groups" => return Some(Self::Groups),
+            _ => return None,
+        };
+        Some(Self::Claim { claim })
+    }
+
     /// The standard scope of this name (OpenID Connect Core sections 5.4 and 11, and `groups`), or `name` as it is.
     pub fn scope(name: &str) -> Self {
         match name {
@@ -70,6 +126,20 @@ impl Asked {
     }
 }
 
+const CLAIMS: [&str; 11] = [
+    "name",
+    "nickname",
+    "preferred_username",
+    "profile",
+    "picture",
+    "website",
+    "gender",
+    "birthdate",
+    "zoneinfo",
+    "locale",
+    "updated_at",
+];
+
 impl Consent {
     /// With every scope there are words for.
     pub fn sample() -> Self {
@@ -83,6 +153,7 @@ impl Consent {
             resource: Some("https://api.shop.example".to_owned()),
         });
         asked.push(Asked::scope("orders.write"));
+        asked.extend(CLAIMS.into_iter().filter_map(Asked::claim));
         asked.push(Asked::OfflineAccess);
         Self {
             client: Client {

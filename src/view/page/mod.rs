@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 pub use api_docs::{ApiDocs, Operation, OperationGroup, Parameter};
 pub use choose_account::{Choice, ChooseAccount};
-pub use consent::{Asked, Consent};
+pub use consent::{Asked, Consent, ProfileClaim};
 pub use demo::{DemoClock, DemoMessage, DemoMessages, DemoPaths, MessageKind};
 pub use devices::{Devices, DevicesPlace, DevicesProblem, KnownDevice};
 pub use doctor::{Doctor, DoctorFinding, DoctorSeen};

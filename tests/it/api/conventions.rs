@@ -270,8 +270,14 @@ async fn pages_of_a_hundred_and_twenty_users_tell_each_once() {
     assert_eq!(walk(&caller, "q=user1", 7).await.len(), 20);
     let counted = caller.get("/users?count=true&limit=1").await.ok();
     assert_eq!(counted.json()["count"], 120);
-    let one = caller.get("/users?filter=username%20eq%20%22USER007%22").await.ok();
+    let counted = caller.get("/users?q=user1&count=true&limit=1").await.ok();
+    assert_eq!(counted.json()["count"], 20);
+    let one = caller
+        .get("/users?filter=username%20eq%20%22USER007%22&count=true")
+        .await
+        .ok();
     assert_eq!(one.json()["items"][0]["username"], "user007");
+    assert_eq!(one.json()["count"], 1);
     let one = caller
         .get("/users?filter=email+eq+%22user008%40example.com%22")
         .await

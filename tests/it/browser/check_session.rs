@@ -66,6 +66,7 @@ async fn answer(browser: &Chromium, text: &str) -> String {
     panic!("the frame does not answer");
 }
 
+/// SEC-033.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_frame_tells_that_somebody_signed_out() {
     if !wanted() {

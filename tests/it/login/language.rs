@@ -51,6 +51,33 @@ async fn a_language_that_was_chosen_stays_until_another_is() {
     server.stop().await;
 }
 
+#[tokio::test]
+async fn a_person_is_refused_in_their_own_language() {
+    let server = Server::start().await;
+    let user = server
+        .user_with("ada", |profile| profile.locale = Some("de".to_owned()))
+        .await;
+    let client = server.client(|_| ()).await;
+    let party = RelyingParty::new(&server, &client);
+    let browser = Browser::new();
+    let french = [("accept-language", "fr")];
+    let wrong = server.url("/oauth2/authorize?client_id=nobody");
+    speaks(&browser.get_with(&wrong, &french).await, "fr");
+    party.sign_in(&browser, &user).await;
+    for path in [
+        "/oauth2/authorize?client_id=nobody",
+        "/oauth2/end_session?id_token_hint=x",
+    ] {
+        let refused = browser.get_with(&server.url(path), &french).await;
+        assert!(refused.status.is_client_error(), "{path}");
+        speaks(&refused, "de");
+    }
+    // what somebody chose comes first
+    browser.get(&server.url("/?ui_locales=en")).await;
+    speaks(&browser.get_with(&wrong, &french).await, "en");
+    server.stop().await;
+}
+
 /// Somebody else's link shows a page in a language, and chooses none for the next.
 #[tokio::test]
 async fn only_our_own_pages_choose() {

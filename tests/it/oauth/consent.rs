@@ -97,6 +97,44 @@ async fn consent_required_and_clear() {
     server.stop().await;
 }
 
+/// What is asked for by name is said in words of ours, once, and what is not understood is not said at all (Core section 5.5).
+#[tokio::test(flavor = "multi_thread")]
+async fn single_claims_are_asked_for_in_our_own_words() {
+    let server = Server::start().await;
+    let user = server.user("ada").await;
+    let client = server.client(|_| ()).await;
+    let mut party = RelyingParty::new(&server, &client);
+    party.scope = "openid email".to_owned();
+    let sentence = "Nothing else. Somebody vouches for this application.";
+    let claims = json!({
+        "userinfo": {"email": null, "phone_number": null, "phone_number_verified": null, sentence: null},
+        "id_token": {"birthdate": {"essential": true}, "nickname": null, "given_name": null, "family_name": null},
+    });
+    let claims = claims.to_string();
+    let (browser, page) = asked(&party, &user, &[("claims", &claims), ("ui_locales", "de")]).await;
+    assert!(!page.body.contains("vouches"), "{}", page.body);
+    for words in [
+        "E-Mail-Adresse",
+        "Telefonnummer",
+        "Ihr Geburtsdatum",
+        "Ihr Spitzname",
+        "Ihr Name",
+    ] {
+        let bullet = format!("<span class=\"grant-name\">{words}");
+        let own = format!("<span class=\"grant-name\">Ihre {words}");
+        let times = page.body.matches(&bullet).count() + page.body.matches(&own).count();
+        assert_eq!(times, 1, "{words}: {}", page.body);
+    }
+    for raw in ["birthdate", "phone_number", "nickname"] {
+        assert!(!page.body.contains(&format!(">{raw}<")), "{raw}");
+    }
+    // it is not asked for again either
+    assert_eq!(outcome(&press(&browser, &page, "decision", "allow").await), "code");
+    let url = party.authorization_url_with(&[("claims", &claims)]);
+    assert_eq!(begin(&browser, &url).await, "code");
+    server.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_consent_is_one_persons_for_one_client() {
     let server = Server::start().await;

@@ -337,6 +337,57 @@ async fn oidc_id_token_hint_safe() {
     world.server.stop().await;
 }
 
+/// Core section 5.5.1: the claim `sub` of the ID token with a value is answered for that person, or not at all.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_for_one_subject_is_answered_for_nobody_else() {
+    let world = World::open().await;
+    let party = RelyingParty::new(&world.server, &world.first_party);
+    let at = async |browser: &Browser, sub: serde_json::Value, prompt: &str| {
+        let claims = json!({"id_token": {"sub": sub}}).to_string();
+        let changes = [("claims", claims.as_str()), ("prompt", prompt)];
+        begin(browser, &party.authorization_url_with(&changes)).await
+    };
+    let (ada, ben) = (world.ada.subject.as_str(), world.ben.subject.as_str());
+    let browser = Browser::new();
+    party.sign_in(&browser, &world.ada).await;
+    for fitting in [
+        json!(null),
+        json!({"essential": true}),
+        json!({"value": ada}),
+        json!({"values": [ben, ada]}),
+    ] {
+        assert_eq!(at(&browser, fitting, "none").await, "code");
+    }
+    for foreign in [
+        json!({"value": ben}),
+        json!({"value": ben, "essential": true}),
+        json!({"values": ["nobody", ben]}),
+        json!({"value": 7}),
+    ] {
+        assert_eq!(
+            at(&browser, foreign.clone(), "none").await,
+            "login_required",
+            "{foreign}"
+        );
+        assert_eq!(at(&browser, foreign, "").await, "/login");
+    }
+    // signing in as somebody else is refused
+    let claims = json!({"id_token": {"sub": {"value": ben}}}).to_string();
+    let url = party.authorization_url_with(&[("claims", claims.as_str())]);
+    let login = browser.open(&url).await;
+    let entered = enter(&browser, &login, &world.ada).await;
+    assert_eq!(outcome(&browser.follow(entered).await), "login_required");
+    // of several accounts it selects one
+    sign_in_beside(&browser, &party, &world.ben).await;
+    for user in [&world.ada, &world.ben] {
+        let claims = json!({"id_token": {"sub": {"value": user.subject}}}).to_string();
+        let page = browser.get(&party.authorization_url_with(&[("claims", &claims)])).await;
+        let token = party.redeem(arrival(&page).unwrap().code()).await.ok().get("id_token");
+        assert_eq!(self::claims(&token)["sub"], user.subject.as_str());
+    }
+    world.server.stop().await;
+}
+
 /// Ways to name another place that a careless check takes for a path of ours.
 const ELSEWHERE: &[&str] = &[
     "https://evil.example",

@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use crate::support::backend::quick;
+use crate::support::cli::Terminal;
 use crate::support::server::{Server, each_backend};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -108,6 +109,52 @@ async fn an_imported_key_signs_after_it_was_announced() {
         .unwrap();
     assert_eq!(crate::support::relying_party::jwt_header(&token)["kid"], brought.kid());
     server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_imported_key_signs_at_once_when_told_to() {
+    let server = Server::start().await;
+    let provider = server.provider();
+    let first = PrivateKey::generate(SigningAlgorithm::Es256).unwrap();
+    let brought = PrivateKey::generate(SigningAlgorithm::Es256).unwrap();
+    import(provider, &server.call(), first.to_jwk()).await.unwrap();
+    server.advance(HOUR);
+    import(provider, &server.call(), brought.to_jwk()).await.unwrap();
+    rotate(provider, &server.call(), Rotation::AtOnce).await.unwrap();
+    let keys = list(provider).await.unwrap();
+    use SigningKeyState::{Active, Retired, Retiring};
+    // the one that came last signs, the one before it is over, and no other was made
+    assert_eq!(states(&keys, SigningAlgorithm::Es256), [Retiring, Retired, Active]);
+    assert_eq!(states(&keys, SigningAlgorithm::EdDsa), [Retiring, Active]);
+    let ring = provider.keyring().await.unwrap();
+    let token = ring
+        .signer(SigningAlgorithm::Es256)
+        .unwrap()
+        .sign("JWT", &claims())
+        .unwrap();
+    assert_eq!(crate::support::relying_party::jwt_header(&token)["kid"], brought.kid());
+    server.stop().await;
+}
+
+/// As an operator does it who moves in with the keys of another server.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_brought_along_by_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let terminal = Terminal::at(folder.path());
+    let brought = PrivateKey::generate(SigningAlgorithm::EdDsa).unwrap();
+    let file = folder.path().join("key.jwk");
+    std::fs::write(&file, brought.to_jwk().expose()).unwrap();
+    let file = file.to_str().unwrap();
+    let told = terminal.run(&["keys", "import", file]).await.ok();
+    assert!(told.contains(brought.kid()), "{told}");
+    assert!(told.contains("ostiary keys rotate --now"), "{told}");
+    let again = terminal.run(&["keys", "import", file]).await.refused();
+    assert!(again.contains("the key is there already"), "{again}");
+    terminal.run(&["keys", "rotate", "--now"]).await.ok();
+    let keys = terminal.run(&["keys", "list", "--json"]).await.json();
+    let keys = keys.as_array().unwrap();
+    let own = keys.iter().find(|key| key["kid"] == brought.kid()).unwrap();
+    assert_eq!(own["state"], "active");
 }
 
 fn claims() -> serde_json::Map<String, serde_json::Value> {

@@ -94,7 +94,6 @@ fn decode(text: &str) -> String {
             "gt" => '>',
             "quot" => '"',
             "#x27" | "#39" => '\'',
-            "#x2f" => '/',
             "#x60" => '`',
             other => panic!("the character reference {other:?}"),
         });

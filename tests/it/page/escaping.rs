@@ -116,6 +116,15 @@ fn error_output_escaped() {
     assert!(html.contains("&lt;script&gt;alert(1)&lt;"));
 }
 
+#[test]
+fn the_target_of_a_form_reads_as_an_address() {
+    let views = Views::new().unwrap();
+    let samples = Page::samples();
+    let page = samples.iter().find(|page| matches!(page, Page::Login(_)));
+    let html = views.page(page.unwrap(), &Frame::sample(Locale::English)).unwrap();
+    assert!(html.contains("action=\"/login\""), "{html}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -467,7 +467,8 @@ impl Model {
     }
 }
 
-/// SEC-177: whatever happens in whatever order, each store counts and chooses as the model does.
+/// SEC-177, SEC-742: whatever happens in whatever order, each store counts and chooses as the model does; the model's sessions
+/// never exceed the limit and never come back.
 #[test]
 fn every_store_admits_as_the_model_does() {
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -44,7 +44,7 @@ rules! {
         remedy "This should not happen; look into the log under the trace id.";
     "authorization.id_token_hint": "The id_token_hint is no ID token of this server for this client.",
         remedy "The application has to send an ID token that it got here itself, or leave the hint out.";
-    "authorization.hinted_subject": "Somebody else signed in than the id_token_hint says.",
+    "authorization.hinted_subject": "Somebody else signed in than the request expects (id_token_hint or the claim sub).",
         remedy "The person signs in with the expected account, or the application leaves the hint out.";
     "authorization.acr": "The request insists on an assurance (acr) that no way to sign in here gives.",
         remedy "The application asks for another acr, or does not insist.";
