@@ -4,7 +4,7 @@
 //! time an operation (which hardly depends on what else the machine does), p50 and p99; then what the same core does with the
 //! primitives they rest on, and the ratios. See docs/performance.md.
 //!
-//! `cargo bench --bench load -- [--seconds N] [--clients N] [WORKLOAD...]`
+//! `cargo bench --bench load -- [--seconds N] [--clients N] [--sessions N] [WORKLOAD...]`
 
 // a measurement that can't go on says so by panicking; it reads clocks and waits, and rounds what it counted
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
@@ -15,6 +15,7 @@ mod commits;
 mod flows;
 mod primitives;
 mod processes;
+mod sessions;
 
 use std::time::{Duration, Instant};
 
@@ -26,6 +27,8 @@ use processes::{Hashing, Program};
 struct Wanted {
     time: Duration,
     clients: usize,
+    /// How many sessions there are at most.
+    sessions: u32,
     workloads: Vec<String>,
 }
 
@@ -40,6 +43,7 @@ fn main() {
         Some("serve") => processes::serve(&arguments[1..]),
         Some("bare") => processes::bare(),
         Some("primitives") => primitives::measure(),
+        Some("sessions-here") => sessions::measure(arguments[1].parse().expect("a number of sessions")),
         _ => runtime.block_on(measure(&wanted(&arguments))),
     }
 }
@@ -48,6 +52,7 @@ fn wanted(arguments: &[String]) -> Wanted {
     let mut wanted = Wanted {
         time: Duration::from_secs(4),
         clients: 8,
+        sessions: 100_000,
         workloads: Vec::new(),
     };
     let mut words = arguments.iter();
@@ -56,6 +61,7 @@ fn wanted(arguments: &[String]) -> Wanted {
         match word.as_str() {
             "--seconds" => wanted.time = Duration::from_secs(number(&mut words).expect("a number of seconds").into()),
             "--clients" => wanted.clients = number(&mut words).expect("a number of clients") as usize,
+            "--sessions" => wanted.sessions = number(&mut words).expect("a number of sessions"),
             name => wanted.workloads.push(name.to_owned()),
         }
     }
@@ -112,6 +118,11 @@ async fn measure(wanted: &Wanted) {
     }
     if is_wanted("start") {
         processes::starts().await;
+    }
+    if is_wanted("sessions") {
+        let mut here = processes::again("sessions-here");
+        let done = here.arg(wanted.sessions.to_string()).status();
+        assert!(done.is_ok_and(|status| status.success()), "sessions are measured");
     }
     if is_wanted("commits") {
         commits::measure().await;

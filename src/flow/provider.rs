@@ -8,6 +8,7 @@ use super::audit::EventQueue;
 use super::clients::keys::RemoteKeysCache;
 use super::counts::Counts;
 use super::memory::Memory;
+use super::session::Uses;
 use super::trace::Traces;
 use crate::clock::Clock;
 use crate::credential::Passwords;
@@ -44,6 +45,8 @@ pub struct Parts {
     pub events: EventQueue,
     /// Traces that wait to be written.
     pub traces: Traces,
+    /// Uses of kept sessions that wait to be written.
+    pub uses: Uses,
     /// What is remembered between requests, and forgotten in time.
     pub memory: Memory,
     /// The public keys of clients.

@@ -19,6 +19,8 @@ const LOGOUTS_EVERY: Duration = Duration::from_secs(1);
 const LAPSED_EVERY: Duration = Duration::from_secs(10);
 /// A job that has not come to its end goes on at once for so long.
 const GO_ON_FOR: Duration = Duration::from_secs(2);
+/// No session's use is written more often.
+const USES_EVERY: Duration = Duration::from_secs(60);
 const CLEANING_EVERY: Duration = Duration::from_secs(10 * 60);
 const KEYS_EVERY: Duration = Duration::from_secs(10 * 60);
 
@@ -64,6 +66,7 @@ pub fn start(provider: &Provider, post: Post, stop: &watch::Receiver<bool>) -> R
         while session::end_lapsed(&provider, &Call::system(&provider.clock)).await? && began.elapsed() < GO_ON_FOR {}
         Ok(())
     }));
+    jobs.spawn(of("uses", USES_EVERY).run(|provider| async move { session::write_uses(&provider).await }));
     jobs.spawn(of("cleaning", CLEANING_EVERY).run(|provider| async move {
         let call = Call::system(&provider.clock);
         cleaning::sweep(&provider, &call).await.map(drop)

@@ -19,7 +19,7 @@ use super::{Error, Lock, Parts, wiring};
 use crate::clock::{self, Clock};
 use crate::config::Config;
 use crate::flow::operations::outbox::Post;
-use crate::flow::{Call, Provider};
+use crate::flow::{Call, Provider, session};
 use crate::http::layer::{Door, Places, Running};
 use crate::http::{self, Http, Limits, MetricsAccess};
 use crate::jobs;
@@ -230,6 +230,9 @@ impl Application {
         self.jobs.ended().await;
         if let Err(error) = self.provider.write_traces().await {
             tracing::warn!(%error, "the last traces were not written");
+        }
+        if let Err(error) = session::write_uses(&self.provider).await {
+            tracing::warn!(%error, "the last uses of sessions were not written");
         }
         let last = Call::system(&self.provider.clock).now;
         if let Err(error) = self.provider.write_last_events(last).await {

@@ -43,6 +43,18 @@ pub enum Error {
     /// Somebody else has the data folder.
     #[error("another process uses {}; two would write over each other", .0.display())]
     Locked(PathBuf),
+    /// Sessions of the embedded file can't be moved to Redis.
+    #[error(
+        "the sessions in {} can't be moved to Redis: start the server when Redis answers, or move the file away and have people sign in once",
+        file.display()
+    )]
+    SessionsNotMoved {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        #[source]
+        source: sessions::Error,
+    },
     /// The certificate or key of the listener can't be used.
     #[error("tls: {0}")]
     Tls(String),

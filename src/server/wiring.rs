@@ -1,9 +1,10 @@
 //! From configuration to provider: opens the store, the keys, the short-lived state, and whatever else flows work with.
 
 use std::num::NonZero;
+use std::time::Duration;
 
 use super::{Error, Lock, backup};
-use crate::clock::Clock;
+use crate::clock::{self, Clock};
 use crate::config::Config;
 use crate::credential::{Parameters, Passwords};
 use crate::egress::Egress;
@@ -15,13 +16,20 @@ use crate::flow::memory::Memory;
 use crate::flow::operations::keyring;
 use crate::flow::operations::keys;
 use crate::flow::provider::{self, Issuer};
+use crate::flow::session::Uses;
 use crate::flow::trace::Traces;
 use crate::flow::{Call, Provider};
 use crate::model::{SigningKey, SigningKeyState, setting};
-use crate::sessions::Sessions;
+use crate::sessions::{self, Sessions, taken_over};
 use crate::sql::Failpoints;
 use crate::store::{self, Store};
 use crate::vault::{self, Missing, Vault};
+
+/// The embedded file of sessions, in the data folder.
+const SESSIONS: &str = "sessions.db";
+/// So long a server that has sessions to move waits for a Redis that is just starting.
+const REDIS_STARTS_WITHIN: Duration = Duration::from_secs(10);
+const ASK_EVERY: Duration = Duration::from_millis(250);
 
 /// Waiting places before the threads that hash passwords: bounds their memory. How long they would wait is bounded before.
 const PLACES_A_WORKER: usize = 256;
@@ -96,7 +104,35 @@ pub async fn provide(config: &Config, clock: &Clock) -> Result<Parts, Error> {
 
 /// The same for a server, which brings any store to its schema.
 pub(super) async fn provide_for_server(config: &Config, clock: &Clock, failpoints: Failpoints) -> Result<Parts, Error> {
-    assemble(config, clock, Schema::Bring, failpoints).await
+    let parts = assemble(config, clock, Schema::Bring, failpoints).await?;
+    take_over_sessions(config, &parts.provider).await?;
+    Ok(parts)
+}
+
+/// Who is signed in stays so when a node that had its sessions in a file is given a Redis.
+async fn take_over_sessions(config: &Config, provider: &Provider) -> Result<(), Error> {
+    let file = config.data_dir.join(SESSIONS);
+    if config.redis_url.is_none() {
+        if taken_over(&file).exists() {
+            tracing::warn!("sessions were moved to Redis earlier and are not looked for there: people sign in once");
+        }
+        return Ok(());
+    }
+    let began = clock::monotonic();
+    loop {
+        let now = Call::system(&provider.clock).now;
+        match provider.sessions.take_over(&file, now).await {
+            Ok(None) => return Ok(()),
+            Ok(Some(sessions)) => {
+                tracing::info!(sessions, "the sessions of the embedded file are in Redis now");
+                return Ok(());
+            }
+            Err(sessions::Error::Unavailable) if began.elapsed() < REDIS_STARTS_WITHIN => {
+                clock::sleep(ASK_EVERY).await;
+            }
+            Err(source) => return Err(Error::SessionsNotMoved { file, source }),
+        }
+    }
 }
 
 async fn assemble(config: &Config, clock: &Clock, schema: Schema, failpoints: Failpoints) -> Result<Parts, Error> {
@@ -114,7 +150,7 @@ async fn assemble(config: &Config, clock: &Clock, schema: Schema, failpoints: Fa
             let folder = make_folder(config)?;
             (
                 Ephemeral::embedded(&folder.join("ephemeral.db")).await?,
-                Sessions::embedded(&folder.join("sessions.db")).await?,
+                Sessions::embedded(&folder.join(SESSIONS)).await?,
             )
         }
     };
@@ -130,6 +166,7 @@ async fn assemble(config: &Config, clock: &Clock, schema: Schema, failpoints: Fa
         remote_keys: RemoteKeysCache::default(),
         events: EventQueue::default(),
         traces: Traces::default(),
+        uses: Uses::default(),
         memory: Memory::default(),
         counts: Counts::default(),
         file_settings,

@@ -96,6 +96,21 @@ impl Record for Found {
     }
 }
 
+/// A session and where it lies.
+struct Placed {
+    token: Digest,
+    session: Session,
+}
+
+impl Record for Placed {
+    fn read(row: &Row<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            token: Digest::from_bytes(&row.bytes("token")?).ok_or(Error::unreadable("token"))?,
+            session: Found::read(row)?.0,
+        })
+    }
+}
+
 /// The id of a session that was ended.
 struct Ended(Id<Session>);
 
@@ -138,6 +153,53 @@ impl Embedded {
             .await?;
         let admission = make_room(&mut transaction, session.user, None, room, now).await?;
         if let Admission::Admitted { .. } = admission {
+            add(&mut transaction, token, session).await?;
+        }
+        transaction.commit().await?;
+        Ok(admission)
+    }
+
+    pub async fn put_back(
+        &self,
+        token: &Digest,
+        session: &Session,
+        room: &Room<'_>,
+        now: Timestamp,
+    ) -> Result<Admission, Error> {
+        const THERE: &str = "
+            select count(*)
+            from session
+            where user_id = $1 and token = $2 and ends > $3";
+        // the same session as it was at another time, under another token
+        const FORGET: &str = "
+            delete from session
+            where user_id = $1 and (token = $2 or id = $3)";
+        let mut transaction = self.0.write().await?;
+        let there: i64 = transaction
+            .sql(THERE)
+            .bind(session.user.uuid())
+            .bind(token.as_bytes())
+            .bind(moment(now))
+            .one()
+            .await?;
+        let admission = if there > 0 {
+            Admission::Admitted {
+                ended: Vec::new(),
+                families: Vec::new(),
+            }
+        } else {
+            transaction
+                .sql(FORGET)
+                .bind(session.user.uuid())
+                .bind(token.as_bytes())
+                .bind(session.id.uuid())
+                .changed()
+                .await?;
+            make_room(&mut transaction, session.user, None, room, now).await?
+        };
+        if there == 0
+            && let Admission::Admitted { .. } = admission
+        {
             add(&mut transaction, token, session).await?;
         }
         transaction.commit().await?;
@@ -298,6 +360,37 @@ impl Embedded {
         let ended: Vec<Ended> = transaction.sql(END_ALL).bind(user.uuid()).all().await?;
         transaction.commit().await?;
         Ok(ended.into_iter().map(|ended| ended.0).collect())
+    }
+
+    /// The live sessions with the digests of their tokens, by user and token: those that come after `after`.
+    pub async fn list_from(
+        &self,
+        after: Option<&(Id<User>, Digest)>,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<(Digest, Session)>, Error> {
+        const LIST_FROM: &str = "
+            select token, id, user_id, started, seen, expires, idle, data
+            from session
+            where (user_id, token) > ($1, $2) and ends > $3
+            order by user_id, token
+            limit $4";
+        let (user, token) = match after {
+            Some((user, token)) => (*user, token.as_bytes().to_vec()),
+            None => (Id::from_uuid(uuid::Uuid::nil()), Vec::new()),
+        };
+        let found: Vec<Placed> = self
+            .0
+            .read()
+            .await?
+            .sql(LIST_FROM)
+            .bind(user.uuid())
+            .bind(token)
+            .bind(moment(now))
+            .bind(limit)
+            .all()
+            .await?;
+        Ok(found.into_iter().map(|placed| (placed.token, placed.session)).collect())
     }
 
     pub async fn sweep(&self, now: Timestamp, limit: u32) -> Result<u64, Error> {

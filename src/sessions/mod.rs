@@ -8,6 +8,7 @@
 mod admission;
 mod embedded;
 mod on_redis;
+mod taking_over;
 
 use std::path::Path;
 
@@ -18,6 +19,7 @@ use crate::sql;
 pub use self::admission::{Admission, AtLimit, Family, Limit, Login, NOTE, Room};
 use self::embedded::Embedded;
 use self::on_redis::OnRedis;
+pub use self::taking_over::taken_over;
 
 /// Why a session was not kept or found.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +30,9 @@ pub enum Error {
     /// Redis refuses a command, or can't be addressed.
     #[error("the store of sessions refuses")]
     Redis(#[source] redis_connection::Error),
+    /// A file that was taken over can't be renamed.
+    #[error("the file of sessions can't be put aside")]
+    PutAside(#[source] std::io::Error),
     /// The embedded file fails.
     #[error("the file of sessions fails")]
     Sql(#[from] sql::Error),
@@ -83,6 +88,28 @@ impl Sessions {
             Backend::Redis(redis) => Ok(redis.admit(token, session, &room, now).await?),
             Backend::Embedded(embedded) => Ok(embedded.admit(token, session, &room, now).await?),
         }
+    }
+
+    /// Keeps a session that this store has lost, under the digest of its token, if there is room beside the others: nobody ends
+    /// for it. One that is there already stays as it is; whatever else is kept of the same session goes. False: there is no room.
+    ///
+    /// # Errors
+    /// [`Error`] if the store does not answer.
+    pub async fn put_back<'a>(
+        &self,
+        token: &Digest,
+        session: &Session,
+        room: impl Into<Room<'a>>,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let mut room = room.into();
+        room.limit.at_limit = AtLimit::Refuse;
+        room.first = &[];
+        let admission = match &self.0 {
+            Backend::Redis(redis) => redis.put_back(token, session, &room, now).await?,
+            Backend::Embedded(embedded) => embedded.put_back(token, session, &room, now).await?,
+        };
+        Ok(matches!(admission, Admission::Admitted { .. }))
     }
 
     /// Keeps a place for a family of tokens that is being made, if there is room; by the same step as [`Sessions::admit`]. The

@@ -75,8 +75,29 @@ impl OnRedis {
         room: &Room<'_>,
         now: Timestamp,
     ) -> Result<Admission, Error> {
+        self.keep("session", token, session, room, now).await
+    }
+
+    pub async fn put_back(
+        &self,
+        token: &Digest,
+        session: &Session,
+        room: &Room<'_>,
+        now: Timestamp,
+    ) -> Result<Admission, Error> {
+        self.keep("lost", token, session, room, now).await
+    }
+
+    async fn keep(
+        &self,
+        kind: &str,
+        token: &Digest,
+        session: &Session,
+        room: &Room<'_>,
+        now: Timestamp,
+    ) -> Result<Admission, Error> {
         let mut invocation = self.on(&self.scripts.admit, session.user);
-        asking(&mut invocation, "session", token, room, now)
+        asking(&mut invocation, kind, token, room, now)
             .arg(moment(session.started))
             .arg(moment(session.seen))
             .arg(moment(session.ends()))

@@ -1,4 +1,4 @@
-//! Short-lived state: the same facts hold on the embedded file, on a Redis server, behind a Sentinel and on a Cluster.
+//! Short-lived state: the same facts hold on the embedded file and on Redis in each of its forms.
 
 mod budget_model;
 pub mod redis_server;
@@ -21,7 +21,8 @@ pub(crate) async fn backends() -> (Vec<Ephemeral>, tempfile::TempDir) {
     let embedded = Ephemeral::embedded(&directory.path().join("ephemeral.db"))
         .await
         .unwrap();
-    let redis = redis_server::provided().map(Ephemeral::redis);
+    let redis = redis_server::provided().await;
+    let redis = redis.into_iter().map(Ephemeral::redis);
     (std::iter::once(embedded).chain(redis).collect(), directory)
 }
 
@@ -32,7 +33,8 @@ macro_rules! on_every_backend {
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $name() {
             let (backends, _directory) = backends().await;
-            for backend in backends {
+            for (backend, name) in backends.into_iter().zip($crate::ephemeral::redis_server::NAMES) {
+                eprintln!("on {name}");
                 $contract(&backend).await;
             }
         }
@@ -536,37 +538,6 @@ async fn a_redis_that_is_not_there_yet_does_not_prevent_the_start() {
     let store = Ephemeral::redis(open(&format!("redis://{closed}")));
     let answer = store.ping().await;
     assert!(matches!(answer, Err(Error::Unavailable)), "{answer:?}");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_same_holds_on_a_cluster() {
-    if redis_server::quick() {
-        return;
-    }
-    let server = Server::start_cluster().await;
-    let store = Ephemeral::redis(open(&format!("redis+cluster://127.0.0.1:{}", server.port)));
-    wait_until_it_answers(&store).await;
-    lives_until_its_end(&store).await;
-    one_winner(&store).await;
-    put_new(&store).await;
-    owned(&store).await;
-    exact_budget(&store).await;
-    look_refund_clear(&store).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_same_holds_behind_a_sentinel() {
-    if redis_server::quick() {
-        return;
-    }
-    let server = Server::start(&["--requirepass", "of-the-server"]).await;
-    let sentinel = Server::start_sentinel(server.port, "of-the-server").await;
-    let url = format!("redis+sentinel://:of-the-server@127.0.0.1:{}/main/0", sentinel.port);
-    let store = Ephemeral::redis(open(&url));
-    wait_until_it_answers(&store).await;
-    lives_until_its_end(&store).await;
-    one_winner(&store).await;
-    exact_budget(&store).await;
 }
 
 #[tokio::test]

@@ -13,4 +13,6 @@ mod postgres_failover;
 mod postgres_limits;
 mod proxy;
 mod redis;
+mod redis_failover;
+mod redis_kept;
 mod site;

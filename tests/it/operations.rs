@@ -20,6 +20,7 @@ mod security_contact;
 mod server;
 mod session_policy;
 mod sessions;
+mod sessions_moving;
 mod settings;
 mod setup;
 mod tracing;

@@ -1,5 +1,6 @@
-//! Sessions: the same facts hold on the embedded file, on a Redis server and on a Cluster.
+//! Sessions: the same facts hold on the embedded file, and on Redis in each of its forms.
 
+mod forms_of_redis;
 mod room;
 
 use std::collections::HashSet;
@@ -23,7 +24,8 @@ const ANY_NUMBER: Limit = Limit {
 async fn backends() -> (Vec<Sessions>, tempfile::TempDir) {
     let directory = tempfile::tempdir().unwrap();
     let embedded = Sessions::embedded(&directory.path().join("sessions.db")).await.unwrap();
-    let redis = redis_server::provided().map(Sessions::redis);
+    let redis = redis_server::provided().await;
+    let redis = redis.into_iter().map(Sessions::redis);
     (std::iter::once(embedded).chain(redis).collect(), directory)
 }
 
@@ -46,6 +48,8 @@ on_every_backend! {
     sessions_are_ended_by_id_by_token_and_all_at_once: ending;
     a_token_finds_nothing_under_another_user: another_user;
     limitless_times_are_kept: far_times;
+    a_lost_session_is_put_back_where_there_is_room: put_back;
+    the_sessions_of_an_embedded_file_are_taken_over_once: taken_over;
 }
 
 fn user() -> Id<User> {
@@ -415,6 +419,104 @@ async fn far_times(store: &Sessions) {
     assert!(store.get(user, &token("a"), later).await.unwrap().is_some());
 }
 
+async fn put_back(store: &Sessions) {
+    let user = user();
+    let (first, second) = (session(user, NOW), session(user, NOW.after(MINUTE)));
+    let now = NOW.after(MINUTE * 2);
+    let one = at_most(1, AtLimit::EndOldest);
+    assert!(store.put_back(&token("first"), &first, one, now).await.unwrap());
+    assert_eq!(
+        store.get(user, &token("first"), now).await.unwrap(),
+        Some(first.clone())
+    );
+    // nobody ends for one that comes back
+    assert!(!store.put_back(&token("second"), &second, one, now).await.unwrap());
+    assert_eq!(store.list(user, now).await.unwrap(), [first.clone()]);
+    assert!(
+        store
+            .put_back(&token("second"), &second, ANY_NUMBER, now)
+            .await
+            .unwrap()
+    );
+    // what is there is newer than what comes back, and stays
+    assert!(store.touch(user, &token("first"), now).await.unwrap());
+    assert!(store.put_back(&token("first"), &first, one, now).await.unwrap());
+    let seen = store.get(user, &token("first"), now).await.unwrap().unwrap().seen;
+    assert_eq!(seen, now);
+    // one and the same under another token takes its own place
+    assert!(
+        store
+            .put_back(&token("renewed"), &first, at_most(2, AtLimit::Refuse), now)
+            .await
+            .unwrap()
+    );
+    assert_eq!(store.get(user, &token("first"), now).await.unwrap(), None);
+    assert_eq!(store.list(user, now).await.unwrap(), [first.clone(), second.clone()]);
+    // one that has ended for want of use comes back as it is known now
+    let later = NOW.after(MINUTE * 11);
+    let used = Session {
+        seen: NOW.after(MINUTE * 9),
+        ..first
+    };
+    assert_eq!(store.get(user, &token("renewed"), later).await.unwrap(), None);
+    assert!(
+        store
+            .put_back(&token("renewed"), &used, ANY_NUMBER, later)
+            .await
+            .unwrap()
+    );
+    assert_eq!(store.get(user, &token("renewed"), later).await.unwrap(), Some(used));
+}
+
+async fn taken_over(store: &Sessions) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("sessions.db");
+    let given: Vec<Session> = (0..1_100).map(|_| session(user(), NOW)).collect();
+    let old = Sessions::embedded(&file).await.unwrap();
+    let past = session(user(), NOW.before(HOUR));
+    admit(&old, "past", &past).await;
+    let name = |session: &Session| format!("of {}", session.id);
+    for some in given.chunks(100) {
+        futures_util::future::join_all(some.iter().map(async |given| admit(&old, &name(given), given).await)).await;
+    }
+    // those who were here when it was interrupted
+    for here in &given[..300] {
+        assert!(
+            store
+                .put_back(&token(&name(here)), here, ANY_NUMBER, NOW)
+                .await
+                .unwrap()
+        );
+    }
+    assert!(
+        store
+            .touch(given[0].user, &token(&name(&given[0])), NOW.after(MINUTE))
+            .await
+            .unwrap()
+    );
+    let taken = store.take_over(&file, NOW).await.unwrap();
+    if store.database().is_some() {
+        // an embedded file is nothing that moves
+        assert_eq!(taken, None);
+        return;
+    }
+    assert_eq!(taken, Some(1_100));
+    assert_eq!(store.take_over(&file, NOW).await.unwrap(), None);
+    for given in &given[1..] {
+        let found = store.get(given.user, &token(&name(given)), NOW).await.unwrap();
+        assert_eq!(found.as_ref(), Some(given));
+    }
+    let seen = store
+        .get(given[0].user, &token(&name(&given[0])), NOW)
+        .await
+        .unwrap()
+        .unwrap()
+        .seen;
+    assert_eq!(seen, NOW.after(MINUTE), "a use since is not taken back");
+    assert!(store.list(past.user, NOW).await.unwrap().is_empty());
+    assert!(!file.exists() && ostiary::sessions::taken_over(&file).exists());
+}
+
 #[tokio::test]
 async fn embedded_sessions_survive_a_restart() {
     let directory = tempfile::tempdir().unwrap();
@@ -541,24 +643,6 @@ async fn a_hung_redis_is_unavailable_within_a_second() {
     assert!(matches!(answer, Ok(Err(Error::Unavailable))), "{answer:?}");
     server.signal("CONT");
     assert!(store.get(given.user, &token("a"), NOW).await.unwrap().is_some());
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_same_holds_on_a_cluster() {
-    if redis_server::quick() {
-        return;
-    }
-    let server = Server::start_cluster().await;
-    let store = open(&format!("redis+cluster://127.0.0.1:{}", server.port));
-    while store.ping().await.is_err() {
-        redis_server::pause().await;
-    }
-    found_as_given(&store).await;
-    timeouts(&store).await;
-    limit_race(&store).await;
-    modes(&store).await;
-    rotation(&store).await;
-    ending(&store).await;
 }
 
 fn open(url: &str) -> Sessions {

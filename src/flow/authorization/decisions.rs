@@ -2,7 +2,7 @@
 
 use super::Interaction;
 use crate::flow::effective::{DecidedTime, idle_setting, lifetime_setting};
-use crate::flow::session::{Account, Browser, Lapse, Lapsed};
+use crate::flow::session::{Account, Browser, Lapse, Lapsed, kept};
 use crate::flow::trace::Kept;
 use crate::flow::{Call, Error, Provider};
 use crate::model::setting::SESSION_MAX_CONCURRENT;
@@ -205,7 +205,7 @@ async fn forgotten(provider: &Provider, call: &Call, lapsed: &Lapsed) -> Result<
         .await?
         .list_sessions_of(lapsed.user, SESSIONS)
         .await?;
-    let held = provider.sessions.list(lapsed.user, call.now).await?;
+    let held = kept::list(provider, call, lapsed.user).await?;
     let gone = rows.iter().find(|row| !held.iter().any(|session| session.id == row.id));
     let (row, person) = match (gone, provider.person(lapsed.user, call.now).await?) {
         (Some(row), _) if row.ended_at.is_some() => return Ok(Step::passed("session.ended")),

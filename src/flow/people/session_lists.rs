@@ -6,6 +6,7 @@ use std::collections::hash_map::Entry;
 use super::sessions::LiveSession;
 use super::{ChangeSource, Page};
 use crate::flow::again::again;
+use crate::flow::session::kept;
 use crate::flow::{Call, Error, Provider};
 use crate::model::group::ADMIN;
 use crate::model::{Event, EventKind, Fact, Grant, Id, Session, User};
@@ -64,7 +65,7 @@ pub async fn list_live_sessions(
     let mut items = Vec::new();
     for row in page.items {
         if let Entry::Vacant(unknown) = held.entry(row.user) {
-            unknown.insert(provider.sessions.list(row.user, call.now).await?);
+            unknown.insert(kept::list(provider, call, row.user).await?);
         }
         let sessions = held.get(&row.user).map(Vec::as_slice).unwrap_or_default();
         items.extend(LiveSession::of(row, sessions));

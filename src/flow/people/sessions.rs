@@ -2,6 +2,7 @@
 
 use super::ChangeSource;
 use super::departure::{Departure, end_browsers, end_everything};
+use crate::flow::session::kept;
 use crate::flow::settle::settle;
 use crate::flow::{Call, Error, Provider};
 use crate::model::{EventKind, Fact, Id, Session, Timestamp, User};
@@ -40,7 +41,7 @@ pub async fn list_sessions(provider: &Provider, call: &Call, user: Id<User>) -> 
     }
     let rows = store.list_live_sessions_of(user, call.now, MOST).await?;
     drop(store);
-    let held = provider.sessions.list(user, call.now).await?;
+    let held = kept::list(provider, call, user).await?;
     Ok(rows.into_iter().filter_map(|row| LiveSession::of(row, &held)).collect())
 }
 

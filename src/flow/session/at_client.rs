@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::kept;
 use super::logins::Families;
 use crate::flow::effective::{LoginLimit, WhenFull};
 use crate::flow::{Call, Error, Provider};
@@ -46,7 +47,7 @@ impl AtClient {
         Ok(Self {
             client,
             user,
-            held: provider.sessions.list(user, call.now).await?,
+            held: kept::list(provider, call, user).await?,
             families: Families::of(provider, call, user).await?,
             now: call.now,
         })

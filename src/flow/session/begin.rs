@@ -4,13 +4,13 @@ use super::browser::MOST_ACCOUNTS;
 use super::logins::Families;
 use super::pushed_out::{self, PushedOut};
 use super::remains::forget_ended;
-use super::{Account, Browser, Proof, SessionFacts, SessionToken, end};
+use super::{Account, Browser, Proof, SessionFacts, SessionToken, end, kept};
 use crate::flow::again::again;
 use crate::flow::effective::{LoginLimit, SessionTimes, WhenFull};
 use crate::flow::{Call, Error, Provider};
 use crate::model::{Actor, Event, EventKind, Fact, Id, Session, Timestamp, User};
 use crate::sessions::{Admission, Login};
-use crate::store::SessionRow;
+use crate::store::{KeptSession, SessionRow};
 
 /// Why no session has begun.
 #[derive(Debug, thiserror::Error)]
@@ -101,17 +101,32 @@ async fn renew(
     let token = SessionToken::generate(user.id);
     let digest = token.digest();
     let sessions = &provider.sessions;
-    if !sessions
-        .rotate(user.id, &earlier.token.digest(), &digest, call.now)
-        .await?
-    {
-        return Ok(None);
-    }
     // its absolute end stays, and with it what the person asked for at the beginning
     let facts = SessionFacts {
         remember: earlier.facts.remember,
         ..SessionFacts::of(entry.proof.clone(), entry.proved_at)
     };
+    let renewed = Session {
+        seen: call.now,
+        data: facts.write(),
+        ..earlier.session.clone()
+    };
+    // first where it is kept: the old token brings nothing back from there once it is dead
+    kept::renew(provider, digest, &renewed).await?;
+    match sessions
+        .rotate(user.id, &earlier.token.digest(), &digest, call.now)
+        .await
+    {
+        Ok(true) => (),
+        Ok(false) => {
+            kept::let_go(provider, earlier.session.id).await;
+            return Ok(None);
+        }
+        Err(error) => {
+            kept::keep_as_before(provider, &earlier).await;
+            return Err(error.into());
+        }
+    }
     match sessions.replace_data(user.id, &digest, &facts.write(), call.now).await {
         Ok(true) => (),
         Ok(false) => return Ok(None),
@@ -122,6 +137,7 @@ async fn renew(
                     .rotate(user.id, &digest, &earlier.token.digest(), call.now)
                     .await,
             );
+            kept::keep_as_before(provider, &earlier).await;
             return Err(error.into());
         }
     }
@@ -129,11 +145,7 @@ async fn renew(
     provider.note(event(call, user, earlier.session.id, "again")).await;
     Ok(Some(Account {
         token,
-        session: Session {
-            seen: call.now,
-            data: facts.write(),
-            ..earlier.session
-        },
+        session: renewed,
         user: user.clone(),
         facts,
     }))
@@ -157,6 +169,7 @@ async fn start(provider: &Provider, call: &Call, user: &User, entry: Entry<'_>) 
         idle_timeout: times.idle,
         data: facts.write(),
     };
+    kept::bring_all_back(provider, call, user.id).await?;
     let families = Families::of(provider, call, user.id).await?;
     let room = families.room(limit, limit.strict(), entry.first);
     let digest = token.digest();
@@ -180,7 +193,12 @@ async fn start(provider: &Provider, call: &Call, user: &User, entry: Entry<'_>) 
         },
     };
     let pushed_out = pushed_out.with(entry.first);
-    if let Err(error) = again(|| write_down(provider, call, user, &session, &facts, &pushed_out)).await {
+    let kept = kept::is_on(provider).await?.then(|| KeptSession {
+        token: digest,
+        session: session.clone(),
+    });
+    if let Err(error) = again(|| write_down(provider, call, user, (&session, kept.as_ref()), &facts, &pushed_out)).await
+    {
         // what stays here all the same is not in the store and therefore not live
         drop(provider.sessions.end(user.id, session.id).await);
         pushed_out::end_later(provider, call, user.id, pushed_out);
@@ -207,7 +225,7 @@ async fn write_down(
     provider: &Provider,
     call: &Call,
     user: &User,
-    session: &Session,
+    (session, kept): (&Session, Option<&KeptSession>),
     facts: &SessionFacts,
     pushed_out: &PushedOut,
 ) -> Result<(), Error> {
@@ -225,6 +243,9 @@ async fn write_down(
             ended_at: None,
         })
         .await?;
+    if let Some(kept) = kept {
+        store.keep_session(kept);
+    }
     store.add_event(&event(call, user, session.id, "first")).await?;
     Ok(store.commit().await?)
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Account, SessionFacts, SessionToken};
+use super::{Account, SessionFacts, SessionToken, kept};
 use crate::flow::effective::{DecidedTime, SessionTimes, idle_setting, lifetime_setting};
 use crate::flow::memory::Person;
 use crate::flow::{Call, Error, Provider};
@@ -112,7 +112,11 @@ pub async fn recognize(
 
 async fn account(provider: &Provider, call: &Call, token: SessionToken) -> Result<Result<Account, Lapse>, Error> {
     let digest = token.digest();
-    let Some(session) = provider.sessions.get(token.user(), &digest, call.now).await? else {
+    let held = match provider.sessions.get(token.user(), &digest, call.now).await? {
+        Some(session) => Some(session),
+        None => kept::bring_back(provider, call, token.user(), &digest).await?,
+    };
+    let Some(session) = held else {
         return Ok(Err(Lapse::NotHeld));
     };
     let Some(mut facts) = SessionFacts::read(&session.data) else {
@@ -148,6 +152,12 @@ async fn account(provider: &Provider, call: &Call, token: SessionToken) -> Resul
                 .await?;
         }
         provider.sessions.touch(session.user, &digest, call.now).await?;
+        let used = Session {
+            seen: call.now,
+            data: facts.write(),
+            ..session.clone()
+        };
+        kept::note_use(provider, digest, used).await?;
     }
     Ok(Ok(Account {
         token,

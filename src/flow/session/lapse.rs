@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::SessionFacts;
+use super::{SessionFacts, kept};
 use crate::flow::again::again;
 use crate::flow::effective::SessionTimes;
 use crate::flow::{Call, Error, Provider};
@@ -57,7 +57,7 @@ async fn look(
     let sessions = match held.get(&row.user).cloned() {
         Some(known) => known,
         None => {
-            let found = provider.sessions.list(row.user, call.now).await?;
+            let found = kept::list(provider, call, row.user).await?;
             held.insert(row.user, found.clone());
             found
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use super::kept;
 use crate::flow::effective::LoginLimit;
 use crate::flow::{Call, Error, Provider};
 use crate::model::{Client, Digest, Id, Session, Timestamp, User};
@@ -116,7 +117,7 @@ pub(in crate::flow) fn chosen(logins: &[KnownLogin], keys: &[String]) -> Vec<Log
 /// Everything that counts as a login of somebody, the last used first.
 pub(in crate::flow) async fn list(provider: &Provider, call: &Call, user: Id<User>) -> Result<Vec<KnownLogin>, Error> {
     let families = Families::of(provider, call, user).await?;
-    let held = provider.sessions.list(user, call.now).await?;
+    let held = kept::list(provider, call, user).await?;
     let mut store = provider.store.read().await?;
     let rows = store.list_live_sessions_of(user, call.now, MOST).await?;
     let served = store.list_served_clients_of(user, call.now, MOST_APPLICATIONS).await?;

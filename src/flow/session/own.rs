@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::time::Duration;
 
-use super::{Account, end};
+use super::{Account, end, kept};
 use crate::flow::effective::SessionTimes;
 use crate::flow::{Call, Error, Provider};
 use crate::model::{Actor, EventKind, Fact, Id, Session, Timestamp, User};
@@ -104,7 +104,7 @@ pub async fn own_times(provider: &Provider, call: &Call, account: &Account) -> R
 /// [`Error::Unavailable`]
 pub async fn own_sessions(provider: &Provider, call: &Call, asker: Asker) -> Result<Vec<OwnSession>, Error> {
     let user = asker.user;
-    let held = provider.sessions.list(user, call.now).await?;
+    let held = kept::list(provider, call, user).await?;
     let mut store = provider.store.read().await?;
     let rows = store.list_live_sessions_of(user, call.now, MOST).await?;
     let served = store

@@ -1,10 +1,18 @@
--- ARGV: 'session' or 'family', its token or code, now, limit (empty: none), at limit, how many families, how many ended
+-- ARGV: 'session', 'lost' (a session that is put back) or 'family', its token or code, now, limit (empty: none), at limit, how many families, how many ended
 -- ones, how many that go first; of a session started, seen, ends, expires, idle, id, user, data; of a family until; from the
 -- 17th on the families (code, started, seen), the codes of ended ones, those that go first ('s:' and an id, 'f:' and a code).
 -- Answers 'refused' and the number of live logins, or 'admitted' and those that have to end for it.
 local kind, name, now, limit, mode = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
 local families, first_ended = tonumber(ARGV[6]), 17 + 3 * tonumber(ARGV[6])
 local first_first = first_ended + tonumber(ARGV[7])
+if kind == 'lost' then
+  if live(name, now) then return {'admitted'} end
+  -- the same session as it was at another time, under another token
+  for _, token in ipairs(redis.call('ZRANGE', by_end, 0, -1)) do
+    if redis.call('HGET', key(token), 'id') == ARGV[14] then forget(token) end
+  end
+  kind = 'session'
+end
 -- the same admission, sent again, does not compete with itself
 if kind == 'session' then forget(name) end
 for _, past in ipairs(redis.call('ZRANGEBYSCORE', by_end, '-inf', digits(now))) do forget(past) end

@@ -19,6 +19,7 @@ use crate::support::certificates::Certificates;
 use crate::support::own_postgres::{OwnPostgres, PASSWORD};
 use crate::support::relying_party::RelyingParty;
 use crate::support::server::{Backend, Server, configuration};
+use crate::support::sources::documented;
 
 fn read(variables: &[(&str, &str)]) -> Result<Config, String> {
     Config::read(None::<File>, variables.to_vec()).map_err(|problems| problems.to_string())
@@ -157,23 +158,6 @@ async fn backend_tls_default() {
     assert!(!answers("rediss+sentinel", Some(&other)).await);
     assert!(RedisConnection::open("redis://localhost?ca=/etc/ca.pem", "test:").is_err());
     assert!(RedisConnection::open("rediss://localhost?ca=/nowhere", "test:").is_err());
-}
-
-/// What docs/operations.md says between these words and the end of the block.
-fn documented(beginning: &str) -> String {
-    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operations.md")).unwrap();
-    let after = text
-        .split(beginning)
-        .nth(1)
-        .unwrap_or_else(|| panic!("{beginning} is not documented"));
-    after
-        .split("```")
-        .nth(1)
-        .unwrap()
-        .split_once('\n')
-        .unwrap()
-        .1
-        .to_owned()
 }
 
 async fn script(url: &str, statements: &str) {

@@ -18,7 +18,8 @@ macro_rules! on_each {
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $name() {
             let (backends, _directory) = backends().await;
-            for backend in backends {
+            for (backend, name) in backends.into_iter().zip($crate::ephemeral::redis_server::NAMES) {
+                eprintln!("on {name}");
                 $contract(&backend).await;
             }
         }

@@ -153,6 +153,7 @@ impl Nodes {
             issuer: Issuer::new(ISSUER.parse().unwrap()),
             events: Default::default(),
             traces: Default::default(),
+            uses: Default::default(),
             memory: Default::default(),
             counts: Default::default(),
             remote_keys: Default::default(),

@@ -18,6 +18,7 @@ pub mod logout_receiver;
 pub mod own_postgres;
 pub mod process;
 pub mod proxy;
+pub mod redis_kinds;
 pub mod relying_party;
 pub mod rooms;
 pub mod seed;

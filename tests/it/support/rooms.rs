@@ -72,6 +72,7 @@ impl Rooms {
             issuer: Issuer::new("https://login.example".parse().unwrap()),
             events: Default::default(),
             traces: Default::default(),
+            uses: Default::default(),
             memory: Default::default(),
             counts: Default::default(),
             remote_keys: Default::default(),

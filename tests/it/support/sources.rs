@@ -39,3 +39,20 @@ pub fn texts(folder: &str, endings: &[&str]) -> Vec<(String, String)> {
         })
         .collect()
 }
+
+/// The block that docs/operations.md shows after these words.
+pub fn documented(beginning: &str) -> String {
+    let text = std::fs::read_to_string(root().join("docs/operations.md")).unwrap();
+    let after = text
+        .split(beginning)
+        .nth(1)
+        .unwrap_or_else(|| panic!("{beginning} is not documented"));
+    after
+        .split("```")
+        .nth(1)
+        .unwrap()
+        .split_once('\n')
+        .unwrap()
+        .1
+        .to_owned()
+}
