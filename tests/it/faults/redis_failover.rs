@@ -1,7 +1,7 @@
 //! Redis's master is lost while people sign in, and another one takes its place: behind Sentinels and in a Cluster.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use ostiary::clock;
@@ -12,7 +12,7 @@ use super::ledger::{Told, ask, http, percentile, report};
 use super::site::{BOUND, PROMISE, length};
 use crate::support::backend::{Backend, quick};
 use crate::support::browser::{Arrival, Browser, Page};
-use crate::support::process::{Installation, Node, until};
+use crate::support::process::{Installation, Node, PATIENCE, until};
 use crate::support::redis_kinds::{Deployment, FAILOVER, Kind};
 use crate::support::relying_party::{RelyingParty, basic, claims};
 use crate::support::seed::{TestClient, TestUser};
@@ -146,16 +146,18 @@ fn well_said(page: &Page, took: Duration, tale: &mut Tale) -> bool {
 /// People who sign in all the time, each in new browsers.
 struct Crowd {
     over: Arc<AtomicBool>,
+    signed_in: Arc<AtomicUsize>,
     people: Vec<(TestUser, JoinHandle<Tale>)>,
 }
 
 impl Crowd {
     async fn begin(site: &Watched, number: usize) -> Self {
         let over = Arc::new(AtomicBool::new(false));
+        let signed_in = Arc::new(AtomicUsize::new(0));
         let mut people = Vec::new();
         for user in site.installation.users(number).await {
             let (installation, client) = (site.installation.clone(), site.client.clone());
-            let (person, over) = (user.clone(), over.clone());
+            let (person, over, signed_in) = (user.clone(), over.clone(), signed_in.clone());
             let task = tokio::spawn(async move {
                 let mut tale = Tale::default();
                 while !over.load(Ordering::Relaxed) {
@@ -173,6 +175,7 @@ impl Crowd {
                         let cookie = browser.cookie("ostiary_session").unwrap();
                         let at = clock::monotonic();
                         tale.signed_in.push(SignedIn { cookie, at });
+                        signed_in.fetch_add(1, Ordering::Relaxed);
                         // nobody signs in so often that it is too often
                         clock::sleep(Duration::from_millis(200)).await;
                     } else {
@@ -184,7 +187,20 @@ impl Crowd {
             });
             people.push((user, task));
         }
-        Self { over, people }
+        Self {
+            over,
+            signed_in,
+            people,
+        }
+    }
+
+    /// Waits until so many more have signed in.
+    async fn goes_on(&self, more: usize) {
+        let before = self.signed_in.load(Ordering::Relaxed);
+        until(PATIENCE, "people sign in", async || {
+            self.signed_in.load(Ordering::Relaxed) >= before + more
+        })
+        .await;
     }
 
     async fn end(self) -> Vec<(TestUser, Tale)> {
@@ -271,7 +287,7 @@ async fn failover(row: &str, kind: Kind, signal: &str, successor: usize, session
         over.clone(),
     );
     let crowd = Crowd::begin(&site, 3).await;
-    clock::sleep(Duration::from_millis(700)).await;
+    crowd.goes_on(5).await;
     let lost = clock::monotonic();
     match signal {
         "KILL" => site.deployment.data[0].kill(),
@@ -286,7 +302,8 @@ async fn failover(row: &str, kind: Kind, signal: &str, successor: usize, session
     if sessions == Sessions::KeptToo {
         assert!(site.deployment.data[successor].ask("flushall").contains("OK"));
     }
-    clock::sleep(length(Duration::from_millis(700), Duration::from_secs(5))).await;
+    crowd.goes_on(5).await;
+    clock::sleep(length(Duration::ZERO, Duration::from_secs(5))).await;
     if signal == "STOP" {
         // whoever comes back is no master any more, and what was left with it is nobody's
         site.deployment.data[0].signal("CONT");
@@ -294,7 +311,7 @@ async fn failover(row: &str, kind: Kind, signal: &str, successor: usize, session
             site.deployment.data[0].ask("role").starts_with("slave")
         })
         .await;
-        clock::sleep(Duration::from_millis(500)).await;
+        crowd.goes_on(3).await;
     }
     let tales = crowd.end().await;
     over.store(true, Ordering::Relaxed);
