@@ -26,5 +26,6 @@ migrations![
     "0010_layers",
     "0011_sweeping",
     "0012_logins",
-    "0013_logouts"
+    "0013_logouts",
+    "0014_devices"
 ];

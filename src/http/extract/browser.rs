@@ -8,6 +8,7 @@ use super::cookie::{self, Name};
 use crate::flow::Call;
 use crate::flow::session::{self, Browser};
 use crate::http::{Http, Refusal};
+use crate::model::Secret;
 
 impl FromRequestParts<Http> for Browser {
     type Rejection = Refusal;
@@ -18,6 +19,7 @@ impl FromRequestParts<Http> for Browser {
         let key = cookie::read(http, &parts.headers, Name::Browser);
         let mut browser = session::recognize(&http.provider, &call, tokens.as_deref(), key.as_deref()).await?;
         browser.state = cookie::read(http, &parts.headers, Name::State);
+        browser.device = cookie::read(http, &parts.headers, Name::Device).map(Secret::new);
         browser.languages = parts
             .headers
             .get(header::ACCEPT_LANGUAGE)
