@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::devices::Devices;
 use super::output::Shape;
 
 /// An OpenID Connect and OAuth 2 identity provider.
@@ -380,33 +381,6 @@ pub(super) struct SessionOwner {
     /// A group's name: the sessions of its members.
     #[arg(long)]
     pub(super) group: Option<String>,
-}
-
-#[derive(Clone, Debug, Subcommand)]
-pub(super) enum Devices {
-    /// List the devices that a user signed in with, the last used first.
-    List {
-        /// A username or mail address.
-        user: String,
-        #[command(flatten)]
-        json: Json,
-    },
-    /// Block a device: its sessions end, and the user can't sign in with it.
-    Block {
-        /// A username or mail address.
-        user: String,
-        /// The id of the device, as `devices list` shows it.
-        id: String,
-        /// The grants with `offline_access` that began on it end too.
-        #[arg(long)]
-        with_offline: bool,
-    },
-    /// Take back that a device is blocked.
-    Unblock { user: String, id: String },
-    /// Let a device in that waits, because the user may sign in with known devices only.
-    Admit { user: String, id: String },
-    /// Forget a device, as if it had never been there.
-    Forget { user: String, id: String },
 }
 
 // read once a process

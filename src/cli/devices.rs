@@ -1,8 +1,9 @@
 //! `devices`: what people sign in with, and which of it may be.
 
+use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::arguments::Devices;
+use super::arguments::Json;
 use super::failure::Failure;
 use super::output::Output;
 use super::users;
@@ -12,6 +13,33 @@ use crate::model;
 use crate::view::Device;
 
 const SOURCE: ChangeSource = ChangeSource::Command;
+
+#[derive(Clone, Debug, Subcommand)]
+pub(super) enum Devices {
+    /// List the devices that a user signed in with, the last used first.
+    List {
+        /// A username or mail address.
+        user: String,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Block a device: its sessions end, and the user can't sign in with it.
+    Block {
+        /// A username or mail address.
+        user: String,
+        /// The id of the device, as `devices list` shows it.
+        id: String,
+        /// The grants with `offline_access` that began on it end too.
+        #[arg(long)]
+        with_offline: bool,
+    },
+    /// Take back that a device is blocked.
+    Unblock { user: String, id: String },
+    /// Let a device in that waits, because the user may sign in with known devices only.
+    Admit { user: String, id: String },
+    /// Forget a device, as if it had never been there.
+    Forget { user: String, id: String },
+}
 
 pub(super) async fn run(provider: &Provider, call: &Call, command: Devices) -> Result<Output, Failure> {
     let (user, id, act, done) = match command {
