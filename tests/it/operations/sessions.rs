@@ -125,14 +125,10 @@ async fn a_device_is_blocked_let_in_and_forgotten_from_a_terminal() {
     let mut another = first.clone();
     another.device = None;
     another.accounts.clear();
-    let begun = ostiary::flow::session::begin(
-        server.provider(),
-        &server.call(),
-        &mut another,
-        &user,
-        ostiary::flow::session::Proof::password(false),
-    );
-    begun.await.unwrap_err();
+    let proof = ostiary::flow::session::Proof::password(false);
+    ostiary::flow::session::begin(server.provider(), &server.call(), &mut another, &user, proof)
+        .await
+        .unwrap_err();
     let listed = terminal.run(&["devices", "list", "ada", "--json"]).await.json();
     let waiting = listed
         .as_array()
