@@ -24,8 +24,8 @@ const MOST: u32 = 1000;
 pub struct Acquaintance {
     /// How it stands; nothing if the person never came with it.
     pub state: Option<DeviceState>,
-    /// Whether the person has or had any device that may be signed in with: blocked ones count.
-    pub has_known: bool,
+    /// How many devices the person has or had that may be signed in with: blocked ones count.
+    pub known: i64,
 }
 
 impl Record for Acquaintance {
@@ -34,7 +34,7 @@ impl Record for Acquaintance {
         let state = state.map(|state| state.parse()).transpose();
         Ok(Self {
             state: state.map_err(|_| sql::Error::unreadable("state"))?,
-            has_known: row.boolean("has_known")?,
+            known: row.int("known")?,
         })
     }
 }
@@ -60,7 +60,7 @@ select
    from devices
    where user_id = $1
    and id = $2) as state,
-  exists (select 1 from devices where user_id = $1 and admitted) as has_known";
+  (select count(*) from devices where user_id = $1 and admitted) as known";
 
 const FIND: &str = "
 select id, user_id, first_at, last_at, user_agent, address, place,
@@ -78,7 +78,7 @@ order by last_at desc, id
 limit $2";
 
 readers! {
-    /// What is known of a device that somebody comes with; of none, whether the person has any.
+    /// What is known of a device that somebody comes with; of none, how many the person has.
     pub async fn get_acquaintance(&mut self, user: Id<User>, device: Option<Id<Device>>) -> Result<Acquaintance, Error> {
         Ok(self.sql(ACQUAINTANCE).bind(user).bind(device).one().await?)
     }

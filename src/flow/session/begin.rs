@@ -231,6 +231,7 @@ async fn start(
         pushed_out::end_now(provider, call, user.id, itself).await;
     }
     pushed_out::let_go(provider, user.id, entry.first).await;
+    arrival.make_room(provider).await;
     Ok(Account {
         token,
         session,

@@ -54,7 +54,7 @@ impl DeviceRefused {
 pub(super) struct Arrival {
     device: Device,
     state: Option<DeviceState>,
-    has_known: bool,
+    known: i64,
 }
 
 /// On what conditions somebody is let in with a device.
@@ -97,7 +97,7 @@ impl Arrival {
                 state: DeviceState::Known,
             },
             state: known.state,
-            has_known: known.has_known,
+            known: known.known,
         })
     }
 
@@ -119,7 +119,7 @@ impl Arrival {
             (Some(DeviceState::Blocked), _) => Err(DeviceRefused::Blocked),
             (Some(DeviceState::Known), _) | (_, false) => Ok(()),
             // somebody has to be able to begin: nobody who has, or had, a device comes with a first one
-            (_, true) if !self.has_known => Ok(()),
+            (_, true) if self.known == 0 => Ok(()),
             _ => Err(DeviceRefused::Unknown),
         }
     }
@@ -140,10 +140,22 @@ impl Arrival {
                 store.must_come_as_first(&self.device);
             }
         }
-        if self.state != Some(DeviceState::Known) {
-            store.forget_oldest_devices(self.device.user, LIMITS);
-        }
         Ok(())
+    }
+
+    /// Forgets what is too much since. Apart from the sign-in, which does not wait for others who do the same.
+    pub(super) async fn make_room(&self, provider: &Provider) {
+        if self.state.is_some() || self.known < i64::from(LIMITS.known) {
+            return;
+        }
+        let forgotten = again(|| async {
+            let mut store = provider.store.write().await?;
+            store.forget_oldest_devices(self.device.user, LIMITS);
+            Ok(store.commit().await?)
+        });
+        if let Err(error) = forgotten.await {
+            tracing::warn!(user = %self.device.user, %error, "more devices of somebody are kept for now than should be");
+        }
     }
 
     /// Writes down that somebody was turned away with it, so that it can be let in.
