@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::devices::Devices;
 use super::output::Shape;
 
 /// An OpenID Connect and OAuth 2 identity provider.
@@ -59,6 +60,9 @@ pub(super) enum StoreCommand {
     /// Where people are signed in.
     #[command(subcommand)]
     Sessions(Sessions),
+    /// What people sign in with.
+    #[command(subcommand)]
+    Devices(Devices),
     /// Signing keys.
     #[command(subcommand)]
     Keys(Keys),

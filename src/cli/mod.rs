@@ -6,6 +6,7 @@ mod arguments;
 mod backup;
 mod clients;
 mod demo;
+mod devices;
 mod doctor;
 mod explain;
 mod failure;

@@ -10,7 +10,7 @@ use super::arguments::{Arguments, Command, Keys, StoreCommand};
 use super::failure::Failure;
 use super::output::Output;
 use super::reseal::{self, Step};
-use super::{apply, clients, explain, groups, keys, sessions, settings, setup, users};
+use super::{apply, clients, devices, explain, groups, keys, sessions, settings, setup, users};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::flow::operations::backup::snapshot;
@@ -132,6 +132,7 @@ async fn execute(provider: &Provider, command: StoreCommand, input: Option<Secre
         StoreCommand::Clients(command) => clients::run(provider, call, command, input).await,
         StoreCommand::Keys(command) => keys::run(provider, call, command, input).await,
         StoreCommand::Sessions(command) => sessions::run(provider, call, command).await,
+        StoreCommand::Devices(command) => devices::run(provider, call, command).await,
         StoreCommand::Settings(command) => settings::run(provider, call, command).await,
         StoreCommand::Snapshot { path } => {
             snapshot(provider, call, &path).await?;
@@ -152,6 +153,7 @@ fn read_input(command: &StoreCommand) -> Result<Option<Secret>, Failure> {
         StoreCommand::Setup(_)
         | StoreCommand::Groups(_)
         | StoreCommand::Sessions(_)
+        | StoreCommand::Devices(_)
         | StoreCommand::Settings(_)
         | StoreCommand::Snapshot { .. } => Ok(None),
         StoreCommand::Explain(arguments) => explain::read_input(arguments),

@@ -86,6 +86,14 @@ named! {
         SignIn = "sign_in",
         /// A session was ended.
         SignOut = "sign_out",
+        /// A device was blocked: its sessions have ended.
+        DeviceBlocked = "device.blocked",
+        /// That was taken back.
+        DeviceUnblocked = "device.unblocked",
+        /// A device that waited was let in.
+        DeviceAdmitted = "device.admitted",
+        /// A device was forgotten.
+        DeviceForgotten = "device.forgotten",
         /// A client authenticated wrongly.
         ClientAuthentication = "client.authentication",
         /// An authorization request was answered.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::setting::{
     Declaration, Law, SESSION_ADMIN_IDLE_TIMEOUT, SESSION_ADMIN_LIFETIME, SESSION_AT_LIMIT, SESSION_IDLE_TIMEOUT,
-    SESSION_LIFETIME, SESSION_MAX_CONCURRENT, SESSION_REMEMBER_IDLE_TIMEOUT, SESSION_REMEMBER_LIFETIME, SettingValue,
-    Settings, Source,
+    SESSION_KNOWN_DEVICES_ONLY, SESSION_LIFETIME, SESSION_MAX_CONCURRENT, SESSION_REMEMBER_IDLE_TIMEOUT,
+    SESSION_REMEMBER_LIFETIME, SettingValue, Settings, Source,
 };
 use super::{Client, Group, Id, User};
 
@@ -44,15 +44,17 @@ impl LayerOwner {
 
     /// Whether this one may say something about a setting.
     pub fn may_say(self, key: &str) -> bool {
-        matches!(
-            key,
+        match key {
             SESSION_IDLE_TIMEOUT
-                | SESSION_LIFETIME
-                | SESSION_REMEMBER_IDLE_TIMEOUT
-                | SESSION_REMEMBER_LIFETIME
-                | SESSION_MAX_CONCURRENT
-                | SESSION_AT_LIMIT
-        )
+            | SESSION_LIFETIME
+            | SESSION_REMEMBER_IDLE_TIMEOUT
+            | SESSION_REMEMBER_LIFETIME
+            | SESSION_MAX_CONCURRENT
+            | SESSION_AT_LIMIT => true,
+            // people are known by their devices, whatever they sign in to
+            SESSION_KNOWN_DEVICES_ONLY => !matches!(self, Self::Client(_)),
+            _ => false,
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod algorithm;
 pub mod client;
 pub mod consent;
+mod device;
 pub mod event;
 pub mod fact;
 mod finding;
@@ -30,6 +31,7 @@ pub use client::{
     GrantType, ResponseMode, SubjectType, TokenEndpointAuthMethod,
 };
 pub use consent::Consent;
+pub use device::{Device, DeviceState};
 pub use event::{Actor, Event, EventKind, Outcome};
 pub use fact::{Fact, Facts};
 pub use finding::{Check, Health, Said};

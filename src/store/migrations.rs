@@ -27,5 +27,6 @@ migrations![
     "0011_sweeping",
     "0012_logins",
     "0013_logouts",
+    "0014_devices",
     "0015_kept_sessions"
 ];

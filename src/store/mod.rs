@@ -5,6 +5,7 @@
 
 mod clients;
 mod consents;
+mod devices;
 mod emptying;
 mod ended;
 mod epoch;
@@ -39,6 +40,7 @@ mod traces;
 mod users;
 
 pub use clients::ClientPage;
+pub use devices::{Acquaintance, Limits as DeviceLimits};
 pub use ended::{Ended, EndedRow, Own};
 pub use events::EventRow;
 pub use examination::Examination;

@@ -32,6 +32,7 @@ const TABLES: &[Table] = &[
     plain("group_settings"),
     plain("client_settings"),
     plain("devices"),
+    plain("device_alerts"),
     plain("sessions"),
     plain("session_clients"),
     plain("logouts"),

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::rows::Columns;
 use super::{Ended, Error, SessionRow, Write, readers};
-use crate::model::{Client, Grant, Group, Id, Session, Timestamp, User};
+use crate::model::{Client, Device, Grant, Group, Id, Session, Timestamp, User};
 use crate::sql::{self, Record, Row};
 
 /// Which sessions.
@@ -98,7 +98,7 @@ impl Record for ServedBy {
 macro_rules! live {
     ($from:literal, $rest:literal) => {
         concat!(
-            "\nselect s.id, s.user_id, s.started_at, s.expires_at, s.address, s.user_agent, s.remember, s.ended_at\n",
+            "\nselect s.id, s.user_id, s.started_at, s.expires_at, s.address, s.user_agent, s.device_id, s.place,\n  s.remember, s.ended_at\n",
             $from,
             "\nwhere s.ended_at is null
 and s.expires_at > $1
@@ -173,7 +173,7 @@ order by c.since, c.client_id
 limit $3";
 
 const NEWEST: &str = "
-select id, user_id, started_at, expires_at, address, user_agent, remember, ended_at
+select id, user_id, started_at, expires_at, address, user_agent, device_id, place, remember, ended_at
 from sessions
 order by id desc
 limit 1";
@@ -242,6 +242,14 @@ where session_id = $1
 and offline = $4
 and ended_at is null";
 
+const END_OFFLINE_OF_DEVICE: &str = "
+update grants
+set ended_at = $3, ended_because = $4
+where user_id = $1
+and offline = $5
+and ended_at is null
+and session_id in (select id from sessions where user_id = $1 and device_id = $2)";
+
 impl Write {
     /// Says since when sessions count: every one that began before has ended, and the families of tokens that hang on it. The
     /// moment never goes back.
@@ -274,6 +282,30 @@ impl Write {
             .await?;
         self.forget(Ended::Sessions).await?;
         Ok(Some(last))
+    }
+
+    /// Ends the families that outlive their sessions, of the sessions of a device that are on record, ended ones too. Gives how
+    /// many.
+    pub async fn end_offline_grants_of_device(
+        &mut self,
+        user: Id<User>,
+        device: Id<Device>,
+        at: Timestamp,
+        because: &'static str,
+    ) -> Result<u64, Error> {
+        let ended = self
+            .sql(END_OFFLINE_OF_DEVICE)
+            .bind(user)
+            .bind(device)
+            .bind(at)
+            .bind(because)
+            .bind(true)
+            .changed()
+            .await?;
+        if ended > 0 {
+            self.forget(Ended::User(user)).await?;
+        }
+        Ok(ended)
     }
 
     /// Ends the families that began in a session and outlive it. Gives how many.

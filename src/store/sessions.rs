@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::rows::Columns;
 use super::{Ended, Error, Write, readers};
-use crate::model::{Id, Session, Timestamp, User};
+use crate::model::{Device, Id, Session, Timestamp, User};
 use crate::sql::{self, Record, Row};
 
 /// A session as SQL knows it.
@@ -22,6 +22,10 @@ pub struct SessionRow {
     pub address: Option<String>,
     /// With which browser.
     pub user_agent: Option<String>,
+    /// With which of the person's devices, if it is known.
+    pub device: Option<Id<Device>>,
+    /// Where that was, roughly, if it is known.
+    pub place: Option<String>,
     /// Whether the person asked to stay signed in.
     pub remember: bool,
     /// When it was ended, if it was.
@@ -44,6 +48,8 @@ impl Record for SessionRow {
             expires_at: row.time("expires_at")?,
             address: row.maybe_text("address")?,
             user_agent: row.maybe_text("user_agent")?,
+            device: row.maybe_id("device_id")?,
+            place: row.maybe_text("place")?,
             remember: row.boolean("remember")?,
             ended_at: row.maybe_time("ended_at")?,
         })
@@ -52,14 +58,14 @@ impl Record for SessionRow {
 
 // those that began before the installation's moment have ended with it, whatever their rows say
 const FIND: &str = "
-select s.id, s.user_id, s.started_at, s.expires_at, s.address, s.user_agent, s.remember,
+select s.id, s.user_id, s.started_at, s.expires_at, s.address, s.user_agent, s.device_id, s.place, s.remember,
   case when s.ended_at is null and s.started_at < i.sessions_since then i.sessions_since else s.ended_at end as ended_at
 from sessions s
 join installation i on i.id = 1
 where s.id = $1";
 
 const LIST_LIVE_OF_USER: &str = "
-select id, user_id, started_at, expires_at, address, user_agent, remember, ended_at
+select id, user_id, started_at, expires_at, address, user_agent, device_id, place, remember, ended_at
 from sessions
 where user_id = $1
 and ended_at is null
@@ -68,8 +74,18 @@ and started_at >= (select sessions_since from installation where id = 1)
 order by started_at desc
 limit $3";
 
+const LIST_LIVE_OF_DEVICE: &str = "
+select id, user_id, started_at, expires_at, address, user_agent, device_id, place, remember, ended_at
+from sessions
+where user_id = $1
+and device_id = $2
+and ended_at is null
+and expires_at > $3
+order by started_at desc
+limit $4";
+
 const LIST_OF_USER: &str = "
-select s.id, s.user_id, s.started_at, s.expires_at, s.address, s.user_agent, s.remember,
+select s.id, s.user_id, s.started_at, s.expires_at, s.address, s.user_agent, s.device_id, s.place, s.remember,
   case when s.ended_at is null and s.started_at < i.sessions_since then i.sessions_since else s.ended_at end as ended_at
 from sessions s
 join installation i on i.id = 1
@@ -78,7 +94,7 @@ order by s.started_at desc
 limit $2";
 
 const LIST_TO_LOOK_AT: &str = "
-select id, user_id, started_at, expires_at, address, user_agent, remember, ended_at
+select id, user_id, started_at, expires_at, address, user_agent, device_id, place, remember, ended_at
 from sessions
 where ended_at is null
 and look_at <= $1
@@ -86,7 +102,7 @@ order by look_at
 limit $2";
 
 const LIST_OF_BEFORE: &str = "
-select id, user_id, started_at, expires_at, address, user_agent, remember, ended_at
+select id, user_id, started_at, expires_at, address, user_agent, device_id, place, remember, ended_at
 from sessions
 where ended_at is null
 and started_at < (select sessions_since from installation)
@@ -112,6 +128,11 @@ readers! {
         Ok(self.sql(LIST_LIVE_OF_USER).bind(user).bind(now).bind(limit).all().await?)
     }
 
+    /// A user's sessions of one device that SQL does not say have ended, newest first.
+    pub async fn list_live_sessions_of_device(&mut self, user: Id<User>, device: Id<Device>, now: Timestamp, limit: u32) -> Result<Vec<SessionRow>, Error> {
+        Ok(self.sql(LIST_LIVE_OF_DEVICE).bind(user).bind(device).bind(now).bind(limit).all().await?)
+    }
+
     /// Sessions of which it is time to look whether they have ended by themselves.
     pub async fn list_sessions_to_look_at(&mut self, now: Timestamp, limit: u32) -> Result<Vec<SessionRow>, Error> {
         Ok(self.sql(LIST_TO_LOOK_AT).bind(now).bind(limit).all().await?)
@@ -124,8 +145,8 @@ readers! {
 }
 
 const ADD: &str = "
-insert into sessions (id, user_id, started_at, expires_at, address, user_agent, remember, look_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8)";
+insert into sessions (id, user_id, started_at, expires_at, address, user_agent, device_id, place, remember, look_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
 
 const HOLD: &str = "
 update sessions
@@ -167,6 +188,8 @@ impl Write {
             .bind(session.expires_at)
             .bind(session.address.clone())
             .bind(session.user_agent.clone())
+            .bind(session.device)
+            .bind(session.place.clone())
             .bind(session.remember)
             .bind(session.started_at.after(FIRST_LOOK))
             .later();

@@ -150,6 +150,8 @@ fn sample_session(user: Id<User>) -> SessionRow {
         expires_at: NOW.after(60 * MINUTE),
         address: Some("2001:db8::1".to_owned()),
         user_agent: Some("Browser".to_owned()),
+        device: None,
+        place: None,
         remember: true,
         ended_at: None,
     }

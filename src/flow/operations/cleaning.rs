@@ -17,6 +17,8 @@ const MOST_BATCHES: u32 = 40;
 const ENDED_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 /// Ended families and sessions are shown to people and administrators.
 const HISTORY_KEPT: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+/// A device is forgotten when no browser holds its cookie any more.
+const DEVICES_KEPT: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 /// How long the answer of a repeated request is kept.
 const ANSWERS_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -110,6 +112,7 @@ enum Kind {
     RefreshTokens,
     Grants,
     Sessions,
+    Devices,
     Logouts,
     Proofs,
     IdempotencyKeys,
@@ -121,11 +124,12 @@ const fn swept(name: &'static str, kind: Kind, kept: Duration) -> Swept {
 }
 
 /// In this order: a family goes when its tokens are gone.
-const KINDS: [Swept; 8] = [
+const KINDS: [Swept; 9] = [
     swept("tokens", Kind::Tokens, ENDED_KEPT),
     swept("refresh tokens", Kind::RefreshTokens, REFRESH_TOKENS_KEPT),
     swept("families", Kind::Grants, HISTORY_KEPT),
     swept("sessions", Kind::Sessions, HISTORY_KEPT),
+    swept("devices", Kind::Devices, DEVICES_KEPT),
     swept("logouts", Kind::Logouts, LOGOUTS_KEPT),
     swept("proofs", Kind::Proofs, ENDED_KEPT),
     swept("idempotency keys", Kind::IdempotencyKeys, ANSWERS_KEPT),
@@ -152,6 +156,7 @@ async fn sweep_batch(provider: &Provider, swept: &Swept, now: Timestamp) -> Resu
         Kind::RefreshTokens => tx.sweep_refresh_tokens(before, SMALL).await?,
         Kind::Grants => tx.sweep_grants(before, BATCH).await?,
         Kind::Sessions => tx.sweep_sessions(before, BATCH).await?,
+        Kind::Devices => tx.sweep_devices(before, BATCH).await?,
         Kind::Logouts => tx.sweep_logouts(before, BATCH).await?,
         Kind::Proofs => tx.sweep_proofs(before, BATCH).await?,
         Kind::IdempotencyKeys => tx.sweep_idempotency_keys(before, BATCH).await?,

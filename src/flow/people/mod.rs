@@ -2,6 +2,7 @@
 //! the administration API, a file of `apply`, a command or the first setup.
 
 pub mod departure;
+pub mod devices;
 pub mod fields;
 pub mod groups;
 pub mod members;
@@ -16,6 +17,7 @@ pub mod user_change;
 pub mod users;
 pub mod welcome;
 
+pub use devices::{DeviceAct, OwnDevices, change_device, change_own_device, get_device, list_devices, own_devices};
 pub use groups::{
     GroupChange, NewGroup, change_group, create_group, delete_group, find_group_by_name, get_group, judge_group,
     list_groups,

@@ -5,7 +5,7 @@ use super::departure::{Departure, end_browsers, end_everything};
 use crate::flow::session::kept;
 use crate::flow::settle::settle;
 use crate::flow::{Call, Error, Provider};
-use crate::model::{EventKind, Fact, Id, Session, Timestamp, User};
+use crate::model::{Device, EventKind, Fact, Id, Session, Timestamp, User};
 use crate::store::{SessionRow, Write};
 
 /// More live sessions of one person are not listed.
@@ -28,6 +28,10 @@ pub struct LiveSession {
     pub address: Option<String>,
     /// With which browser.
     pub user_agent: Option<String>,
+    /// Roughly from which place, if that is known.
+    pub place: Option<String>,
+    /// With which of the person's devices.
+    pub device: Option<Id<Device>>,
 }
 
 /// The live sessions of a user, newest first: those the session store holds and SQL does not say have ended.
@@ -57,6 +61,8 @@ impl LiveSession {
             ends_at: session.ends(),
             address: row.address,
             user_agent: row.user_agent,
+            place: row.place,
+            device: row.device,
         })
     }
 }

@@ -1,6 +1,7 @@
 //! How a session begins: always under a new token, so that nobody can have planted it (session fixation).
 
 use super::browser::MOST_ACCOUNTS;
+use super::device::{Arrival, DeviceRefused};
 use super::logins::Families;
 use super::pushed_out::{self, PushedOut};
 use super::remains::forget_ended;
@@ -8,9 +9,10 @@ use super::{Account, Browser, Proof, SessionFacts, SessionToken, end, kept};
 use crate::flow::again::again;
 use crate::flow::effective::{LoginLimit, SessionTimes, WhenFull};
 use crate::flow::{Call, Error, Provider};
+use crate::model::setting::SESSION_KNOWN_DEVICES_ONLY;
 use crate::model::{Actor, Event, EventKind, Fact, Id, Session, Timestamp, User};
 use crate::sessions::{Admission, Login};
-use crate::store::{KeptSession, SessionRow};
+use crate::store::{self, KeptSession, SessionRow};
 
 /// Why no session has begun.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +20,9 @@ pub enum NotBegun {
     /// The person has as many logins as they may have.
     #[error("{live} of {max} logins are there already", live = .0.live, max = .0.max)]
     Full(Full),
+    /// The person may not sign in with this device.
+    #[error("the device may not be signed in with")]
+    Device(DeviceRefused),
     /// It could not be completed.
     #[error(transparent)]
     Failed(#[from] Error),
@@ -70,6 +75,10 @@ pub(super) async fn enter(
     user: &User,
     entry: Entry<'_>,
 ) -> Result<Account, NotBegun> {
+    let arrival = Arrival::of(provider, call, browser, user.id).await?;
+    if arrival.is_blocked() {
+        return Err(NotBegun::Device(DeviceRefused::Blocked));
+    }
     let earlier = browser.account(user.id).cloned();
     let renewed = match earlier {
         Some(earlier) => renew(provider, call, earlier, user, &entry).await?,
@@ -77,7 +86,11 @@ pub(super) async fn enter(
     };
     let account = match renewed {
         Some(account) => account,
-        None => start(provider, call, user, entry).await?,
+        None => {
+            // the cookie lasts from now on, whether the person is let in or has to wait for that
+            browser.is_device_told = true;
+            start(provider, call, user, entry, &arrival).await?
+        }
     };
     browser.accounts.retain(|other| other.user.id != user.id);
     browser.accounts.insert(0, account.clone());
@@ -152,12 +165,25 @@ async fn renew(
 }
 
 /// A new session: admitted by the session store at last, then written down; taken back if that fails.
-async fn start(provider: &Provider, call: &Call, user: &User, entry: Entry<'_>) -> Result<Account, NotBegun> {
+async fn start(
+    provider: &Provider,
+    call: &Call,
+    user: &User,
+    entry: Entry<'_>,
+    arrival: &Arrival,
+) -> Result<Account, NotBegun> {
     let settings = provider.settings().await?;
     let person = provider.person(user.id, call.now).await?.ok_or(Error::NotFound)?;
     let layers = person.layers(&settings, None);
     let times = SessionTimes::of(&layers, entry.proof.remember);
     let limit = LoginLimit::of(&layers);
+    let known_only = layers.flag(SESSION_KNOWN_DEVICES_ONLY);
+    if let Err(refused) = arrival.judge(known_only) {
+        if refused == DeviceRefused::Unknown {
+            arrival.wait(provider).await?;
+        }
+        return Err(NotBegun::Device(refused));
+    }
     let token = SessionToken::generate(user.id);
     let facts = SessionFacts::of(entry.proof, entry.proved_at);
     let session = Session {
@@ -197,12 +223,22 @@ async fn start(provider: &Provider, call: &Call, user: &User, entry: Entry<'_>) 
         token: digest,
         session: session.clone(),
     });
-    if let Err(error) = again(|| write_down(provider, call, user, (&session, kept.as_ref()), &facts, &pushed_out)).await
-    {
+    let row = Row {
+        session: &session,
+        kept: kept.as_ref(),
+        remember: facts.remember,
+        arrival,
+        known_only,
+        pushed_out: &pushed_out,
+    };
+    let written = again(|| write_down(provider, call, user, &row)).await;
+    if !matches!(written, Ok(Written::Down)) {
         // what stays here all the same is not in the store and therefore not live
         drop(provider.sessions.end(user.id, session.id).await);
         pushed_out::end_later(provider, call, user.id, pushed_out);
-        return Err(error.into());
+        written?;
+        // the device was blocked, or is not known any more, since it was looked at
+        return Err(NotBegun::Device(DeviceRefused::Blocked));
     }
     if let Ok(None) = provider.sessions.get(user.id, &digest, call.now).await {
         // somebody who came in between has pushed it out before its row was there to say so
@@ -213,6 +249,7 @@ async fn start(provider: &Provider, call: &Call, user: &User, entry: Entry<'_>) 
         pushed_out::end_now(provider, call, user.id, itself).await;
     }
     pushed_out::let_go(provider, user.id, entry.first).await;
+    arrival.make_room(provider).await;
     Ok(Account {
         token,
         session,
@@ -221,16 +258,29 @@ async fn start(provider: &Provider, call: &Call, user: &User, entry: Entry<'_>) 
     })
 }
 
-async fn write_down(
-    provider: &Provider,
-    call: &Call,
-    user: &User,
-    (session, kept): (&Session, Option<&KeptSession>),
-    facts: &SessionFacts,
-    pushed_out: &PushedOut,
-) -> Result<(), Error> {
+/// What is written down of a session that begins.
+struct Row<'a> {
+    session: &'a Session,
+    /// What brings it back if the session store loses it.
+    kept: Option<&'a KeptSession>,
+    remember: bool,
+    arrival: &'a Arrival,
+    known_only: bool,
+    pushed_out: &'a PushedOut,
+}
+
+/// What became of it.
+enum Written {
+    /// It is there.
+    Down,
+    /// It is not: the device may not be signed in with, after all.
+    Refused,
+}
+
+async fn write_down(provider: &Provider, call: &Call, user: &User, row: &Row<'_>) -> Result<Written, Error> {
+    let session = row.session;
     let mut store = provider.store.write().await?;
-    pushed_out::end(&mut store, call, user.id, pushed_out).await?;
+    pushed_out::end(&mut store, call, user.id, row.pushed_out).await?;
     store
         .add_session(&SessionRow {
             id: session.id,
@@ -239,15 +289,23 @@ async fn write_down(
             expires_at: session.expires,
             address: call.origin.address.map(|address| address.to_string()),
             user_agent: call.origin.user_agent.clone(),
-            remember: facts.remember,
+            device: Some(row.arrival.id()),
+            place: row.arrival.place().cloned(),
+            remember: row.remember,
             ended_at: None,
         })
         .await?;
-    if let Some(kept) = kept {
+    if let Some(kept) = row.kept {
         store.keep_session(kept);
     }
     store.add_event(&event(call, user, session.id, "first")).await?;
-    Ok(store.commit().await?)
+    // a device that is being blocked is blocked before this, or ends this session too
+    row.arrival.enter(&mut store, row.known_only).await?;
+    match store.commit().await {
+        Ok(()) => Ok(Written::Down),
+        Err(store::Error::Missing) => Ok(Written::Refused),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn event(call: &Call, user: &User, session: Id<Session>, proof: &'static str) -> Event {

@@ -35,6 +35,10 @@ pub struct Browser {
     pub lapsed: Vec<Lapsed>,
     /// What it holds as its signed-in state ([`super::browser_state`]), if it holds anything.
     pub state: Option<String>,
+    /// What it holds as its device, if it holds anything; nothing vouches for it.
+    pub device: Option<Secret>,
+    /// Whether somebody has signed in: the browser has to be told its device.
+    pub is_device_told: bool,
 }
 
 /// A session that a browser still names and that does not count any more.
@@ -94,6 +98,8 @@ pub async fn recognize(
         languages: None,
         lapsed: Vec::new(),
         state: None,
+        device: None,
+        is_device_told: false,
     };
     let tokens: Vec<&str> = tokens.into_iter().flat_map(|tokens| tokens.split('.')).collect();
     for text in tokens.iter().take(MOST_ACCOUNTS) {

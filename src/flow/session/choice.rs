@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::begin::{Entry, Full, NotBegun, enter};
 use super::logins::{self, KnownLogin};
-use super::{Account, Browser, Proof};
+use super::{Account, Browser, DeviceRefused, Proof};
 use crate::ephemeral::Kind;
 use crate::flow::pending::{self, Handle, Waiting};
 use crate::flow::{Call, Error, Provider};
@@ -65,6 +65,8 @@ pub enum Chosen {
     SignedIn(Box<Account>),
     /// Others came in between: there is still no room, nothing was ended, and the person is asked again.
     StillFull,
+    /// The device may not be signed in with any more. The proof is spent.
+    Refused(DeviceRefused),
 }
 
 /// Keeps a proof until the person has chosen. Gives its handle.
@@ -144,12 +146,13 @@ impl Choice {
         };
         match enter(provider, call, browser, &self.user, entry).await {
             Ok(account) => Ok(Chosen::SignedIn(Box::new(account))),
+            Err(NotBegun::Device(refused)) => Ok(Chosen::Refused(refused)),
             Err(not_begun) => {
                 // nothing came of it: it may be tried again
                 let expires = self.stored.expires;
                 pending::keep(provider, call, WAITING, &self.handle, self.stored, expires).await?;
                 match not_begun {
-                    NotBegun::Full(_) => Ok(Chosen::StillFull),
+                    NotBegun::Full(_) | NotBegun::Device(_) => Ok(Chosen::StillFull),
                     NotBegun::Failed(error) => Err(error),
                 }
             }

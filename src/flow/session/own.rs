@@ -56,6 +56,8 @@ pub struct OwnSession {
     pub ends_at: Timestamp,
     /// From where it was begun.
     pub address: Option<String>,
+    /// Roughly from which place, if that is known.
+    pub place: Option<String>,
     /// With which browser.
     pub user_agent: Option<String>,
     /// The names of the applications that it serves.
@@ -131,6 +133,7 @@ pub async fn own_sessions(provider: &Provider, call: &Call, asker: Asker) -> Res
             seen_at: session.seen,
             ends_at: session.ends(),
             address: row.address,
+            place: row.place,
             user_agent: row.user_agent,
             applications: of_this
                 .filter_map(|served| names.get(&served.client).cloned().flatten())

@@ -7,7 +7,9 @@ use super::decisions;
 use crate::credential::{self, Verdict};
 use crate::flow::effective::WhenFull;
 use crate::flow::guess;
-use crate::flow::session::{self, Account, Browser, Full, KnownLogin, NotBegun, Proof, Purpose, choice, logins};
+use crate::flow::session::{
+    self, Account, Browser, DeviceRefused, Full, KnownLogin, NotBegun, Proof, Purpose, choice, logins,
+};
 use crate::flow::{Call, Error, Provider};
 use crate::model::user::comparison_key;
 use crate::model::{EventKind, Fact, PasswordHash, Secret, User};
@@ -43,6 +45,9 @@ pub enum Refused {
     /// The same, and the person is asked which one ends: the proof waits under this handle.
     #[error("{live} logins are there already; one of them may end", live = .0.live)]
     Asked(Full, String),
+    /// The pair is right, but the person may not sign in with this device.
+    #[error("the device may not be signed in with")]
+    Device(DeviceRefused),
     /// The password was not checked, or the sign-in could not be completed.
     #[error(transparent)]
     Failed(#[from] Error),
@@ -83,6 +88,7 @@ impl Refused {
             Self::Inactive => "inactive",
             Self::Full(_) => "full",
             Self::Asked(..) => "asked",
+            Self::Device(_) => "device",
             Self::Failed(Error::Throttled { .. }) => "throttled",
             Self::Failed(Error::Busy { .. }) => "busy",
             Self::Failed(_) => "failed",
@@ -137,6 +143,11 @@ async fn prove(
     match session::begin(provider, call, browser, user, proof.clone()).await {
         Ok(account) => Ok(account),
         Err(NotBegun::Failed(error)) => Err(error.into()),
+        Err(NotBegun::Device(refused)) => {
+            let event = call.event(EventKind::SignIn).refused(refused.rule()).user(user.id);
+            provider.note(event).await;
+            Err(Refused::Device(refused))
+        }
         Err(NotBegun::Full(full)) => {
             let event = call.event(EventKind::SignIn).refused("sign_in.limit").user(user.id);
             provider

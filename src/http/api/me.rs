@@ -1,4 +1,4 @@
-//! `/api/v1/me`: a person's own account and sessions, for the person: by a token with the scope `account.read` or `account`, or
+//! `/api/v1/me`: a person's own account, sessions and devices, for the person: by a token with the scope `account.read` or `account`, or
 //! by the session cookie, for the first-party applications of the same site.
 //!
 //! A cookie is sent by whatever page the browser shows, so with it counts where the request was begun: on a page of this
@@ -10,15 +10,16 @@ use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get};
+use axum::routing::{delete, get, post};
 use serde_json::{Value, json};
 
 use super::{Answer, BASE, Problem, bearer};
+use crate::flow::people::{self, DeviceAct, OfflineGrants};
 use crate::flow::session::{self, Asker, Browser, NotEnded, OwnEnd, OwnSession};
 use crate::flow::token::verify;
 use crate::flow::{Call, Error};
 use crate::http::{Http, Refusal};
-use crate::model::{Id, Reason, Secret, Session, User};
+use crate::model::{self, Id, Reason, Secret, Session, User};
 use crate::view::Device;
 
 const READ: &str = "account.read";
@@ -32,6 +33,11 @@ pub(super) fn routes() -> Router<Http> {
         .route(&format!("{BASE}/me"), get(show).options(preflight))
         .route(&format!("{BASE}/me/sessions"), get(list).options(preflight))
         .route(&format!("{BASE}/me/sessions/{{id}}"), delete(end).options(preflight))
+        .route(&format!("{BASE}/me/devices"), get(list_devices).options(preflight))
+        .route(
+            &format!("{BASE}/me/devices/{{id}}/{{act}}"),
+            post(change_device).options(preflight),
+        )
 }
 
 /// The same for the OpenAPI document, as method, path, sentence and scope.
@@ -94,6 +100,50 @@ async fn end(
     respond(&call, &headers, answered.await)
 }
 
+/// GET /api/v1/me/devices
+async fn list_devices(
+    State(http): State<Http>,
+    Extension(call): Extension<Call>,
+    headers: HeaderMap,
+    browser: Browser,
+) -> Response {
+    let answered = async {
+        let myself = Myself::of(&http, &call, &headers, &browser, Wish::Read).await?;
+        let own = people::own_devices(&http.provider, &call, myself.asker).await?;
+        let items: Vec<Value> = own.devices.into_iter().map(|known| device(known, own.here)).collect();
+        let answer = Answer::of(&json!({ "items": items }));
+        Ok((myself, answer))
+    };
+    respond(&call, &headers, answered.await)
+}
+
+/// POST /api/v1/me/devices/{id}/block, `unblock` and `admit`
+async fn change_device(
+    State(http): State<Http>,
+    Extension(call): Extension<Call>,
+    Path((id, act)): Path<(String, String)>,
+    headers: HeaderMap,
+    browser: Browser,
+) -> Response {
+    let answered = async {
+        let myself = Myself::of(&http, &call, &headers, &browser, Wish::Change).await?;
+        let answer = change_one(&http, &call, myself.asker, (&id, &act)).await;
+        Ok((myself, answer))
+    };
+    respond(&call, &headers, answered.await)
+}
+
+async fn change_one(http: &Http, call: &Call, asker: Asker, (id, act): (&str, &str)) -> Result<Answer, Problem> {
+    let id: Id<model::Device> = id.parse().map_err(|_| Error::NotFound)?;
+    let act = match act {
+        "block" => DeviceAct::Block(OfflineGrants::End),
+        "unblock" => DeviceAct::Unblock,
+        "admit" => DeviceAct::Admit,
+        _ => return Err(Error::NotFound.into()),
+    };
+    done(people::change_own_device(&http.provider, call, asker, id, act).await)
+}
+
 async fn end_one(http: &Http, call: &Call, asker: Asker, id: &str) -> Result<Answer, Problem> {
     let id: Id<Session> = id.parse().map_err(|_| Error::NotFound)?;
     if id == asker.session {
@@ -103,7 +153,11 @@ async fn end_one(http: &Http, call: &Call, asker: Asker, id: &str) -> Result<Ans
     if !own.iter().any(|session| session.id == id) {
         return Err(Error::NotFound.into());
     }
-    match session::end_own(&http.provider, call, asker, OwnEnd::One(id)).await {
+    done(session::end_own(&http.provider, call, asker, OwnEnd::One(id)).await)
+}
+
+fn done(done: Result<(), NotEnded>) -> Result<Answer, Problem> {
+    match done {
         Ok(()) => Ok(Answer::done()),
         // RFC 9470 section 3
         Err(NotEnded::ProofTooOld) => Err(Problem::unauthenticated(
@@ -274,7 +328,7 @@ async fn preflight(headers: HeaderMap) -> Response {
         answer.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
         for (name, value) in [
             (header::ACCESS_CONTROL_ALLOW_CREDENTIALS, "true"),
-            (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, DELETE"),
+            (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, DELETE"),
             (header::ACCESS_CONTROL_ALLOW_HEADERS, "authorization, x-requested-with"),
             (header::ACCESS_CONTROL_MAX_AGE, "600"),
         ] {
@@ -304,9 +358,25 @@ fn body(session: OwnSession) -> Value {
         "browser": device.browser,
         "system": device.system,
         "address": session.address,
+        "place": session.place,
         "started_at": session.started_at.rfc3339(),
         "seen_at": session.seen_at.rfc3339(),
         "ends_at": session.ends_at.rfc3339(),
         "applications": session.applications,
+    })
+}
+
+fn device(known: model::Device, here: Option<Id<model::Device>>) -> Value {
+    let told = known.user_agent.as_deref().map(Device::read).unwrap_or_default();
+    json!({
+        "id": known.id.to_string(),
+        "current": here == Some(known.id),
+        "state": known.state,
+        "browser": told.browser,
+        "system": told.system,
+        "address": known.address,
+        "place": known.place,
+        "first_at": known.first_at.rfc3339(),
+        "last_at": known.last_at.rfc3339(),
     })
 }

@@ -9,6 +9,7 @@ mod client_body;
 mod clients;
 mod consents;
 mod cursor;
+mod devices;
 mod docs;
 mod doctor;
 mod entity_tag;
@@ -55,6 +56,7 @@ pub fn table() -> Vec<Route> {
     table.extend(groups::table());
     table.extend(members::table());
     table.extend(sessions::table());
+    table.extend(devices::table());
     table.extend(consents::table());
     table.extend(clients::table());
     table.extend(registration_tokens::table());

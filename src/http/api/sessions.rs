@@ -46,9 +46,15 @@ struct SessionBody {
     /// From where it was begun.
     #[serde(skip_serializing_if = "Option::is_none")]
     address: Option<String>,
+    /// Roughly which place that is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<String>,
     /// With which browser.
     #[serde(skip_serializing_if = "Option::is_none")]
     user_agent: Option<String>,
+    /// The id of the device among those of the user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device: Option<String>,
 }
 
 /// What was ended.
@@ -154,7 +160,7 @@ async fn end_many(asked: Asked) -> Result<Answer, Problem> {
     }
 }
 
-fn flag(asked: &Asked, name: &'static str) -> Result<bool, Problem> {
+pub(super) fn flag(asked: &Asked, name: &'static str) -> Result<bool, Problem> {
     match asked.wish(name) {
         None | Some("false") => Ok(false),
         Some("true") => Ok(true),
@@ -196,7 +202,9 @@ impl SessionBody {
             seen_at: session.seen_at.rfc3339(),
             ends_at: session.ends_at.rfc3339(),
             address: session.address,
+            place: session.place,
             user_agent: session.user_agent,
+            device: session.device.map(|device| device.to_string()),
         }
     }
 }

@@ -9,6 +9,7 @@ use super::language::Native;
 use crate::flow::Call;
 use crate::flow::session::{self, Browser};
 use crate::http::{Http, Refusal};
+use crate::model::Secret;
 
 impl FromRequestParts<Http> for Browser {
     type Rejection = Refusal;
@@ -26,6 +27,7 @@ impl FromRequestParts<Http> for Browser {
             native.learn(tag);
         }
         browser.state = cookie::read(http, &parts.headers, Name::State);
+        browser.device = cookie::read(http, &parts.headers, Name::Device).map(Secret::new);
         browser.languages = parts
             .headers
             .get(header::ACCEPT_LANGUAGE)

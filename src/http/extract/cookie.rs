@@ -13,6 +13,10 @@ use crate::flow::provider::Issuer;
 use crate::flow::session::{Browser, browser_state};
 use crate::http::Http;
 
+/// How long a browser keeps its device after a sign-in: no browser keeps a cookie for longer than 400 days (RFC 6265bis section
+/// 5.5).
+const DEVICE_SECONDS: u64 = 400 * 24 * 60 * 60;
+
 /// A cookie of this server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Name {
@@ -24,6 +28,8 @@ pub enum Name {
     Language,
     /// Its signed-in state, as a word.
     State,
+    /// Which device it is.
+    Device,
 }
 
 impl Name {
@@ -38,6 +44,8 @@ impl Name {
             (Self::Language, false) => "ostiary_language",
             (Self::State, true) => "__Host-ostiary_state",
             (Self::State, false) => "ostiary_state",
+            (Self::Device, true) => "__Host-ostiary_device",
+            (Self::Device, false) => "ostiary_device",
         }
     }
 }
@@ -62,9 +70,12 @@ pub fn keep(http: &Http, call: &Call, browser: &Browser, mut response: Response)
         };
         make(http, Name::Session, browser.cookie_value(), seconds)
     });
+    let device = browser.device.as_ref().filter(|_| browser.is_device_told);
+    let device = device.map(|device| make(http, Name::Device, device.expose().to_owned(), Some(DEVICE_SECONDS)));
     for cookie in new_key
         .into_iter()
         .chain(new_tokens)
+        .chain(device)
         .chain(new_state(http, call, browser))
     {
         if let Ok(value) = HeaderValue::from_str(&cookie.to_string()) {

@@ -9,13 +9,16 @@ use super::{pending, return_target, shown};
 use crate::flow::Error;
 use crate::flow::authorization::logins::{self, RoomQuestion};
 use crate::flow::authorization::{Interaction, answer};
-use crate::flow::session::{Choice, Chosen, KnownLogin, choice};
+use crate::flow::session::{Choice, Chosen, DeviceRefused, KnownLogin, choice};
 use crate::flow::sign_in::password::NoRoom;
 use crate::http::Refusal;
 use crate::http::answer::next::see_other;
 use crate::http::extract::{Forgery, Form, Query, Visit};
+use crate::model::Reason;
 use crate::protocol::prompt::Because;
-use crate::view::{Client, Device, Devices, DevicesPlace, DevicesProblem, KnownDevice, Locale, OwnPath, Page};
+use crate::view::{
+    Client, Device, Devices, DevicesPlace, DevicesProblem, KnownDevice, Locale, LoginError, OwnPath, Page,
+};
 
 /// What the address says: one of the two.
 #[derive(Deserialize)]
@@ -208,9 +211,18 @@ impl ProofDoor {
                     Door::Request(_) => Err(Refusal::expired()),
                 }
             }
+            Ok(Chosen::Refused(refused)) => Err(Refusal::forbidden().reason(Reason::new(refused.rule()))),
             Err(Error::NotFound) => Err(Refusal::expired()),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+/// What the sign-in page says of a device that may not be signed in with.
+pub(super) const fn refused(refused: DeviceRefused) -> LoginError {
+    match refused {
+        DeviceRefused::Blocked => LoginError::DeviceBlocked,
+        DeviceRefused::Unknown => LoginError::DeviceUnknown,
     }
 }
 

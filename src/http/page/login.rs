@@ -21,7 +21,8 @@ use crate::view::{Locale, Login, LoginError, OwnPath, Page};
 pub(super) struct Wish {
     /// The pending authorization request.
     flow: Option<String>,
-    /// Set where the account of that request, or else the first of this browser, has to be proved once more.
+    /// Set where the account of that request, or else the one that it names or the first of this browser, has to be proved once
+    /// more.
     again: Option<String>,
     /// Where to go afterwards when there is no such request.
     return_to: Option<String>,
@@ -92,6 +93,7 @@ pub(super) async fn sign_in(
         Err(Refused::Asked(_, proof)) => return Ok(visit.keep(see_other(&format!("/login/devices?proof={proof}")))),
         Err(Refused::Wrong) => (LoginError::Credentials, StatusCode::UNPROCESSABLE_ENTITY, None),
         Err(Refused::Inactive) => (LoginError::Inactive, StatusCode::FORBIDDEN, None),
+        Err(Refused::Device(refused)) => (devices::refused(refused), StatusCode::FORBIDDEN, None),
         Err(Refused::Failed(flow::Error::Throttled { retry_after, .. })) => {
             let seconds = retry_after.as_secs().max(1);
             let error = LoginError::Throttled { seconds };
@@ -135,7 +137,7 @@ impl Door {
         let Some(id) = &wish.flow else {
             return Ok(Self {
                 interaction: None,
-                again: visit.browser.accounts.first().filter(|_| wish.again.is_some()).cloned(),
+                again: wish.again.as_deref().and_then(|text| named(visit, text)).cloned(),
                 return_to: wish
                     .return_to
                     .as_deref()
@@ -159,9 +161,11 @@ impl Door {
         if let Some(interaction) = &self.interaction {
             query.append_pair("flow", &interaction.id);
         }
-        if again.is_some() {
-            query.append_pair("again", "1");
-        }
+        match (again, &self.interaction) {
+            (Some(account), None) => query.append_pair("again", &account.user.id.to_string()),
+            (Some(_), Some(_)) => query.append_pair("again", "1"),
+            (None, _) => &mut query,
+        };
         if let Some(path) = &self.return_to {
             query.append_pair("return_to", path.as_str());
         }
@@ -228,4 +232,10 @@ impl Door {
             None => sheet,
         })
     }
+}
+
+/// The account of this browser that has to be proved once more: the one that is named, else the first.
+fn named<'v>(visit: &'v Visit, text: &str) -> Option<&'v session::Account> {
+    let named = text.parse().ok().and_then(|user| visit.browser.account(user));
+    named.or_else(|| visit.browser.accounts.first())
 }

@@ -3,16 +3,20 @@
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
+use url::form_urlencoded;
 
 use super::shown;
 use crate::flow::Error;
 use crate::flow::authorization::consents;
+use crate::flow::people::{self, DeviceAct, OfflineGrants};
 use crate::flow::session::{self, NotEnded, OwnEnd};
 use crate::http::Refusal;
 use crate::http::answer::next::see_other;
 use crate::http::extract::{Forgery, Form, Query, Visit};
-use crate::model::Actor;
-use crate::view::{AccountNotice, AllowedApplication, Device, OwnAccount, OwnPath, OwnSession, Page};
+use crate::model::{self, Actor, Id, User};
+use crate::view::{
+    AccountNotice, AllowedApplication, Device, OtherAccount, OwnAccount, OwnDevice, OwnPath, OwnSession, Page,
+};
 
 const HERE: &str = "/account";
 
@@ -21,9 +25,11 @@ const HERE: &str = "/account";
 pub(super) struct Wish {
     /// What there is to say first.
     notice: Option<AccountNotice>,
+    /// Whose page it is, where several people are signed in.
+    account: Option<Id<User>>,
 }
 
-/// What the form sends: one of the two.
+/// What the form sends: one of these.
 #[derive(Deserialize)]
 pub(super) struct Fields {
     #[serde(default)]
@@ -32,85 +38,218 @@ pub(super) struct Fields {
     end: Option<String>,
     /// An application.
     take_back: Option<String>,
+    /// A device.
+    block: Option<String>,
+    /// A device.
+    unblock: Option<String>,
+    /// A device.
+    admit: Option<String>,
 }
 
 /// GET /account
 pub(super) async fn show(visit: Visit, Query(wish): Query<Wish>) -> Result<Response, Refusal> {
     // that a form was too old is said by the answer to it alone
     let notice = wish.notice.filter(|notice| *notice != AccountNotice::Expired);
-    match visit.browser.accounts.first().cloned() {
-        Some(account) => page(&visit, &account, notice).await,
+    match Own::of(&visit, &wish) {
+        Some(own) => own.page(&visit, notice).await,
         None => Ok(visit.keep(sign_in())),
     }
 }
 
 /// POST /account
-pub(super) async fn change(visit: Visit, Form(fields): Form<Fields>) -> Result<Response, Refusal> {
-    let Some(account) = visit.browser.accounts.first().cloned() else {
+pub(super) async fn change(
+    visit: Visit,
+    Query(wish): Query<Wish>,
+    Form(fields): Form<Fields>,
+) -> Result<Response, Refusal> {
+    let Some(own) = Own::of(&visit, &wish) else {
         return Ok(visit.keep(sign_in()));
     };
-    match visit.check(&purpose(&account), &fields.csrf) {
+    match visit.check(&own.purpose(), &fields.csrf) {
         Ok(()) => {}
-        Err(Forgery::Token) => return page(&visit, &account, Some(AccountNotice::Expired)).await,
+        Err(Forgery::Token) => return own.page(&visit, Some(AccountNotice::Expired)).await,
         Err(forgery) => return Err(forgery.into()),
     }
+    let user = own.account.user.id;
     if let Some(client) = fields.take_back.as_deref().and_then(|text| text.parse().ok()) {
-        let call = visit.call.by(Actor::User(account.user.id));
-        return match consents::withdraw(visit.provider(), &call, account.user.id, client).await {
+        let call = visit.call.by(Actor::User(user));
+        return match consents::withdraw(visit.provider(), &call, user, client).await {
             // taken back twice is taken back
-            Ok(()) | Err(Error::NotFound) => Ok(visit.keep(see_other("/account?notice=taken_back"))),
+            Ok(()) | Err(Error::NotFound) => Ok(visit.keep(see_other(&own.address(Some(AccountNotice::TakenBack))))),
             Err(error) => Err(error.into()),
         };
     }
-    let wish = match fields.end.as_deref() {
-        Some("others") => OwnEnd::Others,
-        Some(text) => match text.parse() {
-            Ok(id) => OwnEnd::One(id),
-            Err(_) => return Err(Refusal::bad_request("this names no session")),
-        },
-        None => return Ok(visit.keep(see_other(HERE))),
-    };
-    match session::end_own(visit.provider(), &visit.call, (&account).into(), wish).await {
-        Ok(()) => Ok(visit.keep(see_other("/account?notice=ended"))),
-        Err(NotEnded::ProofTooOld) => {
-            Ok(visit.keep(see_other("/login?again=1&return_to=%2Faccount%3Fnotice%3Dproved")))
+    let (provider, call, asker) = (visit.provider(), &visit.call, (&own.account).into());
+    let (done, notice) = match Wanted::of(&fields)? {
+        Wanted::Nothing => return Ok(visit.keep(see_other(&own.address(None)))),
+        Wanted::End(wish) => {
+            let done = session::end_own(provider, call, asker, wish).await;
+            (done, AccountNotice::Ended)
         }
+        Wanted::Device(device, act, notice) => {
+            let done = people::change_own_device(provider, call, asker, device, act).await;
+            (done, notice)
+        }
+    };
+    match done {
+        Ok(()) => Ok(visit.keep(see_other(&own.address(Some(notice))))),
+        Err(NotEnded::ProofTooOld) => Ok(visit.keep(see_other(&own.proving()))),
+        // forgotten meanwhile: the page shows what is there
+        Err(NotEnded::Failed(Error::NotFound)) => Ok(visit.keep(see_other(&own.address(None)))),
         Err(NotEnded::Failed(error)) => Err(error.into()),
     }
 }
 
-async fn page(visit: &Visit, account: &session::Account, notice: Option<AccountNotice>) -> Result<Response, Refusal> {
-    let provider = visit.provider();
-    let times = session::own_times(provider, &visit.call, account).await?;
-    let sessions = session::own_sessions(provider, &visit.call, account.into()).await?;
-    let allowed = consents::list_with_clients(provider, account.user.id).await?;
-    let resources = provider.resources().await?;
-    let applications = allowed.iter().map(|(consent, client)| AllowedApplication {
-        value: client.id.to_string(),
-        client: shown::client(client),
-        allowed: shown::asked(
-            consent.scope.iter().map(ToString::to_string),
-            &consent.claims,
-            &resources,
-        ),
-        since: consent.given_at.micros(),
-    });
-    let page = Page::OwnAccount(OwnAccount {
-        account: shown::account(&account.user),
-        action: OwnPath::or_home(HERE),
-        notice,
-        idle_seconds: times.idle.as_secs(),
-        lifetime_seconds: times.lifetime.as_secs(),
-        sessions: sessions.into_iter().map(entry).collect(),
-        applications: applications.collect::<Vec<AllowedApplication>>(),
-        sign_out: OwnPath::or_home("/logout"),
-    });
-    let status = match notice {
-        Some(AccountNotice::Expired) => StatusCode::FORBIDDEN,
-        _ => StatusCode::OK,
-    };
-    let locale = visit.locale(&[], Some(&account.user));
-    Ok(visit.show(visit.sheet(page, locale, &purpose(account)).status(status)))
+/// What is to be done.
+enum Wanted {
+    Nothing,
+    End(OwnEnd),
+    Device(Id<model::Device>, DeviceAct, AccountNotice),
+}
+
+impl Wanted {
+    fn of(fields: &Fields) -> Result<Self, Refusal> {
+        let acts = [
+            (
+                &fields.block,
+                DeviceAct::Block(OfflineGrants::End),
+                AccountNotice::Blocked,
+            ),
+            (&fields.unblock, DeviceAct::Unblock, AccountNotice::Unblocked),
+            (&fields.admit, DeviceAct::Admit, AccountNotice::Admitted),
+        ];
+        for (named, act, notice) in acts {
+            if let Some(text) = named {
+                let device = text.parse().map_err(|_| Refusal::bad_request("this names no device"))?;
+                return Ok(Self::Device(device, act, notice));
+            }
+        }
+        match fields.end.as_deref() {
+            None => Ok(Self::Nothing),
+            Some("others") => Ok(Self::End(OwnEnd::Others)),
+            Some(text) => match text.parse() {
+                Ok(id) => Ok(Self::End(OwnEnd::One(id))),
+                Err(_) => Err(Refusal::bad_request("this names no session")),
+            },
+        }
+    }
+}
+
+/// Whose page it is.
+struct Own {
+    account: session::Account,
+    /// Whether it is who signed in last in this browser: whose page needs no name.
+    is_first: bool,
+}
+
+impl Own {
+    /// The page of whoever the address names, else of who signed in last.
+    fn of(visit: &Visit, wish: &Wish) -> Option<Self> {
+        let first = visit.browser.accounts.first()?;
+        let named = wish.account.and_then(|user| visit.browser.account(user));
+        let account = named.unwrap_or(first);
+        Some(Self {
+            account: account.clone(),
+            is_first: account.user.id == first.user.id,
+        })
+    }
+
+    /// The address of this page.
+    fn address(&self, notice: Option<AccountNotice>) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        if !self.is_first {
+            query.append_pair("account", &self.account.user.id.to_string());
+        }
+        if let Some(notice) = notice {
+            query.append_pair("notice", notice.as_str());
+        }
+        let query = query.finish();
+        let mark = if query.is_empty() { "" } else { "?" };
+        format!("{HERE}{mark}{query}")
+    }
+
+    /// Where the person proves once more who they are, and comes back from.
+    fn proving(&self) -> String {
+        let again = if self.is_first {
+            "1".to_owned()
+        } else {
+            self.account.user.id.to_string()
+        };
+        let query = form_urlencoded::Serializer::new(String::new())
+            .append_pair("again", &again)
+            .append_pair(
+                "return_to",
+                &format!("{HERE}?notice={}", AccountNotice::Proved.as_str()),
+            )
+            .finish();
+        format!("/login?{query}")
+    }
+
+    /// Bound to the session that the page shows: another tab may have gone on with another account (SEC-017).
+    fn purpose(&self) -> String {
+        format!("own account {}", self.account.session.id)
+    }
+
+    async fn page(&self, visit: &Visit, notice: Option<AccountNotice>) -> Result<Response, Refusal> {
+        let (provider, account) = (visit.provider(), &self.account);
+        let times = session::own_times(provider, &visit.call, account).await?;
+        let sessions = session::own_sessions(provider, &visit.call, account.into()).await?;
+        let own = people::own_devices(provider, &visit.call, account.into()).await?;
+        let allowed = consents::list_with_clients(provider, account.user.id).await?;
+        let resources = provider.resources().await?;
+        let applications = allowed.iter().map(|(consent, client)| AllowedApplication {
+            value: client.id.to_string(),
+            client: shown::client(client),
+            allowed: shown::asked(
+                consent.scope.iter().map(ToString::to_string),
+                &consent.claims,
+                &resources,
+            ),
+            since: consent.given_at.micros(),
+        });
+        let page = Page::OwnAccount(OwnAccount {
+            account: shown::account(&account.user),
+            others: others(visit, account),
+            action: OwnPath::or_home(&self.address(None)),
+            notice,
+            idle_seconds: times.idle.as_secs(),
+            lifetime_seconds: times.lifetime.as_secs(),
+            sessions: sessions.into_iter().map(entry).collect(),
+            devices: own.devices.into_iter().map(|known| device(known, own.here)).collect(),
+            applications: applications.collect::<Vec<AllowedApplication>>(),
+            sign_out: OwnPath::or_home("/logout"),
+        });
+        let status = match notice {
+            Some(AccountNotice::Expired) => StatusCode::FORBIDDEN,
+            _ => StatusCode::OK,
+        };
+        let locale = visit.locale(&[], Some(&account.user));
+        Ok(visit.show(visit.sheet(page, locale, &self.purpose()).status(status)))
+    }
+}
+
+/// Who else is signed in in this browser.
+fn others(visit: &Visit, account: &session::Account) -> Vec<OtherAccount> {
+    let accounts = visit.browser.accounts.iter();
+    let others = accounts.filter(|other| other.user.id != account.user.id);
+    others
+        .map(|other| OtherAccount {
+            account: shown::account(&other.user),
+            page: OwnPath::or_home(&format!("{HERE}?account={}", other.user.id)),
+        })
+        .collect()
+}
+
+fn device(known: model::Device, here: Option<Id<model::Device>>) -> OwnDevice {
+    OwnDevice {
+        value: known.id.to_string(),
+        here: here == Some(known.id),
+        device: known.user_agent.as_deref().map(Device::read).unwrap_or_default(),
+        place: shown::whereabouts(known.place, known.address),
+        first: known.first_at.micros(),
+        last: known.last_at.micros(),
+        state: known.state,
+    }
 }
 
 fn entry(session: session::OwnSession) -> OwnSession {
@@ -118,16 +257,11 @@ fn entry(session: session::OwnSession) -> OwnSession {
         value: session.id.to_string(),
         here: session.is_here,
         device: session.user_agent.as_deref().map(Device::read).unwrap_or_default(),
-        place: session.address,
+        place: shown::whereabouts(session.place, session.address),
         started: session.started_at.micros(),
         seen: session.seen_at.micros(),
         applications: session.applications,
     }
-}
-
-/// Bound to the session that the page shows: another tab may have gone on with another account (SEC-017).
-fn purpose(account: &session::Account) -> String {
-    format!("own account {}", account.session.id)
 }
 
 fn sign_in() -> Response {

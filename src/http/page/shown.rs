@@ -68,3 +68,11 @@ pub(super) fn asked(scopes: impl IntoIterator<Item = String>, claims: &[String],
     }
     asked
 }
+
+/// From where somebody came: roughly which place, if it is known, and the network address.
+pub(super) fn whereabouts(place: Option<String>, address: Option<String>) -> Option<String> {
+    match (place, address) {
+        (Some(place), Some(address)) => Some(format!("{place} ({address})")),
+        (place, address) => place.or(address),
+    }
+}

@@ -30,7 +30,7 @@ pub use form_post::FormPost;
 pub use home::Home;
 pub use leave::{Leave, LeaveCause};
 pub use login::{Login, LoginError};
-pub use own_account::{AccountNotice, AllowedApplication, OwnAccount, OwnSession};
+pub use own_account::{AccountNotice, AllowedApplication, OtherAccount, OwnAccount, OwnDevice, OwnSession};
 pub use setup::{Setup, SetupDone, SetupError, SetupField, SetupProblem};
 pub use sign_out::{SignOut, SignedOut, SigningOut};
 

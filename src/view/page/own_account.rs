@@ -2,13 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::DeviceState;
 use crate::view::{Account, Asked, Client, Device, OwnPath};
 
-/// Forms that post `end` = the value of a session or `others`, or `take_back` = the value of an application, with `csrf`.
+/// Forms that post `end` = the value of a session or `others`, `take_back` = the value of an application, or `block`, `unblock` or
+/// `admit` = the value of a device, with `csrf`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct OwnAccount {
     /// Whose it is.
     pub account: Account,
+    /// Who else is signed in in this browser, and where their page is.
+    pub others: Vec<OtherAccount>,
     /// Where the forms post to.
     pub action: OwnPath,
     /// What there is to say first.
@@ -19,6 +23,8 @@ pub struct OwnAccount {
     pub lifetime_seconds: u64,
     /// The sessions, the one in this browser first.
     pub sessions: Vec<OwnSession>,
+    /// The devices, the last used first.
+    pub devices: Vec<OwnDevice>,
     /// What was allowed.
     pub applications: Vec<AllowedApplication>,
     /// Where to sign out in this browser.
@@ -33,6 +39,12 @@ pub enum AccountNotice {
     Ended,
     /// What was allowed is taken back.
     TakenBack,
+    /// A device is blocked.
+    Blocked,
+    /// A device is not blocked any more.
+    Unblocked,
+    /// A device was let in.
+    Admitted,
     /// The person has just proved who they are and may go on.
     Proved,
     /// The form had been open for too long.
@@ -41,7 +53,28 @@ pub enum AccountNotice {
 
 impl AccountNotice {
     /// Every one.
-    pub const ALL: [Self; 4] = [Self::Ended, Self::TakenBack, Self::Proved, Self::Expired];
+    pub const ALL: [Self; 7] = [
+        Self::Ended,
+        Self::TakenBack,
+        Self::Blocked,
+        Self::Unblocked,
+        Self::Admitted,
+        Self::Proved,
+        Self::Expired,
+    ];
+
+    /// As the address of the page says it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ended => "ended",
+            Self::TakenBack => "taken_back",
+            Self::Blocked => "blocked",
+            Self::Unblocked => "unblocked",
+            Self::Admitted => "admitted",
+            Self::Proved => "proved",
+            Self::Expired => "expired",
+        }
+    }
 }
 
 /// A session of the person's own.
@@ -61,6 +94,34 @@ pub struct OwnSession {
     pub seen: i64,
     /// The names of the applications it serves.
     pub applications: Vec<String>,
+}
+
+/// Somebody else who is signed in in the same browser.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct OtherAccount {
+    /// Who.
+    pub account: Account,
+    /// Where their page is.
+    pub page: OwnPath,
+}
+
+/// A device that the person signed in with, or tried to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct OwnDevice {
+    /// What is posted to change it.
+    pub value: String,
+    /// Whether it is this one.
+    pub here: bool,
+    /// The browser and device.
+    pub device: Device,
+    /// Where it was used last.
+    pub place: Option<String>,
+    /// When it was first used, in microseconds since 1970.
+    pub first: i64,
+    /// When it was last used, likewise.
+    pub last: i64,
+    /// Whether it may be signed in with.
+    pub state: DeviceState,
 }
 
 /// What the person has allowed an application.
@@ -91,6 +152,10 @@ impl OwnAccount {
         };
         Self {
             account: Account::sample(),
+            others: vec![OtherAccount {
+                account: Account::sample(),
+                page: OwnPath::or_home("/account?account=0193"),
+            }],
             action: OwnPath::or_home("/account"),
             notice: Some(AccountNotice::Ended),
             idle_seconds: 8 * 3600,
@@ -106,6 +171,20 @@ impl OwnAccount {
                     ..session
                 },
             ],
+            devices: DeviceState::ALL
+                .iter()
+                .map(|state| OwnDevice {
+                    value: format!("0194{state}"),
+                    here: false,
+                    device: Device::read(
+                        "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0",
+                    ),
+                    place: Some("192.0.2.7".to_owned()),
+                    first: STARTED,
+                    last: STARTED + 3_600_000_000,
+                    state: *state,
+                })
+                .collect(),
             applications: vec![AllowedApplication {
                 value: "0192".to_owned(),
                 client: Client::sample(),

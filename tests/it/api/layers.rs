@@ -84,7 +84,10 @@ async fn a_layer_takes_only_what_it_has_a_say_in() {
     let client = server.client(|_| ()).await;
     let path = format!("/clients/{}/settings", client.client.id);
     assert_eq!(
-        caller.patch(&path, json!({"guess.account_budget": 5})).await.status,
+        caller
+            .patch(&path, json!({"session.known_devices_only": true}))
+            .await
+            .status,
         422,
         "a client has no say in that"
     );

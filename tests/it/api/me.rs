@@ -195,6 +195,61 @@ async fn a_token_reads_with_one_scope_and_changes_with_the_other() {
 }
 
 #[tokio::test]
+async fn a_person_sees_and_changes_their_own_devices() {
+    let server = Server::start().await;
+    let ada = server.user("ada").await;
+    let (reads, changes) = (
+        user_token(&server, &ada, "openid account.read").await,
+        user_token(&server, &ada, "openid account").await,
+    );
+    let http = plain_http().build().unwrap();
+    let send = async |method: Method, path: &str, token: &str| {
+        let url = server.url(&format!("/api/v1/me/devices{path}"));
+        http.request(method, url).bearer_auth(token).send().await.unwrap()
+    };
+    let listed = json(send(Method::GET, "", &changes).await).await;
+    let items = listed["items"].as_array().unwrap().clone();
+    assert_eq!(items.len(), 2, "{listed}");
+    let id = |current: bool| {
+        let found = items.iter().find(|item| item["current"] == current).unwrap();
+        found["id"].as_str().unwrap().to_owned()
+    };
+    let (own, other) = (id(true), id(false));
+    let block = format!("/{other}/block");
+    assert_eq!(send(Method::POST, &block, &reads).await.status(), 403);
+    assert_eq!(
+        send(Method::POST, &format!("/{own}/block"), &changes).await.status(),
+        409
+    );
+    assert_eq!(
+        send(Method::POST, &format!("/{other}/burn"), &changes).await.status(),
+        404
+    );
+    assert_eq!(send(Method::POST, &block, &changes).await.status(), 204);
+    assert_eq!(
+        send(Method::GET, "", &reads).await.status(),
+        401,
+        "it hung on that device"
+    );
+    let listed = json(send(Method::GET, "", &changes).await).await;
+    assert!(
+        listed["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|item| item["state"] == "blocked")
+    );
+    let unblock = format!("/{other}/unblock");
+    assert_eq!(send(Method::POST, &unblock, &changes).await.status(), 204);
+    server.advance(std::time::Duration::from_secs(300));
+    let late = send(Method::POST, &block, &changes).await;
+    assert_eq!(late.status(), 401);
+    let challenge = late.headers()["www-authenticate"].to_str().unwrap().to_owned();
+    assert!(challenge.contains("insufficient_user_authentication"), "{challenge}");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_preflight_tells_what_may_be_asked() {
     let server = Server::start().await;
     let http = plain_http().build().unwrap();

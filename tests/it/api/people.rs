@@ -601,6 +601,8 @@ async fn sign_in(ground: &Ground, user: &User) -> Id<Session> {
         expires_at: expires,
         address: None,
         user_agent: None,
+        device: None,
+        place: None,
         remember: false,
         ended_at: None,
     })

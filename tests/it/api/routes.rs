@@ -168,6 +168,8 @@ async fn route_permission_inventory_of_every_mounted_route() {
             "src/demo/pages.rs: CLOCK",
             "src/demo/pages.rs: MESSAGES",
             "src/http/api/me.rs: &format!(\"{BASE}/me\")",
+            "src/http/api/me.rs: &format!(\"{BASE}/me/devices\")",
+            "src/http/api/me.rs: &format!(\"{BASE}/me/devices/{{id}}/{{act}}\")",
             "src/http/api/me.rs: &format!(\"{BASE}/me/sessions\")",
             "src/http/api/me.rs: &format!(\"{BASE}/me/sessions/{{id}}\")",
             "src/http/api/mod.rs: &format!(\"{BASE}{}\"",

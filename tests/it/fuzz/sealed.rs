@@ -83,6 +83,8 @@ async fn fuzz_form_tokens() {
         languages: None,
         lapsed: Vec::new(),
         state: None,
+        device: None,
+        is_device_told: false,
     };
     let (own, foreign) = (browser(), browser());
     let call = rooms.call_from("192.0.2.1");

@@ -41,12 +41,14 @@ async fn cookie_attributes() {
         // made for the script of the frame that other sites ask (Session Management 1.0)
         let wanted = if cookie.starts_with("__Host-ostiary_state=") {
             BTreeSet::from(["SameSite=None", "Secure", "Path=/"])
+        } else if cookie.starts_with("__Host-ostiary_device=") {
+            BTreeSet::from(["HttpOnly", "SameSite=Lax", "Secure", "Path=/", "Max-Age=34560000"])
         } else {
             BTreeSet::from(["HttpOnly", "SameSite=Lax", "Secure", "Path=/"])
         };
         assert_eq!(attributes, wanted, "{cookie}");
     }
-    assert_eq!(cookies(&signed_in).len(), 2);
+    assert_eq!(cookies(&signed_in).len(), 3);
     server.stop().await;
 
     let server = Server::start().await;
@@ -55,12 +57,14 @@ async fn cookie_attributes() {
     let first = browser.get(&server.url("/login")).await;
     let signed_in = sign_in(&server, &browser, &user).await;
     let all: Vec<&str> = cookies(&first).into_iter().chain(cookies(&signed_in)).collect();
-    assert_eq!(all.len(), 3);
+    assert_eq!(all.len(), 4);
     for cookie in all {
         assert!(cookie.starts_with("ostiary_"), "{cookie}");
         let attributes: BTreeSet<&str> = cookie.split("; ").skip(1).collect();
         let wanted = if cookie.starts_with("ostiary_state=") {
             BTreeSet::from(["SameSite=Lax", "Path=/"])
+        } else if cookie.starts_with("ostiary_device=") {
+            BTreeSet::from(["HttpOnly", "SameSite=Lax", "Path=/", "Max-Age=34560000"])
         } else {
             BTreeSet::from(["HttpOnly", "SameSite=Lax", "Path=/"])
         };

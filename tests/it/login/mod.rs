@@ -1,5 +1,6 @@
 //! Signing in, and what every page and response has to hold to: outside-in, over HTTP.
 
+mod devices;
 mod durable;
 mod forms;
 mod headers;

@@ -27,6 +27,7 @@ async fn race(provider: Provider, call: Call, user: Arc<User>) -> bool {
     match begun {
         Ok(_) => true,
         Err(NotBegun::Full(_)) => false,
+        Err(NotBegun::Device(refused)) => panic!("{refused:?}"),
         Err(NotBegun::Failed(error)) => panic!("{error}"),
     }
 }

@@ -1,4 +1,5 @@
-//! `ostiary sessions`: where people are signed in, and its end, from a terminal beside a running server.
+//! `ostiary sessions` and `ostiary devices`: where and with what people are signed in, and its end, from a terminal beside a
+//! running server.
 
 use serde_json::json;
 
@@ -77,5 +78,79 @@ async fn sessions_are_seen_and_ended_from_a_terminal() {
     );
     assert_eq!(count(&[]).await, 0);
     party.refresh(&tokens[2]).await.ok();
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_is_blocked_let_in_and_forgotten_from_a_terminal() {
+    let commands = |options: &mut ostiary::server::Options| options.commands = Some(ostiary::cli::commands());
+    let server = Server::start_fully(Backend::Embedded, |_| (), commands).await;
+    let terminal = Terminal::at(server.folder());
+    let ada = server.user("ada").await;
+    let first = server.signed_in(&ada).await;
+    let listed = terminal.run(&["devices", "list", "ada", "--json"]).await.json();
+    assert_eq!(listed.as_array().unwrap().len(), 1, "{listed}");
+    assert_eq!(listed[0]["state"], "known");
+    let id = listed[0]["id"].as_str().unwrap();
+    let live = async || {
+        server
+            .provider()
+            .sessions
+            .list(ada.id, server.call().now)
+            .await
+            .unwrap()
+            .len()
+    };
+    assert_eq!(live().await, 1);
+    let told = terminal
+        .run(&["devices", "block", "ada", id, "--with-offline"])
+        .await
+        .ok();
+    assert_eq!(told, "the device of ada is blocked\n");
+    assert_eq!(live().await, 0);
+    assert!(terminal.run(&["devices", "list", "ada"]).await.ok().contains("blocked"));
+    assert!(
+        terminal
+            .run(&["devices", "admit", "ada", id])
+            .await
+            .refused()
+            .contains("blocked")
+    );
+    terminal.run(&["devices", "unblock", "ada", id]).await.ok();
+    terminal
+        .run(&["settings", "set", "session.known_devices_only", "true", "--user", "ada"])
+        .await
+        .ok();
+    let user = server.account(&ada).await;
+    let mut another = first.clone();
+    another.device = None;
+    another.accounts.clear();
+    let proof = ostiary::flow::session::Proof::password(false);
+    ostiary::flow::session::begin(server.provider(), &server.call(), &mut another, &user, proof)
+        .await
+        .unwrap_err();
+    let listed = terminal.run(&["devices", "list", "ada", "--json"]).await.json();
+    let waiting = listed
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|row| row["state"] == "waiting")
+        .unwrap();
+    terminal
+        .run(&["devices", "admit", "ada", waiting["id"].as_str().unwrap()])
+        .await
+        .ok();
+    terminal.run(&["devices", "forget", "ada", id]).await.ok();
+    assert!(
+        !terminal
+            .run(&["devices", "forget", "ada", id])
+            .await
+            .refused()
+            .is_empty()
+    );
+    assert_eq!(terminal.run(&["devices", "forget", "ada", "nothing"]).await.code, 2);
+    let listed = terminal.run(&["devices", "list", "ada", "--json"]).await.json();
+    assert_eq!(listed.as_array().unwrap().len(), 1);
+    assert_eq!(listed[0]["state"], "known");
     server.stop().await;
 }

@@ -63,6 +63,8 @@ fn all() -> Vec<Page> {
                 own.notice = None;
                 own.sessions.truncate(1);
                 own.applications.clear();
+                own.devices.clear();
+                own.others.clear();
             }
             _ => continue,
         }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ostiary::model::setting::{
-    SESSION_AT_LIMIT, SESSION_IDLE_TIMEOUT, SESSION_LIFETIME, SESSION_MAX_CONCURRENT, SettingValue, Settings, Source,
+    SESSION_AT_LIMIT, SESSION_IDLE_TIMEOUT, SESSION_KNOWN_DEVICES_ONLY, SESSION_LIFETIME, SESSION_MAX_CONCURRENT,
+    SettingValue, Settings, Source,
 };
 use ostiary::model::{GroupLayer, Layer, Layers, Speaker};
 
@@ -151,6 +152,17 @@ fn what_happens_at_the_limit_is_the_nearest_word() {
     said.user
         .insert(SESSION_AT_LIMIT, SettingValue::Word("end_least_recent"));
     assert_eq!(said.settle(SESSION_AT_LIMIT).1, "user");
+}
+
+#[test]
+fn one_yes_is_enough_for_known_devices() {
+    let said = Said::nothing()
+        .group("a", true, SESSION_KNOWN_DEVICES_ONLY, SettingValue::Flag(false))
+        .group("b", false, SESSION_KNOWN_DEVICES_ONLY, SettingValue::Flag(true));
+    assert_eq!(
+        said.settle(SESSION_KNOWN_DEVICES_ONLY),
+        (SettingValue::Flag(true), "group b".to_owned())
+    );
 }
 
 #[test]

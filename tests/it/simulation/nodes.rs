@@ -232,6 +232,7 @@ impl Node {
         let begun = session::begin(&self.provider, &call, &mut browser, &user, Proof::password(false)).await;
         let account = begun.map_err(|error| match error {
             session::NotBegun::Failed(error) => error,
+            session::NotBegun::Device(refused) => panic!("{refused:?}"),
             session::NotBegun::Full(full) => panic!("{full:?}"),
         })?;
         let cookies = format!(

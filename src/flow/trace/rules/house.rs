@@ -20,6 +20,15 @@ rules! {
         remedy "Reactivate it, if the person may come back.",
         command "ostiary users reactivate {username}",
         request "POST /api/v1/users/{user}/reactivate";
+    "sign_in.device_blocked": "The password is right, but this device was blocked for the person, by themselves or by an administrator.",
+        remedy "Unblock it, if it is back in the right hands.",
+        command "ostiary devices list {username}",
+        request "GET /api/v1/users/{user}/devices";
+    "sign_in.device_unknown": "The password is right, but the person may sign in with known devices alone, and this one is not: it waits to be let in.",
+        setting setting::SESSION_KNOWN_DEVICES_ONLY,
+        remedy "Let it in, if it is the person's. They can do so themselves, at /account on a device that is known.",
+        command "ostiary devices list {username}",
+        request "GET /api/v1/users/{user}/devices";
     "sign_in.limit": "The password is right, but the person has as many logins as they may have: the sign-in was refused, or they were asked which one ends.",
         setting setting::SESSION_MAX_CONCURRENT,
         remedy "A larger number for the person or one of their groups; or one of their logins ends.",
