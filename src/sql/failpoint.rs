@@ -37,21 +37,24 @@ mod places {
     use crate::sql::Error;
 
     /// The places of a database: none in this build.
-    #[derive(Clone, Copy, Debug, Default)]
-    pub struct Failpoints;
+    #[derive(Clone, Debug, Default)]
+    pub struct Failpoints(());
 
     /// What a transaction has done: not remembered in this build.
     #[derive(Default)]
-    pub(in crate::sql) struct Steps;
+    pub(in crate::sql) struct Steps(());
+
+    /// A statement's name: none in this build.
+    pub(in crate::sql) struct Name(());
 
     impl Steps {
         #[inline(always)]
-        pub(in crate::sql) async fn begin(&self, _: &Failpoints, _: &str, _: Place) -> Result<(), Error> {
-            Ok(())
+        pub(in crate::sql) async fn begin(&self, _: &Failpoints, _: &str, _: Place) -> Result<Name, Error> {
+            Ok(Name(()))
         }
 
         #[inline(always)]
-        pub(in crate::sql) async fn end(&mut self, _: &Failpoints, (): (), _: Place) -> Result<(), Error> {
+        pub(in crate::sql) async fn end(&mut self, _: &Failpoints, _: Name, _: Place) -> Result<(), Error> {
             Ok(())
         }
     }
