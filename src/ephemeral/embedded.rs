@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use super::allowance::{Allowance, Spent};
+use super::allowance::{Allowance, Spent, Tally};
 use super::place::Place;
 use super::write_behind::{Batch, Change, Slot, WriteBehind};
 use crate::clock;
@@ -62,6 +62,11 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: OWNERS_SQLITE,
         postgres: OWNERS_POSTGRES,
     },
+    Migration {
+        name: "0003_tallies",
+        sqlite: TALLIES_SQLITE,
+        postgres: TALLIES_POSTGRES,
+    },
 ];
 
 // what is looked for is all in the index: an owner's entries are counted at every one of them that is added
@@ -74,14 +79,37 @@ const OWNERS_POSTGRES: &str = "
     create index entry_owner on entry (kind, owner, expires, key) where owner is not null;
 ";
 
+// what was counted otherwise before is not counted any more
+const TALLIES_SQLITE: &str = "
+    drop table counter;
+    create table counter (
+        kind text not null,
+        key blob not null,
+        tally text not null,
+        whole_at integer not null,
+        unique (kind, key)
+    ) strict;
+    create index counter_whole_at on counter (whole_at);
+";
+const TALLIES_POSTGRES: &str = "
+    drop table counter;
+    create table counter (
+        kind text not null,
+        key bytea not null,
+        tally text not null,
+        whole_at bigint not null,
+        unique (kind, key)
+    );
+    create index counter_whole_at on counter (whole_at);
+";
+
 #[derive(Clone)]
 pub(super) struct Embedded(Arc<Inner>);
 
 struct Inner {
     database: Database,
     entries: WriteBehind<Entry>,
-    /// The moment at which each budget is whole again.
-    counters: WriteBehind<i64>,
+    counters: WriteBehind<Counter>,
     /// One writes at a time.
     turn: tokio::sync::Mutex<()>,
 }
@@ -92,6 +120,22 @@ struct Entry {
     expires: i64,
     /// Whose entries it is counted with, and how many there may be; not known of what comes from the file.
     owner: Option<([u8; 32], u32)>,
+}
+
+#[derive(Clone)]
+struct Counter {
+    tally: Tally,
+    /// When the whole budget is back, in microseconds since 1970.
+    whole_at: i64,
+}
+
+impl Record for Counter {
+    fn read(row: &Row<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            tally: Tally::read(&row.text("tally")?),
+            whole_at: row.int("whole_at")?,
+        })
+    }
 }
 
 impl Record for Entry {
@@ -205,27 +249,31 @@ impl Embedded {
     }
 
     pub async fn spend(&self, place: &Place, allowance: Allowance, now: Timestamp) -> Result<Spent, Error> {
-        self.change_counter(place, |restored| {
-            let before = restored.copied().unwrap_or(0);
-            let after = before.max(now.micros()).saturating_add(allowance.step());
-            if after.saturating_sub(now.micros()) <= allowance.whole() {
-                (Some(Some(after)), allowance.allowed(after, now))
-            } else {
-                (None, allowance.refused(before, now))
-            }
+        self.change_counter(place, |counter| {
+            let mut tally = counter.map(|counter| counter.tally.clone()).unwrap_or_default();
+            let spent = allowance.spend(&mut tally, now);
+            let counter = matches!(spent, Spent::Allowed { .. }).then(|| Counter {
+                whole_at: allowance.whole_at(&tally),
+                tally,
+            });
+            (counter.map(Some), spent)
         })
         .await
     }
 
     pub async fn spent(&self, place: &Place, allowance: Allowance, now: Timestamp) -> Result<Spent, Error> {
         let slot = place.slot();
-        let restored = self.0.counters.get(slot, || self.0.read_counter(slot)).await?;
-        Ok(allowance.foretold(restored, now))
+        let counter = self.0.counters.get(slot, || self.0.read_counter(slot)).await?;
+        let tally = counter.map(|counter| counter.tally).unwrap_or_default();
+        Ok(allowance.foretold(&tally, now))
     }
 
-    pub async fn refund(&self, place: &Place, allowance: Allowance) -> Result<(), Error> {
-        self.change_counter(place, |restored| {
-            let refunded = restored.map(|restored| Some(restored.saturating_sub(allowance.step())));
+    pub async fn refund(&self, place: &Place, at: Timestamp) -> Result<(), Error> {
+        self.change_counter(place, |counter| {
+            let refunded = counter.cloned().map(|mut counter| {
+                counter.tally.give_back(at);
+                Some(counter)
+            });
             (refunded, ())
         })
         .await
@@ -241,7 +289,7 @@ impl Embedded {
             where rowid in (select rowid from entry where expires <= $1 limit $2)";
         const SWEEP_COUNTERS: &str = "
             delete from counter
-            where rowid in (select rowid from counter where restored <= $1 limit $2)";
+            where rowid in (select rowid from counter where whole_at <= $1 limit $2)";
         self.write().await?;
         let mut transaction = self.0.database.write().await?;
         let mut removed = 0u64;
@@ -276,7 +324,7 @@ impl Embedded {
     async fn change_counter<T>(
         &self,
         place: &Place,
-        change: impl FnMut(Option<&i64>) -> (Option<Option<i64>>, T),
+        change: impl FnMut(Option<&Counter>) -> (Option<Option<Counter>>, T),
     ) -> Result<T, Error> {
         let slot = place.slot();
         let read = || self.0.read_counter(slot);
@@ -294,13 +342,13 @@ impl Inner {
         connection.sql(GET).bind(kind).bind(key).optional().await
     }
 
-    async fn read_counter(&self, (kind, key): Slot) -> Result<Option<i64>, Error> {
-        const RESTORED: &str = "
-            select restored
+    async fn read_counter(&self, (kind, key): Slot) -> Result<Option<Counter>, Error> {
+        const COUNTER: &str = "
+            select tally, whole_at
             from counter
             where kind = $1 and key = $2";
         let mut connection = self.database.read().await?;
-        connection.sql(RESTORED).bind(kind).bind(key).optional().await
+        connection.sql(COUNTER).bind(kind).bind(key).optional().await
     }
 
     async fn write(&self) -> Result<(), Error> {
@@ -385,19 +433,24 @@ fn push_out(transaction: &mut Transaction, kept: &[&Change<Entry>]) {
     }
 }
 
-async fn write_counters(transaction: &mut Transaction, batch: &Batch<i64>) -> Result<(), Error> {
-    let (kept, gone): (Vec<&Change<i64>>, Vec<_>) = batch.0.iter().partition(|(_, value, _)| value.is_some());
+async fn write_counters(transaction: &mut Transaction, batch: &Batch<Counter>) -> Result<(), Error> {
+    let (kept, gone): (Vec<&Change<Counter>>, Vec<_>) = batch.0.iter().partition(|(_, value, _)| value.is_some());
     for rows in kept.chunks(ROWS) {
         let text = format!(
-            "insert into counter (kind, key, restored)
+            "insert into counter (kind, key, tally, whole_at)
             values {}
             on conflict (kind, key) do update
-            set restored = excluded.restored",
-            places(rows.len(), 3)
+            set tally = excluded.tally, whole_at = excluded.whole_at",
+            places(rows.len(), 4)
         );
         let mut statement = transaction.sql_built(text);
-        for ((kind, key), restored, _) in rows {
-            statement = statement.bind(*kind).bind(key).bind(restored.unwrap_or(0));
+        for ((kind, key), counter, _) in rows {
+            let Some(counter) = counter else { continue };
+            statement = statement
+                .bind(*kind)
+                .bind(key)
+                .bind(counter.tally.write())
+                .bind(counter.whole_at);
         }
         statement.changed().await?;
     }

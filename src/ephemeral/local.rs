@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::allowance::{Allowance, Spent};
+use super::allowance::{Allowance, Spent, Tally};
 use super::place::Place;
 use crate::model::Timestamp;
 
@@ -14,29 +14,36 @@ const MOST: usize = 50_000;
 const FULL: Duration = Duration::from_secs(5);
 
 #[derive(Default)]
-pub(super) struct Local(Mutex<HashMap<([u8; 32], &'static str), i64>>);
+pub(super) struct Local(Mutex<HashMap<([u8; 32], &'static str), Standing>>);
+
+#[derive(Default)]
+struct Standing {
+    tally: Tally,
+    whole_at: i64,
+}
 
 impl Local {
     pub fn spend(&self, place: &Place, allowance: Allowance, now: Timestamp) -> Spent {
         let mut counters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (place.key, place.kind);
         if counters.len() >= MOST && !counters.contains_key(&key) {
-            counters.retain(|_, restored| *restored > now.micros());
+            counters.retain(|_, counter| counter.whole_at > now.micros());
             if counters.len() >= MOST {
                 return Spent::Refused { retry_after: FULL };
             }
         }
-        let restored = counters.get(&key).copied().unwrap_or(0).max(now.micros());
-        let ahead = restored.saturating_add(allowance.step());
-        if ahead.saturating_sub(now.micros()) > allowance.whole() {
-            return allowance.refused(restored, now);
-        }
-        counters.insert(key, ahead);
-        allowance.allowed(ahead, now)
+        let counter = counters.entry(key).or_default();
+        let spent = allowance.spend(&mut counter.tally, now);
+        counter.whole_at = allowance.whole_at(&counter.tally);
+        spent
     }
 
     pub fn spent(&self, place: &Place, allowance: Allowance, now: Timestamp) -> Spent {
         let counters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        allowance.foretold(counters.get(&(place.key, place.kind)).copied(), now)
+        let counter = counters.get(&(place.key, place.kind));
+        counter.map_or_else(
+            || allowance.foretold(&Tally::default(), now),
+            |counter| allowance.foretold(&counter.tally, now),
+        )
     }
 }

@@ -222,8 +222,8 @@ impl Ephemeral {
         }
     }
 
-    /// Spends one of `budget` in every `period`, and says what is left. Of parallel callers exactly as many are allowed as
-    /// the budget holds.
+    /// Spends one of `budget` in every `period`, and says what is left: in no stretch as long as `period` more are allowed than
+    /// `budget`. Of parallel callers exactly as many are allowed as the budget holds.
     ///
     /// # Errors
     /// [`Error`] if the store does not answer.
@@ -273,16 +273,15 @@ impl Ephemeral {
         self.here.spent(&Place::counter(counter), allowance, now)
     }
 
-    /// Gives one unit back: what was spent for turned out well.
+    /// Gives one unit back that was spent at `at`: what was spent for turned out well.
     ///
     /// # Errors
     /// [`Error`] if the store does not answer.
-    pub async fn refund(&self, counter: Counter<'_>, budget: u32, period: Duration) -> Result<(), Error> {
+    pub async fn refund(&self, counter: Counter<'_>, at: Timestamp) -> Result<(), Error> {
         let place = Place::counter(counter);
-        let allowance = Allowance::new(budget, period);
         match &self.backend {
-            Backend::Redis(redis) => Ok(redis.refund(&place, allowance).await?),
-            Backend::Embedded(embedded) => Ok(embedded.refund(&place, allowance).await?),
+            Backend::Redis(redis) => Ok(redis.refund(&place, at).await?),
+            Backend::Embedded(embedded) => Ok(embedded.refund(&place, at).await?),
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use redis::Script;
 
-use super::allowance::{Allowance, Spent};
+use super::allowance::{Allowance, Spent, Tally};
 use super::place::{Place, Stored, milliseconds_to_keep};
 use super::redis_connection::{Error, Measures, RedisConnection, Repeat};
 use crate::model::Timestamp;
@@ -133,25 +133,27 @@ impl OnRedis {
         let mut invocation = self.scripts.spend.key(self.key(place));
         invocation
             .arg(now.micros())
-            .arg(allowance.step())
-            .arg(allowance.whole());
-        let (counted, restored): (i64, i64) = self.connection.script(&invocation, Repeat::Never).await?;
+            .arg(allowance.part())
+            .arg(allowance.period())
+            .arg(allowance.budget());
+        let (counted, tally): (i64, String) = self.connection.script(&invocation, Repeat::Never).await?;
+        let tally = Tally::read(&tally);
         Ok(match counted {
-            1 => allowance.allowed(restored, now),
-            _ => allowance.refused(restored, now),
+            1 => allowance.allowed(&tally, now),
+            _ => allowance.refused(&tally, now),
         })
     }
 
     pub async fn spent(&self, place: &Place, allowance: Allowance, now: Timestamp) -> Result<Spent, Error> {
         let mut command = redis::cmd("GET");
         command.arg(self.key(place));
-        let restored: Option<i64> = self.connection.command(&command, Repeat::Safe).await?;
-        Ok(allowance.foretold(restored, now))
+        let tally: Option<String> = self.connection.command(&command, Repeat::Safe).await?;
+        Ok(allowance.foretold(&Tally::read(&tally.unwrap_or_default()), now))
     }
 
-    pub async fn refund(&self, place: &Place, allowance: Allowance) -> Result<(), Error> {
+    pub async fn refund(&self, place: &Place, at: Timestamp) -> Result<(), Error> {
         let mut invocation = self.scripts.refund.key(self.key(place));
-        invocation.arg(allowance.step());
+        invocation.arg(at.micros());
         let _done: i64 = self.connection.script(&invocation, Repeat::Never).await?;
         Ok(())
     }

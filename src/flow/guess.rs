@@ -42,7 +42,7 @@ pub async fn look(provider: &Provider, call: &Call, account: Account<'_>) -> Res
     budgets.take(provider, call, &budgets.source).await?;
     let taken = budgets.take(provider, call, &budgets.account).await;
     if taken.is_err() {
-        budgets.give_back(provider, &budgets.source).await?;
+        budgets.give_back(provider, call, &budgets.source).await?;
     }
     taken
 }
@@ -70,7 +70,7 @@ pub async fn right(provider: &Provider, call: &Call, account: Account<'_>) -> Re
     }
     let budgets = Budgets::of(provider, call, account).await?;
     provider.ephemeral.clear(budgets.account.counter()).await?;
-    budgets.give_back(provider, &budgets.source).await
+    budgets.give_back(provider, call, &budgets.source).await
 }
 
 /// Says that the guess was not checked after all, because the machine was busy or a store was not there.
@@ -79,8 +79,8 @@ pub async fn unjudged(provider: &Provider, call: &Call, account: Account<'_>) ->
         return Ok(());
     }
     let budgets = Budgets::of(provider, call, account).await?;
-    budgets.give_back(provider, &budgets.account).await?;
-    budgets.give_back(provider, &budgets.source).await
+    budgets.give_back(provider, call, &budgets.account).await?;
+    budgets.give_back(provider, call, &budgets.source).await
 }
 
 impl Account<'_> {
@@ -201,10 +201,8 @@ impl Budgets {
         })
     }
 
-    async fn give_back(&self, provider: &Provider, budget: &Budget) -> Result<(), Error> {
-        Ok(provider
-            .ephemeral
-            .refund(budget.counter(), budget.most, self.period)
-            .await?)
+    /// What was taken in the same call.
+    async fn give_back(&self, provider: &Provider, call: &Call, budget: &Budget) -> Result<(), Error> {
+        Ok(provider.ephemeral.refund(budget.counter(), call.now).await?)
     }
 }

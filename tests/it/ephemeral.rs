@@ -190,6 +190,13 @@ async fn hostile_keys(store: &Ephemeral) {
     assert_eq!(seen.len(), keys.len());
 }
 
+/// How long after `now` what is spent then is back: a period after the end of its sixteenth.
+fn back_after(now: Timestamp, period: Duration) -> Duration {
+    let (part, period) = (period.as_micros() as i64 / 16, period.as_micros() as i64);
+    let end = (now.micros() / part + 1) * part;
+    Duration::from_micros(u64::try_from(end + period - now.micros()).unwrap())
+}
+
 async fn exact_budget(store: &Ephemeral) {
     let spenders: Vec<_> = (0..100)
         .map(|_| {
@@ -203,7 +210,7 @@ async fn exact_budget(store: &Ephemeral) {
         match spender.await.unwrap() {
             Spent::Allowed { remaining } => left.push(remaining),
             Spent::Refused { retry_after } => {
-                assert_eq!(retry_after, Duration::from_secs(6));
+                assert_eq!(retry_after, back_after(NOW, MINUTE));
                 refused += 1;
             }
         }
@@ -216,27 +223,45 @@ async fn exact_budget(store: &Ephemeral) {
 async fn budget_comes_back(store: &Ephemeral) {
     let counter = Counter::new(Counted::Mail, "back");
     let spend = async |now| store.spend(counter, 3, MINUTE, now).await.unwrap();
-    for remaining in [2, 1, 0] {
-        assert_eq!(spend(NOW).await, Spent::Allowed { remaining });
-    }
-    let retry_after = Duration::from_secs(20);
+    // two at first, one half a minute later: they come back as they were spent
+    assert_eq!(spend(NOW).await, Spent::Allowed { remaining: 2 });
+    assert_eq!(spend(NOW).await, Spent::Allowed { remaining: 1 });
+    let half = NOW.after(MINUTE / 2);
+    assert_eq!(spend(half).await, Spent::Allowed { remaining: 0 });
+    let retry_after = back_after(NOW, MINUTE);
+    assert!(retry_after > MINUTE && retry_after <= MINUTE + MINUTE / 16);
     assert_eq!(spend(NOW).await, Spent::Refused { retry_after });
+    let first_back = NOW.after(retry_after);
     assert_eq!(
-        spend(NOW.after(retry_after - Duration::from_micros(1))).await,
+        spend(first_back.before(Duration::from_micros(1))).await,
         Spent::Refused {
             retry_after: Duration::from_micros(1)
         }
     );
-    assert_eq!(spend(NOW.after(retry_after)).await, Spent::Allowed { remaining: 0 });
-    let later = NOW.after(retry_after + MINUTE);
-    assert_eq!(spend(later).await, Spent::Allowed { remaining: 2 });
+    for remaining in [1, 0] {
+        assert_eq!(spend(first_back).await, Spent::Allowed { remaining });
+    }
+    let last_back = half.after(back_after(half, MINUTE));
+    assert_eq!(
+        spend(first_back).await,
+        Spent::Refused {
+            retry_after: last_back.since(first_back)
+        }
+    );
+    assert_eq!(spend(last_back).await, Spent::Allowed { remaining: 0 });
+    // a smaller budget waits until enough is back, a larger one has some left at once
+    let fewer = store.spent(counter, 2, MINUTE, last_back).await.unwrap();
+    let waits = first_back.after(back_after(first_back, MINUTE)).since(last_back);
+    assert_eq!(fewer, Spent::Refused { retry_after: waits });
+    let more = store.spent(counter, 5, MINUTE, last_back).await.unwrap();
+    assert_eq!(more, Spent::Allowed { remaining: 2 });
 }
 
 async fn look_refund_clear(store: &Ephemeral) {
     let counter = Counter::new(Counted::SecondFactor, "look");
     let look = async || store.spent(counter, 2, MINUTE, NOW).await.unwrap();
     let spend = async || store.spend(counter, 2, MINUTE, NOW).await.unwrap();
-    store.refund(counter, 2, MINUTE).await.unwrap();
+    store.refund(counter, NOW).await.unwrap();
     assert_eq!(look().await, Spent::Allowed { remaining: 2 });
     spend().await;
     assert_eq!(look().await, Spent::Allowed { remaining: 1 });
@@ -245,20 +270,20 @@ async fn look_refund_clear(store: &Ephemeral) {
     assert_eq!(
         look().await,
         Spent::Refused {
-            retry_after: Duration::from_secs(30)
+            retry_after: back_after(NOW, MINUTE)
         }
     );
-    store.refund(counter, 2, MINUTE).await.unwrap();
+    store.refund(counter, NOW).await.unwrap();
     assert_eq!(look().await, Spent::Allowed { remaining: 1 });
-    store.refund(counter, 2, MINUTE).await.unwrap();
-    store.refund(counter, 2, MINUTE).await.unwrap();
+    store.refund(counter, NOW).await.unwrap();
+    store.refund(counter, NOW).await.unwrap();
     assert_eq!(look().await, Spent::Allowed { remaining: 2 });
     spend().await;
     spend().await;
     assert_eq!(
         spend().await,
         Spent::Refused {
-            retry_after: Duration::from_secs(30)
+            retry_after: back_after(NOW, MINUTE)
         }
     );
     store.clear(counter).await.unwrap();
@@ -273,7 +298,9 @@ async fn counters_are_apart(store: &Ephemeral) {
     assert_eq!(spend(Counted::DevicePoll, "x").await, allowed);
     assert_eq!(
         spend(Counted::UserCode, "x").await,
-        Spent::Refused { retry_after: MINUTE }
+        Spent::Refused {
+            retry_after: back_after(NOW, MINUTE)
+        }
     );
 }
 
@@ -423,7 +450,7 @@ async fn sweeping_removes_what_has_ended_in_bounded_batches() {
     }
     store.put(Kind::Form, "new", b"", NOW.after(MINUTE), NOW).await.unwrap();
     store
-        .spend(Counter::new(Counted::Mail, "old"), 1, MINUTE, NOW.before(MINUTE))
+        .spend(Counter::new(Counted::Mail, "old"), 1, MINUTE, NOW.before(MINUTE * 2))
         .await
         .unwrap();
     store
@@ -438,7 +465,8 @@ async fn sweeping_removes_what_has_ended_in_bounded_batches() {
         .spent(Counter::new(Counted::Mail, "new"), 1, MINUTE, NOW)
         .await
         .unwrap();
-    assert_eq!(kept, Spent::Refused { retry_after: MINUTE });
+    let retry_after = back_after(NOW, MINUTE);
+    assert_eq!(kept, Spent::Refused { retry_after });
 }
 
 #[tokio::test]
@@ -464,7 +492,7 @@ async fn redis_keys_go_away_by_themselves() {
         .spend(Counter::new(Counted::Mail, "c"), 2, MINUTE, NOW)
         .await
         .unwrap();
-    store.refund(Counter::new(Counted::Mail, "c"), 2, MINUTE).await.unwrap();
+    store.refund(Counter::new(Counted::Mail, "c"), NOW).await.unwrap();
     let owner = Owner::new([1; 32]);
     store
         .put_within(

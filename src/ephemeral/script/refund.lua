@@ -1,6 +1,14 @@
--- KEYS: counter. ARGV: step in microseconds.
-local restored = tonumber(redis.call('GET', KEYS[1]) or '')
-if restored then
-  redis.call('SET', KEYS[1], string.format('%.0f', restored - tonumber(ARGV[1])), 'KEEPTTL')
+-- KEYS: counter. ARGV: when it was spent, in microseconds.
+-- Takes one from the part of then, or of later where the spender's clock was behind.
+local words, given = {}, false
+for last, count in string.gmatch(redis.call('GET', KEYS[1]) or '', '(%d+):(%d+)') do
+  local left = tonumber(count)
+  if not given and tonumber(last) > tonumber(ARGV[1]) then
+    left, given = left - 1, true
+  end
+  if left > 0 then words[#words + 1] = last .. ':' .. string.format('%.0f', left) end
+end
+if given then
+  redis.call('SET', KEYS[1], table.concat(words, ' '), 'KEEPTTL')
 end
 return 1

@@ -1,12 +1,29 @@
--- KEYS: counter. ARGV: now, step, whole budget, all in microseconds.
--- Answers whether it was counted, and the moment at which the budget is whole again.
-local now, step, whole = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local restored = math.max(tonumber(redis.call('GET', KEYS[1]) or '') or now, now)
-if restored + step - now > whole then
-  return {'0', string.format('%.0f', restored)}
+-- KEYS: counter. ARGV: now, the length of a part, the period (all in microseconds), the budget.
+-- Answers whether it was counted, and how much was spent in the part of a period that ends at a moment: END:SPENT, oldest first.
+local now, part, period, budget = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local ends, counts, held = {}, {}, 0
+for last, count in string.gmatch(redis.call('GET', KEYS[1]) or '', '(%d+):(%d+)') do
+  if tonumber(last) + period > now then
+    ends[#ends + 1], counts[#counts + 1] = tonumber(last), tonumber(count)
+    held = held + tonumber(count)
+  end
 end
-restored = restored + step
--- after that the counter says nothing that its absence does not
-local keep = math.ceil((restored - now) / 1000) + 60000
-redis.call('SET', KEYS[1], string.format('%.0f', restored), 'PX', string.format('%.0f', keep))
-return {'1', string.format('%.0f', restored)}
+local counted = '0'
+if held < budget then
+  local last = (math.floor(now / part) + 1) * part
+  if #ends > 0 and ends[#ends] >= last then
+    counts[#counts] = counts[#counts] + 1
+  else
+    ends[#ends + 1], counts[#counts + 1] = last, 1
+  end
+  counted = '1'
+end
+local words = {}
+for at = 1, #ends do words[at] = string.format('%.0f:%.0f', ends[at], counts[at]) end
+local tally = table.concat(words, ' ')
+if counted == '1' then
+  -- after that the counter says nothing that its absence does not
+  local keep = math.ceil((ends[#ends] + period - now) / 1000) + 60000
+  redis.call('SET', KEYS[1], tally, 'PX', string.format('%.0f', keep))
+end
+return {counted, tally}

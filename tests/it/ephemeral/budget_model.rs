@@ -1,6 +1,5 @@
 //! The failure counter against a model: whatever order guesses, pauses, refunds and clearings come in, as many are admitted
-//! as the model says, and never more in any stretch of time than the budget and what came back during it: within one step
-//! of it the budget, within the period less than twice the budget, in the long run the budget in each period.
+//! as the model says, and never more than the budget in any stretch of time as long as the period.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,59 +36,64 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What the counter must say: the moment at which it is whole again, in microseconds.
+/// What the counter must say.
 struct Model {
-    budget: i64,
-    period: Duration,
-    whole_at: i64,
+    budget: usize,
+    period: i64,
+    /// The counter's own time: that of the node whose clock is ahead of the others'.
+    ahead: i64,
     /// When guesses were admitted that were not given back since, and since the last clearing.
     admitted: Vec<i64>,
+    /// Those of them that are not back yet. What was back when a guess was admitted stays so, whatever a clock says later that
+    /// is behind.
+    out: Vec<i64>,
 }
 
 impl Model {
-    fn step(&self) -> i64 {
-        i64::try_from(self.period.as_micros()).unwrap() / self.budget
+    /// When a guess of this moment is back: a period after the end of its sixteenth.
+    fn back(&self, moment: i64) -> i64 {
+        let part = self.period / 16;
+        (moment / part + 1) * part + self.period
     }
 
     fn admits(&mut self, now: Timestamp) -> bool {
-        let after = self.whole_at.max(now.micros()) + self.step();
-        let admits = after - now.micros() <= self.step() * self.budget;
+        let out = self
+            .out
+            .iter()
+            .copied()
+            .filter(|&moment| self.back(moment) > now.micros());
+        let mut out: Vec<i64> = out.collect();
+        let admits = out.len() < self.budget;
         if admits {
-            self.whole_at = after;
-            self.admitted.push(now.micros());
+            self.ahead = self.ahead.max(now.micros());
+            self.admitted.push(self.ahead);
+            out.push(self.ahead);
+            self.out = out;
         }
         admits
     }
 
-    fn refund(&mut self) {
-        if self.admitted.pop().is_some() {
-            self.whole_at -= self.step();
-        }
+    /// The last admitted guess counts no more.
+    fn refund(&mut self) -> Option<Timestamp> {
+        let last = self.admitted.pop()?;
+        self.out.pop_if(|out| *out == last);
+        Some(Timestamp::from_micros(last))
     }
 
     fn clear(&mut self) {
-        self.whole_at = 0;
         self.admitted.clear();
+        self.out.clear();
+        self.ahead = 0;
     }
 
-    /// In every stretch of time there were at most as many as the budget and what came back meanwhile; so at most the budget
-    /// in less than a step, and less than twice the budget in less than the period.
+    /// The bound itself, in its own words: every stretch that is as long as the period holds at most the budget.
     fn holds(&self) -> bool {
-        let mut times = self.admitted.clone();
-        times.sort_unstable();
-        let most_within = |stretch: i64| {
-            let from = times.iter().enumerate();
-            let counts = from.map(|(at, begin)| times[at..].iter().take_while(|&end| end - begin < stretch).count());
-            i64::try_from(counts.max().unwrap_or(0)).unwrap()
-        };
-        if most_within(self.step()) > self.budget || most_within(self.step() * self.budget) >= 2 * self.budget {
-            return false;
-        }
-        times.iter().enumerate().all(|(first, begin)| {
-            times.iter().enumerate().skip(first).all(|(last, end)| {
-                let came_back = (end - begin) / self.step();
-                i64::try_from(last - first + 1).unwrap() <= self.budget + came_back
-            })
+        self.admitted.iter().all(|begin| {
+            let stretch = self
+                .admitted
+                .iter()
+                .filter(|&end| (*begin..begin + self.period).contains(end));
+            stretch.count() <= self.budget
         })
     }
 }
@@ -98,10 +102,11 @@ impl Model {
 async fn play(store: &Ephemeral, budget: u8, period: Duration, steps: &[Step]) -> Result<(), TestCaseError> {
     let key: Arc<str> = random::hex_id().into();
     let mut model = Model {
-        budget: i64::from(budget),
-        period,
-        whole_at: 0,
+        budget: usize::from(budget),
+        period: i64::try_from(period.as_micros()).unwrap(),
+        ahead: 0,
         admitted: Vec::new(),
+        out: Vec::new(),
     };
     let mut now = NOW;
     for step in steps {
@@ -120,11 +125,11 @@ async fn play(store: &Ephemeral, budget: u8, period: Duration, steps: &[Step]) -
                 let expected = (0..*count).filter(|_| model.admits(now)).count();
                 prop_assert_eq!(usize::try_from(admitted).unwrap(), expected);
             }
-            Step::Refund if model.admitted.is_empty() => (),
             Step::Refund => {
-                let counter = Counter::new(Counted::PasswordByUser, &key);
-                store.refund(counter, u32::from(budget), period).await.unwrap();
-                model.refund();
+                if let Some(at) = model.refund() {
+                    let counter = Counter::new(Counted::PasswordByUser, &key);
+                    store.refund(counter, at).await.unwrap();
+                }
             }
             Step::Clear => {
                 store.clear(Counter::new(Counted::PasswordByUser, &key)).await.unwrap();
@@ -180,34 +185,40 @@ fn model_bruteforce() {
     played.unwrap();
 }
 
-/// SEC-745: the bound is as tight as docs/security.md says: whoever guesses as often as it goes has the whole budget at once,
-/// then one guess a step, so one less than twice the budget in the first period and the budget in each later one.
+/// SEC-745: whoever guesses as often as it goes has the budget at once and then nothing until it is back; whoever spreads the
+/// budget gets each guess back by itself.
 #[tokio::test(flavor = "multi_thread")]
 async fn model_bruteforce_of_the_most_diligent_guesser() {
     const BUDGET: u8 = 10;
     let period = Duration::from_secs(900);
     let (places, _directory) = backends().await;
     for place in &places {
-        let key = random::hex_id();
-        let mut in_period = Vec::new();
-        for part in 0..3 {
-            let mut admitted = 0;
-            // four times a step, and many at once
-            for quarter in 0..u32::from(BUDGET) * 4 {
-                let now = NOW.after(period * part + period * quarter / (u32::from(BUDGET) * 4));
-                let burst = if part == 0 && quarter == 0 { 40 } else { 3 };
-                let before = admitted;
-                for _ in 0..burst {
-                    admitted += u32::from(guess(place, &key, BUDGET, period, now).await);
-                }
-                let at_once = admitted - before;
-                assert!(at_once <= 1 || (part == 0 && quarter == 0), "{at_once} at once");
-                if part == 0 && quarter == 0 {
-                    assert_eq!(at_once, u32::from(BUDGET));
+        let (hasty, even) = (random::hex_id(), random::hex_id());
+        let (mut at_once, mut spread) = (Vec::new(), Vec::new());
+        // three periods, in steps of a ninetieth of one
+        for moment in 0..270 {
+            let now = NOW.after(period * moment / 90);
+            for _ in 0..40 {
+                if guess(place, &hasty, BUDGET, period, now).await {
+                    at_once.push(moment);
                 }
             }
-            in_period.push(admitted);
+            // no more often than the budget lasts, and its sixteenth
+            if moment % 10 == 0 && guess(place, &even, BUDGET, period, now).await {
+                spread.push(moment);
+            }
         }
-        assert_eq!(in_period, [19, 10, 10]);
+        for admitted in [&at_once, &spread] {
+            for first in admitted {
+                let stretch = admitted.iter().filter(|moment| (*first..first + 90).contains(*moment));
+                assert!(stretch.count() <= usize::from(BUDGET), "{admitted:?}");
+            }
+        }
+        assert_eq!(at_once[..10], [0; 10]);
+        // a period and at most its sixteenth later all ten again
+        let again = at_once[10];
+        assert!((90..=96).contains(&again), "{at_once:?}");
+        assert_eq!(at_once[10..20], [again; 10]);
+        assert_eq!(spread.len(), 27, "{spread:?}");
     }
 }
