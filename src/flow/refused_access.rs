@@ -1,4 +1,4 @@
-//! Refused authorisations at the API, on record without filling it (SEC-613): the first of a source in a minute as it comes, the
+//! What may be refused again and again, on record without filling it (SEC-613): the first of a source in a minute as it comes, the
 //! rest of that minute as one number.
 
 use std::collections::HashMap;
@@ -18,6 +18,7 @@ const MOST_SOURCES: usize = 1000;
 struct Source {
     /// The network and the caller, where there are not too many.
     who: Option<(Vec<u8>, Option<uuid::Uuid>)>,
+    kind: EventKind,
     rule: &'static str,
 }
 
@@ -45,6 +46,7 @@ impl Tallies {
         let mut tallies = self.lock();
         let mut source = Source {
             who: Some((network, event.actor.id())),
+            kind: event.kind,
             rule,
         };
         if tallies.len() >= MOST_SOURCES && !tallies.contains_key(&source) {
@@ -87,7 +89,12 @@ impl Tallies {
 impl Provider {
     /// Records that the API refused a caller, by this rule.
     pub async fn note_refused_access(&self, call: &Call, rule: &'static str) {
-        let event = call.event(EventKind::ApiRefused).refused(rule);
+        self.note_refusals(call, call.event(EventKind::ApiRefused).refused(rule), rule)
+            .await;
+    }
+
+    /// Records a refusal by this rule that may come in floods: of a guess that was not looked at any more.
+    pub async fn note_refusals(&self, call: &Call, event: Event, rule: &'static str) {
         self.note_closed_windows(call.now, call.now).await;
         if let Some(first) = self.events.refused_access.count(event, call.origin.network(), rule) {
             self.note(first).await;

@@ -73,6 +73,14 @@ impl SessionFacts {
         }
     }
 
+    /// The methods in a word (RFC 8176), for the audit log.
+    pub(super) fn method(&self) -> &'static str {
+        match self.amr.as_slice() {
+            [one] if one == "pwd" => "pwd",
+            _ => "other",
+        }
+    }
+
     pub(super) fn read(data: &[u8]) -> Option<Self> {
         serde_json::from_slice(data).ok()
     }

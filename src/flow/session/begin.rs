@@ -155,7 +155,10 @@ async fn renew(
         }
     }
     // the old token is dead already: the answer with the new one does not hang on the record
-    provider.note(event(call, user, earlier.session.id, "again")).await;
+    let method = facts.method();
+    provider
+        .note(event(call, user, earlier.session.id, ("again", method)))
+        .await;
     Ok(Some(Account {
         token,
         session: renewed,
@@ -227,6 +230,7 @@ async fn start(
         session: &session,
         kept: kept.as_ref(),
         remember: facts.remember,
+        method: facts.method(),
         arrival,
         known_only,
         pushed_out: &pushed_out,
@@ -264,6 +268,7 @@ struct Row<'a> {
     /// What brings it back if the session store loses it.
     kept: Option<&'a KeptSession>,
     remember: bool,
+    method: &'static str,
     arrival: &'a Arrival,
     known_only: bool,
     pushed_out: &'a PushedOut,
@@ -298,7 +303,9 @@ async fn write_down(provider: &Provider, call: &Call, user: &User, row: &Row<'_>
     if let Some(kept) = row.kept {
         store.keep_session(kept);
     }
-    store.add_event(&event(call, user, session.id, "first")).await?;
+    store
+        .add_event(&event(call, user, session.id, ("first", row.method)))
+        .await?;
     // a device that is being blocked is blocked before this, or ends this session too
     row.arrival.enter(&mut store, row.known_only).await?;
     match store.commit().await {
@@ -308,10 +315,11 @@ async fn write_down(provider: &Provider, call: &Call, user: &User, row: &Row<'_>
     }
 }
 
-fn event(call: &Call, user: &User, session: Id<Session>, proof: &'static str) -> Event {
+fn event(call: &Call, user: &User, session: Id<Session>, (proof, method): (&'static str, &'static str)) -> Event {
     call.by(Actor::User(user.id))
         .event(EventKind::SignIn)
         .user(user.id)
         .fact("session", Fact::Id(session.uuid()))
         .fact("proof", Fact::Word(proof))
+        .fact("method", Fact::Word(method))
 }

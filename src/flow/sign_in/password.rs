@@ -12,7 +12,7 @@ use crate::flow::session::{
 };
 use crate::flow::{Call, Error, Provider};
 use crate::model::user::comparison_key;
-use crate::model::{EventKind, Fact, PasswordHash, Secret, User};
+use crate::model::{Event, EventKind, Fact, PasswordHash, Secret, User};
 
 /// No username or mail address is longer.
 const LONGEST_IDENTIFIER: usize = 512;
@@ -117,7 +117,12 @@ async fn prove(
         Some(user) => user.id.to_string(),
         None => comparison_key(&attempt.identifier),
     };
-    guess::look(provider, call, guess::Account::User(&name)).await?;
+    if let Err(error) = guess::look(provider, call, guess::Account::User(&name)).await {
+        if let Error::Throttled { rule, .. } = error {
+            provider.note_refusals(call, refused(call, rule, user), rule).await;
+        }
+        return Err(error.into());
+    }
     let verdict = match check(provider, user, &attempt.password).await {
         Ok(verdict) => verdict,
         Err(error) => {
@@ -132,8 +137,7 @@ async fn prove(
     };
     guess::right(provider, call, guess::Account::User(&name)).await?;
     if !user.is_active() {
-        let event = call.event(EventKind::SignIn).refused("sign_in.inactive").user(user.id);
-        provider.note(event).await;
+        provider.note(refused(call, "sign_in.inactive", Some(user))).await;
         return Err(Refused::Inactive);
     }
     if rehash {
@@ -143,13 +147,12 @@ async fn prove(
     match session::begin(provider, call, browser, user, proof.clone()).await {
         Ok(account) => Ok(account),
         Err(NotBegun::Failed(error)) => Err(error.into()),
-        Err(NotBegun::Device(refused)) => {
-            let event = call.event(EventKind::SignIn).refused(refused.rule()).user(user.id);
-            provider.note(event).await;
-            Err(Refused::Device(refused))
+        Err(NotBegun::Device(device)) => {
+            provider.note(refused(call, device.rule(), Some(user))).await;
+            Err(Refused::Device(device))
         }
         Err(NotBegun::Full(full)) => {
-            let event = call.event(EventKind::SignIn).refused("sign_in.limit").user(user.id);
+            let event = refused(call, "sign_in.limit", Some(user));
             provider
                 .note(event.fact("logins", Fact::Number(full.live.into())))
                 .await;
@@ -183,13 +186,18 @@ async fn check(provider: &Provider, user: Option<&User>, password: &Secret) -> R
 
 /// The audit log knows what the answer does not say.
 async fn note(provider: &Provider, call: &Call, user: Option<&User>) {
-    let event = call.event(EventKind::SignIn).refused(decisions::wrong(user));
-    provider
-        .note(match user {
-            Some(user) => event.user(user.id),
-            None => event,
-        })
-        .await;
+    provider.note(refused(call, decisions::wrong(user), user)).await;
+}
+
+fn refused(call: &Call, rule: &'static str, user: Option<&User>) -> Event {
+    let event = call
+        .event(EventKind::SignIn)
+        .refused(rule)
+        .fact("method", Fact::Word("pwd"));
+    match user {
+        Some(user) => event.user(user.id),
+        None => event,
+    }
 }
 
 /// Hashes the password anew under today's parameters. Where that does not work now, it will at another sign-in.

@@ -58,6 +58,7 @@ pub async fn redeem(
         allowed: allowed.as_ref(),
         first: first.as_ref().map(|(_, row)| row),
         minting: &minting,
+        method: client.metadata.token_endpoint_auth_method.as_str(),
     };
     match write_down(provider, call, redemption, &place).await {
         Ok(Redeemed::Now) => {}
@@ -90,6 +91,8 @@ struct Redemption<'a> {
     allowed: Option<&'a Scopes>,
     first: Option<&'a RefreshToken>,
     minting: &'a Minting,
+    /// How the client authenticated.
+    method: &'static str,
 }
 
 /// Whether a code was redeemed.
@@ -145,7 +148,8 @@ async fn write_down(
         .event(EventKind::CodeRedeemed)
         .client(grant.client)
         .user(grant.user)
-        .fact("grant", Fact::Id(grant.id.uuid()));
+        .fact("grant", Fact::Id(grant.id.uuid()))
+        .fact("method", Fact::Word(redemption.method));
     store.add_event(&event).await?;
     store.commit().await?;
     Ok(Redeemed::Now)

@@ -12,7 +12,8 @@ use crate::flow::memory::{ProvenSecret, Recalled, RestsOn};
 use crate::flow::{Call, Error, Provider};
 use crate::jose::{self, AssertionKeys, TimeLimits, Verified};
 use crate::model::{
-    Client, ClientSecret, ClientSigningAlgorithm, Digest, EventKind, Fact, Secret, Timestamp, TokenEndpointAuthMethod,
+    Client, ClientSecret, ClientSigningAlgorithm, Digest, Event, EventKind, Fact, Secret, Timestamp,
+    TokenEndpointAuthMethod,
 };
 use crate::protocol::OAuthError;
 use crate::protocol::client_authentication::{Credentials, Presented, judge_assertion, refusal};
@@ -49,7 +50,12 @@ pub async fn authenticate(
     };
     let guesses = !matches!(credentials, Credentials::Public { .. });
     if guesses && (shown.is_none() || since.is_some()) {
-        guess::look(provider, call, account).await?;
+        let looked = guess::look(provider, call, account).await;
+        if let Err(Error::Throttled { rule, .. }) = looked {
+            let event = refused(call, None, rule, presented_method);
+            provider.note_refusals(call, event, rule).await;
+        }
+        looked?;
     }
     let client = provider.client(&client_id).await?;
     let judged = match &client {
@@ -75,7 +81,9 @@ pub async fn authenticate(
             provider.forget_secrets();
             let rule = judged.err().unwrap_or("client_unknown");
             if guess::wrong(provider, call, account).await? {
-                record(provider, call, client.as_deref(), rule).await;
+                provider
+                    .note(refused(call, client.as_deref(), rule, presented_method))
+                    .await;
             }
             Err(told(refusal(rule), client.as_deref(), presented_method).into())
         }
@@ -328,10 +336,13 @@ fn rule_of(error: jose::Error) -> &'static str {
     }
 }
 
-async fn record(provider: &Provider, call: &Call, client: Option<&Client>, rule: &'static str) {
-    let mut event = call.event(EventKind::ClientAuthentication).refused(rule);
-    if let Some(client) = client {
-        event = event.client(client.id);
+fn refused(call: &Call, client: Option<&Client>, rule: &'static str, method: &'static str) -> Event {
+    let event = call
+        .event(EventKind::ClientAuthentication)
+        .refused(rule)
+        .fact("method", Fact::Word(method));
+    match client {
+        Some(client) => event.client(client.id),
+        None => event,
     }
-    provider.note(event).await;
 }

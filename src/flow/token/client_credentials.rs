@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::issue::{Minting, TokenResponse};
 use super::{Audiences, Call, Error, Provider};
 use crate::model::scope::STANDARD;
-use crate::model::{Actor, Client, EventKind, Scopes};
+use crate::model::{Actor, Client, EventKind, Fact, Scopes};
 use crate::protocol::parameters::Parameters;
 use crate::protocol::{ErrorCode, OAuthError, audience};
 
@@ -33,7 +33,11 @@ pub async fn issue(
     let event = call
         .by(Actor::Client(client.id))
         .event(EventKind::TokenIssued)
-        .client(client.id);
+        .client(client.id)
+        .fact(
+            "method",
+            Fact::Word(client.metadata.token_endpoint_auth_method.as_str()),
+        );
     if minting.is_stored() {
         let mut store = provider.store.write().await?;
         minting.store(&mut store).await?;

@@ -199,7 +199,11 @@ async fn rotate(
         .event(EventKind::TokenRefreshed)
         .client(client.id)
         .user(grant.user)
-        .fact("grant", Fact::Id(grant.id.uuid()));
+        .fact("grant", Fact::Id(grant.id.uuid()))
+        .fact(
+            "method",
+            Fact::Word(client.metadata.token_endpoint_auth_method.as_str()),
+        );
     store.add_event(&event).await?;
     match store.commit().await {
         Err(store::Error::Missing) => return Ok(None),
