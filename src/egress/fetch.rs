@@ -60,6 +60,7 @@ pub struct Egress {
     public: Arc<OnceCell<Client>>,
     inside: Arc<OnceCell<Client>>,
     places: Arc<Semaphore>,
+    longest: Duration,
 }
 
 impl Egress {
@@ -79,7 +80,13 @@ impl Egress {
             inside: Arc::default(),
             networks: allowed_networks.into(),
             places: Arc::new(Semaphore::new(AT_ONCE)),
+            longest: Duration::MAX,
         }
+    }
+
+    /// The same where no request has more time than this, whatever it asks for.
+    pub fn within_at_most(self, longest: Duration) -> Self {
+        Self { longest, ..self }
     }
 
     /// Whether a request to this URL would be tried: for those who store URLs and want to say so early. Where its name leads is
@@ -135,13 +142,12 @@ impl Egress {
         work: impl Future<Output = Result<Document, Reason>>,
     ) -> Result<Document, Error> {
         let began = clock::monotonic();
+        let time = limits.time.min(self.longest);
         let placed = async {
             let _place = self.places.acquire().await.map_err(|_| Reason::Setup)?;
             work.await
         };
-        let done = tokio::time::timeout(limits.time, placed)
-            .await
-            .unwrap_or(Err(Reason::Timeout));
+        let done = tokio::time::timeout(time, placed).await.unwrap_or(Err(Reason::Timeout));
         let reason = match done {
             Ok(document) => return Ok(document),
             Err(reason) => reason,
@@ -149,7 +155,7 @@ impl Egress {
         tracing::info!(host = url.host_str().unwrap_or_default(), %reason, "outgoing request failed");
         // a port that refuses, one that says nothing and one that speaks another language would differ in time alone
         if !reason.is_of_the_address() {
-            clock::sleep(limits.time.saturating_sub(began.elapsed())).await;
+            clock::sleep(time.saturating_sub(began.elapsed())).await;
         }
         Err(Error::new(reason))
     }

@@ -33,6 +33,9 @@ const FINISH_WITHIN: Duration = Duration::from_secs(15);
 
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
 
+/// As long as any kind of request has by itself.
+const FETCH_WITHIN: Duration = Duration::from_secs(5);
+
 /// How often the certificate's files are looked at.
 const CERTIFICATES_EVERY: Duration = Duration::from_secs(5);
 
@@ -46,6 +49,8 @@ pub struct Options {
     pub head_within: Duration,
     /// How often the certificate's files are looked at.
     pub certificates_every: Duration,
+    /// No request to elsewhere takes longer, and what fails is told when its time is over.
+    pub fetch_within: Duration,
     /// Where spans of requests go.
     pub tracing: Option<Tracing>,
     /// More routes, beside the server's own.
@@ -59,6 +64,7 @@ impl Default for Options {
             commands: None,
             head_within: HEAD_WITHIN,
             certificates_every: CERTIFICATES_EVERY,
+            fetch_within: FETCH_WITHIN,
             tracing: None,
             routes: Router::new(),
         }
@@ -117,7 +123,8 @@ impl Application {
             mailer: mailer(&config)?,
             views: Arc::new(Views::new()?),
         };
-        let Parts { provider, lock } = wiring::provide_for_server(&config, &clock, options.failpoints).await?;
+        let Parts { provider, lock } =
+            wiring::provide_for_server(&config, &clock, options.fetch_within, options.failpoints).await?;
         let (stop, stopped) = watch::channel(false);
         let running = Running::default();
         let http = Http {

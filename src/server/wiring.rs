@@ -99,12 +99,19 @@ pub async fn provide(config: &Config, clock: &Clock) -> Result<Parts, Error> {
     } else {
         Schema::Expect
     };
-    assemble(config, clock, schema, Failpoints::default()).await
+    let egress = Egress::new(config.egress.networks.clone());
+    assemble(config, clock, schema, egress, Failpoints::default()).await
 }
 
 /// The same for a server, which brings any store to its schema.
-pub(super) async fn provide_for_server(config: &Config, clock: &Clock, failpoints: Failpoints) -> Result<Parts, Error> {
-    let parts = assemble(config, clock, Schema::Bring, failpoints).await?;
+pub(super) async fn provide_for_server(
+    config: &Config,
+    clock: &Clock,
+    fetch_within: Duration,
+    failpoints: Failpoints,
+) -> Result<Parts, Error> {
+    let egress = Egress::new(config.egress.networks.clone()).within_at_most(fetch_within);
+    let parts = assemble(config, clock, Schema::Bring, egress, failpoints).await?;
     take_over_sessions(config, &parts.provider).await?;
     Ok(parts)
 }
@@ -135,7 +142,13 @@ async fn take_over_sessions(config: &Config, provider: &Provider) -> Result<(), 
     }
 }
 
-async fn assemble(config: &Config, clock: &Clock, schema: Schema, failpoints: Failpoints) -> Result<Parts, Error> {
+async fn assemble(
+    config: &Config,
+    clock: &Clock,
+    schema: Schema,
+    egress: Egress,
+    failpoints: Failpoints,
+) -> Result<Parts, Error> {
     let file_settings = setting::read_table(&config.settings).map_err(Error::Settings)?;
     let lock = take_folder(config)?;
     let store = open_store(config, schema).await?.passing(failpoints);
@@ -160,7 +173,7 @@ async fn assemble(config: &Config, clock: &Clock, schema: Schema, failpoints: Fa
         store,
         sessions,
         passwords: passwords(config)?,
-        egress: Egress::new(config.egress.networks.clone()),
+        egress,
         master,
         issuer: Issuer::new(config.public_url.clone()),
         remote_keys: RemoteKeysCache::default(),

@@ -19,6 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use url::Url;
 
 use crate::api::conversation::Caller;
+use crate::support::backend::length;
 use crate::support::http::plain_http;
 use crate::support::relying_party::{Answer, RelyingParty};
 use crate::support::server::{Backend, Server, TestClient};
@@ -279,8 +280,8 @@ async fn egress_guard_matrix_rebinding() {
         "resolved once, and that is what was connected to"
     );
     // each further request is checked anew
-    for _ in 0..3 {
-        assert_eq!(get(&egress, &url, limits).await, Err(Reason::Address));
+    for refused in join_all((0..3).map(|_| get(&egress, &url, limits))).await {
+        assert_eq!(refused, Err(Reason::Address));
     }
     assert_eq!(asked.load(Ordering::Relaxed), 4);
     // the other way round: what was refused once is not remembered against the name
@@ -290,33 +291,36 @@ async fn egress_guard_matrix_rebinding() {
     get(&egress, &url, limits).await.unwrap();
 
     // good ones beside a bad one, at every place
-    for answer in [
+    let mixed = [
         ["127.0.0.1", "127.0.0.2"],
         ["127.0.0.2", "127.0.0.1"],
         ["127.0.0.1", "::1"],
         ["127.0.0.1", "::ffff:127.0.0.1"],
         ["127.0.0.1", "169.254.169.254"],
-    ] {
+    ];
+    let asked = mixed.map(async |answer| {
         let (lookup, _) = rebinding(&[&answer]);
         let egress = Egress::resolving(admitted(), lookup);
         assert_eq!(get(&egress, &url, limits).await, Err(Reason::Address), "{answer:?}");
-    }
+    });
+    join_all(asked).await;
     // nothing is admitted: a public name that turns inside is refused on the port that is left
-    for inside in [
+    let turned = [
         "127.0.0.1",
         "10.0.0.1",
         "169.254.169.254",
         "::1",
         "fd00::1",
         "::ffff:10.0.0.1",
-    ] {
-        for answers in [vec![inside], vec!["1.1.1.1", inside], vec![inside, "1.1.1.1"]] {
-            let (lookup, _) = rebinding(&[&answers]);
-            let egress = Egress::resolving(Vec::new(), lookup);
-            let refused = get(&egress, "https://rebinding.example/ok", limits).await;
-            assert_eq!(refused, Err(Reason::Address), "{answers:?}");
-        }
-    }
+    ];
+    let turned = turned.map(|inside| [vec![inside], vec!["1.1.1.1", inside], vec![inside, "1.1.1.1"]]);
+    let asked = turned.into_iter().flatten().map(async |answers| {
+        let (lookup, _) = rebinding(&[&answers]);
+        let egress = Egress::resolving(Vec::new(), lookup);
+        let refused = get(&egress, "https://rebinding.example/ok", limits).await;
+        assert_eq!(refused, Err(Reason::Address), "{answers:?}");
+    });
+    join_all(asked).await;
     let none: (Lookup, _) = rebinding(&[&[]]);
     let egress = Egress::resolving(admitted(), none.0);
     assert_eq!(get(&egress, &url, limits).await, Err(Reason::Resolution));
@@ -324,12 +328,11 @@ async fn egress_guard_matrix_rebinding() {
     assert!(silent.is_err(), "somebody came to the forbidden address");
 }
 
-/// SEC-500: every member of a client that names something to be fetched, with every bypass form, by each way to bring it in:
-/// the interface, dynamic registration, and a client that stands in the store already.
-#[tokio::test]
-async fn egress_guard_matrix_of_every_feature() {
-    let target = Target::start().await;
-    let port = target.address.port();
+/// How many servers share the forms: each answers some while the others wait.
+const SERVERS: usize = 13;
+
+/// By no feature of a server is one of these addresses asked.
+async fn every_feature_refuses(forms: &[String]) {
     let server = Server::start_configured(Backend::Embedded, |config| {
         // something is admitted, so that http and ports are not what is refused
         config.egress.networks = networks(&["203.0.113.0/24"]);
@@ -339,21 +342,6 @@ async fn egress_guard_matrix_of_every_feature() {
     server.settings(budgets).await;
     let caller = Caller::client(&server, "admin").await;
     let http = plain_http().build().unwrap();
-    let mut forms: Vec<String> = BYPASSES.iter().map(|address| format!("https://{address}/ok")).collect();
-    forms.extend(BYPASSES.iter().map(|address| format!("http://{address}:{port}/ok")));
-    forms.extend([
-        target.url("/ok"),
-        format!("https://127.0.0.1:{port}/ok"),
-        format!("https://user:password@localhost:{port}/ok"),
-        format!("http://localhost:{port}/redirect"),
-        format!("https://example.com@127.0.0.1:{port}/ok"),
-    ]);
-    // the quick part tries every eighth: the address rules themselves are shown for every form by egress_guard_matrix
-    let forms: Vec<String> = forms
-        .into_iter()
-        .step_by(if crate::support::backend::quick() { 8 } else { 1 })
-        .collect();
-    // what is refused is answered when its time is over: several at once, but not more than the interface has places for
     for some in forms.chunks(2) {
         let (server, caller, http) = (&server, &caller, &http);
         let asked = some.iter().map(|form| async move {
@@ -390,16 +378,37 @@ async fn egress_guard_matrix_of_every_feature() {
         });
         join_all(asked).await;
     }
-    assert_eq!(target.seen("connection"), None, "somebody came");
     server.stop().await;
+}
+
+/// SEC-500: every member of a client that names something to be fetched, with every bypass form, by each way to bring it in:
+/// the interface, dynamic registration, and a client that stands in the store already.
+#[tokio::test]
+async fn egress_guard_matrix_of_every_feature() {
+    let target = Target::start().await;
+    let port = target.address.port();
+    let mut forms: Vec<String> = BYPASSES.iter().map(|address| format!("https://{address}/ok")).collect();
+    forms.extend(BYPASSES.iter().map(|address| format!("http://{address}:{port}/ok")));
+    forms.extend([
+        target.url("/ok"),
+        format!("https://127.0.0.1:{port}/ok"),
+        format!("https://user:password@localhost:{port}/ok"),
+        format!("http://localhost:{port}/redirect"),
+        format!("https://example.com@127.0.0.1:{port}/ok"),
+    ]);
+    // the quick part tries every eighth: the address rules themselves are shown for every form by egress_guard_matrix
+    let forms: Vec<String> = forms.into_iter().step_by(length(8, 1, 1)).collect();
+    // what is refused is answered when its time is over: several at once, but not more than an interface has places for
+    let each = forms.chunks(forms.len().div_ceil(SERVERS)).map(every_feature_refuses);
+    join_all(each).await;
+    assert_eq!(target.seen("connection"), None, "somebody came");
 
     // admitted, but led elsewhere by the answer
     let server = Server::start().await;
     let caller = Caller::client(&server, "admin").await;
-    for path in ["/redirect", "/redirect-metadata"] {
+    let led = ["/redirect", "/redirect-metadata"].map(async |path| {
         let mut body = json!({"redirect_uris": ["https://client.example/callback"], "scope": "openid"});
         body["sector_identifier_uri"] = json!(target.url(path));
-        assert_eq!(caller.post("/clients", body).await.status, 422, "{path}");
         let client = server
             .client(|client| {
                 client.metadata.token_endpoint_auth_method = TokenEndpointAuthMethod::PrivateKeyJwt;
@@ -407,9 +416,12 @@ async fn egress_guard_matrix_of_every_feature() {
                 client.metadata.jwks_uri = Some(target.url(path));
             })
             .await;
-        assert_eq!(asserted(&server, &client).await.error(), "invalid_client", "{path}");
+        let (made, answer) = tokio::join!(caller.post("/clients", body), asserted(&server, &client));
+        assert_eq!(made.status, 422, "{path}");
+        assert_eq!(answer.error(), "invalid_client", "{path}");
         assert!(target.seen(path).is_some());
-    }
+    });
+    join_all(led).await;
     assert_eq!(target.seen("/inner"), None);
     server.stop().await;
 }

@@ -1,6 +1,6 @@
 //! What counts once is raced for, again and again: of many who present the same thing at once, at every node, one succeeds.
 //!
-//! Ten thousand attempts of each kind in the test command, a thousand in its quick part; a million on each database with `OSTIARY_TEST_LENGTH=full`
+//! Ten thousand attempts of each kind in the test command, four hundred in its quick part; a million on each database with `OSTIARY_TEST_LENGTH=full`
 //! (`scripts/once-only`).
 
 mod kinds;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use ostiary::clock;
 
-use crate::support::backend::{Backend, quick};
+use crate::support::backend::{Backend, length, quick};
 use crate::support::process::{Installation, Node};
 use crate::support::stage::Stage;
 use crate::support::wire::{Wire, WireAnswer};
@@ -95,11 +95,7 @@ impl Meter {
     /// `share` of the attempts of a run: kinds that cost much have fewer.
     fn of(kind: &'static str, track: &Track, share: usize) -> Self {
         // in the test command both databases share the ten thousand
-        let all = match (crate::crash::full_length(), quick()) {
-            (true, _) => 1_000_000,
-            (false, true) => 1_000,
-            (false, false) => 5_000,
-        };
+        let all = length(400, 5_000, 1_000_000);
         Self {
             kind,
             backend: track.backend,

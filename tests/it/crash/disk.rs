@@ -11,8 +11,7 @@ use ostiary::model::{ConsentMode, Secret};
 use ostiary::random;
 use ostiary::sql::{Connection, Database, Durability};
 
-use super::full_length;
-use crate::support::backend::Backend;
+use crate::support::backend::{Backend, length};
 use crate::support::disk::Disk;
 use crate::support::ledger::{Kind, Ledger, Outcome};
 use crate::support::process::{Installation, Node, PATIENCE, until};
@@ -169,7 +168,7 @@ impl Course {
 /// holds is what was there after one of the changes, in their order, with nothing of any later one.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_power_cut_takes_back_nothing_acknowledged() {
-    let (sign_ons, images) = if full_length() { (1_000, 1_500) } else { (240, 120) };
+    let (sign_ons, images) = length((160, 45), (240, 120), (1_000, 1_500));
     let written = Written::begin().await;
     let acknowledged = Acknowledged::default();
     for _ in 0..sign_ons / 8 {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use ostiary::clock;
 use ostiary::random;
 
-use super::{READY_AGAIN, full_length};
-use crate::support::backend::{Backend, quick};
+use super::READY_AGAIN;
+use crate::support::backend::{Backend, length, quick};
 use crate::support::ledger::{Kind, Ledger, Outcome, assert_no_secret};
 use crate::support::process::Installation;
 use crate::support::stage::Stage;
@@ -129,13 +129,13 @@ async fn kills(backend: Backend, rounds: usize) {
 /// everything acknowledged is there.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_node_loses_nothing_it_acknowledged() {
-    kills(Backend::Embedded, if full_length() { 100 } else { 6 }).await;
+    kills(Backend::Embedded, length(3, 6, 100)).await;
 }
 
 /// REL-02, REL-03 on Postgres and Redis.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_node_loses_nothing_it_acknowledged_on_postgres() {
     if !quick() {
-        kills(Backend::PostgresRedis, if full_length() { 100 } else { 6 }).await;
+        kills(Backend::PostgresRedis, length(0, 6, 100)).await;
     }
 }

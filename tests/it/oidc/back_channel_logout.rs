@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ostiary::clock;
 use ostiary::flow::clients::logouts::{self, LogoutRow};
-use ostiary::flow::operations::cleaning;
+use ostiary::flow::operations::{self, cleaning};
 use ostiary::flow::people::{self, ChangeSource, NewPassword, OfflineGrants, WeakPasswords};
 use ostiary::flow::session;
 use ostiary::model::{
@@ -69,6 +69,15 @@ async fn sign_out(server: &Server, browser: &Browser) {
         "{}",
         answer.body
     );
+}
+
+/// Tells whoever is to be told by now, as the timer does.
+async fn deliver(server: &Server) {
+    let provider = server.provider();
+    while operations::logouts::deliver_due(provider, &server.call())
+        .await
+        .unwrap()
+    {}
 }
 
 async fn deliveries(server: &Server, client: &TestClient) -> Vec<LogoutRow> {
@@ -221,6 +230,7 @@ async fn however_a_session_ends_its_applications_are_told() {
             let who = signed_in(server, &client).await;
             assert_eq!(receiver.tokens().len(), round, "{way:?}");
             end(server, way, &who).await;
+            deliver(server).await;
             let token = receiver.told(round + 1).await;
             let told = verified(server, &client.client_id, &token).await;
             assert_eq!(told["sid"], who.session.to_string(), "{way:?}");
@@ -324,10 +334,11 @@ async fn what_fails_is_tried_again_until_it_is_given_up() {
         for (attempt, pause) in [0, 15, 45, 120, 420].into_iter().enumerate() {
             if attempt > 0 {
                 server.advance(Duration::from_secs(pause / 3));
-                tokio::time::sleep(Duration::from_millis(1500)).await;
+                deliver(server).await;
                 assert_eq!(receiver.tokens().len(), attempt, "too early");
                 server.advance(Duration::from_secs(pause));
             }
+            deliver(server).await;
             receiver.told(attempt + 1).await;
             let tried = i64::try_from(attempt).unwrap() + 1;
             let row = becomes(server, &client, |row| row.attempts == tried && row.error.is_some()).await;
@@ -346,6 +357,7 @@ async fn what_fails_is_tried_again_until_it_is_given_up() {
         receiver.answer(Manner::Answers(400));
         let who = signed_in(server, &client).await;
         sign_out(server, &who.browser).await;
+        deliver(server).await;
         let row = becomes(server, &client, |row| row.outcome == LogoutOutcome::Refused).await;
         assert_eq!((row.attempts, row.next_at), (1, None));
 
@@ -353,12 +365,14 @@ async fn what_fails_is_tried_again_until_it_is_given_up() {
         receiver.answer(Manner::Answers(500));
         let who = signed_in(server, &client).await;
         sign_out(server, &who.browser).await;
+        deliver(server).await;
         becomes(server, &client, |row| {
             row.error.is_some() && row.outcome == LogoutOutcome::Waiting
         })
         .await;
         receiver.answer(Manner::Takes);
         server.advance(Duration::from_secs(16));
+        deliver(server).await;
         let row = becomes(server, &client, |row| row.outcome == LogoutOutcome::Delivered).await;
         assert_eq!((row.attempts, row.error), (2, None));
     })

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::support::backend::Backend;
+use crate::support::backend::{Backend, length};
 use crate::support::browser::Browser;
 use crate::support::cli::{Ran, Terminal};
 use crate::support::relying_party::RelyingParty;
@@ -294,7 +294,10 @@ async fn killed_after(terminal: &Terminal, words: &[&str], time: Duration) -> bo
     .unwrap()
 }
 
-const KILLS: u32 = 10;
+/// How many times each is killed.
+fn kills() -> u32 {
+    length(4, 10, 30)
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_backup_leaves_the_old_file_or_the_new_one() {
@@ -306,8 +309,8 @@ async fn a_killed_backup_leaves_the_old_file_or_the_new_one() {
     let began = Instant::now();
     sealed(&terminal, &["backup", &file]).await.ok();
     let whole = began.elapsed();
-    for round in 0..KILLS {
-        killed_after(&terminal, &["backup", &file], whole * round / KILLS).await;
+    for round in 0..kills() {
+        killed_after(&terminal, &["backup", &file], whole * round / kills()).await;
         sealed(&terminal, &["restore", &file, "--check"]).await.ok();
         terminal.run(&["users", "show", "ada"]).await.ok();
     }
@@ -342,10 +345,10 @@ async fn a_killed_restore_leaves_the_old_store_or_the_new_one() {
     sealed(terminal, &["restore", &files[1], "--replace"]).await.ok();
     let whole = began.elapsed();
     let mut seen = Vec::new();
-    for round in 0..KILLS {
+    for round in 0..kills() {
         let to = usize::try_from(round % 2).unwrap();
         // near the end is where places change
-        let time = whole / 2 + whole * round / KILLS / 2;
+        let time = whole / 2 + whole * round / kills() / 2;
         let ended = killed_after(terminal, &["restore", &files[to], "--replace"], time).await;
         // the next command finds a store that its keys open
         let users = terminal.run(&["users", "list", "--json"]).await.json();

@@ -88,8 +88,16 @@ async fn beside_a_server_that_is_well_nothing_is_red() {
 async fn without_a_server_it_says_so_and_makes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let terminal = Terminal::at(folder.path()).with("OSTIARY_PUBLIC_URL", "http://localhost:1");
+    // and with a store but no server
+    let second = tempfile::tempdir().unwrap();
+    let with_store = Terminal::at(second.path()).with("OSTIARY_PUBLIC_URL", "http://localhost:1");
+    with_store.run(&["users", "create", "ada"]).await.ok();
     // each waits for the public address, so they do at once
-    let ((code, rows), told) = tokio::join!(findings(&terminal, &[]), terminal.run(&["doctor"]));
+    let ((code, rows), told, (_, beside_store)) = tokio::join!(
+        findings(&terminal, &[]),
+        terminal.run(&["doctor"]),
+        findings(&with_store, &[])
+    );
     assert_eq!(code, 1);
     found(
         &rows,
@@ -101,11 +109,8 @@ async fn without_a_server_it_says_so_and_makes_nothing() {
     assert!(!folder.path().join("data").exists() && !folder.path().join("keys").exists());
     assert_eq!(told.code, 1);
     assert!(told.out.contains("WRONG    public_url"), "{}", told.out);
-    // and with a store but no server
-    terminal.run(&["users", "create", "ada"]).await.ok();
-    let (_, rows) = findings(&terminal, &[]).await;
-    found(&rows, "db_ok", "good", "");
-    found(&rows, "keys_ok", "good", "");
+    found(&beside_store, "db_ok", "good", "");
+    found(&beside_store, "keys_ok", "good", "");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -31,6 +31,17 @@ pub fn full() -> bool {
     std::env::var("OSTIARY_TEST_LENGTH").is_ok_and(|length| length == "full")
 }
 
+/// One length in the quick part, another in the test command, a third where there is time for everything.
+pub fn length<T>(short: T, usual: T, long: T) -> T {
+    if full() {
+        long
+    } else if quick() {
+        short
+    } else {
+        usual
+    }
+}
+
 /// Those of this run.
 pub fn backends() -> Vec<Backend> {
     if quick() {
@@ -100,56 +111,92 @@ async fn administer(statement: &str) {
     database.close().await;
 }
 
-/// Signing keys made once for all tests of this process: making RSA keys is slow.
-static KEYS: OnceCell<Vec<(SigningAlgorithm, Secret)>> = OnceCell::const_new();
+/// What every test's store begins with, made once for all of this process: making it is slow, copying it is not.
+static BEGINNING: OnceCell<Beginning> = OnceCell::const_new();
 
-/// Gives an empty store and an empty key folder a master key and active signing keys.
+struct Beginning {
+    master: [u8; 32],
+    keys: Vec<(SigningAlgorithm, Secret)>,
+    /// The file of an embedded store that has them.
+    sqlite: Vec<u8>,
+}
+
+impl Beginning {
+    async fn make(now: Timestamp) -> Self {
+        let make = |algorithm| (algorithm, PrivateKey::generate(algorithm).unwrap().to_jwk());
+        let keys = [
+            SigningAlgorithm::Rs256,
+            SigningAlgorithm::Es256,
+            SigningAlgorithm::EdDsa,
+        ]
+        .map(make)
+        .to_vec();
+        let mut beginning = Self {
+            master: random::bytes(),
+            keys,
+            sqlite: Vec::new(),
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ostiary.db");
+        beginning.write(&format!("sqlite:{}", path.display()), now).await;
+        beginning.sqlite = std::fs::read(path).unwrap();
+        beginning
+    }
+
+    /// Into an empty store.
+    async fn write(&self, url: &str, now: Timestamp) {
+        let master = MasterKey::new(self.master);
+        let store = Store::open(url).await.unwrap();
+        store.migrate().await.unwrap();
+        let mut tx = store.write().await.unwrap();
+        for (algorithm, jwk) in &self.keys {
+            let key = SigningKey {
+                id: Id::new(now),
+                kid: PrivateKey::from_jwk(jwk.expose().as_bytes()).unwrap().kid().to_owned(),
+                algorithm: *algorithm,
+                state: SigningKeyState::Active,
+                sealed: master.seal(SEALED_FOR, jwk.expose().as_bytes()),
+                created_at: now,
+                activated_at: Some(now),
+                retiring_at: None,
+                retired_at: None,
+            };
+            tx.add_signing_key(&key).await.unwrap();
+        }
+        tx.raise_key_generation().await.unwrap();
+        tx.commit().await.unwrap();
+        store.close().await;
+    }
+}
+
+/// Gives an empty store and an empty key folder a master key and active signing keys, which are the same for all tests.
 /// Gives the master key.
 pub async fn furnish(config: &Config, now: Timestamp) -> MasterKey {
-    let master = MasterKey::generate();
+    let beginning = BEGINNING.get_or_init(|| Beginning::make(now)).await;
+    let master = MasterKey::new(beginning.master);
     write_master_key(&config.keys_dir, &master);
-    let keys = KEYS
-        .get_or_init(|| async {
-            let make = |algorithm| (algorithm, PrivateKey::generate(algorithm).unwrap().to_jwk());
-            [
-                SigningAlgorithm::Rs256,
-                SigningAlgorithm::Es256,
-                SigningAlgorithm::EdDsa,
-            ]
-            .map(make)
-            .to_vec()
-        })
-        .await;
     std::fs::create_dir_all(&config.data_dir).unwrap();
-    let store = Store::open(config.database_url.expose()).await.unwrap();
-    store.migrate().await.unwrap();
-    let mut tx = store.write().await.unwrap();
-    for (algorithm, jwk) in keys {
-        let key = SigningKey {
-            id: Id::new(now),
-            kid: PrivateKey::from_jwk(jwk.expose().as_bytes()).unwrap().kid().to_owned(),
-            algorithm: *algorithm,
-            state: SigningKeyState::Active,
-            sealed: master.seal(SEALED_FOR, jwk.expose().as_bytes()),
-            created_at: now,
-            activated_at: Some(now),
-            retiring_at: None,
-            retired_at: None,
-        };
-        tx.add_signing_key(&key).await.unwrap();
+    match ostiary::store::file(config.database_url.expose()) {
+        Some(path) => {
+            std::fs::write(&path, &beginning.sqlite).unwrap();
+            restrict(&path);
+        }
+        None => beginning.write(config.database_url.expose(), now).await,
     }
-    tx.raise_key_generation().await.unwrap();
-    tx.commit().await.unwrap();
-    store.close().await;
     master
+}
+
+/// For its owner alone.
+fn restrict(path: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
 }
 
 fn write_master_key(keys_dir: &Path, master: &MasterKey) {
     use base64::Engine;
-    use std::os::unix::fs::PermissionsExt;
     std::fs::create_dir_all(keys_dir).unwrap();
     let path = keys_dir.join("master.key");
     let text = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(master.expose());
     std::fs::write(&path, text).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    restrict(&path);
 }

@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use ostiary::clock::{self, Clock};
 use ostiary::config::Config;
-use ostiary::credential::{Parameters, Passwords};
+use ostiary::credential::{Parameters, PasswordHash, Passwords};
 use ostiary::crypto::MasterKey;
 use ostiary::model::{Client, Secret, Timestamp};
 use ostiary::random;
 use ostiary::store::Store;
 use ostiary::vault::Vault;
 use tempfile::TempDir;
+use tokio::sync::OnceCell;
 
 use super::backend::{Backend, Place, furnish};
 use super::cli::Ran;
@@ -26,6 +27,19 @@ use super::server::configuration;
 pub const PATIENCE: Duration = Duration::from_secs(60);
 /// How often a condition is looked at.
 const LOOK: Duration = Duration::from_millis(10);
+
+/// The password of everybody at an installation of processes, and its hash, which takes a while to make.
+static STRONG_HASH: OnceCell<(String, PasswordHash)> = OnceCell::const_new();
+
+async fn strong_hash() -> &'static (String, PasswordHash) {
+    let make = async || {
+        let password = random::token();
+        let hasher = Passwords::new(Parameters::default(), 1, 1).unwrap();
+        let hash = hasher.hash(Secret::new(password.clone())).await.unwrap();
+        (password, hash)
+    };
+    STRONG_HASH.get_or_init(make).await
+}
 
 /// What several nodes share: store, keys, sessions, and the address that people and clients know.
 pub struct Installation {
@@ -89,22 +103,18 @@ impl Installation {
         Store::open(self.config.database_url.expose()).await.unwrap()
     }
 
-    /// A person. The password's hash is as strong as the nodes want it, so that none is made anew at the sign-in.
+    /// A person with the password of everybody here. The hash is as strong as the nodes want it, so that none is made anew at the sign-in.
     pub async fn user(&self, username: &str) -> TestUser {
-        let password = random::token();
-        let hasher = Passwords::new(Parameters::default(), 1, 1).unwrap();
-        let hash = hasher.hash(Secret::new(password.clone())).await.unwrap();
+        let (password, hash) = strong_hash().await;
         let store = self.store().await;
-        let user = seed::user(&store, now(), username, (password, hash.expose()), |_| ()).await;
+        let user = seed::user(&store, now(), username, (password.clone(), hash.expose()), |_| ()).await;
         store.close().await;
         user
     }
 
-    /// So many people, who all have the same password.
+    /// So many people.
     pub async fn users(&self, number: usize) -> Vec<TestUser> {
-        let password = random::token();
-        let hasher = Passwords::new(Parameters::default(), 1, 1).unwrap();
-        let hash = hasher.hash(Secret::new(password.clone())).await.unwrap();
+        let (password, hash) = strong_hash().await;
         let store = self.store().await;
         let mut users = Vec::new();
         for _ in 0..number {

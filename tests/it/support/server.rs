@@ -54,7 +54,7 @@ impl Server {
         change(&mut config);
         let clock = Clock::default();
         furnish(&config, Timestamp::from_micros(clock.micros())).await;
-        let mut chosen = Options::default();
+        let mut chosen = hasty();
         options(&mut chosen);
         let application = Application::start(config.clone(), clock.clone(), chosen).await.unwrap();
         let base = application.provider.issuer.as_str().to_owned();
@@ -100,7 +100,7 @@ impl Server {
         config.listen = free.local_addr().unwrap();
         drop(free);
         change(&mut config);
-        let application = Application::start(config.clone(), self.clock.clone(), Options::default())
+        let application = Application::start(config.clone(), self.clock.clone(), hasty())
             .await
             .unwrap();
         Self {
@@ -116,7 +116,7 @@ impl Server {
     /// A server of this configuration, whose store is there and whose embedded files nobody else uses.
     pub async fn adopt(config: Config) -> Self {
         let clock = Clock::default();
-        let application = Application::start(config.clone(), clock.clone(), Options::default())
+        let application = Application::start(config.clone(), clock.clone(), hasty())
             .await
             .unwrap();
         let mut unused = config.clone();
@@ -281,7 +281,7 @@ impl Server {
     /// Stops it and starts another one on the same store, keys and time, at another port.
     pub async fn restart(self) -> Self {
         self.application.stop().await;
-        let application = Application::start(self.config.clone(), self.clock.clone(), Options::default())
+        let application = Application::start(self.config.clone(), self.clock.clone(), hasty())
             .await
             .unwrap();
         Self {
@@ -301,14 +301,19 @@ impl Server {
         between(&mut self.config).await;
         self.config.listen = address;
         self.config.public_url = public_url;
-        let options = Options {
-            commands,
-            ..Options::default()
-        };
+        let options = Options { commands, ..hasty() };
         self.application = Application::start(self.config.clone(), self.clock.clone(), options)
             .await
             .unwrap();
         self
+    }
+}
+
+/// The options of a test's server: nobody waits five seconds for an address that fails.
+fn hasty() -> Options {
+    Options {
+        fetch_within: Duration::from_secs(2),
+        ..Options::default()
     }
 }
 
