@@ -10,10 +10,11 @@ use url::form_urlencoded;
 use super::raw::{Raw, send};
 use super::{ADDRESSES, HOUR, Proxied, behind_a_proxy, sign_in};
 use crate::api::conversation::{client_token, service, somewhere};
+use crate::support::backend::backends;
 use crate::support::browser::{Browser, Page};
 use crate::support::process::{PATIENCE, until};
 use crate::support::relying_party::{RelyingParty, basic};
-use crate::support::server::Server;
+use crate::support::server::{Backend, Server};
 
 fn cookies(page: &Page) -> Vec<&str> {
     let set = page.headers.get_all("set-cookie").iter();
@@ -373,8 +374,14 @@ async fn ask(server: &Server, method: &str, path: &str, headers: &[&str], body: 
 /// interface, of the protocol and of the pages.
 #[tokio::test]
 async fn generic_errors() {
+    for backend in backends() {
+        every_route_fails(backend).await;
+    }
+}
+
+async fn every_route_fails(backend: Backend) {
     const FORM: &str = "content-type: application/x-www-form-urlencoded";
-    let server = Server::start().await;
+    let server = Server::start_with(backend).await;
     let user = server.user("ada").await;
     let client = server.client(|client| client.policy.consent = ConsentMode::Skip).await;
     let party = RelyingParty::new(&server, &client);

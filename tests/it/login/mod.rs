@@ -9,6 +9,8 @@ mod limits;
 mod own_account;
 mod raw;
 mod requests;
+mod session_loss;
+mod session_references;
 mod sessions;
 mod setup;
 mod sign_in;
