@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Inputs, holds, pieces};
 use crate::page::document::{Node, read};
-use crate::page::escaping::stays_inert;
+use crate::page::escaping::Fields;
 use crate::support::smtp_sink::SmtpSink;
 
 const MARKUP: &[&str] = &[
@@ -45,10 +45,11 @@ const MARKUP: &[&str] = &[
 /// SEC-718: a page drawn with any values has the structure of its template, and so has a mail.
 #[test]
 fn fuzz_template_values() {
-    let views = Views::new().unwrap();
+    let fields = Fields::of_every_page();
     holds(8, pieces(MARKUP, 14), |text| {
-        assert!(stays_inert(&views, &format!("q{text}")) > 50);
+        assert!(fields.stay_inert(&format!("q{text}")) > 50);
     });
+    let views = Views::new().unwrap();
     let tags = |mail: &Mail| -> Vec<String> {
         read(&views.mail(mail, Locale::English).unwrap().html)
             .into_iter()
