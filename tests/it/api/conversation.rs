@@ -98,6 +98,18 @@ impl<'a> Caller<'a> {
         answer
     }
 
+    /// A request to a route that is not among those of the administration, and its answer.
+    pub async fn ask(&self, method: &str, path: &str) -> Answer {
+        let verb: Method = method.parse().unwrap();
+        let request = self.http.request(verb, self.server.url(&format!("/api/v1{path}")));
+        let response = request.bearer_auth(&self.token).send().await.unwrap();
+        Answer {
+            status: response.status(),
+            headers: response.headers().clone(),
+            body: response.text().await.unwrap(),
+        }
+    }
+
     /// Holds an answer against the document.
     fn judge(&self, method: &str, path: &str, answer: &Answer) {
         let status = answer.status.as_u16();

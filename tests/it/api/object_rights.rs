@@ -2,7 +2,7 @@
 //!
 //! A caller is a client with a token of its own or a person at a client; an object is a user, a group, a membership, a session,
 //! a consent or a client. The rule knows nothing of the server but what [docs/api.md](../../../docs/api.md) says: a permission
-//! opens a route; nobody acts on a user who holds rights of administration that the caller lacks; whoever touches what a group
+//! opens a route, and the scopes of the account what is a person's own; nobody acts on a user who holds rights of administration that the caller lacks; whoever touches what a group
 //! carries holds it, and whoever touches a client holds the scopes of administration it has. What was refused has changed
 //! nothing, and what was answered is about the object that was asked for.
 
@@ -40,6 +40,16 @@ struct Party<'a> {
     scope: Set,
     /// Whose token it is, and the session it hangs on; of a client's own token none.
     person: Option<(usize, Uuid)>,
+    /// What it may do with the person's own account.
+    account: Account,
+}
+
+/// The scopes `account.read` and `account`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Account {
+    Nothing,
+    Reads,
+    Changes,
 }
 
 struct Person {
@@ -118,6 +128,12 @@ enum Wish {
     ReadSettingsOf(Owner),
     ChangeSettingsOf(Owner),
     ReadEffective(usize),
+    /// Of a person, or of the members of a group.
+    FindSessions(Owner),
+    EndFound(Owner),
+    Myself,
+    MySessions,
+    EndMine(Uuid),
     /// An id that is of another kind, or of nothing.
     Elsewhere(&'static str, &'static str, &'static str, Uuid),
 }
@@ -158,6 +174,47 @@ impl World {
             let of_scope = party.scope.iter().filter(|scope| includes(&permitted, scope)).copied();
             let all = permitted.iter().filter(|_| asked_for_all).copied();
             of_scope.chain(all).collect()
+        })
+    }
+
+    /// The sessions of a person or of the members of a group that are live, with their owners.
+    fn found(&self, owner: Owner) -> impl Iterator<Item = (Uuid, usize)> {
+        let is_of = move |person: &usize| match owner {
+            Owner::User(at) => at == *person,
+            Owner::Group(at) => self.circles[at].exists && self.circles[at].members.contains(person),
+            Owner::Client(_) => false,
+        };
+        let live = self.sessions.iter().filter(|(_, (_, live))| *live);
+        live.map(|(id, (owner, _))| (*id, *owner))
+            .filter(move |(_, owner)| is_of(owner))
+    }
+
+    /// Those of them that somebody with these rights ends: of nobody who holds more.
+    fn ended(&self, rights: &Set, owner: Owner) -> BTreeSet<Uuid> {
+        let may = |person: usize| covers(rights, &of_administration(&self.permissions_of(person)));
+        self.found(owner)
+            .filter(|(_, person)| may(*person))
+            .map(|(id, _)| id)
+            .collect()
+    }
+
+    /// What must be answered about a caller's own account; none if the wish is another.
+    fn judge_own(&self, party: &Party<'_>, alive: bool, wish: &Wish) -> Option<u16> {
+        let needed = match wish {
+            Wish::Myself | Wish::MySessions => Account::Reads,
+            Wish::EndMine(_) => Account::Changes,
+            _ => return None,
+        };
+        let Some((person, session)) = party.person else {
+            return Some(403);
+        };
+        Some(match wish {
+            _ if !alive => 401,
+            _ if party.account < needed => 403,
+            Wish::EndMine(id) if *id == session => 409,
+            Wish::EndMine(id) if self.sessions.get(id) == Some(&(person, true)) => 204,
+            Wish::EndMine(_) => 404,
+            _ => 200,
         })
     }
 
@@ -228,6 +285,8 @@ impl World {
             Wish::ChangeSettingsOf(Owner::User(at)) => user(*at, 200),
             Wish::ChangeSettingsOf(Owner::Group(at)) => group(*at, &Set::new(), 200),
             Wish::ChangeSettingsOf(Owner::Client(at)) => client(*at, 200),
+            Wish::FindSessions(_) | Wish::EndFound(_) => 200,
+            Wish::Myself | Wish::MySessions | Wish::EndMine(_) => unreachable!("judged by itself"),
             Wish::Elsewhere(..) => 404,
         }
     }
@@ -242,8 +301,9 @@ impl World {
             | Wish::ResetPassword(_)
             | Wish::DeleteUser(_)
             | Wish::Withdraw(..) => "admin:users",
-            Wish::ListSessions(_) => "admin:sessions.read",
-            Wish::EndSessions(_) | Wish::EndSession(_) => "admin:sessions",
+            Wish::ListSessions(_) | Wish::FindSessions(_) => "admin:sessions.read",
+            Wish::EndSessions(_) | Wish::EndSession(_) | Wish::EndFound(_) => "admin:sessions",
+            Wish::Myself | Wish::MySessions | Wish::EndMine(_) => unreachable!("no route of administration"),
             Wish::ReadGroup(_) | Wish::ListMembers(_) | Wish::ListGroupsOf(_) => "admin:groups.read",
             Wish::DescribeGroup(_) | Wish::Permit(..) | Wish::DeleteGroup(_) | Wish::Join(..) | Wish::Leave(..) => {
                 "admin:groups"
@@ -317,8 +377,23 @@ impl World {
                 let life = json!({"session.lifetime": format!("{}h", 2 + turn % 5)});
                 ("PATCH", self.settings_of(*owner), Some(life))
             }
+            Wish::FindSessions(owner) => ("GET", self.sessions_of(*owner), None),
+            Wish::EndFound(owner) => ("DELETE", self.sessions_of(*owner), None),
+            Wish::Myself => ("GET", "/me".to_owned(), None),
+            Wish::MySessions => ("GET", "/me/sessions".to_owned(), None),
+            Wish::EndMine(id) => ("DELETE", format!("/me/sessions/{id}"), None),
             Wish::Elsewhere(method, path, _, id) => (method, path.replace("{}", &id.to_string()), None),
         }
+    }
+
+    fn sessions_of(&self, owner: Owner) -> String {
+        let filter = match owner {
+            Owner::User(at) => format!("user eq \"{}\"", self.people[at].id),
+            Owner::Group(at) => format!("group eq \"{}\"", self.circles[at].id),
+            Owner::Client(at) => format!("client eq \"{}\"", self.software[at].id),
+        };
+        let filter: String = url::form_urlencoded::byte_serialize(filter.as_bytes()).collect();
+        format!("/sessions?filter={filter}")
     }
 
     fn settings_of(&self, owner: Owner) -> String {
@@ -330,7 +405,7 @@ impl World {
     }
 
     /// What an answer with success says must be about what was asked for, and show no more than the caller may see.
-    fn check(&self, rights: &Set, wish: &Wish, answer: &str) {
+    fn check(&self, party: &Party<'_>, rights: &Set, wish: &Wish, answer: &str) {
         let body: Value = serde_json::from_str(answer).unwrap_or_default();
         let listed = |member: &str| -> BTreeSet<String> {
             let items = body["items"].as_array().unwrap();
@@ -346,6 +421,26 @@ impl World {
             Wish::ListSessions(at) => {
                 let theirs = self.sessions.iter().filter(|(_, (owner, live))| owner == at && *live);
                 assert_eq!(listed("id"), theirs.map(|(id, _)| id.to_string()).collect());
+            }
+            Wish::FindSessions(owner) => {
+                let theirs = self.found(*owner).map(|(id, _)| id.to_string());
+                assert_eq!(listed("id"), theirs.collect());
+            }
+            Wish::EndFound(owner) => {
+                let (all, ended) = (self.found(*owner).count(), self.ended(rights, *owner).len());
+                assert_eq!(body, json!({"ended": ended, "kept": all - ended}));
+            }
+            Wish::Myself => {
+                let (person, _) = party.person.unwrap();
+                assert_eq!(body["username"], self.people[person].username.as_str());
+            }
+            Wish::MySessions => {
+                let (person, session) = party.person.unwrap();
+                let mine = self.found(Owner::User(person)).map(|(id, _)| id.to_string());
+                assert_eq!(listed("id"), mine.collect());
+                let mut items = body["items"].as_array().unwrap().iter();
+                let current = items.find(|item| item["current"] == true).unwrap();
+                assert_eq!(current["id"], session.to_string());
             }
             Wish::ListConsents(at) => {
                 let theirs = self.consents.iter().filter(|(person, _)| person == at);
@@ -372,8 +467,14 @@ impl World {
     }
 
     /// What a granted wish does.
-    fn grant(&mut self, wish: &Wish, turn: usize) {
+    fn grant(&mut self, rights: &Set, wish: &Wish, turn: usize) {
         match wish {
+            Wish::EndFound(owner) => {
+                for id in self.ended(rights, *owner) {
+                    self.sessions.get_mut(&id).unwrap().1 = false;
+                }
+            }
+            Wish::EndMine(id) => self.sessions.get_mut(id).unwrap().1 = false,
             Wish::RenameUser(at) => self.people[*at].nickname = Some(format!("called {turn}")),
             Wish::Deactivate(at) if self.people[*at].active => {
                 self.people[*at].active = false;
@@ -424,7 +525,20 @@ impl World {
         let person = dice.below(self.people.len());
         let circle = dice.below(self.circles.len());
         let software = dice.below(self.software.len());
-        match dice.below(38) {
+        match dice.below(44) {
+            at @ 38..40 => {
+                let owner = [Owner::User(person), Owner::Group(circle), Owner::Client(software)][dice.below(3)];
+                match at {
+                    38 => Wish::FindSessions(owner),
+                    _ => Wish::EndFound(owner),
+                }
+            }
+            40 => Wish::Myself,
+            41 => Wish::MySessions,
+            42 | 43 if !self.sessions.is_empty() => {
+                let at = dice.below(self.sessions.len());
+                Wish::EndMine(*self.sessions.keys().nth(at).unwrap())
+            }
             0 => Wish::ReadUser(person),
             1 | 2 => Wish::RenameUser(person),
             3 => Wish::Deactivate(person),
@@ -631,23 +745,34 @@ async fn make<'a>(server: &'a Server, dice: &mut Dice) -> (World, Vec<Party<'a>>
             caller: Caller::with_token(server, &token).await,
             scope,
             person: None,
+            account: Account::Nothing,
         });
     }
-    for (person, user) in users.iter().enumerate() {
+    for (person, user) in users.iter().chain(&users).enumerate() {
+        let person = person % users.len();
         let mut scope = rights(dice);
         if person == 0 || dice.below(3) > 0 {
             scope.insert("admin");
         }
-        let words: Vec<&str> = scope.iter().copied().chain(["openid"]).collect();
+        let (account, of_account) = [
+            (Account::Nothing, "openid"),
+            (Account::Reads, "account.read"),
+            (Account::Changes, "account"),
+        ][dice.below(3)];
+        let words: Vec<&str> = scope.iter().copied().chain(["openid", of_account]).collect();
+        let words: BTreeSet<&str> = words.into_iter().collect();
+        let words: Vec<&str> = words.into_iter().collect();
         let token = user_token(server, user, &words.join(" ")).await;
         let mut store = server.provider().store.read().await.unwrap();
         let sessions = store.list_sessions_of(user.id, 10).await.unwrap();
-        let session = sessions[0].id.uuid();
+        let known = |id: &Uuid| world.sessions.contains_key(id);
+        let session = sessions.iter().map(|row| row.id.uuid()).find(|id| !known(id)).unwrap();
         world.sessions.insert(session, (person, true));
         parties.push(Party {
             caller: Caller::with_token(server, &token).await,
             scope,
             person: Some((person, session)),
+            account,
         });
     }
     (world, parties)
@@ -671,12 +796,16 @@ async fn prop_bola_oracle() {
                 Some((_, session)) if !world.sessions.contains_key(&session) => None,
                 _ => world.rights_of(party),
             };
-            let expected = world.judge(rights.as_ref(), &wish);
+            let own = world.judge_own(party, rights.is_some(), &wish);
+            let expected = own.unwrap_or_else(|| world.judge(rights.as_ref(), &wish));
             if expected < 300 && world.is_last(&wish) {
                 continue;
             }
             let (method, path, body) = world.request(&wish, turn);
-            let answer = party.caller.send(method, &path, body, &[]).await;
+            let answer = match own {
+                Some(_) => party.caller.ask(method, &path).await,
+                None => party.caller.send(method, &path, body, &[]).await,
+            };
             let status = answer.status.as_u16();
             assert_eq!(
                 status, expected,
@@ -685,8 +814,9 @@ async fn prop_bola_oracle() {
             );
             *answers.entry(status).or_default() += 1;
             if status < 300 {
-                world.check(&rights.unwrap(), &wish, &answer.body);
-                world.grant(&wish, turn);
+                let rights = rights.unwrap();
+                world.check(party, &rights, &wish, &answer.body);
+                world.grant(&rights, &wish, turn);
             }
         }
         world.hold_against(&server).await;
