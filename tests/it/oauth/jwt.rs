@@ -7,6 +7,8 @@ use std::marker::PhantomData;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ostiary::crypto::{self, MasterKey};
+use ostiary::flow::operations::logouts::deliver_due;
+use ostiary::flow::people::{ChangeSource, end_session};
 use ostiary::flow::session::SessionToken;
 use ostiary::jose::PrivateKey;
 use ostiary::model::{Client, GrantType, PasswordHash, Secret, SigningAlgorithm, SubjectType, TokenEndpointAuthMethod};
@@ -16,6 +18,7 @@ use serde_json::{Map, Value, json};
 use super::scene::{Scene, Tokens, active, assert_invalid_grant, assert_refused, resource, service};
 use crate::architecture::source::sources;
 use crate::support::browser::Browser;
+use crate::support::logout_receiver::LogoutReceiver;
 use crate::support::relying_party::{Answer, RelyingParty, claims, jwt_header};
 use crate::support::server::{Server, TestClient, each_backend};
 
@@ -79,11 +82,22 @@ fn own_assertion(server: &Server, client: &TestClient, key: &PrivateKey) -> Stri
 #[tokio::test(flavor = "multi_thread")]
 async fn jwt_kind_cross_matrix() {
     each_backend(async |server| {
+        let receiver = LogoutReceiver::start().await;
         let scene = Scene::with(server, |client| {
             client.metadata.userinfo_signed_response_alg = Some(SigningAlgorithm::Rs256);
+            client.metadata.backchannel_logout_uri = Some(receiver.uri.clone());
         })
         .await;
         let party = scene.party();
+        // another session of the person ends, and the client is told
+        let left = party.sign_in(&Browser::new(), &scene.user).await;
+        let left = claims(&party.redeem(left.code()).await.ok().get("id_token"));
+        let (provider, session) = (server.provider(), left["sid"].as_str().unwrap().parse().unwrap());
+        end_session(provider, &server.call(), &ChangeSource::Command, session)
+            .await
+            .unwrap();
+        while deliver_due(provider, &server.call()).await.unwrap() {}
+        let logout = receiver.told(1).await;
         // another client of the same person, and one that signs assertions with a key of its own
         let key = PrivateKey::generate(SigningAlgorithm::Es256).unwrap();
         let keys: Value = json!({"keys": [key.public().jwk()]});
@@ -108,7 +122,9 @@ async fn jwt_kind_cross_matrix() {
             ("userinfo", &userinfo),
             ("token of the API", &of_api),
             ("client assertion", &assertion),
+            ("logout token", &logout),
         ];
+        let keyring = server.provider().keyring().await.unwrap();
         for (kind, token) in kinds {
             assert_eq!(token.matches('.').count(), 2, "{kind} is a JWT");
             let is = |wanted: &str| kind == wanted;
@@ -137,6 +153,13 @@ async fn jwt_kind_cross_matrix() {
             assert_eq!(listed, expected, "the API takes the {kind}");
             assert_invalid_grant(&party.refresh(token).await);
             assert_invalid_grant(&party.redeem(token).await);
+            // what applications take for a logout token, which is told to them alone
+            let told = keyring.set().verify(token, &["logout+jwt"], SigningAlgorithm::ALL);
+            assert_eq!(
+                told.is_ok_and(|claims| claims.contains_key("events")),
+                is("logout token"),
+                "the {kind} signs out at an application"
+            );
             // last: an assertion is used up by being taken; the refusal of its scopes is another matter
             let answer = asserted(server, &asserting, token).await;
             assert_eq!(

@@ -1,15 +1,19 @@
 //! `apply` and `export`: a file says how it is to be, a second time it changes nothing, and what it does not name stays.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use ostiary::flow::Error;
 use ostiary::flow::operations::apply::users::PROFILE;
 use ostiary::flow::operations::apply::{Difference, Document, PruneUsers, apply, difference};
 use ostiary::flow::operations::export::{Secrets, export};
 use ostiary::model::{ClientMetadata, ClientPolicy, Profile, Secret};
 use ostiary::protocol::client_registration::{METADATA_MEMBERS as METADATA, POLICY_MEMBERS as POLICY};
+use ostiary::sql::{Edge, Failpoints, Place, Verdict};
 use serde_json::{Value, json};
 
 use crate::support::relying_party::RelyingParty;
-use crate::support::server::{Server, TestClient, each_backend};
+use crate::support::server::{Backend, Server, TestClient, each_backend};
 
 async fn run(server: &Server, file: &Value) -> Result<Difference, Error> {
     run_pruning(server, file, PruneUsers::No).await
@@ -368,6 +372,56 @@ async fn prop_import_equiv() {
     assert!(matches!(verdict, ostiary::credential::Verdict::Right { .. }));
     first.stop().await;
     second.stop().await;
+}
+
+/// SEC-755, in part: an apply that is interrupted before any of its steps leaves each entry as it was or as the file says, and
+/// the next one goes on from there.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_apply_leaves_every_entry_whole_and_goes_on() {
+    const NEVER: i64 = i64::MAX;
+    // how many changes go through before the store answers none any more
+    let left = Arc::new(AtomicI64::new(NEVER));
+    let counted = left.clone();
+    let failpoints = Failpoints::told_to(move |step| {
+        let is_change = matches!(step.place, Place::Transaction | Place::Commit) && step.edge == Edge::Before;
+        let fails = is_change && counted.fetch_sub(1, Ordering::SeqCst) <= 0;
+        Box::pin(async move { if fails { Verdict::Fails } else { Verdict::Goes } })
+    });
+    let server = Server::start_fully(Backend::Embedded, |_| (), |options| options.failpoints = failpoints).await;
+    let written = async || export(server.provider(), Secrets::Omitted).await.unwrap();
+    run(
+        &server,
+        &json!({"version": 1, "groups": [{"name": "staff", "permissions": []}]}),
+    )
+    .await
+    .unwrap();
+    let before = written().await;
+    let mut interrupted = Vec::new();
+    loop {
+        left.store(i64::try_from(interrupted.len()).unwrap(), Ordering::SeqCst);
+        let done = run(&server, &whole()).await;
+        left.store(NEVER, Ordering::SeqCst);
+        if done.is_ok() {
+            break;
+        }
+        interrupted.push(written().await);
+    }
+    assert!(interrupted.len() > 10, "only {} interruptions", interrupted.len());
+    let after = written().await;
+    assert!(run(&server, &whole()).await.unwrap().is_empty());
+    for (steps, state) in interrupted.iter().enumerate() {
+        for section in ["resources", "clients", "groups", "users"] {
+            let entries = |of: &Value| of[section].as_array().unwrap().clone();
+            for entry in entries(state) {
+                assert!(
+                    entries(&before).contains(&entry) || entries(&after).contains(&entry),
+                    "half of it after {steps} steps: {entry}"
+                );
+            }
+        }
+        assert!(state["settings"] == before["settings"] || state["settings"] == after["settings"]);
+    }
+    server.stop().await;
 }
 
 #[test]
