@@ -6,10 +6,12 @@ use std::time::Duration;
 use ostiary::model::Secret;
 
 use super::{READY_AGAIN, Steered};
-use crate::support::backend::{Backend, quick};
+use crate::support::backend::{Backend, length, quick};
 use crate::support::browser::Browser;
 use crate::support::ledger::{Kind, Ledger, Outcome};
+use crate::support::process::{Installation, PATIENCE, until};
 use crate::support::relying_party::RelyingParty;
+use crate::support::seed::TestUser;
 use crate::support::wire::{Wire, WireAnswer};
 
 /// Sends a request that a kill will cut off, in the background.
@@ -199,7 +201,8 @@ async fn sign_ins_survive(backend: Backend) {
         steered.failpoints.arm("pause", step);
         let cut = sign_in(&steered);
         steered.reached(&cut).await;
-        steered.kill().await;
+        let ready = steered.kill().await;
+        assert!(ready < READY_AGAIN, "ready again after {ready:?}");
         drop(cut.await);
         // at most the one session that was begun with the right password, and the next sign-in goes through
         assert!(sessions(&steered).await <= before + 1, "{step}");
@@ -216,6 +219,76 @@ async fn sign_ins_survive(backend: Backend) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sign_in_can_be_begun_again_wherever_the_node_is_killed() {
     sign_ins_survive(Backend::Embedded).await;
+}
+
+/// Signs in on the page: what that is answered with.
+async fn enter(login: String, user: TestUser) -> u16 {
+    let browser = Browser::new();
+    let page = browser.get(&login).await;
+    let values = [
+        ("username", user.username.as_str()),
+        ("password", user.password.as_str()),
+    ];
+    let answer = browser.submit(&page, page.form_with("password"), &values).await;
+    answer.status.as_u16()
+}
+
+/// REL-01 with two hundred sign-ins in flight (forty in the quick part): whoever has a session has proved who they are, on record;
+/// the others begin again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crowd_signs_in_while_the_node_is_killed() {
+    let crowd = length(40, 200, 200);
+    let installation = Installation::make(Backend::Embedded).await;
+    // they all come from one address
+    let plan = installation
+        .plan()
+        .at(installation.front)
+        .with("OSTIARY_SETTINGS__GUESS__SOURCE_BUDGET", "10000");
+    let node = plan.start().await;
+    let users = installation.users(crowd).await;
+    let login = format!("{}/login", installation.issuer());
+    let cut: Vec<_> = users
+        .iter()
+        .map(|user| tokio::spawn(enter(login.clone(), user.clone())))
+        .collect();
+    until(PATIENCE, "some are in, others are not", async || {
+        cut.iter().any(tokio::task::JoinHandle::is_finished)
+    })
+    .await;
+    let killed = ostiary::clock::monotonic();
+    let node = node.kill().start().await;
+    let ready = killed.elapsed();
+    assert!(ready < READY_AGAIN, "ready again after {ready:?}");
+    let mut told = 0;
+    for cut in cut {
+        told += usize::from(cut.await.is_ok_and(|status| status == 303));
+    }
+    assert!(told < crowd, "the kill came too late");
+    let store = installation.store().await;
+    let mut read = store.database().read().await.unwrap();
+    let unproven = "
+        select count(*)
+        from sessions
+        where not exists (
+            select 1
+            from events
+            where events.kind = 'sign_in' and events.outcome = 'success' and events.user_id = sessions.user_id
+        )";
+    let unproven: i64 = read.sql(unproven).one().await.unwrap();
+    let sessions: i64 = read.sql("select count(*) from sessions").one().await.unwrap();
+    drop(read);
+    store.close().await;
+    assert_eq!(unproven, 0, "a session of nobody who proved anything");
+    assert!(
+        sessions >= i64::try_from(told).unwrap(),
+        "{told} were told, {sessions} are there"
+    );
+    for user in users.iter().rev().take(5) {
+        assert_eq!(enter(login.clone(), user.clone()).await, 303);
+    }
+    println!("{sessions} of {crowd} in at the kill, {told} told so; ready again within {ready:?}");
+    drop(node);
+    installation.remove().await;
 }
 
 /// REL-01, Postgres.

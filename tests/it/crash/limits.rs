@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::Steered;
-use crate::support::backend::{Backend, backends};
+use crate::support::backend::{Backend, backends, length};
 use crate::support::browser::Browser;
 use crate::support::ledger::Gauges;
 use crate::support::process::{Installation, PATIENCE, until};
@@ -132,8 +132,9 @@ async fn without_descriptors_those_who_are_connected_are_served() {
         let mut newcomer = Wire::to(node.address);
         let answer = newcomer.exchange(&health).await.unwrap();
         assert_eq!(answer.status, 200);
+        // five seconds are promised; three times that for a machine that has much else to do
         assert!(
-            released.elapsed() < Duration::from_secs(15),
+            released.elapsed() < Duration::from_secs(5) * length(3, 3, 1),
             "served again after {:?}",
             released.elapsed()
         );

@@ -185,14 +185,20 @@ async fn floods_of_small_frames_end_with_their_connection() {
             meanwhile < quiet * 5 + Duration::from_secs(2),
             "{name}: {quiet:?} alone, {meanwhile:?} beside the flood"
         );
-        clock::sleep(Duration::from_millis(500)).await;
-        let before = secure.processor();
-        clock::sleep(Duration::from_secs(1)).await;
-        let busy = secure.processor() - before;
-        assert!(
-            busy < 40,
-            "{name}: {busy} hundredths of a second in a second after it was over"
-        );
+        // five seconds are promised; three times that for a machine that has much else to do
+        let (over, bound) = (clock::monotonic(), Duration::from_secs(length(15, 5)));
+        let busy = loop {
+            let before = secure.processor();
+            clock::sleep(Duration::from_secs(1)).await;
+            let busy = secure.processor() - before;
+            if busy < 20 {
+                break busy;
+            }
+            assert!(
+                over.elapsed() < bound,
+                "{name}: {busy} hundredths of a second in a second, {bound:?} after it was over"
+            );
+        };
         report(
             "REL-43",
             format!(

@@ -93,7 +93,7 @@ async fn a_node_that_stood_still_acts_on_nothing_stale() {
     let lengths: &[u64] = if crate::crash::full_length() {
         &[5, 30, 120]
     } else {
-        &[3]
+        &[5]
     };
     for length in lengths {
         stand_still(Duration::from_secs(*length)).await;

@@ -90,7 +90,8 @@ impl Place {
     }
 }
 
-fn provided(variable: &str) -> Secret {
+/// The address of a server that the test command provides.
+pub fn provided(variable: &str) -> Secret {
     let url = std::env::var(variable)
         .unwrap_or_else(|_| panic!("this test needs {variable}: run ./scripts/test, or set OSTIARY_TEST_QUICK=1"));
     Secret::new(url)
