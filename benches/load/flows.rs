@@ -60,6 +60,8 @@ pub struct Party {
 /// What a worker holds between operations.
 #[derive(Default)]
 pub struct State {
+    /// Who signs in.
+    person: usize,
     cookies: BTreeMap<String, String>,
     access_token: String,
     refresh_token: String,
@@ -81,9 +83,20 @@ pub fn client_id(algorithm: &str, format: &str) -> String {
     format!("bench-{}-{format}", algorithm.to_lowercase())
 }
 
+/// How many people there are to sign in: nobody does so a hundred times a second.
+pub const PEOPLE: usize = 100;
+
+/// The name of one of them.
+pub fn username(number: usize) -> String {
+    format!("alice{}", number % PEOPLE)
+}
+
 /// What a worker needs before the clock starts.
-pub async fn prepare(workload: Workload, party: &Party, connection: &mut Connection, _: usize) -> State {
-    let mut state = State::default();
+pub async fn prepare(workload: Workload, party: &Party, connection: &mut Connection, worker: usize) -> State {
+    let mut state = State {
+        person: worker,
+        ..State::default()
+    };
     if matches!(
         workload,
         Workload::Introspect | Workload::Userinfo | Workload::Refresh | Workload::Sso
@@ -130,7 +143,16 @@ pub async fn once(
             state.access_token.clear();
             sign_on(party, connection, state).await
         }
-        Workload::Login => sign_on(party, connection, &mut State::default()).await,
+        Workload::Login => {
+            // the workers' people keep their distance
+            state.person += 9;
+            let person = state.person;
+            let mut state = State {
+                person,
+                ..State::default()
+            };
+            sign_on(party, connection, &mut state).await
+        }
     }
 }
 
@@ -160,7 +182,7 @@ async fn sign_on(party: &Party, connection: &mut Connection, state: &mut State) 
         let csrf = between(&page.body, "name=\"csrf\" value=\"", "\"").ok_or("the page has no form")?;
         let form = form_urlencoded::Serializer::new(String::new())
             .append_pair("csrf", csrf)
-            .append_pair("username", "alice")
+            .append_pair("username", &username(state.person))
             .append_pair("password", PASSWORD)
             .finish();
         let headers = state.cookie_header();

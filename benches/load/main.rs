@@ -100,9 +100,6 @@ async fn measure(wanted: &Wanted) {
             continue;
         }
         let program = processes::start(hashing).await;
-        if hashing == Hashing::Real {
-            println!("idle memory: {:.1} MiB resident", program.resident_mib());
-        }
         for (name, workload, algorithm, format) in flows::ALL {
             let is_login = matches!(workload, Workload::Login);
             if !is_wanted(name.split(' ').next().unwrap_or(name)) || (hashing == Hashing::Cheap && !is_login) {

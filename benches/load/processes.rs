@@ -13,12 +13,15 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::client::Connection;
-use super::flows::{PASSWORD, REDIRECT_URI, SECRET, client_id};
+use super::flows::{PASSWORD, PEOPLE, REDIRECT_URI, SECRET, client_id, username};
 
 /// The core of the server; the load runs on the other.
 const CORE: &str = "0";
 /// The processor's clock ticks a second, as `/proc` counts (`getconf CLK_TCK`).
 const TICKS: f64 = 100.0;
+
+/// The file that says so when everything is there.
+const FURNISHED: &str = "furnished";
 
 /// What a password's hash costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,14 +105,22 @@ fn free_address() -> String {
     free.local_addr().expect("its address").to_string()
 }
 
-/// Starts the server inside this program, with one person and the clients of the workloads.
+/// Starts the server inside this program, with people and the clients of the workloads.
 pub async fn start(hashing: Hashing) -> Program {
     let folder = tempfile::tempdir().expect("a folder");
     let address = free_address();
     let hashing = if hashing == Hashing::Cheap { "cheap" } else { "real" };
     let mut command = again("serve");
     command.args([hashing, &address]).arg(folder.path());
-    running(command, address, "/readyz", Some(folder)).await
+    let furnished = folder.path().join(FURNISHED);
+    let program = running(command, address, "/readyz", Some(folder)).await;
+    // it serves before it is furnished
+    let began = Instant::now();
+    while !furnished.exists() {
+        assert!(began.elapsed() < Duration::from_secs(60), "the server is not furnished");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    program
 }
 
 /// Starts a handler that does nothing.
@@ -176,12 +187,13 @@ pub fn serve(arguments: &[String]) {
         let application = Application::start(config, Clock::default(), Options::default()).await;
         let application = application.expect("the server starts");
         furnish(&application).await;
+        std::fs::write(Path::new(folder).join(FURNISHED), "").expect("the folder takes a file");
         // until it is killed: nothing of it is needed again
         std::future::pending::<()>().await;
     });
 }
 
-/// One person, and a client for every pair of algorithm and format.
+/// People, and a client for every pair of algorithm and format.
 fn site() -> Value {
     let clients: Vec<Value> = ["ES256", "RS256", "EdDSA"]
         .iter()
@@ -199,10 +211,16 @@ fn site() -> Value {
             })
         })
         .collect();
+    let people: Vec<Value> = (0..PEOPLE)
+        .map(|number| {
+            let name = username(number);
+            json!({"username": name, "email": format!("{name}@example.com"), "given_name": "Alice", "password": PASSWORD})
+        })
+        .collect();
     json!({
         "version": 1,
         "clients": clients,
-        "users": [{"username": "alice", "email": "alice@example.com", "given_name": "Alice", "password": PASSWORD}],
+        "users": people,
     })
 }
 
