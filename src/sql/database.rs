@@ -317,7 +317,9 @@ async fn open_sqlite(url: &str, durability: Durability, measures: &Arc<Measures>
             Durability::Full => SqliteSynchronous::Full,
             Durability::Light => SqliteSynchronous::Normal,
         })
-        .pragma("journal_size_limit", SQLITE_LOG_BYTES);
+        .pragma("journal_size_limit", SQLITE_LOG_BYTES)
+        // what a savepoint may have to bring back: of every group, and on the disk it would be half of all that is written
+        .pragma("temp_store", "memory");
     let path = writing.get_filename().to_owned();
     let is_new = !path.exists();
     let writer = open_writer(writing, measures).await?;
