@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::TryStreamExt;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgQueryResult;
-use sqlx::sqlite::{SqliteArguments, SqliteQueryResult};
-use sqlx::{AssertSqlSafe, Executor, Postgres, SqlSafeStr, SqlStr, SqliteConnection};
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{AssertSqlSafe, Either, Executor, Postgres, SqlSafeStr, SqlStr, SqliteConnection};
 use tokio::time::timeout;
 
 use super::failpoint::{Failpoints, Place, Steps};
@@ -29,6 +30,9 @@ const FIRST_ANSWER_WITHIN: Duration = Duration::from_millis(1800);
 const LEAST_PATIENCE: Duration = Duration::from_millis(900);
 /// How long a connection that is given back may take for its last statement.
 const LAST_ANSWER_WITHIN: Duration = Duration::from_secs(2);
+
+/// A statement that writes and has more values than this is better off without numbered placeholders (see `together.rs`).
+const MANY_VALUES: usize = 24;
 
 /// A connection to read from, or the inside of a [`super::Transaction`].
 pub struct Connection {
@@ -172,6 +176,29 @@ impl Connection {
         }
     }
 
+    /// Whether the commit goes in one go with the statements before it: on SQLite, if this transaction is alone. If it has
+    /// nothing more to do it is the group's closer that commits.
+    pub(super) fn commits_with_its_last(&self) -> bool {
+        let is_alone = matches!(&self.link, Link::SqliteWriter(seat) if seat.is_alone());
+        is_alone && !self.failpoints.are_steered()
+    }
+
+    /// Whether statements wait for the next one.
+    pub(super) fn has_later(&self) -> bool {
+        !self.later.is_empty()
+    }
+
+    /// Runs what waits and commits SQLite's group with it: the answer of the last.
+    pub(super) async fn run_later_and_commit(&mut self) -> Result<Rows, Error> {
+        let later = std::mem::take(&mut self.later);
+        self.begin_statement()?;
+        // measured as a commit
+        self.began = None;
+        let (seat, answer) = self.give_seat()?.run_and_commit(together(later)).await?;
+        self.link = Link::SqliteWriter(seat);
+        self.end_statement(answer).map(|(rows, _)| rows)
+    }
+
     pub(super) async fn rows(&mut self, text: SqlStr, values: Vec<Value>) -> Result<Rows, Error> {
         Ok(self.run(text, values, Wanted::Rows).await?.0)
     }
@@ -204,7 +231,7 @@ impl Connection {
     async fn run_unwatched(&mut self, text: SqlStr, values: Vec<Value>, wanted: Wanted) -> Result<(Rows, u64), Error> {
         let later = std::mem::take(&mut self.later);
         match self.engine() {
-            Engine::Sqlite if !later.is_empty() || self.is_behind_another() => {
+            Engine::Sqlite if !later.is_empty() || self.is_better_together(values.len()) => {
                 self.run_together(later, text, values).await
             }
             Engine::Sqlite => self.run_alone(text, values, wanted).await,
@@ -225,9 +252,14 @@ impl Connection {
         }
     }
 
-    /// Whether the savepoint of the group has to be renewed before anything is done.
-    fn is_behind_another(&self) -> bool {
-        matches!(&self.link, Link::SqliteWriter(seat) if seat.is_behind_another())
+    /// Whether a statement with so many values goes by [`Connection::run_together`] although it is alone.
+    fn is_better_together(&self, values: usize) -> bool {
+        matches!(&self.link, Link::SqliteWriter(seat) if values > MANY_VALUES || seat.has_no_savepoint())
+    }
+
+    /// Whether a savepoint has to be taken before anything is done.
+    fn has_no_savepoint(&self) -> bool {
+        matches!(&self.link, Link::SqliteWriter(seat) if seat.has_no_savepoint())
     }
 
     async fn run_alone(&mut self, text: SqlStr, values: Vec<Value>, wanted: Wanted) -> Result<(Rows, u64), Error> {
@@ -257,23 +289,25 @@ impl Connection {
         values: Vec<Value>,
     ) -> Result<(Rows, u64), Error> {
         self.begin_statement()?;
-        let Link::SqliteWriter(seat) = std::mem::replace(&mut self.link, Link::Gone(Engine::Sqlite)) else {
-            return Err(Error::other("only a transaction has statements that wait"));
-        };
-        let mut whole = Together::default();
-        for one in later {
-            whole.add(&one.text, one.values, one.must_change);
-        }
+        let mut whole = together(later);
         whole.add(&text, values, false);
-        let (seat, answer) = seat.run_together(whole).await?;
+        let (seat, answer) = self.give_seat()?.run_together(whole).await?;
         self.link = Link::SqliteWriter(seat);
         self.end_statement(answer)
+    }
+
+    /// SQLite's seat, for a step that owns it meanwhile.
+    fn give_seat(&mut self) -> Result<Seat, Error> {
+        match std::mem::replace(&mut self.link, Link::Gone(Engine::Sqlite)) {
+            Link::SqliteWriter(seat) => Ok(seat),
+            _ => Err(Error::other("only a transaction has statements that wait")),
+        }
     }
 
     /// Runs several statements that take no values.
     pub(super) async fn script(&mut self, text: &'static str) -> Result<(), Error> {
         self.run_later().await?;
-        if self.is_behind_another() {
+        if self.has_no_savepoint() {
             // takes a savepoint of its own
             self.changed("select 1".into_sql_str(), Vec::new()).await?;
         }
@@ -367,6 +401,14 @@ pub(super) fn give_back(mut raw: PoolConnection<Postgres>, text: &'static str) {
     });
 }
 
+fn together(later: Vec<Later>) -> Together {
+    let mut whole = Together::default();
+    for one in later {
+        whole.add(&one.text, one.values, one.must_change);
+    }
+    whole
+}
+
 #[derive(Clone, Copy)]
 enum Wanted {
     First,
@@ -381,14 +423,19 @@ async fn run_on_sqlite(
     wanted: Wanted,
 ) -> Result<(Rows, u64), Error> {
     let query = sqlx::query_with(text, values);
-    Ok(match wanted {
-        Wanted::First => (Rows::Sqlite(query.fetch_optional(raw).await?.into_iter().collect()), 0),
-        Wanted::Rows => (Rows::Sqlite(query.fetch_all(raw).await?), 0),
-        Wanted::Changed => {
-            let done: SqliteQueryResult = query.execute(raw).await?;
-            (Rows::Sqlite(Vec::new()), done.rows_affected())
+    if matches!(wanted, Wanted::First) {
+        return Ok((Rows::Sqlite(query.fetch_optional(raw).await?.into_iter().collect()), 0));
+    }
+    let mut rows = Vec::new();
+    let mut steps = raw.fetch_many(query);
+    // it is one statement: waiting for what comes after its end would be one more change of threads
+    while let Some(step) = steps.try_next().await? {
+        match step {
+            Either::Right(row) => rows.push(row),
+            Either::Left(done) => return Ok((Rows::Sqlite(rows), done.rows_affected())),
         }
-    })
+    }
+    Ok((Rows::Sqlite(rows), 0))
 }
 
 enum Raw<'c> {

@@ -124,6 +124,11 @@ impl Error {
         Self::unavailable("too much waits to be written")
     }
 
+    /// Something that was to run to its end did not.
+    pub fn interrupted() -> Self {
+        Self::unavailable("it was interrupted")
+    }
+
     pub(super) fn unavailable(sentence: &'static str) -> Self {
         Self::Unavailable(Cause::own(sentence))
     }

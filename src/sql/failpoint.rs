@@ -61,6 +61,11 @@ mod places {
 
     impl Failpoints {
         #[inline(always)]
+        pub(in crate::sql) fn are_steered(&self) -> bool {
+            false
+        }
+
+        #[inline(always)]
         pub(in crate::sql) async fn commit(&self, _: Edge, _: &Steps) -> Result<(), Error> {
             Ok(())
         }
@@ -161,6 +166,11 @@ mod places {
         /// Steered by this function.
         pub fn told_to(function: impl Fn(Step) -> Answer + Send + Sync + 'static) -> Self {
             Self(Some(Steer::Function(Arc::new(function))))
+        }
+
+        /// Whether somebody may want to stand between two steps: then none are taken in one go.
+        pub(in crate::sql) fn are_steered(&self) -> bool {
+            self.0.is_some()
         }
 
         pub(in crate::sql) async fn commit(&self, edge: Edge, steps: &Steps) -> Result<(), Error> {

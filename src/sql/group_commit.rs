@@ -1,10 +1,10 @@
 //! Many short SQLite transactions share one durable commit.
 //!
 //! One connection writes. Who holds the seat at it (a fair lock) runs its statements behind a savepoint inside a common
-//! transaction, the *group*. A member that commits leaves what it did to be kept and waits; who sits down next replaces the
-//! savepoint by a fresh one together with its first statement. The group's *closer*, a task that queues for the seat like
-//! everybody else, commits for all as soon as it finds nobody waiting behind it. All members get the outcome of that one
-//! commit.
+//! transaction, the *group*, which begins in the database together with its first statements. A member that commits leaves what
+//! it did to be kept and waits; who sits down next replaces the savepoint by a fresh one together with its first statement. The
+//! group's *closer*, a task that queues for the seat like everybody else, commits for all as soon as it finds nobody waiting
+//! behind it. All members get the outcome of that one commit. Whoever is alone commits together with its last statements.
 //!
 //! What keeps it true:
 //! - A seat counts as abandoned from its first statement until its transaction commits. Whoever comes next rolls back
@@ -22,16 +22,17 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use futures_util::TryStreamExt;
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection, SqliteConnection};
+use sqlx::{ConnectOptions, Connection, Executor, SqliteConnection};
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 use tokio::time::timeout;
 
-use super::error::{Cause, Error, is_busy};
+use super::error::{Cause, Error};
 use super::failpoint::{Edge, Failpoints};
 use super::measures::Measures;
 use super::row::Rows;
-use super::together::Together;
+use super::together::{Done, Ending, Reached, Together};
 use crate::clock;
 
 /// A group that has this many members is committed whoever waits.
@@ -39,7 +40,8 @@ const MOST_MEMBERS: usize = 64;
 /// How long a transaction waits for the seat.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
-const BEGIN: &str = "begin immediate; savepoint seat";
+/// Begins the group.
+const BEGIN: &str = "begin immediate; savepoint seat;";
 /// What the member before did is kept: a fresh savepoint lies behind it.
 const KEEP: &str = "release seat; savepoint seat;";
 const UNDO: &str = "rollback to seat";
@@ -76,6 +78,8 @@ struct Desk {
     group: Option<Group>,
     groups_begun: u64,
     savepoint: Savepoint,
+    /// How many members the group before had.
+    members_before: usize,
     closed: bool,
     /// When the file was last found held by another process.
     held_at: Option<Instant>,
@@ -96,6 +100,8 @@ enum Outcome {
 /// What lies behind the savepoint of the open group.
 #[derive(Clone, Copy, PartialEq)]
 enum Savepoint {
+    /// There is none: the group has not begun in the database yet. The first statements bring its beginning with them.
+    None,
     /// Nothing.
     Fresh,
     /// Statements of a transaction that has not committed.
@@ -124,6 +130,7 @@ impl Writer {
                 group: None,
                 groups_begun: 0,
                 savepoint: Savepoint::Fresh,
+                members_before: 0,
                 closed: false,
                 held_at: None,
             })),
@@ -236,35 +243,54 @@ impl Seat {
         self.desk.connection.as_mut().ok_or_else(interrupted)
     }
 
-    /// Whether what lies behind the savepoint is another transaction's, which has committed: then the first statements go
-    /// by [`Seat::run_together`].
-    pub(super) fn is_behind_another(&self) -> bool {
-        self.desk.savepoint == Savepoint::Kept
+    /// Whether there is no savepoint of this transaction's own yet: then the first statements go by [`Seat::run_together`].
+    pub(super) fn has_no_savepoint(&self) -> bool {
+        matches!(self.desk.savepoint, Savepoint::None | Savepoint::Kept)
+    }
+
+    /// Whether the group is committed with this transaction: nobody else is in it or waits to join it, nor was anybody in the
+    /// one before. Where others come and go, whoever lets them in first shares the flush with more of them.
+    pub(super) fn is_alone(&self) -> bool {
+        let is_first = self.desk.group.as_ref().is_some_and(|group| group.members == 0);
+        is_first && self.desk.members_before <= 1 && self.writer.shared.waiting.load(Ordering::SeqCst) == 0
     }
 
     /// Runs statements in one go, behind a savepoint of this transaction's own.
-    pub(super) async fn run_together(mut self, statements: Together) -> Result<(Self, Ran), Error> {
+    pub(super) async fn run_together(self, statements: Together) -> Result<(Self, Ran), Error> {
+        self.run_to(statements, Ending::Open).await
+    }
+
+    /// The same, and commits the group with them. Unless the answer is an error the transaction has committed.
+    pub(super) async fn run_and_commit(self, statements: Together) -> Result<(Self, Ran), Error> {
+        self.run_to(statements, Ending::Commit).await
+    }
+
+    async fn run_to(mut self, statements: Together, ending: Ending) -> Result<(Self, Ran), Error> {
         let running = tokio::spawn(async move {
             let first = match self.desk.savepoint {
+                Savepoint::None => BEGIN,
                 Savepoint::Kept => KEEP,
                 Savepoint::Fresh | Savepoint::Used => "",
                 Savepoint::Unsure => return (self, Err(interrupted())),
             };
+            let begins = self.desk.savepoint == Savepoint::None;
             self.desk.savepoint = Savepoint::Unsure;
             let Some(connection) = self.desk.connection.as_mut() else {
                 return (self, Err(interrupted()));
             };
-            let done = statements.run(first, connection).await;
-            if done.ended >= first.matches(';').count() {
-                self.desk.savepoint = Savepoint::Used;
-            }
-            (self, done.answer)
+            let done = statements.run(first, ending, connection).await;
+            let answer = self.desk.reached(done, begins, ending, &self.writer.shared).await;
+            (self, answer)
         });
         running.await.map_err(|_| interrupted())
     }
 
     /// Makes the transaction a member of its group and waits for the group's commit.
     pub(super) async fn commit(mut self) -> Result<(), Error> {
+        if self.desk.savepoint == Savepoint::None {
+            // it did nothing, and has read nothing
+            return Ok(());
+        }
         let outcome = self.desk.outcome();
         self.desk.keep();
         if self.desk.is_full() {
@@ -300,12 +326,7 @@ impl Seat {
             return Err(Error::unavailable(HELD));
         }
         if desk.group.is_none() {
-            let shared = &self.writer.shared;
-            let begun = desk.begin(&shared.options).await;
-            if begun.is_err() {
-                shared.failed.store(true, Ordering::Relaxed);
-            }
-            let number = begun?;
+            let number = desk.open_group(&self.writer.shared.options).await?;
             tokio::spawn(self.writer.clone().close_group(number));
         }
         Ok(())
@@ -314,7 +335,7 @@ impl Seat {
 
 impl Desk {
     fn is_ready(&self) -> bool {
-        let settled = matches!(self.savepoint, Savepoint::Fresh | Savepoint::Kept);
+        let settled = matches!(self.savepoint, Savepoint::None | Savepoint::Fresh | Savepoint::Kept);
         !self.closed && self.group.is_some() && settled
     }
 
@@ -333,7 +354,7 @@ impl Desk {
     /// Rolls back what a transaction left behind that did not commit.
     async fn settle(&mut self) {
         match self.savepoint {
-            Savepoint::Fresh | Savepoint::Kept => {}
+            Savepoint::None | Savepoint::Fresh | Savepoint::Kept => {}
             Savepoint::Used => {
                 self.savepoint = Savepoint::Unsure;
                 match self.run(UNDO).await {
@@ -345,24 +366,12 @@ impl Desk {
         }
     }
 
-    /// Begins a group: its number.
-    async fn begin(&mut self, options: &SqliteConnectOptions) -> Result<u64, Error> {
+    /// Opens a group: its number. The database hears of it with the first statements.
+    async fn open_group(&mut self, options: &SqliteConnectOptions) -> Result<u64, Error> {
         if self.connection.is_none() {
             self.connection = Some(options.connect().await?);
         }
-        self.savepoint = Savepoint::Unsure;
-        if let Err(error) = self.run(BEGIN).await {
-            // another process holds the file: nothing has begun, and the connection is as good as before
-            if is_busy(&error) {
-                self.savepoint = Savepoint::Fresh;
-                self.held_at = Some(clock::monotonic());
-                return Err(Error::unavailable(HELD));
-            }
-            let error = Error::from(error);
-            self.fail(Cause::own(INTERRUPTED)).await;
-            return Err(error);
-        }
-        self.savepoint = Savepoint::Fresh;
+        self.savepoint = Savepoint::None;
         self.groups_begun = self.groups_begun.wrapping_add(1);
         self.group = Some(Group {
             number: self.groups_begun,
@@ -370,6 +379,48 @@ impl Desk {
             outcome: watch::Sender::new(None),
         });
         Ok(self.groups_begun)
+    }
+
+    /// Takes note of how far statements came, and gives their answer.
+    async fn reached(&mut self, done: Done, begins: bool, ending: Ending, shared: &Shared) -> Ran {
+        match done.reached {
+            Reached::Nothing if begins && done.is_busy => {
+                // another process holds the file: nothing has begun, and the connection is as good as before
+                shared.failed.store(true, Ordering::Relaxed);
+                self.held_at = Some(clock::monotonic());
+                self.group = None;
+                self.savepoint = Savepoint::Fresh;
+                return Err(Error::unavailable(HELD));
+            }
+            Reached::Nothing | Reached::Preparation if begins => {
+                shared.failed.store(true, Ordering::Relaxed);
+                self.fail(Cause::own(INTERRUPTED)).await;
+            }
+            // the savepoint is not what it should be: that shows with the next step
+            Reached::Nothing | Reached::Preparation => {}
+            Reached::Statements => self.savepoint = Savepoint::Used,
+            Reached::Commit => {
+                shared.failed.store(true, Ordering::Relaxed);
+                return match done.answer {
+                    Err(Error::Unavailable(cause)) => {
+                        self.fail(cause.clone()).await;
+                        Err(Error::Unavailable(cause))
+                    }
+                    _ => {
+                        self.fail(Cause::own(INTERRUPTED)).await;
+                        Err(interrupted())
+                    }
+                };
+            }
+            Reached::End if ending == Ending::Commit => {
+                if let Some(group) = &mut self.group {
+                    group.members += 1;
+                }
+                self.committed(shared);
+            }
+            Reached::End => self.savepoint = Savepoint::Used,
+        }
+        done.answer
     }
 
     /// Makes what lies behind the savepoint part of the group. Whether the savepoint is still there shows with the next
@@ -389,6 +440,12 @@ impl Desk {
         if self.group.is_none() {
             return;
         }
+        if self.savepoint == Savepoint::None {
+            // nobody did anything in it
+            self.group = None;
+            self.savepoint = Savepoint::Fresh;
+            return;
+        }
         self.savepoint = Savepoint::Unsure;
         shared.pass(Edge::Before).await;
         if let Err(error) = self.run(COMMIT).await {
@@ -397,10 +454,16 @@ impl Desk {
             return;
         }
         shared.pass(Edge::After).await;
+        self.committed(shared);
+    }
+
+    /// The open group has been committed: its members are told.
+    fn committed(&mut self, shared: &Shared) {
         self.savepoint = Savepoint::Fresh;
         shared.commits.fetch_add(1, Ordering::Relaxed);
         shared.failed.store(false, Ordering::Relaxed);
         if let Some(group) = self.group.take() {
+            self.members_before = group.members;
             let members = u64::try_from(group.members).unwrap_or(u64::MAX);
             // a group whose members all went away has nothing to be measured
             if members > 0 {
@@ -424,7 +487,9 @@ impl Desk {
 
     async fn run(&mut self, text: &'static str) -> Result<(), sqlx::Error> {
         let connection = self.connection.as_mut().ok_or(sqlx::Error::WorkerCrashed)?;
-        sqlx::query(text).execute(connection).await.map(|_| ())
+        let mut steps = connection.fetch_many(sqlx::query(text));
+        // the first answer is the last
+        steps.try_next().await.map(drop)
     }
 }
 

@@ -33,6 +33,6 @@ pub use migrations::Migration;
 pub use row::{Record, Row};
 pub use statement::{Statement, places};
 pub use summary::Summary;
-pub use transaction::Transaction;
+pub use transaction::{Last, Transaction};
 pub use transfer::{Seed, Table, TransferError};
 pub use value::Value;

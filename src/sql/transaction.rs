@@ -3,14 +3,15 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-use sqlx::{Executor, PgPool};
+use sqlx::{Executor, PgPool, SqlSafeStr, SqlStr};
 
-use super::Error;
-use super::connection::{Connection, Link, give_back, in_time};
+use super::connection::{Connection, Later, Link, give_back, in_time};
 use super::failpoint::{Edge, Failpoints};
 use super::group_commit::{Seat, Writer};
 use super::measures::Measures;
 use super::outage::Outage;
+use super::row::{Record, Rows};
+use super::{Error, Value};
 use crate::clock;
 
 /// An open transaction. Dropped without [`Transaction::commit`] it is rolled back.
@@ -63,6 +64,9 @@ impl Transaction {
             // Postgres would answer such a commit with success, having rolled back
             return Err(Error::other("a statement of the transaction failed; it is rolled back"));
         }
+        if self.connection.has_later() && self.connection.commits_with_its_last() {
+            return self.commit_with_its_last().await.map(drop);
+        }
         if let Err(error) = self.connection.run_later().await {
             if matches!(error, Error::Missing) {
                 // it decided by what it has read
@@ -80,6 +84,26 @@ impl Transaction {
         self.connection.measures().committed(began.elapsed(), &answer);
         if answer.is_ok() {
             failpoints.commit(Edge::After, &self.connection.steps).await?;
+        }
+        answer
+    }
+
+    /// The last statement, whose rows come with the commit.
+    pub fn last(self, text: &'static str) -> Last {
+        Last {
+            transaction: self,
+            text: text.into_sql_str(),
+            values: Vec::new(),
+        }
+    }
+
+    async fn commit_with_its_last(mut self) -> Result<Rows, Error> {
+        let began = clock::monotonic();
+        let answer = self.connection.run_later_and_commit().await;
+        self.connection.measures().commits.took(began.elapsed());
+        if matches!(answer, Err(Error::Missing)) {
+            // it decided by what it has read
+            self.abandon().await?;
         }
         answer
     }
@@ -129,6 +153,48 @@ impl Transaction {
 
     pub(super) fn without_time_limit(&mut self) {
         self.connection.without_time_limit();
+    }
+}
+
+/// The last statement of a transaction.
+#[must_use = "a transaction that is not committed is rolled back"]
+pub struct Last {
+    transaction: Transaction,
+    text: SqlStr,
+    values: Vec<Value>,
+}
+
+impl Last {
+    /// Binds the next placeholder.
+    pub fn bind(mut self, value: impl Into<Value>) -> Self {
+        self.values.push(value.into());
+        self
+    }
+
+    /// Runs it and commits: its rows. The errors of [`Transaction::commit`] and its own.
+    pub async fn all<R: Record>(self) -> Result<Vec<R>, Error> {
+        let Self {
+            mut transaction,
+            text,
+            values,
+        } = self;
+        if transaction.connection.sound && transaction.connection.commits_with_its_last() {
+            transaction.connection.later(Later {
+                text,
+                values,
+                must_change: false,
+            });
+            return transaction.commit_with_its_last().await?.all();
+        }
+        let rows = match transaction.connection.rows(text, values).await {
+            Err(Error::Missing) => {
+                transaction.abandon().await?;
+                return Err(Error::Missing);
+            }
+            rows => rows?,
+        };
+        transaction.commit().await?;
+        rows.all()
     }
 }
 

@@ -395,7 +395,9 @@ async fn many_writers_lose_nothing_and_wait_their_turn() {
     let database = Database::open(installation.config.database_url.expose(), Durability::Full)
         .await
         .unwrap();
-    let held = database.write().await.unwrap();
+    let mut held = database.write().await.unwrap();
+    // the first statement takes the file
+    let _: i64 = held.sql("select 1").one().await.unwrap();
     let begun = clock::monotonic();
     let outcome = ledger
         .ask(&mut wire, Kind::Code, &waiting, subject, &stage.redeem(&waiting))
