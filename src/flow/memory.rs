@@ -202,6 +202,14 @@ impl Inner {
         self.forgetting.begin_epoch();
     }
 
+    fn published(&self) -> Option<Published> {
+        Some(Published {
+            settings: self.settings.clone(),
+            resources: self.resources.clone(),
+            keyring: self.keyring.clone()?,
+        })
+    }
+
     fn since(&self) -> Since {
         Since {
             number: self.forgetting.number(),
@@ -478,6 +486,16 @@ impl Provider {
         if fresh { Ok(()) } else { self.refresh_memory().await }
     }
 
+    /// What is published, if it is to be trusted without being read again.
+    pub(super) fn published_at_hand(&self) -> Option<Published> {
+        self.note_own_changes();
+        let (epoch, now) = (self.store.known_epoch(), self.clock.moment());
+        self.memory.look(|inner| {
+            let trusted = inner.is_trusted(TRUSTED_FOR, epoch, now);
+            trusted.then(|| inner.published()).flatten()
+        })
+    }
+
     /// Forgets what this node has ended or changed itself.
     fn note_own_changes(&self) {
         if !self.store.has_own_changes() {
@@ -504,11 +522,7 @@ impl Memory {
             inner
                 .read_at
                 .filter(|read_at| now.saturating_duration_since(*read_at) < time)?;
-            Some(Published {
-                settings: inner.settings.clone(),
-                resources: inner.resources.clone(),
-                keyring: inner.keyring.clone()?,
-            })
+            inner.published()
         })
     }
 

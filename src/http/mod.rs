@@ -1,13 +1,15 @@
 //! HTTP: requests become calls of flows, and what flows answer becomes responses. A handler holds no rule.
 //!
 //! One layer, [`layer::edge`], stands around every route: it gives each request its call, refuses what no route should
-//! see, turns refusals into the form their reader understands, and sets the headers of every response.
+//! see, turns refusals into the form their reader understands, and sets the headers of every response. What anybody may read
+//! and is the same for everybody is answered before it ([`Kept`]).
 
 pub mod answer;
 pub mod api;
 pub mod error;
 pub mod extract;
 mod health;
+mod kept;
 pub mod layer;
 pub mod oauth;
 pub mod page;
@@ -16,6 +18,7 @@ pub mod sheet;
 pub mod state;
 
 pub use error::Refusal;
+pub use kept::Kept;
 pub use router::{operators, router, router_with};
 pub use sheet::Sheet;
-pub use state::{Http, Limits, MetricsAccess};
+pub use state::{Http, Limits, MetricsAccess, Parts};

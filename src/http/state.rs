@@ -13,9 +13,12 @@ use crate::model::Secret;
 use crate::telemetry::Tracing;
 use crate::view::Views;
 
-/// What every handler works with. Clones share it.
+/// What every handler works with. Clones share it: a request makes several.
 #[derive(Clone)]
-pub struct Http {
+pub struct Http(Arc<Parts>);
+
+/// What it is made of.
+pub struct Parts {
     /// What flows work with.
     pub provider: Provider,
     /// The pages.
@@ -38,6 +41,20 @@ pub struct Http {
     pub metrics: MetricsAccess,
     /// Where spans of requests go, if anywhere.
     pub tracing: Option<Tracing>,
+}
+
+impl Http {
+    /// Puts the parts together.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl std::ops::Deref for Http {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
 }
 
 /// Who may see the numbers of the process.

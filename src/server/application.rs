@@ -127,7 +127,7 @@ impl Application {
             wiring::provide_for_server(&config, &clock, options.fetch_within, options.failpoints).await?;
         let (stop, stopped) = watch::channel(false);
         let running = Running::default();
-        let http = Http {
+        let http = Http::new(http::Parts {
             provider: provider.clone(),
             views: post.views.clone(),
             limits: Limits {
@@ -145,7 +145,7 @@ impl Application {
             },
             tracing: options.tracing,
             doctor: Arc::new(super::doctor::of_server(&config, &provider)),
-        };
+        });
         let control = options
             .commands
             .filter(|_| wiring::is_embedded(&config))
@@ -157,6 +157,7 @@ impl Application {
             let listener = Listener {
                 socket,
                 tls: None,
+                kept: None,
                 router: http::operators(http.clone()),
                 limits: config.http,
                 head_within: options.head_within,
@@ -173,6 +174,7 @@ impl Application {
         let listener = Listener {
             socket,
             tls: certificates,
+            kept: Some(http::Kept::new(http.clone())),
             router: http::router_with(http, options.routes),
             limits: config.http,
             head_within: options.head_within,

@@ -24,6 +24,7 @@ use super::timed_body::Timed;
 use super::tls::Certificates;
 use crate::clock;
 use crate::config;
+use crate::http::Kept;
 use crate::http::layer::{ClientCertificate, Door};
 
 /// A peer that does not answer a ping of ours within this time is gone.
@@ -51,6 +52,8 @@ pub(super) struct Listener {
     pub(super) socket: TcpListener,
     pub(super) tls: Option<Certificates>,
     pub(super) router: Router,
+    /// What is answered before any route is looked for.
+    pub(super) kept: Option<Kept>,
     pub(super) limits: config::Http,
     /// A request's head must be there within this time; so must the next one's on a kept connection.
     pub(super) head_within: Duration,
@@ -83,6 +86,7 @@ impl Listener {
             let connection = Connection {
                 server: server.clone(),
                 router: self.router.clone(),
+                kept: self.kept.clone(),
                 peer,
                 stop: self.stop.clone(),
                 door: self.door.clone(),
@@ -170,6 +174,7 @@ fn builder(limits: &config::Http, head_within: Duration, tls: bool) -> auto::Bui
 struct Connection {
     server: Arc<auto::Builder<TokioExecutor>>,
     router: Router,
+    kept: Option<Kept>,
     peer: SocketAddr,
     stop: watch::Receiver<bool>,
     door: Door,
@@ -207,6 +212,7 @@ impl Connection {
         let Self {
             server,
             router,
+            kept,
             peer,
             mut stop,
             door,
@@ -224,15 +230,18 @@ impl Connection {
             }
             let door = leaving.clone();
             let keeps = request.version() < Version::HTTP_2;
-            let router = (size(&request) <= head_bytes).then(|| router.clone());
+            let fits = size(&request) <= head_bytes;
+            let ready = kept.as_ref().filter(|_| fits).and_then(|kept| kept.answer(&request));
+            let router = (fits && ready.is_none()).then(|| router.clone());
             async move {
-                let mut response = match router {
-                    Some(router) => {
+                let mut response = match (ready, router) {
+                    (Some(ready), _) => ready,
+                    (None, Some(router)) => {
                         router
                             .oneshot(request.map(|body| Body::new(Timed::new(body, body_within))))
                             .await?
                     }
-                    None => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE.into_response(),
+                    (None, None) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE.into_response(),
                 };
                 // the proxy's next request goes to a node that stays
                 if keeps && door.is_leaving() {

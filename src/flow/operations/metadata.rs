@@ -22,11 +22,16 @@ pub struct Document {
 
 /// The document, announcing these languages.
 pub async fn document(provider: &Provider, ui_locales: Vec<&'static str>) -> Result<Document, Error> {
+    Ok(of(provider, &published::read(provider).await?, ui_locales))
+}
+
+/// The document as it is made from this.
+pub fn of(provider: &Provider, published: &Published, ui_locales: Vec<&'static str>) -> Document {
     let Published {
         settings, resources, ..
-    } = published::read(provider).await?;
-    if let Some(known) = provider.memory.metadata_of(&settings, &resources) {
-        return Ok(known);
+    } = published;
+    if let Some(known) = provider.memory.metadata_of(settings, resources) {
+        return known;
     }
     let mut scopes: Vec<String> = STANDARD.iter().map(|scope| (*scope).to_owned()).collect();
     for scope in resources.iter().flat_map(|resource| resource.scopes.iter()) {
@@ -46,6 +51,6 @@ pub async fn document(provider: &Provider, ui_locales: Vec<&'static str>) -> Res
     let document = Document { bytes, etag };
     provider
         .memory
-        .remember_metadata(Arc::clone(&settings), Arc::clone(&resources), document.clone());
-    Ok(document)
+        .remember_metadata(Arc::clone(settings), Arc::clone(resources), document.clone());
+    document
 }

@@ -27,6 +27,11 @@ pub struct Published {
     pub keyring: Arc<Keyring>,
 }
 
+/// As it stands, if nothing has to be read for it.
+pub fn at_hand(provider: &Provider) -> Option<Published> {
+    provider.published_at_hand()
+}
+
 /// As it stands, or as it stood when the store was last there.
 ///
 /// # Errors

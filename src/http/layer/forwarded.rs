@@ -47,7 +47,7 @@ pub(super) fn parent(http: &Http, request: &Request) -> Option<Parent> {
 
 /// A request that was made over plain HTTP although the issuer is https (SEC-560). A page sends the browser to https; an
 /// application is told, since it has shown its secrets to the network already.
-pub(super) fn refuse_plain(http: &Http, request: &Request) -> Option<Response> {
+pub(super) fn refuse_plain<B>(http: &Http, request: &Request<B>) -> Option<Response> {
     if http.tls || !http.provider.issuer.is_https() {
         return None;
     }
@@ -100,7 +100,7 @@ fn address(http: &Http, request: &Request, peer: IpAddr) -> IpAddr {
     address
 }
 
-fn peer(request: &Request) -> Option<IpAddr> {
+fn peer<B>(request: &Request<B>) -> Option<IpAddr> {
     let ConnectInfo(peer) = request.extensions().get::<ConnectInfo<SocketAddr>>()?;
     Some(peer.ip().to_canonical())
 }
@@ -110,7 +110,7 @@ fn is_trusted(http: &Http, address: IpAddr) -> bool {
 }
 
 /// What the proxy says, if it says one thing.
-fn proto(request: &Request) -> Option<&str> {
+fn proto<B>(request: &Request<B>) -> Option<&str> {
     let mut lines = request.headers().get_all(PROTO).iter();
     let said = lines.next()?;
     match (lines.next(), said.to_str()) {

@@ -34,7 +34,7 @@ const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resour
 const STRICT: &str = "max-age=31536000; includeSubDomains";
 
 /// Adds what the route did not set itself.
-pub(super) fn add(http: &Http, response: &mut Response) {
+pub(in crate::http) fn add(http: &Http, response: &mut Response) {
     let framed = response.extensions().get::<MayBeFramed>().is_some();
     let headers = response.headers_mut();
     // these and the two below, without growing on the way

@@ -9,7 +9,7 @@ use crate::http::Http;
 use crate::http::error::{self, Refusal};
 
 /// Refuses what is meant for another host (RFC 9110 section 15.5.20).
-pub(super) fn refuse_foreign(http: &Http, request: &Request) -> Option<Response> {
+pub(super) fn refuse_foreign<B>(http: &Http, request: &Request<B>) -> Option<Response> {
     let issuer = &http.provider.issuer;
     let own = issuer.as_str().split_once("://").map_or("", |(_, authority)| authority);
     let standard_port = if issuer.is_https() { ":443" } else { ":80" };

@@ -2,11 +2,11 @@
 
 mod authorization;
 mod check_session;
-mod cors;
+pub(super) mod cors;
 mod end_session;
 mod introspection;
 mod jwks;
-mod metadata;
+pub(super) mod metadata;
 mod parameters;
 mod registration;
 mod revocation;

@@ -10,7 +10,7 @@ use axum::routing::get;
 use axum::{Router, body};
 use ostiary::flow::{Call, Provider};
 use ostiary::http::layer::Running;
-use ostiary::http::{Http, Limits, router_with};
+use ostiary::http::{Http, Limits, Parts, router_with};
 use ostiary::view::Views;
 use proptest::prelude::*;
 use tower::ServiceExt;
@@ -85,7 +85,7 @@ const HOSTS: &[&str] = &[
 ];
 
 fn application(provider: &Provider, tls: bool) -> Router {
-    let http = Http {
+    let http = Http::new(Parts {
         provider: provider.clone(),
         views: Arc::new(Views::new().unwrap()),
         limits: Limits::default(),
@@ -97,7 +97,7 @@ fn application(provider: &Provider, tls: bool) -> Router {
         metrics: Default::default(),
         tracing: None,
         doctor: doctor_of(provider),
-    };
+    });
     let told = get(|Extension(call): Extension<Call>| async move { call.origin.address.unwrap().to_string() });
     router_with(http, Router::new().route("/told", told))
 }

@@ -7,7 +7,7 @@ use ostiary::crypto::MasterKey;
 use ostiary::flow::session::{self, Browser};
 use ostiary::http::extract::{Provenance, csrf};
 use ostiary::http::layer::Running;
-use ostiary::http::{Http, Limits};
+use ostiary::http::{Http, Limits, Parts};
 use ostiary::model::Secret;
 use ostiary::view::Views;
 use proptest::prelude::*;
@@ -62,7 +62,7 @@ fn fuzz_sealed_blob() {
 #[tokio::test]
 async fn fuzz_form_tokens() {
     let rooms = Rooms::open().await;
-    let http = Http {
+    let http = Http::new(Parts {
         provider: rooms.provider.clone(),
         views: Arc::new(Views::new().unwrap()),
         limits: Limits::default(),
@@ -74,7 +74,7 @@ async fn fuzz_form_tokens() {
         metrics: Default::default(),
         tracing: None,
         doctor: doctor_of(&rooms.provider),
-    };
+    });
     let browser = || Browser {
         accounts: Vec::new(),
         key: Secret::generate(),

@@ -183,3 +183,30 @@ async fn cors_matrix() {
     assert_eq!(allowed(request.send().await.unwrap().headers()), None);
     server.stop().await;
 }
+
+/// The two documents are answered before the routes; whatever is unusual about a request goes the usual way, and is told the
+/// same.
+#[tokio::test]
+async fn what_is_kept_ready_is_what_the_route_answers() {
+    let server = Server::start().await;
+    let browser = Browser::new();
+    for (_, path, _) in ENDPOINTS.iter().filter(|(_, _, readers)| *readers == Readers::Anyone) {
+        let ready = browser.get(&server.url(path)).await;
+        let routed = browser.get(&server.url(&format!("{path}?"))).await;
+        let asked_more = browser.get(&server.url(&format!("{path}?anything=1"))).await;
+        for other in [&routed, &asked_more] {
+            assert_eq!(ready.status, other.status, "{path}");
+            assert_eq!(ready.body, other.body, "{path}");
+            let told = |headers: &HeaderMap| {
+                let mut told: Vec<(String, Vec<u8>)> = headers
+                    .iter()
+                    .filter(|(name, _)| *name != "date")
+                    .map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()))
+                    .collect();
+                told.sort();
+                told
+            };
+            assert_eq!(told(&ready.headers), told(&other.headers), "{path}");
+        }
+    }
+}

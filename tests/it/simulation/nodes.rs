@@ -15,7 +15,7 @@ use ostiary::flow::provider::{Issuer, Parts};
 use ostiary::flow::session::{self, Proof};
 use ostiary::flow::{Call, Provider};
 use ostiary::http::layer::{Places, Running};
-use ostiary::http::{Http, Limits, router};
+use ostiary::http::{self, Http, Limits, router};
 use ostiary::model::{Client, ConsentMode, Id, Timestamp, User};
 use ostiary::random;
 use ostiary::sessions::Sessions;
@@ -160,7 +160,7 @@ impl Nodes {
             file_settings: Default::default(),
         });
         provider.refresh_memory().await.unwrap();
-        let routes = router(Http {
+        let routes = router(Http::new(http::Parts {
             views: self.views.clone(),
             limits: Limits::default(),
             trusted_proxies: Arc::new([]),
@@ -172,7 +172,7 @@ impl Nodes {
             tracing: None,
             doctor: doctor_of(&provider),
             provider: provider.clone(),
-        });
+        }));
         Node { provider, routes }
     }
 
