@@ -6,7 +6,8 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::admission::{Contender, judge};
+use super::admission::{Contender, Limit, judge};
+use super::known::{Known, Looked};
 use super::{Admission, Family, Login, NOTE, Room, idle_micros, moment};
 use crate::model::{Digest, Id, Session, Timestamp, User};
 use crate::sql::{Database, Durability, Error, Migration, Record, Row, Transaction};
@@ -78,7 +79,10 @@ const MADE: &str = "made";
 const GONE: &str = "gone";
 
 #[derive(Clone)]
-pub(super) struct Embedded(Database);
+pub(super) struct Embedded {
+    database: Database,
+    known: Known,
+}
 
 struct Found(Session);
 
@@ -126,11 +130,31 @@ impl Embedded {
         let path = path.to_string_lossy().replace('%', "%25").replace('?', "%3f");
         let database = Database::open(&format!("sqlite:{path}"), Durability::Light).await?;
         database.migrate(MIGRATIONS).await?;
-        Ok(Self(database))
+        Ok(Self {
+            database,
+            known: Known::nothing(),
+        })
     }
 
     pub fn database(&self) -> &Database {
-        &self.0
+        &self.database
+    }
+
+    /// Changes something of a user's sessions. It runs to its end although its caller may go away: until then it is not known
+    /// what the file holds.
+    async fn change<T, F>(&self, user: Id<User>, change: impl FnOnce(Database) -> F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        let changing = self.known.changing(user);
+        let change = change(self.database.clone());
+        let changed = tokio::spawn(async move {
+            let answer = change.await;
+            drop(changing);
+            answer
+        });
+        changed.await.map_err(|_| Error::interrupted())?
     }
 
     pub async fn admit(
@@ -143,20 +167,20 @@ impl Embedded {
         const FORGET: &str = "
             delete from session
             where user_id = $1 and token = $2";
-        let mut transaction = self.0.write().await?;
-        // the same admission, sent again, does not compete with itself
-        transaction
-            .sql(FORGET)
-            .bind(session.user.uuid())
-            .bind(token.as_bytes())
-            .changed()
-            .await?;
-        let admission = make_room(&mut transaction, session.user, None, room, now).await?;
-        if let Admission::Admitted { .. } = admission {
-            add(&mut transaction, token, session).await?;
-        }
-        transaction.commit().await?;
-        Ok(admission)
+        let (token, session, room) = (*token, session.clone(), OwnRoom::of(room));
+        self.change(session.user, move |database| async move {
+            let mut transaction = database.write().await?;
+            // the same admission, sent again, does not compete with itself
+            let forgetting = transaction.sql(FORGET).bind(session.user.uuid());
+            forgetting.bind(token.as_bytes()).later();
+            let admission = make_room(&mut transaction, session.user, None, &room.lent(), now).await?;
+            if let Admission::Admitted { .. } = admission {
+                add(&mut transaction, &token, &session);
+            }
+            transaction.commit().await?;
+            Ok(admission)
+        })
+        .await
     }
 
     pub async fn put_back(
@@ -174,36 +198,29 @@ impl Embedded {
         const FORGET: &str = "
             delete from session
             where user_id = $1 and (token = $2 or id = $3)";
-        let mut transaction = self.0.write().await?;
-        let there: i64 = transaction
-            .sql(THERE)
-            .bind(session.user.uuid())
-            .bind(token.as_bytes())
-            .bind(moment(now))
-            .one()
-            .await?;
-        let admission = if there > 0 {
-            Admission::Admitted {
-                ended: Vec::new(),
-                families: Vec::new(),
+        let (token, session, room) = (*token, session.clone(), OwnRoom::of(room));
+        self.change(session.user, move |database| async move {
+            let user = session.user.uuid();
+            let mut transaction = database.write().await?;
+            let looking = transaction.sql(THERE).bind(user).bind(token.as_bytes());
+            let there: i64 = looking.bind(moment(now)).one().await?;
+            if there > 0 {
+                transaction.commit().await?;
+                return Ok(Admission::Admitted {
+                    ended: Vec::new(),
+                    families: Vec::new(),
+                });
             }
-        } else {
-            transaction
-                .sql(FORGET)
-                .bind(session.user.uuid())
-                .bind(token.as_bytes())
-                .bind(session.id.uuid())
-                .changed()
-                .await?;
-            make_room(&mut transaction, session.user, None, room, now).await?
-        };
-        if there == 0
-            && let Admission::Admitted { .. } = admission
-        {
-            add(&mut transaction, token, session).await?;
-        }
-        transaction.commit().await?;
-        Ok(admission)
+            let forgetting = transaction.sql(FORGET).bind(user).bind(token.as_bytes());
+            forgetting.bind(session.id.uuid()).later();
+            let admission = make_room(&mut transaction, session.user, None, &room.lent(), now).await?;
+            if let Admission::Admitted { .. } = admission {
+                add(&mut transaction, &token, &session);
+            }
+            transaction.commit().await?;
+            Ok(admission)
+        })
+        .await
     }
 
     pub async fn reserve(
@@ -214,18 +231,22 @@ impl Embedded {
         room: &Room<'_>,
         now: Timestamp,
     ) -> Result<Admission, Error> {
-        let mut transaction = self.0.write().await?;
-        let admission = make_room(&mut transaction, user, Some(code), room, now).await?;
-        if let Admission::Admitted { .. } = admission {
-            note(&mut transaction, user, code, MADE, until).await?;
-        }
-        transaction.commit().await?;
-        Ok(admission)
+        let (code, room) = (*code, OwnRoom::of(room));
+        self.change(user, move |database| async move {
+            let mut transaction = database.write().await?;
+            let admission = make_room(&mut transaction, user, Some(&code), &room.lent(), now).await?;
+            if let Admission::Admitted { .. } = admission {
+                note(&mut transaction, user, &code, MADE, until);
+            }
+            transaction.commit().await?;
+            Ok(admission)
+        })
+        .await
     }
 
     pub async fn release(&self, user: Id<User>, code: &Digest) -> Result<(), Error> {
-        let mut transaction = self.0.write().await?;
-        forget_note(&mut transaction, user, code).await?;
+        let mut transaction = self.database.write().await?;
+        forget_note(&mut transaction, user, code);
         transaction.commit().await
     }
 
@@ -234,17 +255,21 @@ impl Embedded {
             select id, user_id, started, seen, expires, idle, data
             from session
             where user_id = $1 and token = $2 and ends > $3";
-        let found: Option<Found> = self
-            .0
-            .read()
-            .await?
-            .sql(GET)
-            .bind(user.uuid())
-            .bind(token.as_bytes())
-            .bind(moment(now))
-            .optional()
-            .await?;
-        Ok(found.map(|found| found.0))
+        let since = match self.known.look(user, token) {
+            Looked::Known(session) => {
+                self.database.require_same_file()?;
+                return Ok(session.is_live(now).then_some(session));
+            }
+            Looked::Unknown(since) => since,
+        };
+        let mut connection = self.database.read().await?;
+        let getting = connection.sql(GET).bind(user.uuid()).bind(token.as_bytes());
+        let found: Option<Found> = getting.bind(moment(now)).optional().await?;
+        let found = found.map(|found| found.0);
+        if let Some(session) = &found {
+            self.known.keep(&since, token, session);
+        }
+        Ok(found)
     }
 
     pub async fn touch(&self, user: Id<User>, token: &Digest, now: Timestamp) -> Result<bool, Error> {
@@ -252,16 +277,15 @@ impl Embedded {
             update session
             set seen = max(seen, $3), ends = min(expires, max(seen, $3) + idle)
             where user_id = $1 and token = $2 and ends > $3";
-        let mut transaction = self.0.write().await?;
-        let changed = transaction
-            .sql(TOUCH)
-            .bind(user.uuid())
-            .bind(token.as_bytes())
-            .bind(moment(now))
-            .changed()
-            .await?;
-        transaction.commit().await?;
-        Ok(changed > 0)
+        let token = *token;
+        self.change(user, move |database| async move {
+            let mut transaction = database.write().await?;
+            let touching = transaction.sql(TOUCH).bind(user.uuid()).bind(token.as_bytes());
+            let changed = touching.bind(moment(now)).changed().await?;
+            transaction.commit().await?;
+            Ok(changed > 0)
+        })
+        .await
     }
 
     pub async fn replace_data(
@@ -275,17 +299,15 @@ impl Embedded {
             update session
             set data = $4
             where user_id = $1 and token = $2 and ends > $3";
-        let mut transaction = self.0.write().await?;
-        let changed = transaction
-            .sql(REPLACE_DATA)
-            .bind(user.uuid())
-            .bind(token.as_bytes())
-            .bind(moment(now))
-            .bind(data)
-            .changed()
-            .await?;
-        transaction.commit().await?;
-        Ok(changed > 0)
+        let (token, data) = (*token, data.to_vec());
+        self.change(user, move |database| async move {
+            let mut transaction = database.write().await?;
+            let replacing = transaction.sql(REPLACE_DATA).bind(user.uuid()).bind(token.as_bytes());
+            let changed = replacing.bind(moment(now)).bind(data).changed().await?;
+            transaction.commit().await?;
+            Ok(changed > 0)
+        })
+        .await
     }
 
     pub async fn rotate(&self, user: Id<User>, old: &Digest, new: &Digest, now: Timestamp) -> Result<bool, Error> {
@@ -294,17 +316,15 @@ impl Embedded {
             set token = $4, seen = max(seen, $3), ends = min(expires, max(seen, $3) + idle)
             where user_id = $1 and token = $2 and ends > $3
             and not exists (select 1 from session where user_id = $1 and token = $4)";
-        let mut transaction = self.0.write().await?;
-        let changed = transaction
-            .sql(ROTATE)
-            .bind(user.uuid())
-            .bind(old.as_bytes())
-            .bind(moment(now))
-            .bind(new.as_bytes())
-            .changed()
-            .await?;
-        transaction.commit().await?;
-        Ok(changed > 0)
+        let (old, new) = (*old, *new);
+        self.change(user, move |database| async move {
+            let mut transaction = database.write().await?;
+            let rotating = transaction.sql(ROTATE).bind(user.uuid()).bind(old.as_bytes());
+            let changed = rotating.bind(moment(now)).bind(new.as_bytes()).changed().await?;
+            transaction.commit().await?;
+            Ok(changed > 0)
+        })
+        .await
     }
 
     pub async fn list(&self, user: Id<User>, now: Timestamp) -> Result<Vec<Session>, Error> {
@@ -313,15 +333,9 @@ impl Embedded {
             from session
             where user_id = $1 and ends > $2
             order by started, id";
-        let found: Vec<Found> = self
-            .0
-            .read()
-            .await?
-            .sql(LIST)
-            .bind(user.uuid())
-            .bind(moment(now))
-            .all()
-            .await?;
+        let mut connection = self.database.read().await?;
+        let listing = connection.sql(LIST).bind(user.uuid()).bind(moment(now));
+        let found: Vec<Found> = listing.all().await?;
         Ok(found.into_iter().map(|found| found.0).collect())
     }
 
@@ -329,10 +343,13 @@ impl Embedded {
         const END: &str = "
             delete from session
             where user_id = $1 and id = $2";
-        let mut transaction = self.0.write().await?;
-        let changed = transaction.sql(END).bind(user.uuid()).bind(id.uuid()).changed().await?;
-        transaction.commit().await?;
-        Ok(changed > 0)
+        self.change(user, move |database| async move {
+            let mut transaction = database.write().await?;
+            let changed = transaction.sql(END).bind(user.uuid()).bind(id.uuid()).changed().await?;
+            transaction.commit().await?;
+            Ok(changed > 0)
+        })
+        .await
     }
 
     pub async fn end_by_token(&self, user: Id<User>, token: &Digest) -> Result<Option<Id<Session>>, Error> {
@@ -340,15 +357,15 @@ impl Embedded {
             delete from session
             where user_id = $1 and token = $2
             returning id";
-        let mut transaction = self.0.write().await?;
-        let ended: Option<Ended> = transaction
-            .sql(END_BY_TOKEN)
-            .bind(user.uuid())
-            .bind(token.as_bytes())
-            .optional()
-            .await?;
-        transaction.commit().await?;
-        Ok(ended.map(|ended| ended.0))
+        let token = *token;
+        self.change(user, move |database| async move {
+            let mut transaction = database.write().await?;
+            let ending = transaction.sql(END_BY_TOKEN).bind(user.uuid()).bind(token.as_bytes());
+            let ended: Option<Ended> = ending.optional().await?;
+            transaction.commit().await?;
+            Ok(ended.map(|ended| ended.0))
+        })
+        .await
     }
 
     pub async fn end_all(&self, user: Id<User>) -> Result<Vec<Id<Session>>, Error> {
@@ -356,10 +373,13 @@ impl Embedded {
             delete from session
             where user_id = $1
             returning id";
-        let mut transaction = self.0.write().await?;
-        let ended: Vec<Ended> = transaction.sql(END_ALL).bind(user.uuid()).all().await?;
-        transaction.commit().await?;
-        Ok(ended.into_iter().map(|ended| ended.0).collect())
+        self.change(user, move |database| async move {
+            let mut transaction = database.write().await?;
+            let ended: Vec<Ended> = transaction.sql(END_ALL).bind(user.uuid()).all().await?;
+            transaction.commit().await?;
+            Ok(ended.into_iter().map(|ended| ended.0).collect())
+        })
+        .await
     }
 
     /// The live sessions with the digests of their tokens, by user and token: those that come after `after`.
@@ -379,42 +399,59 @@ impl Embedded {
             Some((user, token)) => (*user, token.as_bytes().to_vec()),
             None => (Id::from_uuid(uuid::Uuid::nil()), Vec::new()),
         };
-        let found: Vec<Placed> = self
-            .0
-            .read()
-            .await?
-            .sql(LIST_FROM)
-            .bind(user.uuid())
-            .bind(token)
-            .bind(moment(now))
-            .bind(limit)
-            .all()
-            .await?;
+        let mut connection = self.database.read().await?;
+        let listing = connection.sql(LIST_FROM).bind(user.uuid()).bind(token);
+        let found: Vec<Placed> = listing.bind(moment(now)).bind(limit).all().await?;
         Ok(found.into_iter().map(|placed| (placed.token, placed.session)).collect())
     }
 
+    /// Removes what has ended by itself: whoever looks judges that anew.
     pub async fn sweep(&self, now: Timestamp, limit: u32) -> Result<u64, Error> {
         const SWEEP: &str = "
             delete from session
             where rowid in (select rowid from session where ends <= $1 limit $2)";
-        let mut transaction = self.0.write().await?;
         const SWEEP_NOTES: &str = "
             delete from note
             where rowid in (select rowid from note where until <= $1 limit $2)";
+        let mut transaction = self.database.write().await?;
         let removed = transaction.sql(SWEEP).bind(moment(now)).bind(limit).changed().await?;
-        let notes = transaction
-            .sql(SWEEP_NOTES)
-            .bind(moment(now))
-            .bind(limit)
-            .changed()
-            .await?;
+        let sweeping = transaction.sql(SWEEP_NOTES).bind(moment(now)).bind(limit);
+        let notes = sweeping.changed().await?;
         transaction.commit().await?;
         Ok(removed.saturating_add(notes))
     }
 
     pub async fn ping(&self) -> Result<(), Error> {
-        let _one: i64 = self.0.read().await?.sql("select 1").one().await?;
+        let _one: i64 = self.database.read().await?.sql("select 1").one().await?;
         Ok(())
+    }
+}
+
+/// A [`Room`] of its own.
+struct OwnRoom {
+    limit: Limit,
+    families: Vec<Family>,
+    ended: Vec<Digest>,
+    first: Vec<Login>,
+}
+
+impl OwnRoom {
+    fn of(room: &Room<'_>) -> Self {
+        Self {
+            limit: room.limit,
+            families: room.families.to_vec(),
+            ended: room.ended.to_vec(),
+            first: room.first.to_vec(),
+        }
+    }
+
+    fn lent(&self) -> Room<'_> {
+        Room {
+            limit: self.limit,
+            families: &self.families,
+            ended: &self.ended,
+            first: &self.first,
+        }
     }
 }
 
@@ -440,8 +477,7 @@ async fn make_room(
         .sql(FORGET_ENDED)
         .bind(user.uuid())
         .bind(moment(now))
-        .changed()
-        .await?;
+        .later();
     let noted = notes(transaction, user, room.ended, now).await?;
     let is_noted =
         |code: &Digest, state: &str| noted.iter().any(|note| note.code == Some(*code) && note.state == state);
@@ -485,11 +521,11 @@ async fn make_room(
     for login in going {
         match login {
             Login::Session(id) => {
-                transaction.sql(END).bind(user.uuid()).bind(id.uuid()).changed().await?;
+                transaction.sql(END).bind(user.uuid()).bind(id.uuid()).later();
                 ended.push(id);
             }
             Login::Family(code) => {
-                note(transaction, user, &code, GONE, now.after(NOTE)).await?;
+                note(transaction, user, &code, GONE, now.after(NOTE));
                 families.push(code);
             }
         }
@@ -526,59 +562,35 @@ async fn notes(
         select code, state
         from note
         where user_id = $1";
-    transaction
-        .sql(FORGET_PAST)
-        .bind(user.uuid())
-        .bind(moment(now))
-        .changed()
-        .await?;
+    transaction.sql(FORGET_PAST).bind(user.uuid()).bind(moment(now)).later();
     let mut noted: Vec<Noted> = transaction.sql(LIST).bind(user.uuid()).all().await?;
     for code in ended {
         if noted.iter().any(|note| note.code == Some(*code)) {
-            forget_note(transaction, user, code).await?;
+            forget_note(transaction, user, code);
         }
     }
     noted.retain(|note| note.code.is_some_and(|code| !ended.contains(&code)));
     Ok(noted)
 }
 
-async fn note(
-    transaction: &mut Transaction,
-    user: Id<User>,
-    code: &Digest,
-    state: &'static str,
-    until: Timestamp,
-) -> Result<(), Error> {
+fn note(transaction: &mut Transaction, user: Id<User>, code: &Digest, state: &'static str, until: Timestamp) {
     const NOTE_DOWN: &str = "
         insert into note (user_id, code, state, until)
         values ($1, $2, $3, $4)
         on conflict (user_id, code) do update
         set state = excluded.state, until = excluded.until";
-    transaction
-        .sql(NOTE_DOWN)
-        .bind(user.uuid())
-        .bind(code.as_bytes())
-        .bind(state)
-        .bind(moment(until))
-        .changed()
-        .await?;
-    Ok(())
+    let noting = transaction.sql(NOTE_DOWN).bind(user.uuid()).bind(code.as_bytes());
+    noting.bind(state).bind(moment(until)).later();
 }
 
-async fn forget_note(transaction: &mut Transaction, user: Id<User>, code: &Digest) -> Result<(), Error> {
+fn forget_note(transaction: &mut Transaction, user: Id<User>, code: &Digest) {
     const FORGET: &str = "
         delete from note
         where user_id = $1 and code = $2";
-    transaction
-        .sql(FORGET)
-        .bind(user.uuid())
-        .bind(code.as_bytes())
-        .changed()
-        .await?;
-    Ok(())
+    transaction.sql(FORGET).bind(user.uuid()).bind(code.as_bytes()).later();
 }
 
-async fn add(transaction: &mut Transaction, token: &Digest, session: &Session) -> Result<(), Error> {
+fn add(transaction: &mut Transaction, token: &Digest, session: &Session) {
     const ADD: &str = "
         insert into session (user_id, token, id, started, seen, expires, idle, ends, data)
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
@@ -593,7 +605,5 @@ async fn add(transaction: &mut Transaction, token: &Digest, session: &Session) -
         .bind(idle_micros(session))
         .bind(moment(session.ends()))
         .bind(session.data.as_slice())
-        .changed()
-        .await?;
-    Ok(())
+        .later();
 }

@@ -166,6 +166,14 @@ impl Database {
         }
     }
 
+    /// For answers from memory: [`Error::Unavailable`] if SQLite's file is no longer the one that was opened.
+    pub fn require_same_file(&self) -> Result<(), Error> {
+        match &self.0.backend {
+            Backend::Sqlite { file, .. } => file.require_same(),
+            Backend::Postgres { .. } => Ok(()),
+        }
+    }
+
     /// A transaction. On SQLite there is one at a time, in the order of asking.
     pub async fn write(&self) -> Result<Transaction, Error> {
         let measures = &self.0.measures;

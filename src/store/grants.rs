@@ -3,7 +3,7 @@
 use super::rows::{Columns, to_json};
 use super::{Ended, Error, Write, readers};
 use crate::model::{Client, Digest, Grant, Id, Session, Timestamp, User};
-use crate::sql::{self, Record, Row};
+use crate::sql::{self, Engine, Record, Row};
 
 impl Record for Grant {
     fn read(row: &Row<'_>) -> Result<Self, sql::Error> {
@@ -90,7 +90,11 @@ where user_id = $1
 and client_id = $2
 and ended_at is null";
 
-const END_OLDEST: &str = "
+/// One family comes at a time, so a few at once keep up.
+const AT_ONCE: u32 = 16;
+
+// SQLite plans a statement anew for every value that is bound to a limit as it is
+const END_OLDEST_SQLITE: &str = "
 update grants
 set ended_at = $5, ended_because = $6
 where id in (
@@ -100,9 +104,43 @@ where id in (
   and client_id = $2
   and ended_at is null
   order by id desc
-  limit $3
-  offset $4)
+  limit $3 + 0
+  offset $4 + 0)
 returning id";
+
+// nobody else writes between this and the statement above
+const FORGET_OLDEST_SQLITE: &str = "
+insert into ended (kind, subject)
+select 'grant', id
+from grants
+where user_id = $1
+and client_id = $2
+and ended_at is null
+order by id desc
+limit $3 + 0
+offset $4 + 0";
+
+// whoever else writes at the same time may see other rows: what is noted is what was ended
+const END_OLDEST_POSTGRES: &str = "
+with oldest as (
+  update grants
+  set ended_at = $5, ended_because = $6
+  where id in (
+    select id
+    from grants
+    where user_id = $1
+    and client_id = $2
+    and ended_at is null
+    order by id desc
+    limit $3
+    offset $4)
+  returning id),
+noted as (
+  insert into ended (kind, subject)
+  select 'grant', uuid_send(id)
+  from oldest)
+select id
+from oldest";
 
 const SWEEP: &str = "
 delete from grants
@@ -119,21 +157,30 @@ impl Write {
     /// Redeems a code that was made in this epoch: adds its grant. False if the code has been redeemed before, or may have
     /// been, because its epoch has ended; the database decides.
     pub async fn redeem_code(&mut self, grant: &Grant, epoch: i64) -> Result<bool, Error> {
-        let added = self
+        Ok(self.redemption(grant, epoch)?.changed().await? == 1)
+    }
+
+    /// The same for a transaction that hangs on it: if the code can't be redeemed, the next answer or the commit is
+    /// [`Error::Missing`], and nothing is kept.
+    pub async fn must_redeem_code(&mut self, grant: &Grant, epoch: i64) -> Result<(), Error> {
+        self.redemption(grant, epoch)?.must_change_later();
+        Ok(())
+    }
+
+    fn redemption(&mut self, grant: &Grant, epoch: i64) -> Result<sql::Statement<'_>, Error> {
+        let terms = to_json(&grant.terms)?;
+        Ok(self
             .sql(REDEEM)
             .bind(grant.id)
             .bind(&grant.code)
             .bind(grant.client)
             .bind(grant.user)
             .bind(grant.session)
-            .bind(to_json(&grant.terms)?)
+            .bind(terms)
             .bind(grant.terms.is_offline())
             .bind(grant.created_at)
             .bind(grant.expires_at)
-            .bind(epoch)
-            .changed()
-            .await?;
-        Ok(added == 1)
+            .bind(epoch))
     }
 
     /// Ends a family. False if it had ended before.
@@ -213,22 +260,41 @@ impl Write {
         at: Timestamp,
         because: &'static str,
     ) -> Result<u64, Error> {
-        // one family comes at a time, so a few at once keep up
-        const AT_ONCE: u32 = 16;
-        let ended: Vec<uuid::Uuid> = self
-            .sql(END_OLDEST)
-            .bind(user)
-            .bind(client)
-            .bind(AT_ONCE)
-            .bind(most)
-            .bind(at)
-            .bind(because)
-            .all()
-            .await?;
-        for id in &ended {
-            self.forget(Ended::Grant(Id::from_uuid(*id))).await?;
-        }
+        let text = self.oldest(user, client, most);
+        let oldest = self.sql(text).bind(user).bind(client).bind(AT_ONCE).bind(most);
+        let ended: Vec<uuid::Uuid> = oldest.bind(at).bind(because).all().await?;
+        self.forgotten(ended.iter().map(|id| Ended::Grant(Id::from_uuid(*id))));
         Ok(u64::try_from(ended.len()).unwrap_or(u64::MAX))
+    }
+
+    /// The same as the last of the transaction: commits it.
+    pub async fn commit_ending_oldest_grants(
+        mut self,
+        user: Id<User>,
+        client: Id<Client>,
+        most: u32,
+        at: Timestamp,
+        because: &'static str,
+    ) -> Result<u64, Error> {
+        let text = self.oldest(user, client, most);
+        // noted when the commit has answered, and also when it is not certain that it happened
+        let mut noting = self.noting();
+        let oldest = self.transaction.last(text).bind(user).bind(client).bind(AT_ONCE);
+        let ended = oldest.bind(most).bind(at).bind(because).all::<uuid::Uuid>().await?;
+        noting.forgotten(ended.iter().map(|id| Ended::Grant(Id::from_uuid(*id))));
+        Ok(u64::try_from(ended.len()).unwrap_or(u64::MAX))
+    }
+
+    /// The statement that ends the oldest families; it gives their rows.
+    fn oldest(&mut self, user: Id<User>, client: Id<Client>, most: u32) -> &'static str {
+        match self.transaction.engine() {
+            Engine::Sqlite => {
+                let forgetting = self.sql(FORGET_OLDEST_SQLITE).bind(user).bind(client);
+                forgetting.bind(AT_ONCE).bind(most).later();
+                END_OLDEST_SQLITE
+            }
+            Engine::Postgres => END_OLDEST_POSTGRES,
+        }
     }
 
     /// Forgets grants that ended by themselves before `before`, a bounded number: those whose tokens are gone, since a family

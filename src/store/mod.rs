@@ -145,6 +145,13 @@ struct Noting {
     own_changes: Arc<OwnChanges>,
 }
 
+impl Noting {
+    /// Takes note of what the last statement has ended.
+    fn forgotten(&mut self, ended: impl Iterator<Item = Ended>) {
+        self.own.ended.extend(ended);
+    }
+}
+
 impl Drop for Noting {
     fn drop(&mut self) {
         self.own_changes.note(std::mem::take(&mut self.own));
@@ -289,13 +296,17 @@ impl Write {
     }
 
     /// Makes it last. What was written counts when this answers.
-    pub async fn commit(self) -> Result<(), Error> {
+    pub async fn commit(mut self) -> Result<(), Error> {
         // noted when the commit has answered, and also when it is not certain that it happened
-        let _noting = Noting {
-            own: self.own,
-            own_changes: self.own_changes,
-        };
+        let _noting = self.noting();
         Ok(self.transaction.commit().await?)
+    }
+
+    fn noting(&mut self) -> Noting {
+        Noting {
+            own: std::mem::take(&mut self.own),
+            own_changes: self.own_changes.clone(),
+        }
     }
 
     /// Undoes it, and waits until what it has read lasts: for refusals that rest on what was read inside.
