@@ -297,16 +297,26 @@ impl Provider {
             Recalled::Known(row) => return Ok(Some(row)),
             Recalled::Unknown(since) => since,
         };
-        let Some(row) = self.store.read().await?.find_session(id).await?.map(Arc::new) else {
-            return Ok(None);
-        };
+        let row = self.store.read().await?.find_session(id).await?;
+        Ok(row.map(|row| self.remember_session_row(since, row, now)))
+    }
+
+    /// Remembers a session's row that was read, or written, after `since`.
+    pub(crate) fn remember_session_row(&self, since: Since, row: SessionRow, now: Timestamp) -> Arc<SessionRow> {
+        let row = Arc::new(row);
         let rests_on = RestsOn {
             user: Some(row.user),
-            session: Some(id),
+            session: Some(row.id),
             ..RestsOn::default()
         };
-        self.remember(since, id, &row, rests_on, now.after(LONGEST), now);
-        Ok(Some(row))
+        self.remember(since, row.id, &row, rests_on, now.after(LONGEST), now);
+        row
+    }
+
+    /// Where memory stands, for who reads or writes something that is to be remembered afterwards.
+    pub(crate) async fn since(&self) -> Result<Since, Error> {
+        self.trust_memory().await?;
+        Ok(self.memory.look(Inner::since))
     }
 
     /// A family of tokens, ended ones too.
@@ -318,14 +328,19 @@ impl Provider {
         let Some(grant) = self.store.read().await?.find_grant(id).await?.map(Arc::new) else {
             return Ok(None);
         };
+        self.remember_grant(since, &grant, now);
+        Ok(Some(grant))
+    }
+
+    /// Remembers a family that was read, or begun, after `since`.
+    pub(crate) fn remember_grant(&self, since: Since, grant: &Arc<Grant>, now: Timestamp) {
         let rests_on = RestsOn {
             user: Some(grant.user),
             session: Some(grant.session),
-            grant: Some(id),
+            grant: Some(grant.id),
             ..RestsOn::default()
         };
-        self.remember(since, id, &grant, rests_on, now.after(LONGEST), now);
-        Ok(Some(grant))
+        self.remember(since, grant.id, grant, rests_on, now.after(LONGEST), now);
     }
 
     /// What is remembered under a key, if it still counts.

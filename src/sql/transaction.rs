@@ -88,6 +88,11 @@ impl Transaction {
         answer
     }
 
+    /// Runs what waits for the next answer: [`Error::Missing`] if one that had to change something did not.
+    pub async fn decide(&mut self) -> Result<(), Error> {
+        self.connection.run_later().await
+    }
+
     /// The last statement, whose rows come with the commit.
     pub fn last(self, text: &'static str) -> Last {
         Last {

@@ -90,12 +90,13 @@ const MARK: &str = "
 select mark
 from ended_now";
 
+// a limit that is a sum: one that is bound as it is makes SQLite plan the statement anew each time
 const LIST: &str = "
 select mark, kind, subject
 from ended
 where mark >= $1
 order by mark
-limit $2";
+limit $2 + 0";
 
 readers! {
     /// From where a reading that begins now has to go on the next time.
@@ -126,6 +127,11 @@ impl Write {
         self.own.ended.push(ended);
         self.sql(ADD).bind(ended.kind()).bind(ended.subject()).later();
         Ok(())
+    }
+
+    /// Tells this process of entries that a statement of this transaction has appended itself.
+    pub(super) fn forgotten(&mut self, ended: impl Iterator<Item = Ended>) {
+        self.own.ended.extend(ended);
     }
 
     /// Tells this process alone: what was to be ended had ended already, maybe on another node a moment ago. Whoever is told

@@ -93,7 +93,7 @@ and ended_at is null";
 /// One family comes at a time, so a few at once keep up.
 const AT_ONCE: u32 = 16;
 
-// SQLite plans a statement anew for every value that is bound to a limit as it is
+// limits that are sums: one that is bound as it is makes SQLite plan the statement anew each time
 const END_OLDEST_SQLITE: &str = "
 update grants
 set ended_at = $5, ended_because = $6
@@ -162,7 +162,7 @@ impl Write {
 
     /// The same for a transaction that hangs on it: if the code can't be redeemed, the next answer or the commit is
     /// [`Error::Missing`], and nothing is kept.
-    pub async fn must_redeem_code(&mut self, grant: &Grant, epoch: i64) -> Result<(), Error> {
+    pub fn must_redeem_code(&mut self, grant: &Grant, epoch: i64) -> Result<(), Error> {
         self.redemption(grant, epoch)?.must_change_later();
         Ok(())
     }

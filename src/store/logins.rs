@@ -73,6 +73,8 @@ impl Record for ServedClient {
     }
 }
 
+// a limit that is a sum: one that is bound as it is makes SQLite plan the statement anew each time, and sign-ins ask these
+
 // whoever forgot the chain of tokens has no login any more: it needs one that can still be exchanged
 const LIST_OFFLINE: &str = "
 select g.id, g.code, g.client_id, c.client_id as client_name, g.session_id, g.created_at, t.issued_at as used_at
@@ -86,7 +88,7 @@ and g.expires_at > $2
 and t.spent_at is null
 and t.expires_at > $2
 order by t.issued_at desc
-limit $3";
+limit $3 + 0";
 
 const LIST_ENDED_OFFLINE: &str = "
 select code
@@ -95,7 +97,7 @@ where user_id = $1
 and offline
 and ended_at > $2
 order by ended_at desc
-limit $3";
+limit $3 + 0";
 
 const LIST_SERVED: &str = "
 select s.session_id, s.client_id, c.client_id as client_name, s.since, r.started_at
@@ -107,7 +109,7 @@ and r.ended_at is null
 and r.expires_at > $2
 and r.started_at >= (select sessions_since from installation where id = 1)
 order by s.since
-limit $3";
+limit $3 + 0";
 
 readers! {
     /// A user's live families that outlive their sessions, the last used first.

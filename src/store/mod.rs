@@ -140,7 +140,7 @@ pub struct Write {
 }
 
 /// Notes what a transaction has ended and changed, also if whoever waits for its commit goes away meanwhile.
-struct Noting {
+pub(in crate::store) struct Noting {
     own: Own,
     own_changes: Arc<OwnChanges>,
 }
@@ -307,6 +307,14 @@ impl Write {
             own: std::mem::take(&mut self.own),
             own_changes: self.own_changes.clone(),
         }
+    }
+
+    /// Decides what was only asked for until now, for what may be done only if the transaction goes on.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] if something that had to change something did not; the transaction is to be abandoned.
+    pub async fn decide(&mut self) -> Result<(), Error> {
+        Ok(self.transaction.decide().await?)
     }
 
     /// Undoes it, and waits until what it has read lasts: for refusals that rest on what was read inside.

@@ -284,22 +284,22 @@ enum Written {
 
 async fn write_down(provider: &Provider, call: &Call, user: &User, row: &Row<'_>) -> Result<Written, Error> {
     let session = row.session;
+    let since = provider.since().await?;
+    let slow = SessionRow {
+        id: session.id,
+        user: user.id,
+        started_at: session.started,
+        expires_at: session.expires,
+        address: call.origin.address.map(|address| address.to_string()),
+        user_agent: call.origin.user_agent.clone(),
+        device: Some(row.arrival.id()),
+        place: row.arrival.place().cloned(),
+        remember: row.remember,
+        ended_at: None,
+    };
     let mut store = provider.store.write().await?;
     pushed_out::end(&mut store, call, user.id, row.pushed_out).await?;
-    store
-        .add_session(&SessionRow {
-            id: session.id,
-            user: user.id,
-            started_at: session.started,
-            expires_at: session.expires,
-            address: call.origin.address.map(|address| address.to_string()),
-            user_agent: call.origin.user_agent.clone(),
-            device: Some(row.arrival.id()),
-            place: row.arrival.place().cloned(),
-            remember: row.remember,
-            ended_at: None,
-        })
-        .await?;
+    store.add_session(&slow).await?;
     if let Some(kept) = row.kept {
         store.keep_session(kept);
     }
@@ -309,7 +309,10 @@ async fn write_down(provider: &Provider, call: &Call, user: &User, row: &Row<'_>
     // a device that is being blocked is blocked before this, or ends this session too
     row.arrival.enter(&mut store, row.known_only).await?;
     match store.commit().await {
-        Ok(()) => Ok(Written::Down),
+        Ok(()) => {
+            provider.remember_session_row(since, slow, call.now);
+            Ok(Written::Down)
+        }
         Err(store::Error::Missing) => Ok(Written::Refused),
         Err(error) => Err(error.into()),
     }

@@ -60,18 +60,19 @@ pub async fn redeem(
         minting: &minting,
         method: client.metadata.token_endpoint_auth_method.as_str(),
     };
-    match write_down(provider, call, redemption, &place).await {
+    let since = provider.since().await?;
+    match write_down(provider, call, &redemption, &place).await {
         Ok(Redeemed::Now) => {}
-        Ok(Redeemed::Before) => {
-            // somebody was faster with the same code: RFC 6749 section 4.1.2 wants the family ended
+        Ok(Redeemed::TooLate) => {
             place.give_back(provider, call, &grant, None).await;
-            return refuse_unknown(provider, call, client, &digest).await;
+            return refuse_late(provider, call, client, &redemption).await;
         }
         Err(error) => {
             place.give_back(provider, call, &grant, Some(&error)).await;
             return Err(error);
         }
     }
+    provider.remember_grant(since, &grant, call.now);
 
     // the grant's row decides from here on; what waited under the code only saves a look
     if let Err(error) = provider.ephemeral.forget(Kind::CodePayload, &key_of(&presented)).await {
@@ -99,14 +100,16 @@ struct Redemption<'a> {
 enum Redeemed {
     /// Here and now.
     Now,
-    /// By somebody else.
-    Before,
+    /// Somebody was faster: with the same code, by ending the session, or by changing what is allowed.
+    TooLate,
 }
 
+/// Redeems the code by adding its family. Unless somebody has to make room nothing is asked on the way, so that all of it runs
+/// in one go.
 async fn write_down(
     provider: &Provider,
     call: &Call,
-    redemption: Redemption<'_>,
+    redemption: &Redemption<'_>,
     place: &Place,
 ) -> Result<Redeemed, Error> {
     let grant = redemption.grant;
@@ -118,27 +121,24 @@ async fn write_down(
     if let Some(allowed) = redemption.allowed {
         store.must_hold_consent(grant.user, grant.client, allowed);
     }
-    let redeemed = match store.redeem_code(grant, redemption.epoch).await {
-        Err(StoreError::Missing) => {
-            store.abandon().await?;
-            return Err(find_gone(provider, call, grant).await?.into());
+    store.must_redeem_code(grant, redemption.epoch)?;
+    if !place.is_settled() {
+        // nobody goes for a code that is void
+        match store.decide().await {
+            Err(StoreError::Missing) => {
+                store.abandon().await?;
+                return Ok(Redeemed::TooLate);
+            }
+            decided => decided?,
         }
-        redeemed => redeemed?,
-    };
-    if !redeemed {
-        store.abandon().await?;
-        return Ok(Redeemed::Before);
-    }
-    if let Err(error) = place.take(&mut store, call, grant).await {
-        if matches!(error, Error::OAuth(_)) {
-            store.abandon().await?;
+        if let Err(error) = place.take(&mut store, call, grant).await {
+            if matches!(error, Error::OAuth(_)) {
+                store.abandon().await?;
+            }
+            return Err(error);
         }
-        return Err(error);
     }
     store.add_client_of_session(grant.session, grant.client, grant.user, call.now);
-    store
-        .end_oldest_grants(grant.user, grant.client, MOST_FAMILIES, call.now, "too_many")
-        .await?;
     if let Some(row) = redemption.first {
         store.add_refresh_token(row).await?;
     }
@@ -151,8 +151,39 @@ async fn write_down(
         .fact("grant", Fact::Id(grant.id.uuid()))
         .fact("method", Fact::Word(redemption.method));
     store.add_event(&event).await?;
-    store.commit().await?;
-    Ok(Redeemed::Now)
+    let committed = store
+        .commit_ending_oldest_grants(grant.user, grant.client, MOST_FAMILIES, call.now, "too_many")
+        .await;
+    match committed {
+        Err(StoreError::Missing) => Ok(Redeemed::TooLate),
+        committed => Ok(committed.map(|_| Redeemed::Now)?),
+    }
+}
+
+/// Why it was too late, and what follows from that.
+async fn refuse_late(
+    provider: &Provider,
+    call: &Call,
+    client: &Client,
+    redemption: &Redemption<'_>,
+) -> Result<TokenResponse, Error> {
+    let grant = redemption.grant;
+    let mut store = provider.store.read().await?;
+    if store.find_grant_by_code(&grant.code).await?.is_none() {
+        let session = store.find_session(grant.session).await?;
+        if !session.is_some_and(|session| session.is_live(call.now)) {
+            return Err(gone("code.session").into());
+        }
+        if let Some(allowed) = redemption.allowed {
+            let consent = store.find_consent(grant.user, grant.client).await?;
+            if consent.is_none_or(|consent| consent.scope != *allowed) {
+                return Err(gone("code.consent").into());
+            }
+        }
+    }
+    drop(store);
+    // somebody was faster with the same code: RFC 6749 section 4.1.2 wants the family ended
+    refuse_unknown(provider, call, client, &grant.code).await
 }
 
 /// The key under which a code's payload waits: its last letter, which is its owner's mark, and its digest.
@@ -251,16 +282,6 @@ async fn load_consent(provider: &Provider, client: &Client, payload: &CodePayloa
         return Err(gone("code.consent").into());
     }
     Ok(Some(allowed))
-}
-
-/// What ended just before the code was redeemed.
-async fn find_gone(provider: &Provider, call: &Call, grant: &Grant) -> Result<OAuthError, Error> {
-    let session = provider.store.read().await?.find_session(grant.session).await?;
-    Ok(if session.is_some_and(|session| session.is_live(call.now)) {
-        gone("code.consent")
-    } else {
-        gone("code.session")
-    })
 }
 
 fn gone(rule: &'static str) -> OAuthError {

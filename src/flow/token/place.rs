@@ -59,6 +59,11 @@ impl Place {
         Ok(place)
     }
 
+    /// Whether nobody has to go, and nothing remains to be asked.
+    pub(super) const fn is_settled(&self) -> bool {
+        self.pushed_out.is_empty() && self.at_client.is_none()
+    }
+
     /// Ends who goes, in the transaction of the redemption.
     ///
     /// # Errors
