@@ -1,7 +1,8 @@
 //! The threads that compute hashes, and the bounded queue before them.
 //!
 //! As many hashes run at once as there are threads, so memory is bounded by their number; what waits is bounded by places
-//! and by expected time, so that a storm is refused at once instead of everybody waiting for nothing.
+//! and by expected time, so that a storm is refused at once instead of everybody waiting for nothing. The threads stand back
+//! behind those that answer requests: what needs no hash does not wait for hashes.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,6 +23,10 @@ use crate::model::Secret;
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 /// A thread without work for so long gives its memory back.
 const IDLE: Duration = Duration::from_secs(60);
+/// How far hashing stands back: far enough that requests go first, not so far that another program on the machine keeps
+/// everybody from signing in.
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 5;
 /// The first guess at a speed, replaced by measurements: 25 ms for 19 MiB and two passes.
 const FIRST_NANOS_PER_UNIT: u64 = 25_000_000 / (2 * 19 * 1024);
 
@@ -112,7 +117,10 @@ impl HashQueue {
             let shared = Arc::clone(&queue.shared);
             std::thread::Builder::new()
                 .name(format!("password-{number}"))
-                .spawn(move || shared.work(&Clock::default()))
+                .spawn(move || {
+                    stand_back();
+                    shared.work(&Clock::default());
+                })
                 .map_err(|_| Error::Stopped)?;
         }
         Ok(queue)
@@ -171,6 +179,19 @@ impl Drop for HashQueue {
         self.shared.wake.notify_all();
     }
 }
+
+/// Lowers the priority of this thread, which on Linux is one thread's own: who has more to do than the machine can gives a
+/// thread of this niceness a third of what others get, and all of it as soon as they wait.
+#[cfg(target_os = "linux")]
+fn stand_back() {
+    if let Err(error) = rustix::process::nice(NICENESS) {
+        tracing::debug!(%error, "hashes are computed at the priority of requests");
+    }
+}
+
+/// Elsewhere it would be that of the whole process.
+#[cfg(not(target_os = "linux"))]
+const fn stand_back() {}
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -122,6 +122,8 @@ pub const PACKAGES: &[(&str, &[&str])] = &[
     ("josekit", &["jose"]),
     ("redis", &["ephemeral", "sessions"]),
     ("argon2", &["credential"]),
+    // the priority of the threads that hash
+    ("rustix", &["credential"]),
     // the sample application of the sandbox stands for somebody else's program
     ("reqwest", &["egress", "demo"]),
     ("lettre", &["mail"]),
