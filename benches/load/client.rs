@@ -15,6 +15,7 @@ pub struct Connection {
 pub struct Answer {
     pub status: u16,
     pub location: Option<String>,
+    pub retry_after: Option<String>,
     /// `name=value` of every cookie that was set.
     pub cookies: Vec<String>,
     pub body: String,
@@ -66,10 +67,11 @@ fn whole(bytes: &[u8]) -> Option<Answer> {
     let head = std::str::from_utf8(&bytes[..end]).ok()?;
     let mut lines = head.split("\r\n");
     let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
-    let (mut length, mut location, mut cookies) = (0, None, Vec::new());
+    let (mut length, mut location, mut retry_after, mut cookies) = (0, None, None, Vec::new());
     for (name, value) in lines.filter_map(|line| line.split_once(": ")) {
         match name {
             "content-length" => length = value.parse().ok()?,
+            "retry-after" => retry_after = Some(value.to_owned()),
             "location" => location = Some(value.to_owned()),
             "set-cookie" => cookies.extend(value.split(';').next().map(str::to_owned)),
             _ => {}
@@ -79,6 +81,7 @@ fn whole(bytes: &[u8]) -> Option<Answer> {
     Some(Answer {
         status,
         location,
+        retry_after,
         cookies,
         body: String::from_utf8_lossy(body).into_owned(),
     })

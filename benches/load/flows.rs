@@ -1,6 +1,6 @@
 //! The workloads: one operation of each, as a client or a browser does it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -62,6 +62,8 @@ pub struct Party {
 pub struct State {
     /// Who signs in.
     person: usize,
+    /// The browsers of those who are signed in already, in turns.
+    browsers: VecDeque<BTreeMap<String, String>>,
     cookies: BTreeMap<String, String>,
     access_token: String,
     refresh_token: String,
@@ -86,6 +88,9 @@ pub fn client_id(algorithm: &str, format: &str) -> String {
 /// How many people there are to sign in: nobody does so a hundred times a second.
 pub const PEOPLE: usize = 100;
 
+/// How many of them sign on silently in turns at each worker.
+const BROWSERS: usize = 12;
+
 /// The name of one of them.
 pub fn username(number: usize) -> String {
     format!("alice{}", number % PEOPLE)
@@ -97,11 +102,15 @@ pub async fn prepare(workload: Workload, party: &Party, connection: &mut Connect
         person: worker,
         ..State::default()
     };
-    if matches!(
-        workload,
-        Workload::Introspect | Workload::Userinfo | Workload::Refresh | Workload::Sso
-    ) {
+    if matches!(workload, Workload::Introspect | Workload::Userinfo | Workload::Refresh) {
         sign_on(party, connection, &mut state).await.expect("the first sign-on");
+    }
+    if workload == Workload::Sso {
+        for number in 0..BROWSERS {
+            state.person = worker * BROWSERS + number;
+            sign_on(party, connection, &mut state).await.expect("the first sign-on");
+            state.browsers.push_back(std::mem::take(&mut state.cookies));
+        }
     }
     state
 }
@@ -141,7 +150,10 @@ pub async fn once(
         }
         Workload::Sso => {
             state.access_token.clear();
-            sign_on(party, connection, state).await
+            state.cookies = state.browsers.pop_front().unwrap_or_default();
+            let done = sign_on(party, connection, state).await;
+            state.browsers.push_back(std::mem::take(&mut state.cookies));
+            done
         }
         Workload::Login => {
             // the workers' people keep their distance
@@ -246,7 +258,7 @@ impl State {
     }
 }
 
-fn between<'t>(text: &'t str, before: &str, after: &str) -> Option<&'t str> {
+pub fn between<'t>(text: &'t str, before: &str, after: &str) -> Option<&'t str> {
     let (_, rest) = text.split_once(before)?;
     rest.split_once(after).map(|(found, _)| found)
 }

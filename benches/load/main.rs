@@ -4,7 +4,7 @@
 //! time an operation (which hardly depends on what else the machine does), p50 and p99; then what the same core does with the
 //! primitives they rest on, and the ratios. See docs/performance.md.
 //!
-//! `cargo bench --bench load -- [--seconds N] [--clients N] [--sessions N] [WORKLOAD...]`
+//! `cargo bench --bench load -- [--seconds N] [--clients N] [--sessions N] [WORKLOAD...]`; `storm` only where it is named.
 
 // a measurement that can't go on says so by panicking; it reads clocks and waits, and rounds what it counted
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
@@ -16,6 +16,7 @@ mod flows;
 mod primitives;
 mod processes;
 mod sessions;
+mod storm;
 
 use std::time::{Duration, Instant};
 
@@ -95,16 +96,21 @@ async fn measure(wanted: &Wanted) {
         );
     }
     for (hashing, label) in [(Hashing::Cheap, ", cheap hash"), (Hashing::Real, "")] {
-        let any_login = is_wanted("login");
-        if hashing == Hashing::Cheap && !any_login {
+        // where many have to be signed in first, or where the hash is not what is measured
+        if hashing == Hashing::Cheap && !is_wanted("login") && !is_wanted("sso") {
             continue;
         }
         let program = processes::start(hashing).await;
         for (name, workload, algorithm, format) in flows::ALL {
-            let is_login = matches!(workload, Workload::Login);
-            if !is_wanted(name.split(' ').next().unwrap_or(name)) || (hashing == Hashing::Cheap && !is_login) {
+            let fits = match workload {
+                Workload::Login => true,
+                Workload::Sso => hashing == Hashing::Cheap,
+                _ => hashing == Hashing::Real,
+            };
+            if !is_wanted(name.split(' ').next().unwrap_or(name)) || !fits {
                 continue;
             }
+            let label = if *workload == Workload::Login { label } else { "" };
             let party = Party::new(&program.address, algorithm, format);
             let measured = run(wanted, &format!("{name}{label}"), *workload, &party, &program).await;
             row(&measured, &primitives);
@@ -112,6 +118,9 @@ async fn measure(wanted: &Wanted) {
         if hashing == Hashing::Real {
             println!("memory after the load: {:.1} MiB resident", program.resident_mib());
         }
+    }
+    if wanted.workloads.iter().any(|word| word == "storm") {
+        storm::measure(wanted.time).await;
     }
     if is_wanted("start") {
         processes::starts().await;

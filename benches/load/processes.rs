@@ -221,6 +221,7 @@ fn site() -> Value {
         "version": 1,
         "clients": clients,
         "users": people,
+        "settings": {"guess.source_budget": 100_000, "guess.account_budget": 1_000},
     })
 }
 
