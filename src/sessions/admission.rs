@@ -20,6 +20,14 @@ pub struct Limit {
     pub at_limit: AtLimit,
 }
 
+impl Limit {
+    /// Whether there is room for one more than `live` as it is.
+    pub(super) fn has_room(self, live: usize) -> bool {
+        self.max
+            .is_none_or(|max| live < usize::try_from(max).unwrap_or(usize::MAX))
+    }
+}
+
 /// What happens at a sign-in that would exceed the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AtLimit {

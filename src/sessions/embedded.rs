@@ -3,12 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
-use super::admission::{Contender, Limit, judge};
+use super::embedded_room::{MADE, OwnRoom, forget_note, make_room, note};
 use super::known::{Known, Looked};
-use super::{Admission, Family, Login, NOTE, Room, idle_micros, moment};
+use super::{Admission, Room, idle_micros, moment};
 use crate::model::{Digest, Id, Session, Timestamp, User};
 use crate::sql::{Database, Durability, Error, Migration, Record, Row, Transaction};
 
@@ -74,9 +71,6 @@ const NOTES: Migration = Migration {
         create index note_until on note (until);
     ",
 };
-
-const MADE: &str = "made";
-const GONE: &str = "gone";
 
 #[derive(Clone)]
 pub(super) struct Embedded {
@@ -425,169 +419,6 @@ impl Embedded {
         let _one: i64 = self.database.read().await?.sql("select 1").one().await?;
         Ok(())
     }
-}
-
-/// A [`Room`] of its own.
-struct OwnRoom {
-    limit: Limit,
-    families: Vec<Family>,
-    ended: Vec<Digest>,
-    first: Vec<Login>,
-}
-
-impl OwnRoom {
-    fn of(room: &Room<'_>) -> Self {
-        Self {
-            limit: room.limit,
-            families: room.families.to_vec(),
-            ended: room.ended.to_vec(),
-            first: room.first.to_vec(),
-        }
-    }
-
-    fn lent(&self) -> Room<'_> {
-        Room {
-            limit: self.limit,
-            families: &self.families,
-            ended: &self.ended,
-            first: &self.first,
-        }
-    }
-}
-
-/// Judges who goes, and lets them go. `own`: the family that asks, which does not compete with itself.
-async fn make_room(
-    transaction: &mut Transaction,
-    user: Id<User>,
-    own: Option<&Digest>,
-    room: &Room<'_>,
-    now: Timestamp,
-) -> Result<Admission, Error> {
-    const FORGET_ENDED: &str = "
-        delete from session
-        where user_id = $1 and ends <= $2";
-    const CONTENDERS: &str = "
-        select id, user_id, started, seen, expires, idle, data
-        from session
-        where user_id = $1";
-    const END: &str = "
-        delete from session
-        where user_id = $1 and id = $2";
-    transaction
-        .sql(FORGET_ENDED)
-        .bind(user.uuid())
-        .bind(moment(now))
-        .later();
-    let noted = notes(transaction, user, room.ended, now).await?;
-    let is_noted =
-        |code: &Digest, state: &str| noted.iter().any(|note| note.code == Some(*code) && note.state == state);
-    let there: Vec<&Family> = room
-        .families
-        .iter()
-        .filter(|family| Some(&family.code) != own && !is_noted(&family.code, GONE))
-        .collect();
-    let sessions: Vec<Found> = transaction.sql(CONTENDERS).bind(user.uuid()).all().await?;
-    let mut contenders: Vec<Contender> = sessions
-        .into_iter()
-        .map(|Found(session)| Contender {
-            login: Login::Session(session.id),
-            started: session.started,
-            seen: session.seen,
-            name: session.id.to_string(),
-        })
-        .collect();
-    contenders.extend(there.iter().map(|family| Contender {
-        login: Login::Family(family.code),
-        started: family.started,
-        seen: family.seen,
-        name: URL_SAFE_NO_PAD.encode(family.code.as_bytes()),
-    }));
-    // what is being made has its place, and nobody can end it yet
-    let being_made = noted.iter().filter(|note| {
-        note.state == MADE && note.code.as_ref() != own && !there.iter().any(|family| Some(family.code) == note.code)
-    });
-    let live = contenders.len().saturating_add(being_made.count());
-    let Some(going) = judge(room, live, contenders) else {
-        return Ok(Admission::Refused {
-            live: u32::try_from(live).unwrap_or(u32::MAX),
-        });
-    };
-    let mut ended = Vec::new();
-    // somebody let these go, and SQL may not say so yet
-    let gone = noted
-        .iter()
-        .filter(|note| note.state == GONE && note.code.as_ref() != own);
-    let mut families: Vec<Digest> = gone.filter_map(|note| note.code).collect();
-    for login in going {
-        match login {
-            Login::Session(id) => {
-                transaction.sql(END).bind(user.uuid()).bind(id.uuid()).later();
-                ended.push(id);
-            }
-            Login::Family(code) => {
-                note(transaction, user, &code, GONE, now.after(NOTE));
-                families.push(code);
-            }
-        }
-    }
-    Ok(Admission::Admitted { ended, families })
-}
-
-/// A note; one whose code can't be read is about nobody.
-struct Noted {
-    code: Option<Digest>,
-    state: String,
-}
-
-impl Record for Noted {
-    fn read(row: &Row<'_>) -> Result<Self, Error> {
-        Ok(Self {
-            code: Digest::from_bytes(&row.bytes("code")?),
-            state: row.text("state")?,
-        })
-    }
-}
-
-/// What is noted of a user's families, without what is past.
-async fn notes(
-    transaction: &mut Transaction,
-    user: Id<User>,
-    ended: &[Digest],
-    now: Timestamp,
-) -> Result<Vec<Noted>, Error> {
-    const FORGET_PAST: &str = "
-        delete from note
-        where user_id = $1 and until <= $2";
-    const LIST: &str = "
-        select code, state
-        from note
-        where user_id = $1";
-    transaction.sql(FORGET_PAST).bind(user.uuid()).bind(moment(now)).later();
-    let mut noted: Vec<Noted> = transaction.sql(LIST).bind(user.uuid()).all().await?;
-    for code in ended {
-        if noted.iter().any(|note| note.code == Some(*code)) {
-            forget_note(transaction, user, code);
-        }
-    }
-    noted.retain(|note| note.code.is_some_and(|code| !ended.contains(&code)));
-    Ok(noted)
-}
-
-fn note(transaction: &mut Transaction, user: Id<User>, code: &Digest, state: &'static str, until: Timestamp) {
-    const NOTE_DOWN: &str = "
-        insert into note (user_id, code, state, until)
-        values ($1, $2, $3, $4)
-        on conflict (user_id, code) do update
-        set state = excluded.state, until = excluded.until";
-    let noting = transaction.sql(NOTE_DOWN).bind(user.uuid()).bind(code.as_bytes());
-    noting.bind(state).bind(moment(until)).later();
-}
-
-fn forget_note(transaction: &mut Transaction, user: Id<User>, code: &Digest) {
-    const FORGET: &str = "
-        delete from note
-        where user_id = $1 and code = $2";
-    transaction.sql(FORGET).bind(user.uuid()).bind(code.as_bytes()).later();
 }
 
 fn add(transaction: &mut Transaction, token: &Digest, session: &Session) {

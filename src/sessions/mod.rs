@@ -7,6 +7,7 @@
 
 mod admission;
 mod embedded;
+mod embedded_room;
 mod known;
 mod on_redis;
 mod taking_over;
