@@ -111,7 +111,7 @@ pub const KEYS: &[Key] = &[
     key(
         "http.max_connections",
         "10000",
-        "How many connections are open at once, as far as the limit of open files allows.",
+        "How many connections are open at once, as far as the limit of open files allows. Whoever comes beyond is told to come again.",
     ),
     key(
         "http.drain_delay",

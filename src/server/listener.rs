@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -16,10 +16,11 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::timeout;
 use tower::ServiceExt;
 
+use super::places::{Arrival, Places};
 use super::timed_body::Timed;
 use super::tls::Certificates;
 use crate::clock;
@@ -42,11 +43,6 @@ const MOST_LOCAL_RESETS: usize = 100;
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// The system is out of file descriptors or memory: wait for connections to end before accepting more.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
-/// File descriptors that connections leave for the stores, for files and for requests of ours.
-const DESCRIPTORS_KEPT: usize = 96;
-/// How often the log says that every place is taken.
-const TOLD_EVERY: Duration = Duration::from_secs(10);
-
 /// What a listener needs.
 pub(super) struct Listener {
     pub(super) socket: TcpListener,
@@ -64,23 +60,21 @@ pub(super) struct Listener {
 impl Listener {
     /// Serves until told to stop, then until what runs is finished.
     pub(super) async fn serve(mut self) {
-        let most = u32::try_from(most_connections(self.limits.max_connections)).unwrap_or(u32::MAX >> 4);
-        let places = Arc::new(Semaphore::new(usize::try_from(most).unwrap_or(Semaphore::MAX_PERMITS)));
+        let mut places = Places::new(self.limits.max_connections, self.tls.is_some());
         let server = Arc::new(builder(&self.limits, self.head_within, self.tls.is_some()));
-        let mut told: Option<Instant> = None;
         loop {
-            // at the limit, newcomers wait in the system's queue
-            if places.available_permits() == 0 && told.is_none_or(|told| told.elapsed() > TOLD_EVERY) {
-                tracing::warn!(most, "every place for connections is taken; newcomers wait");
-                told = Some(clock::monotonic());
-            }
             let accepted = tokio::select! {
                 () = stopped(&mut self.stop) => break,
-                accepted = accept(&self.socket, &places) => accepted,
+                accepted = places.accept(&self.socket) => accepted,
             };
-            let Some((stream, peer, place)) = accepted else {
-                clock::sleep(PAUSE_AFTER_ERROR).await;
-                continue;
+            let Arrival { stream, peer, place } = match accepted {
+                Ok(Some(arrival)) => arrival,
+                Ok(None) => continue,
+                Err(error) => {
+                    tracing::warn!(%error, "a connection can't be accepted");
+                    clock::sleep(PAUSE_AFTER_ERROR).await;
+                    continue;
+                }
             };
             drop(stream.set_nodelay(true));
             let connection = Connection {
@@ -101,46 +95,8 @@ impl Listener {
             }
         }
         drop(self.socket);
-        if timeout(FINISH_WITHIN, places.acquire_many(most)).await.is_err() {
+        if !places.empty(FINISH_WITHIN).await {
             tracing::warn!("requests were still running when the time to finish was over");
-        }
-    }
-}
-
-/// As many connections as were asked for, if the process may have as many files open.
-fn most_connections(asked: usize) -> usize {
-    let Some(descriptors) = descriptors() else {
-        return asked;
-    };
-    let possible = descriptors.saturating_sub(DESCRIPTORS_KEPT).max(descriptors / 2);
-    if possible < asked {
-        tracing::info!(
-            asked,
-            possible,
-            descriptors,
-            "fewer connections at once than http.max_connections: the system limits open files (ulimit -n)"
-        );
-    }
-    asked.min(possible)
-}
-
-/// How many files the process may have open; none if the system does not say so here, or sets no limit.
-fn descriptors() -> Option<usize> {
-    let limits = std::fs::read_to_string("/proc/self/limits").ok()?;
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
-    line.split_whitespace().next()?.parse().ok()
-}
-
-async fn accept(
-    socket: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let place = places.clone().acquire_owned().await.ok()?;
-    match socket.accept().await {
-        Ok((stream, peer)) => Some((stream, peer, place)),
-        Err(error) => {
-            tracing::warn!(%error, "a connection can't be accepted");
-            None
         }
     }
 }

@@ -8,6 +8,7 @@ mod error;
 mod listener;
 mod lock;
 mod moving;
+mod places;
 mod signals;
 mod timed_body;
 mod tls;
