@@ -14,6 +14,8 @@ use super::processes::{self, Hashing, Program};
 
 /// How many times what it can do arrives.
 const TIMES: f64 = 10.0;
+/// How long a connection may lie idle: the server closes it some seconds later.
+const KEPT: Duration = Duration::from_secs(5);
 /// How often somebody looks from beside.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -45,7 +47,7 @@ async fn storm(program: &Program, form: Rc<Form>, time: Duration) {
     let capacity = capacity(&form).await;
     let (memory, cpu) = (program.resident_mib(), processes::cpu_seconds(program.pid));
     let beside = tokio::task::spawn_local(beside(Party::new(&program.address, "ES256", "jwt"), time));
-    let free: Rc<RefCell<Vec<Connection>>> = Rc::default();
+    let free: Rc<RefCell<Vec<(Instant, Connection)>>> = Rc::default();
     let told: Rc<RefCell<Told>> = Rc::default();
     let (mut arrivals, mut most) = (Vec::new(), memory);
     let gap = Duration::from_secs_f64(1.0 / (capacity * TIMES));
@@ -56,11 +58,11 @@ async fn storm(program: &Program, form: Rc<Form>, time: Duration) {
         arrivals.push(tokio::task::spawn_local(async move {
             let waiting = free.borrow_mut().pop();
             let mut connection = match waiting {
-                Some(connection) => connection,
-                None => Connection::open(&form.address).await,
+                Some((last, connection)) if last.elapsed() < KEPT => connection,
+                _ => Connection::open(&form.address).await,
             };
             form.send(&mut connection, arrived, &told).await;
-            free.borrow_mut().push(connection);
+            free.borrow_mut().push((Instant::now(), connection));
         }));
         arrived += 1;
         if arrived.is_multiple_of(64) {
