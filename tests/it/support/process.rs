@@ -342,6 +342,20 @@ impl Node {
     /// SIGSTOP: it stands still.
     pub fn freeze(&self) {
         self.signal("STOP");
+        // one thread takes the signal and stops the others: on a busy machine they go on for a while
+        let tasks = format!("/proc/{}/task", self.pid());
+        let stands = |task: std::io::Result<std::fs::DirEntry>| {
+            let stat = task.and_then(|task| std::fs::read_to_string(task.path().join("stat")));
+            // a thread that is gone does nothing either
+            stat.map_or(true, |stat| {
+                stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T'))
+            })
+        };
+        let begun = clock::monotonic();
+        while !std::fs::read_dir(&tasks).unwrap().all(stands) {
+            assert!(begun.elapsed() < Duration::from_secs(30), "it does not stand still");
+            std::thread::yield_now();
+        }
     }
 
     /// SIGCONT: it goes on.
