@@ -8,6 +8,7 @@ mod language;
 mod limits;
 mod own_account;
 mod raw;
+mod recorded;
 mod requests;
 mod session_loss;
 mod session_references;
