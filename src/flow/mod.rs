@@ -11,6 +11,7 @@ pub mod error;
 pub mod explain;
 mod forgetting;
 pub mod guess;
+pub mod letter;
 pub mod memory;
 pub mod operations;
 pub mod pending;

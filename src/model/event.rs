@@ -122,6 +122,8 @@ named! {
         UserReactivated = "user.reactivated",
         /// A user was deleted.
         UserDeleted = "user.deleted",
+        /// A password has to be replaced before it lets anybody in again.
+        PasswordExpired = "password.expired",
         /// A password was set.
         PasswordChanged = "password.changed",
         /// A group was made.

@@ -100,6 +100,8 @@ declare! {
         "What happens to a login above the limit: it is refused, the oldest or the least recently used one ends for it, or the person is asked which.";
     SESSION_KNOWN_DEVICES_ONLY: "session.known_devices_only", Kind::Flag, "false", Any,
         "Whether people may sign in only with devices that they signed in with before, or that somebody has let in; the first one of a person is let in.";
+    SESSION_NEW_DEVICE_MAIL: "session.new_device_mail", Kind::Flag, "true", Any,
+        "Whether people with a confirmed mail address are told of a sign-in with a device that they did not sign in with before.";
     SESSION_DURABLE: "session.durable", Kind::Flag, "false", Any,
         "Whether sessions are kept in the database too, so that a loss of Redis, or of the embedded file of sessions, signs nobody out.";
     CODE_LIFETIME: "token.code_lifetime", duration(10, 10 * MINUTE), "60s", Least,

@@ -24,6 +24,8 @@ pub struct User {
     pub password: Option<PasswordHash>,
     /// When the password was last set.
     pub password_changed_at: Option<Timestamp>,
+    /// Since when the password is not enough to sign in, because it has to be replaced.
+    pub password_expired_at: Option<Timestamp>,
     /// When the account was made.
     pub created_at: Timestamp,
     /// When it last changed: the claim `updated_at`.

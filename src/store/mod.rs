@@ -5,6 +5,7 @@
 
 mod clients;
 mod consents;
+mod device_alerts;
 mod devices;
 mod emptying;
 mod ended;
@@ -40,6 +41,7 @@ mod traces;
 mod users;
 
 pub use clients::ClientPage;
+pub use device_alerts::DeviceAlert;
 pub use devices::{Acquaintance, Limits as DeviceLimits};
 pub use ended::{Ended, EndedRow, Own};
 pub use events::EventRow;

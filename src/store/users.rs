@@ -20,6 +20,7 @@ impl Record for User {
             profile: row.json("profile")?,
             password: row.maybe_text("password_hash")?.map(PasswordHash::new),
             password_changed_at: row.maybe_time("password_changed_at")?,
+            password_expired_at: row.maybe_time("password_expired_at")?,
             created_at: row.time("created_at")?,
             updated_at: row.time("updated_at")?,
         })
@@ -27,41 +28,48 @@ impl Record for User {
 }
 
 const FIND: &str = "
-select id, subject, username, status, profile, password_hash, password_changed_at, version, created_at, updated_at
+select id, subject, username, status, profile, password_hash, password_changed_at,
+  password_expired_at, version, created_at, updated_at
 from users
 where id = $1";
 
 const FIND_BY_SUBJECT: &str = "
-select id, subject, username, status, profile, password_hash, password_changed_at, version, created_at, updated_at
+select id, subject, username, status, profile, password_hash, password_changed_at,
+  password_expired_at, version, created_at, updated_at
 from users
 where subject = $1";
 
 const FIND_BY_USERNAME: &str = "
-select id, subject, username, status, profile, password_hash, password_changed_at, version, created_at, updated_at
+select id, subject, username, status, profile, password_hash, password_changed_at,
+  password_expired_at, version, created_at, updated_at
 from users
 where username_key = $1";
 
 const FIND_BY_EMAIL: &str = "
-select id, subject, username, status, profile, password_hash, password_changed_at, version, created_at, updated_at
+select id, subject, username, status, profile, password_hash, password_changed_at,
+  password_expired_at, version, created_at, updated_at
 from users
 where email_key = $1";
 
 const LIST: &str = "
-select id, subject, username, status, profile, password_hash, password_changed_at, version, created_at, updated_at
+select id, subject, username, status, profile, password_hash, password_changed_at,
+  password_expired_at, version, created_at, updated_at
 from users
 where id > $1
 order by id
 limit $2";
 
 const LIST_NEWEST: &str = "
-select id, subject, username, status, profile, password_hash, password_changed_at, version, created_at, updated_at
+select id, subject, username, status, profile, password_hash, password_changed_at,
+  password_expired_at, version, created_at, updated_at
 from users
 where id < $1
 order by id desc
 limit $2";
 
 const LIST_BY_USERNAME_PREFIX: &str = "
-select id, subject, username, status, profile, password_hash, password_changed_at, version, created_at, updated_at
+select id, subject, username, status, profile, password_hash, password_changed_at,
+  password_expired_at, version, created_at, updated_at
 from users
 where username_key >= $1
 and username_key < $2
@@ -70,7 +78,8 @@ order by username_key
 limit $4";
 
 const LIST_BY_EMAIL_PREFIX: &str = "
-select id, subject, username, status, profile, password_hash, password_changed_at, version, created_at, updated_at
+select id, subject, username, status, profile, password_hash, password_changed_at,
+  password_expired_at, version, created_at, updated_at
 from users
 where email_key >= $1
 and email_key < $2
@@ -195,8 +204,16 @@ and version = $2";
 
 const SET_PASSWORD: &str = "
 update users
-set password_hash = $2, password_changed_at = $3
+set password_hash = $2, password_changed_at = $3, password_expired_at = null
 where id = $1";
+
+const EXPIRE_PASSWORD: &str = "
+update users
+set password_expired_at = $2
+where id = $1
+and password_hash is not null
+and password_expired_at is null
+and (password_changed_at is null or password_changed_at <= $3)";
 
 const REHASH_PASSWORD: &str = "
 update users
@@ -269,6 +286,16 @@ impl Write {
             .changed()
             .await?;
         self.forget(Ended::User(id)).await
+    }
+
+    /// Says that a password is not enough any more: it has to be replaced, if it is the one of `of`. False if it is not, if there is
+    /// none, or if that was said before.
+    pub async fn expire_password(&mut self, id: Id<User>, at: Timestamp, of: Timestamp) -> Result<bool, Error> {
+        let expired = self.sql(EXPIRE_PASSWORD).bind(id).bind(at).bind(of).changed().await? == 1;
+        if expired {
+            self.forget(Ended::User(id)).await?;
+        }
+        Ok(expired)
     }
 
     /// Replaces a hash by one of the same password under newer parameters, unless it has changed meanwhile.

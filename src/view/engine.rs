@@ -21,7 +21,7 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 33] = templates![
+const TEMPLATES: [(&str, &str); 36] = templates![
     "page/layout.html",
     "page/login.html",
     "page/consent.html",
@@ -34,6 +34,7 @@ const TEMPLATES: [(&str, &str); 33] = templates![
     "page/setup.html",
     "page/setup_done.html",
     "page/home.html",
+    "page/not_me.html",
     "page/own_account.html",
     "page/devices.html",
     "page/leave.html",
@@ -55,6 +56,8 @@ const TEMPLATES: [(&str, &str); 33] = templates![
     "part/wordmark.html",
     "mail/welcome.html",
     "mail/welcome.txt",
+    "mail/new_device.html",
+    "mail/new_device.txt",
 ];
 
 /// Every page and mail, ready to draw.

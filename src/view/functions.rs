@@ -28,8 +28,12 @@ pub(super) fn add(environment: &mut Environment<'static>, texts: Texts) {
     environment.add_function("duration", move |state: &State, seconds: u64| {
         duration(&lengths, state, seconds)
     });
+    let moments = Arc::clone(&texts);
     environment.add_function("moment", move |state: &State, micros: i64| {
-        moment(&texts, state, micros)
+        moment(&moments, state, micros)
+    });
+    environment.add_function("moment_text", move |state: &State, micros: i64| {
+        moment_text(&texts, state, micros)
     });
     environment.add_function("part", part);
     environment.add_function("asset", |name: &str| {
@@ -101,9 +105,24 @@ fn duration(texts: &Texts, state: &State, seconds: u64) -> Result<String, Error>
 
 /// A moment (microseconds since 1970) as a `time` element: words for people, RFC 3339 for machines.
 fn moment(texts: &Texts, state: &State, micros: i64) -> Result<Value, Error> {
-    let unknown = || Error::new(ErrorKind::InvalidOperation, "a moment out of range");
-    let moment = OffsetDateTime::from_unix_timestamp(micros.div_euclid(1_000_000)).map_err(|_| unknown())?;
-    let exact = moment.format(&Rfc3339).map_err(|_| unknown())?;
+    let exact = date(micros)?.format(&Rfc3339).map_err(|_| unknown_moment())?;
+    let mut written = format!("<time datetime=\"{exact}\" title=\"{exact}\">");
+    escape(&mut written, &moment_text(texts, state, micros)?);
+    written.push_str("</time>");
+    Ok(Value::from_safe_string(written))
+}
+
+fn date(micros: i64) -> Result<OffsetDateTime, Error> {
+    OffsetDateTime::from_unix_timestamp(micros.div_euclid(1_000_000)).map_err(|_| unknown_moment())
+}
+
+fn unknown_moment() -> Error {
+    Error::new(ErrorKind::InvalidOperation, "a moment out of range")
+}
+
+/// A moment in words.
+fn moment_text(texts: &Texts, state: &State, micros: i64) -> Result<String, Error> {
+    let moment = date(micros)?;
     let nothing: Kwargs = std::iter::empty::<(&str, Value)>().collect();
     let month = text(texts, state, &format!("month_{}", u8::from(moment.month())), &nothing)?;
     let values: Kwargs = [
@@ -117,10 +136,7 @@ fn moment(texts: &Texts, state: &State, micros: i64) -> Result<Value, Error> {
     ]
     .into_iter()
     .collect();
-    let mut written = format!("<time datetime=\"{exact}\" title=\"{exact}\">");
-    escape(&mut written, &text(texts, state, "moment", &values)?);
-    written.push_str("</time>");
-    Ok(Value::from_safe_string(written))
+    text(texts, state, "moment", &values)
 }
 
 /// A piece of a page: `templates/part/NAME.html` with these values, and `frame` and `locale` of the page around it.

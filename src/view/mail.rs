@@ -4,25 +4,42 @@ use minijinja::Value;
 use minijinja::value::Serde;
 use serde::{Deserialize, Serialize};
 
-use super::Link;
+use super::{Device, Link};
 
 /// A mail to a person.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Mail {
     /// Somebody made an account for you.
     Welcome(Welcome),
+    /// Somebody signed in to your account with a device that is new.
+    NewDevice(NewDevice),
 }
 
 impl Mail {
     /// One of each, with every field filled.
     pub fn samples() -> Vec<Self> {
-        vec![Self::Welcome(Welcome::sample())]
+        vec![
+            Self::Welcome(Welcome::sample()),
+            Self::NewDevice(NewDevice::sample()),
+            Self::NewDevice(NewDevice {
+                name: None,
+                place: None,
+                address: None,
+                waits: true,
+                ..NewDevice::sample()
+            }),
+        ]
     }
 
     /// Its two templates and their context.
     pub(super) fn drawing(&self) -> (&'static str, &'static str, Value) {
         match self {
             Self::Welcome(context) => ("mail/welcome.txt", "mail/welcome.html", Value::from(Serde(context))),
+            Self::NewDevice(context) => (
+                "mail/new_device.txt",
+                "mail/new_device.html",
+                Value::from(Serde(context)),
+            ),
         }
     }
 }
@@ -45,6 +62,43 @@ impl Welcome {
             name: Some("Ada Lovelace".to_owned()),
             username: "ada".to_owned(),
             sign_in: Link::sample(),
+        }
+    }
+}
+
+/// Says that somebody signed in, or tried to, with a device that the person did not use before.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NewDevice {
+    /// The person's name, where known.
+    pub name: Option<String>,
+    /// The browser and device.
+    pub device: Device,
+    /// Roughly from where, where known.
+    pub place: Option<String>,
+    /// From which network address.
+    pub address: Option<String>,
+    /// When, in microseconds since 1970.
+    pub at: i64,
+    /// Whether the device was turned away, and waits to be let in.
+    pub waits: bool,
+    /// The person's own account.
+    pub account: Link,
+    /// The page that says "this wasn't me".
+    pub stranger: Link,
+}
+
+impl NewDevice {
+    /// With every field filled.
+    pub fn sample() -> Self {
+        Self {
+            name: Some("Ada Lovelace".to_owned()),
+            device: Device::read("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"),
+            place: Some("Paris, France".to_owned()),
+            address: Some("192.0.2.7".to_owned()),
+            at: 1_800_000_000_000_000,
+            waits: false,
+            account: Link::sample(),
+            stranger: Link::sample(),
         }
     }
 }

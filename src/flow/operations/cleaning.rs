@@ -113,6 +113,7 @@ enum Kind {
     Grants,
     Sessions,
     Devices,
+    DeviceAlerts,
     Logouts,
     Proofs,
     IdempotencyKeys,
@@ -124,12 +125,13 @@ const fn swept(name: &'static str, kind: Kind, kept: Duration) -> Swept {
 }
 
 /// In this order: a family goes when its tokens are gone.
-const KINDS: [Swept; 9] = [
+const KINDS: [Swept; 10] = [
     swept("tokens", Kind::Tokens, ENDED_KEPT),
     swept("refresh tokens", Kind::RefreshTokens, REFRESH_TOKENS_KEPT),
     swept("families", Kind::Grants, HISTORY_KEPT),
     swept("sessions", Kind::Sessions, HISTORY_KEPT),
     swept("devices", Kind::Devices, DEVICES_KEPT),
+    swept("device mails", Kind::DeviceAlerts, ENDED_KEPT),
     swept("logouts", Kind::Logouts, LOGOUTS_KEPT),
     swept("proofs", Kind::Proofs, ENDED_KEPT),
     swept("idempotency keys", Kind::IdempotencyKeys, ANSWERS_KEPT),
@@ -157,6 +159,7 @@ async fn sweep_batch(provider: &Provider, swept: &Swept, now: Timestamp) -> Resu
         Kind::Grants => tx.sweep_grants(before, BATCH).await?,
         Kind::Sessions => tx.sweep_sessions(before, BATCH).await?,
         Kind::Devices => tx.sweep_devices(before, BATCH).await?,
+        Kind::DeviceAlerts => tx.sweep_device_alerts(before, BATCH).await?,
         Kind::Logouts => tx.sweep_logouts(before, BATCH).await?,
         Kind::Proofs => tx.sweep_proofs(before, BATCH).await?,
         Kind::IdempotencyKeys => tx.sweep_idempotency_keys(before, BATCH).await?,

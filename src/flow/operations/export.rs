@@ -99,7 +99,9 @@ async fn export_users(provider: &Provider, sealer: Option<&Sealer>) -> Result<Ve
             let membership = inventory::membership(provider, user).await?;
             let mut entry = users::to_json(user, &membership);
             say(provider, &mut entry, LayerOwner::User(user.id)).await?;
-            if let (Some(sealer), Some(hash)) = (sealer, &user.password) {
+            // one that has to be replaced lets nobody in elsewhere either
+            let password = user.password.as_ref().filter(|_| user.password_expired_at.is_none());
+            if let (Some(sealer), Some(hash)) = (sealer, password) {
                 entry.insert("password_hash".to_owned(), sealer.seal(hash.expose()));
             }
             entries.push(entry);

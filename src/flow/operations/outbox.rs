@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::flow::people::welcome::SEALED_FOR;
+use crate::flow::letter::SEALED_FOR;
 use crate::flow::{Call, Error, Provider};
 use crate::mail::{self, Mailer, Message};
 use crate::model::{Id, Timestamp};

@@ -197,7 +197,7 @@ pub(super) async fn change_in(
 }
 
 /// Ends the sessions of a device, with what hangs on them.
-async fn sign_out(
+pub(super) async fn sign_out(
     tx: &mut Write,
     call: &Call,
     (user, device): (Id<User>, Id<Device>),

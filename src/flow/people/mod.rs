@@ -13,6 +13,7 @@ pub mod session_lists;
 pub mod sessions;
 pub mod source;
 pub mod standing;
+pub mod stranger;
 pub mod user_change;
 pub mod users;
 pub mod welcome;
@@ -31,6 +32,7 @@ pub use session_lists::{
 pub use sessions::{LiveSession, end_session, end_sessions, list_sessions};
 pub use source::ChangeSource;
 pub use standing::{deactivate_user, delete_user, reactivate_user};
+pub use stranger::{Alert, NotReplaced, Stage, disown_device, look_at_alert, replace_password};
 pub use user_change::{UserChange, change_user};
 pub use users::{
     CreatedUser, NewUser, Page, UserKey, UserSelection, count_users, create_user, find_user, get_user, judge_user,

@@ -11,6 +11,8 @@ pub enum ChangeSource {
     Api(Rights),
     /// A file of `apply`.
     Apply,
+    /// The person themselves.
+    Person,
     /// A command at the server's machine.
     Command,
     /// The first setup of the installation.
@@ -23,6 +25,7 @@ impl ChangeSource {
         match self {
             Self::Api(_) => "api",
             Self::Apply => "apply",
+            Self::Person => "person",
             Self::Command => "command",
             Self::Setup => "setup",
         }
@@ -40,7 +43,7 @@ impl ChangeSource {
     pub fn must_cover<'a>(&self, permissions: impl IntoIterator<Item = &'a str>) -> Result<(), Error> {
         match self {
             Self::Api(rights) => rights.must_cover(permissions),
-            Self::Apply | Self::Command | Self::Setup => Ok(()),
+            Self::Apply | Self::Person | Self::Command | Self::Setup => Ok(()),
         }
     }
 

@@ -82,6 +82,7 @@ pub async fn create_user(
         status: new.status,
         profile: new.profile,
         password_changed_at: prepared.hash.as_ref().map(|_| call.now),
+        password_expired_at: None,
         password: prepared.hash,
         created_at: call.now,
         updated_at: call.now,

@@ -1,13 +1,9 @@
 //! The mail that tells a person of a new account. It waits in the outbox, written with the account itself.
 
-use crate::flow::{Error, Provider};
+use crate::flow::{Error, Provider, letter};
 use crate::model::User;
-use crate::model::setting::LOCALE;
 use crate::store::OutboxMail;
 use crate::view;
-
-/// What mails in the outbox are sealed for.
-pub const SEALED_FOR: &str = "outbox";
 
 /// Whether the person is told of the account by mail.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,15 +31,5 @@ pub(super) async fn write(provider: &Provider, user: &User) -> Result<OutboxMail
         username: user.username.clone(),
         sign_in,
     });
-    let json = serde_json::to_vec(&mail).map_err(|error| Error::Failed(Box::new(error)))?;
-    let locale = match &user.profile.locale {
-        Some(locale) => locale.clone(),
-        None => provider.settings().await?.word(LOCALE).to_owned(),
-    };
-    Ok(OutboxMail {
-        kind: "welcome",
-        recipient,
-        locale,
-        sealed: provider.master.seal(SEALED_FOR, &json),
-    })
+    letter::to(provider, user, recipient, ("welcome", &mail)).await
 }

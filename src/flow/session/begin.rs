@@ -3,6 +3,7 @@
 use super::browser::MOST_ACCOUNTS;
 use super::device::{Arrival, DeviceRefused};
 use super::logins::Families;
+use super::news::{News, Told};
 use super::pushed_out::{self, PushedOut};
 use super::remains::forget_ended;
 use super::{Account, Browser, Proof, SessionFacts, SessionToken, end, kept};
@@ -183,7 +184,8 @@ async fn start(
     let known_only = layers.flag(SESSION_KNOWN_DEVICES_ONLY);
     if let Err(refused) = arrival.judge(known_only) {
         if refused == DeviceRefused::Unknown {
-            arrival.wait(provider).await?;
+            let news = news(provider, call, user, arrival, Told::Waits).await?;
+            arrival.wait(provider, call, news.as_ref()).await?;
         }
         return Err(NotBegun::Device(refused));
     }
@@ -198,6 +200,7 @@ async fn start(
         idle_timeout: times.idle,
         data: facts.write(),
     };
+    let news = news(provider, call, user, arrival, Told::SignedIn).await?;
     kept::bring_all_back(provider, call, user.id).await?;
     let families = Families::of(provider, call, user.id).await?;
     let room = families.room(limit, limit.strict(), entry.first);
@@ -229,6 +232,7 @@ async fn start(
     let row = Row {
         session: &session,
         kept: kept.as_ref(),
+        news: news.as_ref(),
         remember: facts.remember,
         method: facts.method(),
         arrival,
@@ -262,6 +266,20 @@ async fn start(
     })
 }
 
+/// What there is to tell the person, if the device is new to them.
+async fn news(
+    provider: &Provider,
+    call: &Call,
+    user: &User,
+    arrival: &Arrival,
+    told: Told,
+) -> Result<Option<News>, Error> {
+    if !arrival.is_news() {
+        return Ok(None);
+    }
+    News::of(provider, call, user, arrival.device(), told).await
+}
+
 /// What is written down of a session that begins.
 struct Row<'a> {
     session: &'a Session,
@@ -272,6 +290,8 @@ struct Row<'a> {
     arrival: &'a Arrival,
     known_only: bool,
     pushed_out: &'a PushedOut,
+    /// What the person is told of it by mail.
+    news: Option<&'a News>,
 }
 
 /// What became of it.
@@ -306,6 +326,9 @@ async fn write_down(provider: &Provider, call: &Call, user: &User, row: &Row<'_>
     store
         .add_event(&event(call, user, session.id, ("first", row.method)))
         .await?;
+    if let Some(news) = row.news {
+        news.write(&mut store, call).await?;
+    }
     // a device that is being blocked is blocked before this, or ends this session too
     row.arrival.enter(&mut store, row.known_only).await?;
     match store.commit().await {

@@ -104,6 +104,7 @@ pub async fn load(provider: &Provider, call: &Call, browser: &Browser, id: &str)
     let user = user
         .filter(User::is_active)
         .filter(|user| user.password_changed_at.is_none_or(|at| at <= stored.proved_at))
+        .filter(|user| user.password_expired_at.is_none())
         .ok_or(Error::NotFound)?;
     Ok(Choice {
         id: id.to_owned(),

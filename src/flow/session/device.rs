@@ -10,6 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
 
 use super::Browser;
+use super::news::News;
 use crate::crypto;
 use crate::flow::again::again;
 use crate::flow::{Call, Error, Provider};
@@ -105,6 +106,15 @@ impl Arrival {
         self.device.id
     }
 
+    pub(super) const fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Whether the person has never come with it, and has come with another one: they are told.
+    pub(super) const fn is_news(&self) -> bool {
+        self.state.is_none() && self.has_known
+    }
+
     pub(super) const fn place(&self) -> Option<&String> {
         self.device.place.as_ref()
     }
@@ -159,9 +169,12 @@ impl Arrival {
     }
 
     /// Writes down that somebody was turned away with it, so that it can be let in.
-    pub(super) async fn wait(&self, provider: &Provider) -> Result<(), Error> {
+    pub(super) async fn wait(&self, provider: &Provider, call: &Call, news: Option<&News>) -> Result<(), Error> {
         again(|| async {
             let mut store = provider.store.write().await?;
+            if let Some(news) = news {
+                news.write(&mut store, call).await?;
+            }
             store.add_waiting_device(&self.device);
             store.forget_oldest_devices(self.device.user, LIMITS);
             Ok(store.commit().await?)

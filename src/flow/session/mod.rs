@@ -14,6 +14,7 @@ mod end;
 pub(in crate::flow) mod kept;
 mod lapse;
 pub(in crate::flow) mod logins;
+mod news;
 mod own;
 pub(in crate::flow) mod pushed_out;
 mod remains;

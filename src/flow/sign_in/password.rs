@@ -39,6 +39,9 @@ pub enum Refused {
     /// The pair is right, but an administrator has deactivated the account.
     #[error("the account is deactivated")]
     Inactive,
+    /// The pair is right, but the password has to be replaced before it lets anybody in again.
+    #[error("the password has to be replaced")]
+    Expired,
     /// The pair is right, but the person has as many logins as they may have.
     #[error("{live} logins are there already", live = .0.full.live)]
     Full(Box<NoRoom>),
@@ -86,6 +89,7 @@ impl Refused {
         match self {
             Self::Wrong => "wrong",
             Self::Inactive => "inactive",
+            Self::Expired => "expired",
             Self::Full(_) => "full",
             Self::Asked(..) => "asked",
             Self::Device(_) => "device",
@@ -139,6 +143,11 @@ async fn prove(
     if !user.is_active() {
         provider.note(refused(call, "sign_in.inactive", Some(user))).await;
         return Err(Refused::Inactive);
+    }
+    if user.password_expired_at.is_some() {
+        let event = call.event(EventKind::SignIn).refused("sign_in.password_expired");
+        provider.note(event.user(user.id)).await;
+        return Err(Refused::Expired);
     }
     if rehash {
         renew_hash(provider, user, attempt.password).await;

@@ -82,6 +82,9 @@ macro_rules! user_bodies {
             /// When the password was last set.
             #[serde(skip_serializing_if = "Option::is_none")]
             password_changed_at: Option<String>,
+            /// Since when the password does not let anybody in, because it has to be replaced.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            password_expired_at: Option<String>,
             /// When the account was made.
             created_at: String,
             /// When it last changed.
@@ -153,6 +156,7 @@ macro_rules! user_bodies {
                     address: profile.address.map(Into::into),
                     has_password: user.password.is_some(),
                     password_changed_at: user.password_changed_at.map(|at| at.rfc3339()),
+                    password_expired_at: user.password_expired_at.map(|at| at.rfc3339()),
                     created_at: user.created_at.rfc3339(),
                     updated_at: user.updated_at.rfc3339(),
                     password: password.map(|password| password.expose().to_owned()),

@@ -161,6 +161,16 @@ impl Refusal {
         )
     }
 
+    /// The link of a mail about a new device is unknown or too old.
+    pub const fn alert_link() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            Trouble::AlertLink,
+            "invalid_request",
+            "device_alert.link",
+        )
+    }
+
     /// A defect of ours.
     pub const fn failed() -> Self {
         Self::new(

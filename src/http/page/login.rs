@@ -93,6 +93,7 @@ pub(super) async fn sign_in(
         Err(Refused::Asked(_, proof)) => return Ok(visit.keep(see_other(&format!("/login/devices?proof={proof}")))),
         Err(Refused::Wrong) => (LoginError::Credentials, StatusCode::UNPROCESSABLE_ENTITY, None),
         Err(Refused::Inactive) => (LoginError::Inactive, StatusCode::FORBIDDEN, None),
+        Err(Refused::Expired) => (LoginError::PasswordExpired, StatusCode::FORBIDDEN, None),
         Err(Refused::Device(refused)) => (devices::refused(refused), StatusCode::FORBIDDEN, None),
         Err(Refused::Failed(flow::Error::Throttled { retry_after, .. })) => {
             let seconds = retry_after.as_secs().max(1);

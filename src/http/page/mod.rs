@@ -10,6 +10,7 @@ mod home;
 mod leave;
 mod login;
 mod logout;
+mod not_me;
 mod own_account;
 mod pending;
 mod report;
@@ -33,6 +34,7 @@ pub fn routes() -> Router<Http> {
         .route("/login/consent", get(consent::show).post(consent::decide))
         .route("/login/devices", get(devices::show).post(devices::choose))
         .route("/login/leave", get(leave::show).post(leave::decide))
+        .route("/login/not-me", get(not_me::show).post(not_me::act))
         .route("/logout", get(logout::show).post(logout::decide))
         .route("/logout/onward", get(logout::onward))
         .route("/logout/done", get(logout::done))

@@ -49,6 +49,8 @@ pub enum Trouble {
     TooMany,
     /// The setup link was used, replaced or is too old.
     SetupLink,
+    /// The link of a mail about a new device is too old.
+    AlertLink,
     /// Something here broke.
     Failure,
     /// Something here is overloaded or away.
@@ -57,7 +59,7 @@ pub enum Trouble {
 
 impl Trouble {
     /// Every one.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::BadRequest,
         Self::UnknownClient,
         Self::UnknownRedirect,
@@ -69,6 +71,7 @@ impl Trouble {
         Self::Method,
         Self::TooMany,
         Self::SetupLink,
+        Self::AlertLink,
         Self::Failure,
         Self::Unavailable,
     ];

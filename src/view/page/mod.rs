@@ -11,6 +11,7 @@ mod form_post;
 mod home;
 mod leave;
 mod login;
+mod not_me;
 mod own_account;
 mod setup;
 mod sign_out;
@@ -30,6 +31,7 @@ pub use form_post::FormPost;
 pub use home::Home;
 pub use leave::{Leave, LeaveCause};
 pub use login::{Login, LoginError};
+pub use not_me::{NotMe, NotMeError, NotMeField, NotMeProblem, NotMeStage};
 pub use own_account::{AccountNotice, AllowedApplication, OtherAccount, OwnAccount, OwnDevice, OwnSession};
 pub use setup::{Setup, SetupDone, SetupError, SetupField, SetupProblem};
 pub use sign_out::{SignOut, SignedOut, SigningOut};
@@ -65,6 +67,8 @@ pub enum Page {
     Home(Home),
     /// Where the person is signed in, and what they have allowed.
     OwnAccount(OwnAccount),
+    /// A sign-in with a new device: was it them?
+    NotMe(NotMe),
     /// The administration API, readable.
     ApiDocs(ApiDocs),
     /// How the installation stands.
@@ -144,6 +148,7 @@ impl Page {
             Self::SetupDone(SetupDone::sample()),
             Self::Home(Home::sample()),
             Self::OwnAccount(OwnAccount::sample()),
+            Self::NotMe(NotMe::sample()),
             Self::ApiDocs(ApiDocs::sample()),
             Self::Doctor(Doctor::sample()),
             Self::DemoMessages(DemoMessages::sample()),
@@ -168,6 +173,7 @@ impl Page {
             Self::SetupDone(page) => Drawing::of("page/setup_done.html", Door, page),
             Self::Home(page) => Drawing::of("page/home.html", Door, page),
             Self::OwnAccount(page) => Drawing::of("page/own_account.html", Read, page),
+            Self::NotMe(page) => Drawing::of("page/not_me.html", DoorWide, page).with("show-password.js"),
             Self::ApiDocs(page) => Drawing::of("page/api_docs.html", Wide, page),
             Self::Doctor(page) => Drawing::of("page/doctor.html", Read, page).with("browser-clock.js"),
             Self::DemoMessages(page) => Drawing::of("page/demo_messages.html", Read, page),

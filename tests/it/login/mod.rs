@@ -6,6 +6,7 @@ mod forms;
 mod headers;
 mod language;
 mod limits;
+mod not_me;
 mod own_account;
 mod raw;
 mod recorded;
@@ -114,6 +115,8 @@ const ADDRESSES: &[&str] = &[
     "/login/devices?flow=unknown",
     "/login/devices?proof=unknown",
     "/login/devices",
+    "/login/not-me?token=unknown",
+    "/login/not-me",
     "/logout",
     "/logout/done",
     "/logout/onward",

@@ -66,6 +66,7 @@ fn user() -> User {
         profile: Profile::default(),
         password: None,
         password_changed_at: None,
+        password_expired_at: None,
         created_at: NOW,
         updated_at: NOW,
     }

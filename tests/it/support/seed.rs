@@ -54,6 +54,7 @@ pub async fn user(
         profile,
         password: Some(PasswordHash::new(hash)),
         password_changed_at: Some(now),
+        password_expired_at: None,
         created_at: now,
         updated_at: now,
     };

@@ -29,6 +29,10 @@ rules! {
         remedy "Let it in, if it is the person's. They can do so themselves, at /account on a device that is known.",
         command "ostiary devices list {username}",
         request "GET /api/v1/users/{user}/devices";
+    "sign_in.password_expired": "The password is right, but it has to be replaced: the person said of a sign-in that it was not them.",
+        remedy "The person replaces it by the link in the mail about that sign-in; or set another one.",
+        command "ostiary users set-password {username}",
+        request "POST /api/v1/users/{user}/reset-password";
     "sign_in.limit": "The password is right, but the person has as many logins as they may have: the sign-in was refused, or they were asked which one ends.",
         setting setting::SESSION_MAX_CONCURRENT,
         remedy "A larger number for the person or one of their groups; or one of their logins ends.",
@@ -67,6 +71,10 @@ rules! {
         request "POST /api/v1/registration-tokens";
     "registration_access_token_missing": "Managing a registration needs its registration access token, and there was none.";
     "registration_access_token_invalid": "The registration access token is not that of this client.";
+    "device_alert.link": "The link of a mail about a new device was used, or is too old.",
+        remedy "Block the device, and set a new password, if it was not the person.",
+        command "ostiary devices list {username}",
+        request "GET /api/v1/users/{user}/devices";
     "setup.link": "The setup link was used, replaced by a newer one, or is too old.",
         remedy "Make a new one.",
         command "ostiary setup";

@@ -1,0 +1,33 @@
+//! Mails to people. They are written with the change that they tell of, sealed, in the person's language, and sent afterwards.
+
+use super::{Error, Provider};
+use crate::model::User;
+use crate::model::setting::LOCALE;
+use crate::store::OutboxMail;
+use crate::view::Mail;
+
+/// What mails in the outbox are sealed for: they may hold links that let people in.
+pub const SEALED_FOR: &str = "outbox";
+
+/// A mail to a person, ready for the outbox. `kind` is what it is called there.
+///
+/// # Errors
+/// [`Error::Unavailable`] if the language that is set for everyone can't be read.
+pub async fn to(
+    provider: &Provider,
+    user: &User,
+    recipient: String,
+    (kind, mail): (&'static str, &Mail),
+) -> Result<OutboxMail, Error> {
+    let json = serde_json::to_vec(mail).map_err(|error| Error::Failed(Box::new(error)))?;
+    let locale = match &user.profile.locale {
+        Some(locale) => locale.clone(),
+        None => provider.settings().await?.word(LOCALE).to_owned(),
+    };
+    Ok(OutboxMail {
+        kind,
+        recipient,
+        locale,
+        sealed: provider.master.seal(SEALED_FOR, &json),
+    })
+}

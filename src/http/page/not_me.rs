@@ -1,0 +1,185 @@
+//! `/login/not-me`: the link in the mail about a new device. Looking at it changes nothing; its button does, once.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+use serde::Deserialize;
+use url::form_urlencoded;
+
+use super::shown;
+use crate::flow::people::{self, Alert, NotReplaced, Stage};
+use crate::flow::{Error, FieldError};
+use crate::http::Refusal;
+use crate::http::answer::next::see_other;
+use crate::http::extract::{Forgery, Form, Query, Visit};
+use crate::model::{Secret, setting};
+use crate::view::{
+    Device, NotMe, NotMeError, NotMeField, NotMeProblem, NotMeStage, OwnPath, Page, SetupProblem,
+};
+
+/// What the address says.
+#[derive(Deserialize)]
+pub(super) struct Wish {
+    token: Option<Secret>,
+}
+
+/// What the forms send.
+#[derive(Deserialize)]
+pub(super) struct Fields {
+    #[serde(default)]
+    csrf: String,
+    intent: Option<String>,
+    old_password: Option<Secret>,
+    password: Option<Secret>,
+    password_again: Option<Secret>,
+}
+
+/// GET /login/not-me
+pub(super) async fn show(visit: Visit, Query(wish): Query<Wish>) -> Result<Response, Refusal> {
+    let link = Followed::open(&visit, wish).await?;
+    Ok(link.show(&visit, Vec::new(), StatusCode::OK))
+}
+
+/// POST /login/not-me
+pub(super) async fn act(
+    visit: Visit,
+    Query(wish): Query<Wish>,
+    Form(fields): Form<Fields>,
+) -> Result<Response, Refusal> {
+    let mut link = Followed::open(&visit, wish).await?;
+    match visit.check(&link.purpose(), &fields.csrf) {
+        Ok(()) => {}
+        Err(Forgery::Token) => {
+            link.expired = true;
+            return Ok(link.show(&visit, Vec::new(), StatusCode::FORBIDDEN));
+        }
+        Err(forgery) => return Err(forgery.into()),
+    }
+    let (provider, call) = (visit.provider(), &visit.call);
+    if fields.intent.as_deref() == Some("not_me") {
+        people::disown_device(provider, call, &link.token).await.map_err(dead)?;
+        return Ok(visit.keep(see_other(link.address().as_str())));
+    }
+    if link.alert.stage != Stage::Replace {
+        return Ok(visit.keep(see_other(link.address().as_str())));
+    }
+    let given = |password: Option<Secret>| password.unwrap_or_else(|| Secret::new(""));
+    let (old, new) = (given(fields.old_password), given(fields.password));
+    let errors = gaps(&old, &new, fields.password_again.as_ref());
+    if !errors.is_empty() {
+        return Ok(link.show(&visit, errors, StatusCode::UNPROCESSABLE_ENTITY));
+    }
+    let error = |field, problem| vec![NotMeError { field, problem }];
+    let errors = match people::replace_password(provider, call, &link.token, (old, new)).await {
+        Ok(()) => return Ok(visit.keep(see_other(link.address().as_str()))),
+        Err(NotReplaced::Wrong) => error(NotMeField::OldPassword, NotMeProblem::Wrong),
+        Err(NotReplaced::Same) => error(NotMeField::Password, NotMeProblem::Same),
+        Err(NotReplaced::Weak(fields)) => {
+            let problem = fields.first().map_or(SetupProblem::TooCommon, weakness);
+            error(NotMeField::Password, NotMeProblem::Password(problem))
+        }
+        Err(NotReplaced::Failed(Error::Throttled { retry_after, .. })) => {
+            let seconds = retry_after.as_secs().max(1);
+            link.wait = Some(seconds);
+            let mut response = link.show(&visit, Vec::new(), StatusCode::TOO_MANY_REQUESTS);
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            return Ok(response);
+        }
+        Err(NotReplaced::Failed(error)) => return Err(dead(error)),
+    };
+    Ok(link.show(&visit, errors, StatusCode::UNPROCESSABLE_ENTITY))
+}
+
+/// A link that was followed.
+struct Followed {
+    token: Secret,
+    alert: Alert,
+    expired: bool,
+    wait: Option<u64>,
+}
+
+impl Followed {
+    async fn open(visit: &Visit, wish: Wish) -> Result<Self, Refusal> {
+        let token = wish.token.ok_or_else(Refusal::alert_link)?;
+        let alert = people::look_at_alert(visit.provider(), &visit.call, &token).await;
+        Ok(Self {
+            alert: alert.map_err(dead)?,
+            token,
+            expired: false,
+            wait: None,
+        })
+    }
+
+    fn address(&self) -> OwnPath {
+        let query = form_urlencoded::Serializer::new(String::new())
+            .append_pair("token", self.token.expose())
+            .finish();
+        OwnPath::or_home(&format!("/login/not-me?{query}"))
+    }
+
+    fn purpose(&self) -> String {
+        format!("not me {}", self.token.expose())
+    }
+
+    fn show(&self, visit: &Visit, errors: Vec<NotMeError>, status: StatusCode) -> Response {
+        let (alert, device) = (&self.alert, self.alert.device.as_ref());
+        let least = visit.settings.count(setting::PASSWORD_MINIMUM_LENGTH);
+        let page = Page::NotMe(NotMe {
+            action: self.address(),
+            account: shown::account(&alert.user),
+            device: device
+                .and_then(|device| device.user_agent.as_deref())
+                .map(Device::read)
+                .unwrap_or_default(),
+            place: device.and_then(|device| shown::whereabouts(device.place.clone(), device.address.clone())),
+            at: alert.at.micros(),
+            stage: match alert.stage {
+                Stage::Open => NotMeStage::Open,
+                Stage::Replace => NotMeStage::Replace,
+                Stage::Done => NotMeStage::Done,
+            },
+            least: u32::try_from(least).unwrap_or(u32::MAX),
+            errors,
+            wait: self.wait,
+            expired: self.expired,
+            sign_in: OwnPath::or_home("/login"),
+        });
+        let locale = visit.locale(&[], Some(&alert.user));
+        visit.show(visit.sheet(page, locale, &self.purpose()).status(status))
+    }
+}
+
+/// What is missing, and whether both new passwords are the same.
+fn gaps(old: &Secret, new: &Secret, again: Option<&Secret>) -> Vec<NotMeError> {
+    let error = |field, problem| NotMeError {
+        field,
+        problem: NotMeProblem::Password(problem),
+    };
+    let mut errors = Vec::new();
+    for (field, password) in [(NotMeField::OldPassword, old), (NotMeField::Password, new)] {
+        if password.expose().is_empty() {
+            errors.push(error(field, SetupProblem::Empty));
+        }
+    }
+    if !again.is_some_and(|again| again.matches(new)) {
+        errors.push(error(NotMeField::PasswordAgain, SetupProblem::Different));
+    }
+    errors
+}
+
+fn weakness(error: &FieldError) -> SetupProblem {
+    match error.code {
+        "too_short" => SetupProblem::TooShort,
+        "too_long" => SetupProblem::TooLong,
+        "personal" => SetupProblem::TooSimilar,
+        _ => SetupProblem::TooCommon,
+    }
+}
+
+fn dead(error: Error) -> Refusal {
+    match error {
+        Error::NotFound => Refusal::alert_link(),
+        error => error.into(),
+    }
+}

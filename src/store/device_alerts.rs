@@ -1,0 +1,92 @@
+//! Mails that told of a new device: each holds a link that says "this wasn't me". What is stored of it is a digest.
+
+use super::rows::Columns;
+use super::{Error, Write, readers};
+use crate::model::{Device, Digest, Id, Timestamp, User};
+use crate::sql::{self, Record, Row};
+
+/// A mail that told of a new device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeviceAlert {
+    /// Whom.
+    pub user: Id<User>,
+    /// Of which device.
+    pub device: Id<Device>,
+    /// When.
+    pub created_at: Timestamp,
+    /// When its link was used, if it was.
+    pub used_at: Option<Timestamp>,
+}
+
+impl Record for DeviceAlert {
+    fn read(row: &Row<'_>) -> Result<Self, sql::Error> {
+        Ok(Self {
+            user: row.id("user_id")?,
+            device: row.id("device_id")?,
+            created_at: row.time("created_at")?,
+            used_at: row.maybe_time("used_at")?,
+        })
+    }
+}
+
+const FIND: &str = "
+select user_id, device_id, created_at, used_at
+from device_alerts
+where digest = $1
+and expires_at > $2
+and created_at >= (select epoch from installation)";
+
+const COUNT_SINCE: &str = "
+select count(*)
+from (select 1 as one from device_alerts where user_id = $1 and created_at > $2 limit $3) as counted";
+
+readers! {
+    /// The mail whose link has this digest, used or not, until it expires.
+    pub async fn find_device_alert(&mut self, digest: &Digest, now: Timestamp) -> Result<Option<DeviceAlert>, Error> {
+        Ok(self.sql(FIND).bind(digest).bind(now).optional().await?)
+    }
+
+    /// How many such mails a person was sent after `since`, counted no further than `most`.
+    pub async fn count_device_alerts(&mut self, user: Id<User>, since: Timestamp, most: u32) -> Result<i64, Error> {
+        Ok(self.sql(COUNT_SINCE).bind(user).bind(since).bind(most).one().await?)
+    }
+}
+
+const ADD: &str = "
+insert into device_alerts (digest, user_id, device_id, created_at, expires_at)
+values ($1, $2, $3, $4, $5)";
+
+const USE: &str = "
+update device_alerts
+set used_at = $2
+where digest = $1
+and used_at is null
+and expires_at > $2
+and created_at >= (select epoch from installation)";
+
+const SWEEP: &str = "
+delete from device_alerts
+where digest in (select digest from device_alerts where expires_at < $1 limit $2)";
+
+impl Write {
+    /// Adds a mail's link.
+    pub fn add_device_alert(&mut self, digest: &Digest, alert: &DeviceAlert, expires_at: Timestamp) {
+        self.sql(ADD)
+            .bind(digest)
+            .bind(alert.user)
+            .bind(alert.device)
+            .bind(alert.created_at)
+            .bind(expires_at)
+            .later();
+    }
+
+    /// Uses a link. False if it is unknown, ended or used; the database decides.
+    pub async fn use_device_alert(&mut self, digest: &Digest, now: Timestamp) -> Result<bool, Error> {
+        Ok(self.sql(USE).bind(digest).bind(now).changed().await? == 1)
+    }
+
+    /// Forgets links that ended before `before`, a bounded number.
+    pub async fn sweep_device_alerts(&mut self, before: Timestamp, limit: u32) -> Result<u64, Error> {
+        Ok(self.sql(SWEEP).bind(before).bind(limit).changed().await?)
+    }
+}
