@@ -16,6 +16,7 @@ pub mod flow;
 pub mod credential;
 pub mod egress;
 pub mod ephemeral;
+pub mod geo;
 pub mod jose;
 pub mod mail;
 pub mod protocol;

@@ -76,6 +76,11 @@ pub const KEYS: &[Key] = &[
         "Networks of the proxies whose forwarding headers count.",
     ),
     key(
+        "geoip_database",
+        "unset: no places",
+        "File in the MaxMind DB format that tells roughly where a network address is, shown with sign-ins.",
+    ),
+    key(
         "log",
         "info",
         "What is logged: a level, or levels per module as in info,ostiary::flow=debug.",

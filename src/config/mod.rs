@@ -77,6 +77,8 @@ pub struct Config {
     pub administrator: Option<Administrator>,
     /// Networks whose forwarding headers count.
     pub trusted_proxies: Vec<IpNet>,
+    /// File that tells roughly where network addresses are.
+    pub geoip_database: Option<PathBuf>,
     /// Filter of the log, as `info,ostiary::flow=debug`.
     pub log: String,
     /// How log lines are written.
@@ -182,6 +184,7 @@ impl Config {
                 .unwrap_or_else(|| format!("no-reply@{}", public_url.host_str().unwrap_or("localhost"))),
             administrator: Administrator::read(&mut entries),
             trusted_proxies: entries.take("trusted_proxies", address::networks).unwrap_or_default(),
+            geoip_database: entries.take("geoip_database", entries::path),
             log: entries.take("log", entries::text).unwrap_or_else(|| "info".to_owned()),
             log_format: entries.take("log_format", LogFormat::parse).unwrap_or(LogFormat::Text),
             tls: Tls::read(&mut entries),

@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::credential::Passwords;
 use crate::egress::Egress;
 use crate::ephemeral::Ephemeral;
+use crate::geo::Geo;
 use crate::model::setting::SettingValue;
 use crate::sessions::Sessions;
 use crate::store::Store;
@@ -37,6 +38,8 @@ pub struct Parts {
     pub passwords: Passwords,
     /// Requests to elsewhere, guarded.
     pub egress: Egress,
+    /// Roughly where network addresses are.
+    pub geo: Geo,
     /// What seals secrets.
     pub master: Vault,
     /// The issuer and every public address.

@@ -6,7 +6,7 @@ use crate::flow::operations::backup::Refused;
 use crate::machine::Unusable;
 use crate::model::setting::SettingError;
 use crate::store::MoveError;
-use crate::{credential, ephemeral, flow, mail, sessions, store, vault, view};
+use crate::{credential, ephemeral, flow, geo, mail, sessions, store, vault, view};
 
 /// Why the server does not start, or a command can't open the store.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +23,9 @@ pub enum Error {
     /// A file or folder can't be used.
     #[error(transparent)]
     File(#[from] Unusable),
+    /// The file of places.
+    #[error(transparent)]
+    Geo(#[from] geo::Unreadable),
     /// The master keys.
     #[error(transparent)]
     Vault(#[from] vault::Error),

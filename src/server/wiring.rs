@@ -19,6 +19,7 @@ use crate::flow::provider::{self, Issuer};
 use crate::flow::session::Uses;
 use crate::flow::trace::Traces;
 use crate::flow::{Call, Provider};
+use crate::geo::Geo;
 use crate::model::{SigningKey, SigningKeyState, setting};
 use crate::sessions::{self, Sessions, taken_over};
 use crate::sql::Failpoints;
@@ -174,6 +175,10 @@ async fn assemble(
         sessions,
         passwords: passwords(config)?,
         egress,
+        geo: match &config.geoip_database {
+            Some(path) => Geo::open(path)?,
+            None => Geo::default(),
+        },
         master,
         issuer: Issuer::new(config.public_url.clone()),
         remote_keys: RemoteKeysCache::default(),

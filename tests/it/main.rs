@@ -21,6 +21,7 @@ mod ephemeral;
 mod explain;
 mod faults;
 mod fuzz;
+mod geo;
 mod jose;
 mod login;
 mod mail;

@@ -84,6 +84,10 @@ impl Arrival {
             None => make(&key),
         };
         let id = id_of(&key, &token, user);
+        let place = match call.origin.address {
+            Some(address) => provider.geo.place(address, provider.clock.moment()).await,
+            None => None,
+        };
         let known = provider.store.read().await?.get_acquaintance(user, Some(id)).await?;
         browser.device = Some(token);
         Ok(Self {
@@ -94,7 +98,7 @@ impl Arrival {
                 last_at: call.now,
                 user_agent: call.origin.user_agent.clone(),
                 address: call.origin.address.map(|address| address.to_string()),
-                place: None,
+                place,
                 state: DeviceState::Known,
             },
             state: known.state,

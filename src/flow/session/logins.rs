@@ -150,7 +150,7 @@ pub(in crate::flow) async fn list(provider: &Provider, call: &Call, user: Id<Use
 }
 
 fn place(row: &SessionRow) -> Option<String> {
-    row.address.clone()
+    row.place.clone().or_else(|| row.address.clone())
 }
 
 async fn applications(

@@ -25,6 +25,8 @@ pub const ROOMS: &[(&str, &[&str])] = &[
     // the folder of master keys: read at start, and again when the store names a key that is not known
     ("vault", &["random", "machine"]),
     ("egress", &["clock", "random", "config"]),
+    // looks whether the operator's file was replaced
+    ("geo", &["clock"]),
     ("mail", &["view", "clock", "random", "config"]),
     ("view", &["random", "config"]),
     // 3
@@ -39,6 +41,7 @@ pub const ROOMS: &[(&str, &[&str])] = &[
             "sessions",
             "vault",
             "egress",
+            "geo",
             "mail",
             "view",
             "clock",
@@ -106,6 +109,7 @@ pub const EVERYTHING_BELOW: &[&str] = &[
     "sessions",
     "vault",
     "egress",
+    "geo",
     "mail",
     "view",
     "sql",
@@ -127,6 +131,7 @@ pub const PACKAGES: &[(&str, &[&str])] = &[
     // the sample application of the sandbox stands for somebody else's program
     ("reqwest", &["egress", "demo"]),
     ("lettre", &["mail"]),
+    ("maxminddb", &["geo"]),
     ("minijinja", &["view"]),
     ("oxide_auth", &["protocol"]),
     // oxide-auth's grants carry chrono times

@@ -151,6 +151,7 @@ impl Nodes {
             egress: Egress::new(Vec::new()),
             master: self.master.clone(),
             issuer: Issuer::new(ISSUER.parse().unwrap()),
+            geo: Default::default(),
             events: Default::default(),
             traces: Default::default(),
             uses: Default::default(),

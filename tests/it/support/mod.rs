@@ -16,6 +16,7 @@ pub mod http;
 pub mod ledger;
 pub mod logout_receiver;
 pub mod own_postgres;
+pub mod places;
 pub mod process;
 pub mod proxy;
 pub mod redis_kinds;

@@ -70,6 +70,7 @@ impl Rooms {
             egress: Egress::new(vec![loopback]),
             master: MasterKey::generate().into(),
             issuer: Issuer::new("https://login.example".parse().unwrap()),
+            geo: Default::default(),
             events: Default::default(),
             traces: Default::default(),
             uses: Default::default(),
