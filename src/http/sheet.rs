@@ -8,10 +8,10 @@ use super::Http;
 use crate::flow::{Call, error::causes};
 use crate::model::TraceId;
 use crate::random;
-use crate::view::{Frame, Link, Locale, OwnPath, Page};
+use crate::view::{Frame, Link, Locale, OwnPath, Page, Warning};
 
 /// Seconds after which a page that goes on does so.
-const GO_ON_AFTER: u32 = 5;
+const GO_ON_AFTER: u64 = 5;
 
 /// A page on its way to a browser.
 #[must_use = "a sheet is nothing before it is shown"]
@@ -25,8 +25,9 @@ pub struct Sheet {
     targets: Vec<String>,
     trace: Option<TraceId>,
     frames: Vec<String>,
-    onward: Option<OwnPath>,
+    onward: Option<(u64, OwnPath)>,
     signed_in: bool,
+    warning: Option<Warning>,
 }
 
 impl Sheet {
@@ -44,6 +45,7 @@ impl Sheet {
             frames: Vec::new(),
             onward: None,
             signed_in: false,
+            warning: None,
         }
     }
 
@@ -100,10 +102,20 @@ impl Sheet {
 
     /// The browser goes on to this path by itself after some seconds, scripts or not.
     pub fn goes_on_to(self, path: &OwnPath) -> Self {
+        self.goes_on_after(GO_ON_AFTER, path)
+    }
+
+    /// The same after so many seconds.
+    pub fn goes_on_after(self, seconds: u64, path: &OwnPath) -> Self {
         Self {
-            onward: Some(path.clone()),
+            onward: Some((seconds, path.clone())),
             ..self
         }
+    }
+
+    /// Left open, it says that a session is about to end.
+    pub fn warns(self, warning: Option<Warning>) -> Self {
+        Self { warning, ..self }
     }
 
     /// The response.
@@ -119,6 +131,7 @@ impl Sheet {
             query: self.query,
             csrf: self.csrf,
             signed_in: self.signed_in,
+            warning: self.warning,
         };
         let (status, document) = match http.views.page(&self.page, &frame) {
             Ok(document) => (self.status, document),
@@ -138,7 +151,7 @@ impl Sheet {
         ];
         let mut response = (status, headers, document).into_response();
         let onward =
-            onward.and_then(|path| HeaderValue::from_str(&format!("{GO_ON_AFTER}; url={}", path.as_str())).ok());
+            onward.and_then(|(seconds, path)| HeaderValue::from_str(&format!("{seconds}; url={}", path.as_str())).ok());
         if let Some(onward) = onward {
             response.headers_mut().insert(header::REFRESH, onward);
         }

@@ -102,6 +102,8 @@ declare! {
         "Whether people may sign in only with devices that they signed in with before, or that somebody has let in; the first one of a person is let in.";
     SESSION_NEW_DEVICE_MAIL: "session.new_device_mail", Kind::Flag, "true", Any,
         "Whether people with a confirmed mail address are told of a sign-in with a device that they did not sign in with before.";
+    SESSION_EXPIRY_WARNING: "session.expiry_warning", duration(0, 10 * MINUTE), "60s", Least,
+        "How long before the end of a session a page that is left open says so and offers to stay; 0s never does.";
     SESSION_DURABLE: "session.durable", Kind::Flag, "false", Any,
         "Whether sessions are kept in the database too, so that a loss of Redis, or of the embedded file of sessions, signs nobody out.";
     CODE_LIFETIME: "token.code_lifetime", duration(10, 10 * MINUTE), "60s", Least,

@@ -1,4 +1,4 @@
-//! The files that pages load, all from this server: two stylesheets, four scripts, the sign.
+//! The files that pages load, all from this server: two stylesheets, five scripts, the sign.
 
 use crate::crypto;
 
@@ -17,7 +17,7 @@ const STYLE: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const IMAGE: &str = "image/svg+xml";
 
-const ASSETS: [(&str, &str, &[u8]); 7] = [
+const ASSETS: [(&str, &str, &[u8]); 8] = [
     ("tokens.css", STYLE, include_bytes!("../../templates/asset/tokens.css")),
     (
         "ostiary.css",
@@ -33,6 +33,11 @@ const ASSETS: [(&str, &str, &[u8]); 7] = [
         "signing-out.js",
         SCRIPT,
         include_bytes!("../../templates/asset/signing-out.js"),
+    ),
+    (
+        "session-ending.js",
+        SCRIPT,
+        include_bytes!("../../templates/asset/session-ending.js"),
     ),
     ("submit.js", SCRIPT, include_bytes!("../../templates/asset/submit.js")),
     (

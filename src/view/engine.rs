@@ -21,7 +21,7 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 36] = templates![
+const TEMPLATES: [(&str, &str); 37] = templates![
     "page/layout.html",
     "page/login.html",
     "page/consent.html",
@@ -34,6 +34,7 @@ const TEMPLATES: [(&str, &str); 36] = templates![
     "page/setup.html",
     "page/setup_done.html",
     "page/home.html",
+    "page/ending.html",
     "page/not_me.html",
     "page/own_account.html",
     "page/devices.html",

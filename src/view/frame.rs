@@ -22,6 +22,36 @@ pub struct Frame {
     pub csrf: String,
     /// Whether somebody is signed in in the browser: then the page's foot leads to the account and to signing out (SEC-182).
     pub signed_in: bool,
+    /// What the page says before a session ends, if it is left open for so long.
+    pub warning: Option<Warning>,
+}
+
+/// What a page that is left open says before a session ends. Without scripts it goes on to a page that says it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Warning {
+    /// After how many seconds.
+    pub after: u64,
+    /// After how many seconds the session has ended.
+    pub end: u64,
+    /// Whether staying is possible, and offered: a form that posts `csrf` to `page`.
+    pub can_stay: bool,
+    /// The page that says how the session stands.
+    pub page: OwnPath,
+    /// That form's anti-forgery token.
+    pub csrf: String,
+}
+
+impl Warning {
+    /// With every field filled.
+    pub fn sample() -> Self {
+        Self {
+            after: 3540,
+            end: 3600,
+            can_stay: true,
+            page: OwnPath::or_home("/login/ending?return_to=%2Faccount"),
+            csrf: "c3RheQ".to_owned(),
+        }
+    }
 }
 
 impl Frame {
@@ -35,6 +65,7 @@ impl Frame {
             query: "interaction=Zm9v&ui_locales=fr".to_owned(),
             csrf: "Y3NyZg".to_owned(),
             signed_in: true,
+            warning: Some(Warning::sample()),
         }
     }
 
@@ -47,6 +78,7 @@ impl Frame {
             direction: self.locale.direction(),
             languages: self.languages(),
             signed_in: self.signed_in,
+            warning: self.warning.as_ref(),
         }
     }
 
@@ -86,6 +118,7 @@ pub(super) struct Shown<'a> {
     direction: &'static str,
     languages: Vec<Language>,
     signed_in: bool,
+    warning: Option<&'a Warning>,
 }
 
 #[derive(Serialize)]

@@ -23,7 +23,7 @@ pub use check_session::CheckSession;
 pub use device::Device;
 pub use engine::Views;
 pub use error::Error;
-pub use frame::Frame;
+pub use frame::{Frame, Warning};
 pub use link::{Link, Logo, OwnPath};
 pub use locale::Locale;
 pub use mail::{Mail, NewDevice, RenderedMail, Welcome};

@@ -21,6 +21,32 @@ pub struct Account {
     pub user: User,
     /// How they proved who they are.
     pub facts: SessionFacts,
+    /// When they are signed out.
+    pub ending: Ending,
+}
+
+/// When somebody is signed out if nothing more is seen of their browser.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ending {
+    /// When.
+    pub at: Timestamp,
+    /// Whether it is later if the browser is seen before.
+    pub can_stay: bool,
+}
+
+impl Ending {
+    /// Of a session that is seen now.
+    pub(super) fn of(session: &Session) -> Self {
+        Self::between(session.expires, session.seen.after(session.idle_timeout))
+    }
+
+    /// With this end in any case, and this one if it is not used.
+    pub(super) fn between(absolute: Timestamp, idle: Timestamp) -> Self {
+        Self {
+            at: absolute.min(idle),
+            can_stay: idle < absolute,
+        }
+    }
 }
 
 /// What is kept with a session, as JSON.

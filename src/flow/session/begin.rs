@@ -6,7 +6,7 @@ use super::logins::Families;
 use super::news::{News, Told};
 use super::pushed_out::{self, PushedOut};
 use super::remains::forget_ended;
-use super::{Account, Browser, Proof, SessionFacts, SessionToken, end, kept};
+use super::{Account, Browser, Ending, Proof, SessionFacts, SessionToken, end, kept};
 use crate::flow::again::again;
 use crate::flow::effective::{LoginLimit, SessionTimes, WhenFull};
 use crate::flow::{Call, Error, Provider};
@@ -162,6 +162,7 @@ async fn renew(
         .await;
     Ok(Some(Account {
         token,
+        ending: Ending::of(&renewed),
         session: renewed,
         user: user.clone(),
         facts,
@@ -260,6 +261,7 @@ async fn start(
     arrival.make_room(provider).await;
     Ok(Account {
         token,
+        ending: Ending::of(&session),
         session,
         user: user.clone(),
         facts,

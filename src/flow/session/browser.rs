@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Account, SessionFacts, SessionToken, kept};
+use super::{Account, Ending, SessionFacts, SessionToken, kept};
 use crate::flow::effective::{DecidedTime, SessionTimes, idle_setting, lifetime_setting};
 use crate::flow::memory::Person;
 use crate::flow::{Call, Error, Provider};
@@ -89,6 +89,38 @@ pub async fn recognize(
     tokens: Option<&str>,
     key: Option<&str>,
 ) -> Result<Browser, Error> {
+    read(provider, call, tokens, key, Seen::Used).await
+}
+
+/// The same without anything being noted: for what a browser does by itself, while nobody may be there.
+///
+/// # Errors
+/// As [`recognize`].
+pub async fn glance(
+    provider: &Provider,
+    call: &Call,
+    tokens: Option<&str>,
+    key: Option<&str>,
+) -> Result<Browser, Error> {
+    read(provider, call, tokens, key, Seen::ByItself).await
+}
+
+/// Whether somebody uses the browser.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Seen {
+    /// Its sessions go on from now.
+    Used,
+    /// It does something by itself.
+    ByItself,
+}
+
+async fn read(
+    provider: &Provider,
+    call: &Call,
+    tokens: Option<&str>,
+    key: Option<&str>,
+    seen: Seen,
+) -> Result<Browser, Error> {
     let known = key.filter(|key| is_key(key)).map(Secret::new);
     let mut browser = Browser {
         accounts: Vec::new(),
@@ -107,7 +139,7 @@ pub async fn recognize(
             continue;
         };
         let user = token.user();
-        match account(provider, call, token).await? {
+        match account(provider, call, token, seen).await? {
             Ok(account) => browser.accounts.push(account),
             Err(why) => browser.lapsed.push(Lapsed { user, why }),
         }
@@ -116,7 +148,12 @@ pub async fn recognize(
     Ok(browser)
 }
 
-async fn account(provider: &Provider, call: &Call, token: SessionToken) -> Result<Result<Account, Lapse>, Error> {
+async fn account(
+    provider: &Provider,
+    call: &Call,
+    token: SessionToken,
+    seen: Seen,
+) -> Result<Result<Account, Lapse>, Error> {
     let digest = token.digest();
     let held = match provider.sessions.get(token.user(), &digest, call.now).await? {
         Some(session) => Some(session),
@@ -147,7 +184,8 @@ async fn account(provider: &Provider, call: &Call, token: SessionToken) -> Resul
     }
     let every = TOUCH_EVERY.min(idle / TOUCHES_A_TIMEOUT);
     let rested = call.now.since(session.seen);
-    if rested >= every {
+    let mut last_seen = session.seen;
+    if rested >= every && seen == Seen::Used {
         if rested > facts.rested {
             // noted before the rest is over: an application that allows a shorter one asks for it later
             facts.rested = rested;
@@ -158,6 +196,7 @@ async fn account(provider: &Provider, call: &Call, token: SessionToken) -> Resul
                 .await?;
         }
         provider.sessions.touch(session.user, &digest, call.now).await?;
+        last_seen = call.now;
         let used = Session {
             seen: call.now,
             data: facts.write(),
@@ -165,11 +204,13 @@ async fn account(provider: &Provider, call: &Call, token: SessionToken) -> Resul
         };
         kept::note_use(provider, digest, used).await?;
     }
+    let absolute = session.expires.min(session.started.after(times.lifetime));
     Ok(Ok(Account {
         token,
         session,
         user: person.user.clone(),
         facts,
+        ending: Ending::between(absolute, last_seen.after(idle)),
     }))
 }
 

@@ -21,9 +21,9 @@ mod remains;
 mod state;
 mod token;
 
-pub use account::{Account, PASSWORD, Proof, SessionFacts};
+pub use account::{Account, Ending, PASSWORD, Proof, SessionFacts};
 pub use begin::{Full, NotBegun, begin};
-pub use browser::{Browser, Lapse, Lapsed, recognize};
+pub use browser::{Browser, Lapse, Lapsed, glance, recognize};
 pub use choice::{Choice, Chosen, Purpose};
 pub use device::{DeviceRefused, LIMITS as DEVICE_LIMITS, MOST as MOST_DEVICES};
 pub use end::{end, end_all_of_user};

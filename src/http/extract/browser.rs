@@ -16,25 +16,43 @@ impl FromRequestParts<Http> for Browser {
 
     async fn from_request_parts(parts: &mut Parts, http: &Http) -> Result<Self, Refusal> {
         let call = call(parts, http).await?;
-        let tokens = cookie::read(http, &parts.headers, Name::Session);
-        let key = cookie::read(http, &parts.headers, Name::Browser);
-        let mut browser = session::recognize(&http.provider, &call, tokens.as_deref(), key.as_deref()).await?;
-        let account = browser.accounts.first();
-        if let (Some(native), Some(tag)) = (
-            parts.extensions.get::<Native>(),
-            account.and_then(|account| account.user.profile.locale.as_deref()),
-        ) {
-            native.learn(tag);
-        }
-        browser.state = cookie::read(http, &parts.headers, Name::State);
-        browser.device = cookie::read(http, &parts.headers, Name::Device).map(Secret::new);
-        browser.languages = parts
-            .headers
-            .get(header::ACCEPT_LANGUAGE)
-            .and_then(|languages| languages.to_str().ok())
-            .map(str::to_owned);
-        Ok(browser)
+        let (tokens, key) = held(parts, http);
+        let browser = session::recognize(&http.provider, &call, tokens.as_deref(), key.as_deref()).await?;
+        Ok(told(browser, parts, http))
     }
+}
+
+/// The browser, where nobody may be at it: nothing is noted of it.
+pub(super) async fn glance(parts: &mut Parts, http: &Http) -> Result<Browser, Refusal> {
+    let call = call(parts, http).await?;
+    let (tokens, key) = held(parts, http);
+    let browser = session::glance(&http.provider, &call, tokens.as_deref(), key.as_deref()).await?;
+    Ok(told(browser, parts, http))
+}
+
+/// The tokens of its sessions, and its key.
+fn held(parts: &Parts, http: &Http) -> (Option<String>, Option<String>) {
+    let tokens = cookie::read(http, &parts.headers, Name::Session);
+    (tokens, cookie::read(http, &parts.headers, Name::Browser))
+}
+
+/// With what else it tells.
+fn told(mut browser: Browser, parts: &Parts, http: &Http) -> Browser {
+    let account = browser.accounts.first();
+    if let (Some(native), Some(tag)) = (
+        parts.extensions.get::<Native>(),
+        account.and_then(|account| account.user.profile.locale.as_deref()),
+    ) {
+        native.learn(tag);
+    }
+    browser.state = cookie::read(http, &parts.headers, Name::State);
+    browser.device = cookie::read(http, &parts.headers, Name::Device).map(Secret::new);
+    browser.languages = parts
+        .headers
+        .get(header::ACCEPT_LANGUAGE)
+        .and_then(|languages| languages.to_str().ok())
+        .map(str::to_owned);
+    browser
 }
 
 /// The call that the edge has made.

@@ -11,4 +11,4 @@ mod visit;
 pub use csrf::{Forgery, Provenance};
 pub use form::{Form, Query};
 pub use language::{Chosen, Native};
-pub use visit::Visit;
+pub use visit::{Glance, Visit, ending_page, staying};

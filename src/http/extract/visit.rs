@@ -5,17 +5,18 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::response::Response;
+use url::form_urlencoded;
 
 use super::browser;
 use super::cookie;
 use super::csrf::{self, Forgery, Provenance};
 use super::language::Chosen;
-use crate::flow::session::Browser;
+use crate::flow::session::{Account, Browser};
 use crate::flow::{Call, Provider};
 use crate::http::{Http, Refusal, Sheet};
-use crate::model::User;
 use crate::model::setting::{self, Settings};
-use crate::view::{Locale, Page, negotiate};
+use crate::model::{Id, User};
+use crate::view::{Locale, OwnPath, Page, Warning, negotiate};
 
 /// A browser's visit to a page.
 pub struct Visit {
@@ -37,8 +38,26 @@ impl FromRequestParts<Http> for Visit {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, http: &Http) -> Result<Self, Refusal> {
-        let call = browser::call(parts, http).await?;
         let browser = Browser::from_request_parts(parts, http).await?;
+        Self::of(parts, http, browser).await
+    }
+}
+
+/// A visit that a browser makes by itself: nobody is seen for it.
+pub struct Glance(pub Visit);
+
+impl FromRequestParts<Http> for Glance {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, http: &Http) -> Result<Self, Refusal> {
+        let browser = browser::glance(parts, http).await?;
+        Ok(Self(Visit::of(parts, http, browser).await?))
+    }
+}
+
+impl Visit {
+    async fn of(parts: &mut Parts, http: &Http, browser: Browser) -> Result<Self, Refusal> {
+        let call = browser::call(parts, http).await?;
         Ok(Self {
             settings: http.provider.settings().await?,
             provenance: Provenance::of(http, &parts.headers),
@@ -50,9 +69,7 @@ impl FromRequestParts<Http> for Visit {
             browser,
         })
     }
-}
 
-impl Visit {
     /// What flows work with.
     pub fn provider(&self) -> &Provider {
         &self.http.provider
@@ -80,11 +97,31 @@ impl Visit {
     pub fn sheet(&self, page: Page, locale: Locale, purpose: &str) -> Sheet {
         let token = csrf::token(&self.http, &self.call, &self.browser, purpose);
         let sheet = Sheet::new(page, locale).at(&self.path, &self.query).csrf(token);
-        if self.browser.accounts.is_empty() {
-            sheet
-        } else {
-            sheet.for_somebody_signed_in()
+        match self.browser.accounts.first() {
+            None => sheet,
+            Some(account) => sheet.for_somebody_signed_in().warns(self.warning(account)),
         }
+    }
+
+    /// What a page that is left open says before this account's session ends.
+    pub fn warning(&self, account: &Account) -> Option<Warning> {
+        let before = self.settings.duration(setting::SESSION_EXPIRY_WARNING);
+        if before.is_zero() {
+            return None;
+        }
+        let left = account.ending.at.since(self.call.now);
+        let here = match self.query.as_str() {
+            "" => self.path.clone(),
+            query => format!("{}?{query}", self.path),
+        };
+        Some(Warning {
+            // not before half of it is over, however short it is
+            after: left.saturating_sub(before).max(left / 2).as_secs(),
+            end: left.as_secs().saturating_add(1),
+            can_stay: account.ending.can_stay,
+            page: ending_page(account.user.id, &here),
+            csrf: csrf::token(&self.http, &self.call, &self.browser, &staying(account)),
+        })
     }
 
     /// A page of this visit that has no forms, and that no GET shows again.
@@ -111,4 +148,18 @@ impl Visit {
     pub fn check(&self, purpose: &str, token: &str) -> Result<(), Forgery> {
         csrf::check(&self.http, &self.call, &self.browser, self.provenance, purpose, token)
     }
+}
+
+/// The page that says how somebody's session stands, and leads back to another one.
+pub fn ending_page(user: Id<User>, back: &str) -> OwnPath {
+    let query = form_urlencoded::Serializer::new(String::new())
+        .append_pair("account", &user.to_string())
+        .append_pair("return_to", back)
+        .finish();
+    OwnPath::or_home(&format!("/login/ending?{query}"))
+}
+
+/// What the form to stay is for.
+pub fn staying(account: &Account) -> String {
+    format!("stay {}", account.session.id)
 }

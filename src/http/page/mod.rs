@@ -6,6 +6,7 @@ mod asset;
 mod consent;
 mod devices;
 mod doctor;
+mod ending;
 mod home;
 mod leave;
 mod login;
@@ -34,6 +35,7 @@ pub fn routes() -> Router<Http> {
         .route("/login/consent", get(consent::show).post(consent::decide))
         .route("/login/devices", get(devices::show).post(devices::choose))
         .route("/login/leave", get(leave::show).post(leave::decide))
+        .route("/login/ending", get(ending::show).post(ending::stay))
         .route("/login/not-me", get(not_me::show).post(not_me::act))
         .route("/logout", get(logout::show).post(logout::decide))
         .route("/logout/onward", get(logout::onward))

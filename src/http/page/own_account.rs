@@ -224,7 +224,8 @@ impl Own {
             _ => StatusCode::OK,
         };
         let locale = visit.locale(&[], Some(&account.user));
-        Ok(visit.show(visit.sheet(page, locale, &self.purpose()).status(status)))
+        let sheet = visit.sheet(page, locale, &self.purpose()).warns(visit.warning(account));
+        Ok(visit.show(sheet.status(status)))
     }
 }
 

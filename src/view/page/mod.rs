@@ -6,6 +6,7 @@ mod consent;
 mod demo;
 mod devices;
 mod doctor;
+mod ending;
 mod error;
 mod form_post;
 mod home;
@@ -26,6 +27,7 @@ pub use consent::{Asked, Consent, ProfileClaim};
 pub use demo::{DemoClock, DemoMessage, DemoMessages, DemoPaths, MessageKind};
 pub use devices::{Devices, DevicesPlace, DevicesProblem, KnownDevice};
 pub use doctor::{Doctor, DoctorFinding, DoctorSeen};
+pub use ending::{Ending, EndingStage};
 pub use error::{ErrorPage, Trouble};
 pub use form_post::FormPost;
 pub use home::Home;
@@ -67,6 +69,8 @@ pub enum Page {
     Home(Home),
     /// Where the person is signed in, and what they have allowed.
     OwnAccount(OwnAccount),
+    /// A session that is about to end, goes on, or has ended.
+    Ending(Ending),
     /// A sign-in with a new device: was it them?
     NotMe(NotMe),
     /// The administration API, readable.
@@ -148,6 +152,7 @@ impl Page {
             Self::SetupDone(SetupDone::sample()),
             Self::Home(Home::sample()),
             Self::OwnAccount(OwnAccount::sample()),
+            Self::Ending(Ending::sample()),
             Self::NotMe(NotMe::sample()),
             Self::ApiDocs(ApiDocs::sample()),
             Self::Doctor(Doctor::sample()),
@@ -173,6 +178,7 @@ impl Page {
             Self::SetupDone(page) => Drawing::of("page/setup_done.html", Door, page),
             Self::Home(page) => Drawing::of("page/home.html", Door, page),
             Self::OwnAccount(page) => Drawing::of("page/own_account.html", Read, page),
+            Self::Ending(page) => Drawing::of("page/ending.html", Door, page),
             Self::NotMe(page) => Drawing::of("page/not_me.html", DoorWide, page).with("show-password.js"),
             Self::ApiDocs(page) => Drawing::of("page/api_docs.html", Wide, page),
             Self::Doctor(page) => Drawing::of("page/doctor.html", Read, page).with("browser-clock.js"),

@@ -86,6 +86,7 @@ const MOUNTED: &[(&str, Guard)] = &[
     ("/login/consent", Guard::Form),
     ("/login/devices", Guard::Form),
     ("/login/leave", Guard::Form),
+    ("/login/ending", Guard::Form),
     ("/login/not-me", Guard::Form),
     ("/logout", Guard::Open),
     ("/logout/done", Guard::Open),

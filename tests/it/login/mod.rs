@@ -2,6 +2,7 @@
 
 mod devices;
 mod durable;
+mod ending;
 mod forms;
 mod headers;
 mod language;
@@ -115,6 +116,8 @@ const ADDRESSES: &[&str] = &[
     "/login/devices?flow=unknown",
     "/login/devices?proof=unknown",
     "/login/devices",
+    "/login/ending",
+    "/login/ending?account=unknown",
     "/login/not-me?token=unknown",
     "/login/not-me",
     "/logout",

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use ostiary::view::{
-    Account, AccountNotice, Client, DemoClock, Devices, DevicesPlace, DevicesProblem, ErrorPage, Frame, Home, Locale,
-    Login, LoginError, Mail, OwnAccount, Page, Setup, SetupError, SetupField, SetupProblem, Trouble, Views,
+    Account, AccountNotice, Client, DemoClock, Devices, DevicesPlace, DevicesProblem, Ending, EndingStage, ErrorPage,
+    Frame, Home, Locale, Login, LoginError, Mail, NotMe, NotMeError, NotMeField, NotMeProblem, NotMeStage, OwnAccount, Page, Setup, SetupError, SetupField, SetupProblem, Trouble, Views,
 };
 
 use super::document::{Node, read};
@@ -17,6 +17,10 @@ fn all() -> Vec<Page> {
         LoginError::Credentials,
         LoginError::Throttled { seconds: 61 },
         LoginError::Busy,
+        LoginError::Inactive,
+        LoginError::PasswordExpired,
+        LoginError::DeviceBlocked,
+        LoginError::DeviceUnknown,
         LoginError::Expired,
     ] {
         for account in [None, Some(Account::sample())] {
@@ -70,6 +74,31 @@ fn all() -> Vec<Page> {
         }
         pages.push(page);
     }
+    for stage in EndingStage::ALL {
+        for can_stay in [false, true] {
+            pages.push(Page::Ending(Ending {
+                stage,
+                can_stay,
+                ..Ending::sample()
+            }));
+        }
+    }
+    for stage in [NotMeStage::Open, NotMeStage::Done] {
+        pages.push(Page::NotMe(NotMe {
+            stage,
+            place: None,
+            errors: Vec::new(),
+            wait: Some(240),
+            ..NotMe::sample()
+        }));
+    }
+    pages.push(Page::NotMe(NotMe {
+        errors: vec![NotMeError {
+            field: NotMeField::Password,
+            problem: NotMeProblem::Same,
+        }],
+        ..NotMe::sample()
+    }));
     for place in DevicesPlace::ALL {
         for needed in [0, 1, 2] {
             let problem = DevicesProblem::ALL.get(usize::try_from(needed).unwrap()).copied();
