@@ -107,7 +107,7 @@ pub async fn glance(
 
 /// Whether somebody uses the browser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Seen {
+pub(super) enum Seen {
     /// Its sessions go on from now.
     Used,
     /// It does something by itself.
@@ -148,7 +148,7 @@ async fn read(
     Ok(browser)
 }
 
-async fn account(
+pub(super) async fn account(
     provider: &Provider,
     call: &Call,
     token: SessionToken,

@@ -1,6 +1,7 @@
 //! A person has proved who they are and has as many logins as they may have: the proof waits until they say which one ends.
 //!
-//! Nothing is given for the proof meanwhile. It is bound to the browser, counts once, and does not outlive a new password.
+//! Nothing is given for the proof meanwhile. It is bound to the browser, counts once, and does not outlive a new password. The
+//! same form sent twice leads to one session: of two clicks the browser sees the answer to the second alone.
 
 use std::time::Duration;
 
@@ -8,14 +9,21 @@ use serde::{Deserialize, Serialize};
 
 use super::begin::{Entry, Full, NotBegun, enter};
 use super::logins::{self, KnownLogin};
-use super::{Account, Browser, DeviceRefused, Proof};
+use super::browser::{self, Seen};
+use super::{Account, Browser, DeviceRefused, Proof, SessionToken};
+use crate::clock;
 use crate::ephemeral::Kind;
 use crate::flow::pending::{self, Handle, Waiting};
 use crate::flow::{Call, Error, Provider};
-use crate::model::{Id, Timestamp, TraceId, User};
+use crate::model::{Id, Secret, Timestamp, TraceId, User};
 
 /// How long people may take.
 const LIFETIME: Duration = Duration::from_secs(10 * 60);
+/// How long the same form leads to the session that it has begun.
+const AFTERGLOW: Duration = Duration::from_secs(60);
+/// How often the second form looks whether the first has come to its end, and after which pause each.
+const ROUNDS: u32 = 100;
+const PAUSE: Duration = Duration::from_millis(50);
 const WAITING: Waiting = Waiting {
     kind: Kind::LoginChoice,
     sealed_for: "login choice",
@@ -30,7 +38,19 @@ pub struct Purpose {
     pub return_to: Option<String>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+/// What has come of a proof.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+enum Came {
+    /// Nothing yet.
+    #[default]
+    Waits,
+    /// The person has chosen, and is about to be signed in.
+    Enters,
+    /// This session, on this device: what the browser was told.
+    In { token: String, device: Option<String> },
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Stored {
     user: Id<User>,
     proof: Proof,
@@ -39,6 +59,8 @@ struct Stored {
     purpose: Purpose,
     max: u32,
     journey: Option<TraceId>,
+    #[serde(default)]
+    came: Came,
 }
 
 /// A proof that waits.
@@ -88,6 +110,7 @@ pub(in crate::flow) async fn wait(
         purpose,
         max: full.max,
         journey: call.journey,
+        came: Came::Waits,
     };
     pending::keep(provider, call, WAITING, &handle, stored, expires).await?;
     Ok(handle.id)
@@ -98,7 +121,17 @@ pub(in crate::flow) async fn wait(
 /// # Errors
 /// [`Error::NotFound`] if it has ended, was used, belongs to another browser, or the account has changed since.
 pub async fn load(provider: &Provider, call: &Call, browser: &Browser, id: &str) -> Result<Choice, Error> {
-    let (stored, handle): (Stored, Handle) = pending::get(provider, call, WAITING, browser, id).await?;
+    let (mut stored, mut handle): (Stored, Handle) = pending::get(provider, call, WAITING, browser, id).await?;
+    for _ in 0..ROUNDS {
+        if stored.came != Came::Enters {
+            break;
+        }
+        clock::sleep(PAUSE).await;
+        (stored, handle) = pending::get(provider, call, WAITING, browser, id).await?;
+    }
+    if stored.came == Came::Enters {
+        return Err(Error::NotFound);
+    }
     // what was proved counts only as long as it could be proved again
     let user = provider.store.read().await?.find_user(stored.user).await?;
     let user = user
@@ -131,7 +164,7 @@ impl Choice {
     /// # Errors
     /// [`Error::NotFound`] if somebody was faster with the same proof, [`Error::Unavailable`]: the person is not signed in.
     pub async fn end_and_enter(
-        self,
+        &self,
         provider: &Provider,
         call: &Call,
         browser: &mut Browser,
@@ -139,25 +172,76 @@ impl Choice {
     ) -> Result<Chosen, Error> {
         let chosen = logins::chosen(&self.logins(provider, call).await?, keys);
         let taken = provider.ephemeral.take(WAITING.kind, &self.id, call.now).await?;
-        taken.ok_or(Error::NotFound)?;
+        if taken.is_none() {
+            // whoever was faster says so in a moment
+            clock::sleep(PAUSE).await;
+            let other = load(provider, call, browser, &self.id).await?;
+            return other.enter_again(provider, call, browser).await;
+        }
+        self.came(provider, call, Came::Enters, self.stored.expires).await?;
         let entry = Entry {
             proof: self.stored.proof.clone(),
             proved_at: self.stored.proved_at,
             first: &chosen,
         };
         match enter(provider, call, browser, &self.user, entry).await {
-            Ok(account) => Ok(Chosen::SignedIn(Box::new(account))),
-            Err(NotBegun::Device(refused)) => Ok(Chosen::Refused(refused)),
+            Ok(account) => {
+                let came = Came::In {
+                    token: account.token.expose().to_owned(),
+                    device: browser.device.as_ref().map(|device| device.expose().to_owned()),
+                };
+                if let Err(error) = self.came(provider, call, came, call.now.after(AFTERGLOW)).await {
+                    tracing::warn!(%error, "the same form sent twice leads nowhere the second time");
+                }
+                Ok(Chosen::SignedIn(Box::new(account)))
+            }
+            Err(NotBegun::Device(refused)) => {
+                provider.ephemeral.forget(WAITING.kind, &self.id).await?;
+                Ok(Chosen::Refused(refused))
+            }
             Err(not_begun) => {
                 // nothing came of it: it may be tried again
-                let expires = self.stored.expires;
-                pending::keep(provider, call, WAITING, &self.handle, self.stored, expires).await?;
+                self.came(provider, call, Came::Waits, self.stored.expires).await?;
                 match not_begun {
                     NotBegun::Full(_) | NotBegun::Device(_) => Ok(Chosen::StillFull),
                     NotBegun::Failed(error) => Err(error),
                 }
             }
         }
+    }
+
+    /// Whether the person is signed in by it already.
+    pub const fn is_over(&self) -> bool {
+        matches!(self.stored.came, Came::In { .. })
+    }
+
+    /// The session that the same form has begun a moment ago.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if there is none, or it has ended.
+    pub async fn enter_again(&self, provider: &Provider, call: &Call, browser: &mut Browser) -> Result<Chosen, Error> {
+        let Came::In { token, device } = &self.stored.came else {
+            return Err(Error::NotFound);
+        };
+        if let Some(account) = browser.account(self.user.id) {
+            return Ok(Chosen::SignedIn(Box::new(account.clone())));
+        }
+        let token = SessionToken::parse(token).ok_or(Error::NotFound)?;
+        let found = browser::account(provider, call, token, Seen::Used).await?;
+        let account = found.map_err(|_| Error::NotFound)?;
+        browser.accounts.insert(0, account.clone());
+        browser.is_changed = true;
+        browser.device = device.as_deref().map(Secret::new);
+        browser.is_device_told = browser.device.is_some();
+        Ok(Chosen::SignedIn(Box::new(account)))
+    }
+
+    async fn came(&self, provider: &Provider, call: &Call, came: Came, until: Timestamp) -> Result<(), Error> {
+        let stored = Stored {
+            came,
+            ..self.stored.clone()
+        };
+        pending::keep(provider, call, WAITING, &self.handle, stored, until).await
     }
 
     /// The person does not want to sign in after all.

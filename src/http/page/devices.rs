@@ -35,6 +35,7 @@ type Fields = Vec<(String, String)>;
 /// GET /login/devices
 pub(super) async fn show(visit: Visit, Query(wish): Query<Wish>) -> Result<Response, Refusal> {
     match Door::open(&visit, &wish).await? {
+        Door::Proof(door) if door.choice.is_over() => door.land(visit).await,
         Door::Proof(door) => door.show(&visit, None).await,
         Door::Request(interaction) => ask(visit, *interaction, None).await,
     }
@@ -70,6 +71,8 @@ pub(super) async fn choose(
         Door::Proof(door) => {
             visit.call = visit.call.within(door.choice.journey);
             match checked {
+                Ok(()) if door.choice.is_over() => door.enter(visit, &keys).await,
+                Err(_) if door.choice.is_over() => door.land(visit).await,
                 Err(_) => door.show(&visit, Some(DevicesProblem::Expired)).await,
                 Ok(()) if is_cancelled => door.give_up(&visit).await,
                 Ok(()) => door.enter(visit, &keys).await,
@@ -178,12 +181,27 @@ impl ProofDoor {
         }
     }
 
-    async fn enter(self, mut visit: Visit, keys: &[String]) -> Result<Response, Refusal> {
+    /// Somebody comes back to a choice that was made: on, if they are signed in by it.
+    async fn land(self, visit: Visit) -> Result<Response, Refusal> {
+        if visit.browser.account(self.choice.user.id).is_none() {
+            return Err(Refusal::expired());
+        }
+        self.go_on(visit, &[]).await
+    }
+
+    async fn enter(self, visit: Visit, keys: &[String]) -> Result<Response, Refusal> {
+        if self.choice.is_over() {
+            return self.go_on(visit, keys).await;
+        }
         let logins = self.choice.logins(visit.provider(), &visit.call).await?;
         let known = logins.iter().filter(|login| keys.contains(&login.key())).count();
         if number(known) < self.needed(&logins) && !logins.is_empty() {
             return self.show(&visit, Some(DevicesProblem::TooFew)).await;
         }
+        self.go_on(visit, keys).await
+    }
+
+    async fn go_on(self, mut visit: Visit, keys: &[String]) -> Result<Response, Refusal> {
         let Self {
             choice,
             interaction,
@@ -194,9 +212,15 @@ impl ProofDoor {
         let return_to = choice.purpose.return_to.as_deref();
         let return_to = return_to.and_then(|text| return_target::wished(issuer, text));
         let http = visit.http.clone();
-        let chosen = choice
-            .end_and_enter(&http.provider, &visit.call, &mut visit.browser, keys)
-            .await;
+        let chosen = if choice.is_over() {
+            choice
+                .enter_again(&http.provider, &visit.call, &mut visit.browser)
+                .await
+        } else {
+            choice
+                .end_and_enter(&http.provider, &visit.call, &mut visit.browser, keys)
+                .await
+        };
         match chosen {
             Ok(Chosen::SignedIn(account)) => {
                 Ok(pending::entered(&visit, interaction, locale, return_to.as_ref(), &account).await)
