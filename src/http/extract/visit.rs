@@ -115,8 +115,8 @@ impl Visit {
             query => format!("{}?{query}", self.path),
         };
         Some(Warning {
-            // not before half of it is over, however short it is
-            after: left.saturating_sub(before).max(left / 2).as_secs(),
+            // of one that is shorter than that, half way
+            after: left.checked_sub(before).filter(|after| !after.is_zero()).unwrap_or(left / 2).as_secs(),
             end: left.as_secs().saturating_add(1),
             can_stay: account.ending.can_stay,
             page: ending_page(account.user.id, &here),

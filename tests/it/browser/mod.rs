@@ -5,6 +5,7 @@
 mod check_session;
 mod client_site;
 mod cross_origin;
+mod ending;
 mod keyboard;
 mod sample_application;
 mod traces;
