@@ -44,7 +44,11 @@ async fn an_address_of_a_network_in_the_file_has_a_place() {
 
     // another file takes its place within a minute; one that is broken does not
     std::fs::write(&file, database(&[(PARIS.0, 24, "Lyon", "France"), COUNTRY, HERE])).unwrap();
-    let place = async |after: u64| geo.place(address("192.0.2.7"), start + Duration::from_secs(after)).await.unwrap();
+    let place = async |after: u64| {
+        geo.place(address("192.0.2.7"), start + Duration::from_secs(after))
+            .await
+            .unwrap()
+    };
     assert_eq!(place(59).await, "Paris, France");
     assert_eq!(place(61).await, "Lyon, France");
     std::fs::write(&file, "nothing").unwrap();
@@ -90,14 +94,25 @@ async fn a_sign_in_shows_its_place() {
             sign_in(&server, browser, &ada).await;
         }
         let page = browser.get(&server.url("/account")).await;
-        assert_eq!(page.body.matches("Home, Nowhere (127.0.0.1)").count(), 4, "{}", page.body);
+        assert_eq!(
+            page.body.matches("Home, Nowhere (127.0.0.1)").count(),
+            4,
+            "{}",
+            page.body
+        );
         let caller = Caller::client(&server, "admin:sessions.read").await;
         for list in ["sessions", "devices"] {
             let listed = caller.get(&format!("/users/{}/{list}", ada.id)).await.json();
             assert_eq!(listed["items"][0]["place"], "Home, Nowhere", "{listed}");
         }
-        let mails = outbox::list(server.provider(), &Views::new().unwrap(), 5).await.unwrap();
-        assert!(mails[0].content.text.contains("Roughly where: Home, Nowhere"), "{}", mails[0].content.text);
+        let mails = outbox::list(server.provider(), &Views::new().unwrap(), 5)
+            .await
+            .unwrap();
+        assert!(
+            mails[0].content.text.contains("Roughly where: Home, Nowhere"),
+            "{}",
+            mails[0].content.text
+        );
         server.stop().await;
     }
 }

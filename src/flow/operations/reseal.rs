@@ -7,8 +7,7 @@ use crate::clock;
 use crate::crypto::KeyId;
 use crate::flow::clients::SECRET_PURPOSE;
 use crate::flow::operations::{idempotency, keyring};
-use crate::flow::people::welcome;
-use crate::flow::{Call, Error, Provider};
+use crate::flow::{Call, Error, Provider, letter};
 use crate::model::{EventKind, Fact, MasterKeyRecord, MasterKeyState, Timestamp};
 use crate::store::{SealedColumn, SealedValue};
 
@@ -295,7 +294,7 @@ fn under_current(provider: &Provider, column: SealedColumn, sealed: &[u8]) -> Op
     let purpose = match column {
         SealedColumn::SigningKeys => keyring::SEALED_FOR,
         SealedColumn::ClientSecrets => SECRET_PURPOSE,
-        SealedColumn::Outbox => welcome::SEALED_FOR,
+        SealedColumn::Outbox => letter::SEALED_FOR,
         SealedColumn::IdempotentAnswers => idempotency::SEALED_FOR,
     };
     let plain = provider.master.open(purpose, sealed).ok()?;

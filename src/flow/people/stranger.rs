@@ -95,11 +95,7 @@ pub async fn disown_device(provider: &Provider, call: &Call, token: &Secret) -> 
     Ok(())
 }
 
-async fn disown_in(
-    tx: &mut Write,
-    call: &Call,
-    token: &Secret,
-) -> Result<(Id<User>, Vec<Id<Session>>), Error> {
+async fn disown_in(tx: &mut Write, call: &Call, token: &Secret) -> Result<(Id<User>, Vec<Id<Session>>), Error> {
     let digest = token.digest();
     let is_first = tx.use_device_alert(&digest, call.now).await?;
     let alert: DeviceAlert = tx.find_device_alert(&digest, call.now).await?.ok_or(Error::NotFound)?;

@@ -8,8 +8,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::begin::{Entry, Full, NotBegun, enter};
-use super::logins::{self, KnownLogin};
 use super::browser::{self, Seen};
+use super::logins::{self, KnownLogin};
 use super::{Account, Browser, DeviceRefused, Proof, SessionToken};
 use crate::clock;
 use crate::ephemeral::Kind;

@@ -116,7 +116,11 @@ impl Visit {
         };
         Some(Warning {
             // of one that is shorter than that, half way
-            after: left.checked_sub(before).filter(|after| !after.is_zero()).unwrap_or(left / 2).as_secs(),
+            after: left
+                .checked_sub(before)
+                .filter(|after| !after.is_zero())
+                .unwrap_or(left / 2)
+                .as_secs(),
             end: left.as_secs().saturating_add(1),
             can_stay: account.ending.can_stay,
             page: ending_page(account.user.id, &here),

@@ -12,9 +12,7 @@ use crate::http::Refusal;
 use crate::http::answer::next::see_other;
 use crate::http::extract::{Forgery, Form, Query, Visit};
 use crate::model::{Secret, setting};
-use crate::view::{
-    Device, NotMe, NotMeError, NotMeField, NotMeProblem, NotMeStage, OwnPath, Page, SetupProblem,
-};
+use crate::view::{Device, NotMe, NotMeError, NotMeField, NotMeProblem, NotMeStage, OwnPath, Page, SetupProblem};
 
 /// What the address says.
 #[derive(Deserialize)]

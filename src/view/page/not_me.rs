@@ -94,7 +94,10 @@ impl NotMe {
             errors: vec![
                 error(NotMeField::OldPassword, NotMeProblem::Wrong),
                 error(NotMeField::Password, NotMeProblem::Password(SetupProblem::TooShort)),
-                error(NotMeField::PasswordAgain, NotMeProblem::Password(SetupProblem::Different)),
+                error(
+                    NotMeField::PasswordAgain,
+                    NotMeProblem::Password(SetupProblem::Different),
+                ),
             ],
             wait: None,
             expired: false,

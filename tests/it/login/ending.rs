@@ -51,14 +51,22 @@ async fn a_page_left_open_warns_and_looking_at_the_warning_is_no_use() {
         server.advance(Duration::from_secs(seconds));
         for _ in 0..3 {
             let page = look(server, &browser, &path).await;
-            assert!(unescape(&page.body).contains("You will be signed out in 1 minute"), "{}", page.body);
+            assert!(
+                unescape(&page.body).contains("You will be signed out in 1 minute"),
+                "{}",
+                page.body
+            );
             assert!(page.body.contains("Stay signed in"));
             assert_eq!(goes_on(&page), Some((61, path.clone())), "it looks again by itself");
         }
         server.advance(Duration::from_secs(61));
         let page = look(server, &browser, &path).await;
         assert!(page.body.contains("You have been signed out"), "{}", page.body);
-        assert!(unescape(&page.body).contains("/login?return_to=%2Faccount"), "{}", page.body);
+        assert!(
+            unescape(&page.body).contains("/login?return_to=%2Faccount"),
+            "{}",
+            page.body
+        );
         assert_eq!(goes_on(&page), None);
         assert!(!is_signed_in(server, &browser).await);
     })
@@ -108,7 +116,12 @@ async fn a_lifetime_can_not_be_put_off() {
     assert!(unescape(&page.body).contains("as old as it may be"), "{}", page.body);
     assert!(!page.body.contains("Stay signed in"));
     server.advance(MINUTE);
-    assert!(look(&server, &browser, &path).await.body.contains("You have been signed out"));
+    assert!(
+        look(&server, &browser, &path)
+            .await
+            .body
+            .contains("You have been signed out")
+    );
     server.stop().await;
 }
 
@@ -135,7 +148,13 @@ async fn every_page_of_somebody_who_is_signed_in_warns_unless_the_setting_says_n
     sign_in(&server, &browser, &bob).await;
     let own = browser.get(&server.url("/account")).await;
     let others = unescape(&own.body);
-    let other = others.split("href=\"/account?account=").nth(1).unwrap().split('"').next().unwrap();
+    let other = others
+        .split("href=\"/account?account=")
+        .nth(1)
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap();
     let page = browser.get(&server.url(&format!("/account?account={other}"))).await;
     assert!(page.body.contains("ada@example.com"));
     assert!(goes_on(&page).unwrap().1.contains(&format!("account={other}")));

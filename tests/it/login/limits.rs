@@ -155,7 +155,10 @@ async fn a_waiting_proof_counts_once() {
             let cookie = |name: &str| {
                 let set = answer.headers.get_all("set-cookie").iter();
                 let found = set.filter_map(|cookie| cookie.to_str().unwrap().strip_prefix(name));
-                found.map(|value| value.split(';').next().unwrap().to_owned()).next().unwrap()
+                found
+                    .map(|value| value.split(';').next().unwrap().to_owned())
+                    .next()
+                    .unwrap()
             };
             let alone = Browser::new();
             alone.set_cookie("localhost", "ostiary_session", &cookie("ostiary_session="));

@@ -21,12 +21,16 @@ async fn mails(server: &Server, user: &TestUser) -> Vec<String> {
     let views = Views::new().unwrap();
     let all = outbox::list(server.provider(), &views, 100).await.unwrap();
     let own = all.into_iter().filter(|mail| mail.recipient == user.email);
-    own.map(|mail| format!("{}\n{}", mail.content.subject, mail.content.text)).collect()
+    own.map(|mail| format!("{}\n{}", mail.content.subject, mail.content.text))
+        .collect()
 }
 
 /// The link in a mail.
 fn link(mail: &str) -> String {
-    let at = mail.find("http").and_then(|_| mail.find("/login/not-me?token=")).unwrap();
+    let at = mail
+        .find("http")
+        .and_then(|_| mail.find("/login/not-me?token="))
+        .unwrap();
     let start = mail[..at].rfind(char::is_whitespace).unwrap() + 1;
     mail[start..].split_whitespace().next().unwrap().to_owned()
 }
@@ -46,7 +50,9 @@ async fn sign_in_as_firefox(server: &Server, browser: &Browser, user: &TestUser)
     let form = login.form_with("password");
     let form = form.filled(&[("username", &user.username), ("password", &user.password)]);
     let fields: Vec<(&str, &str)> = form.inputs.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
-    browser.post_with(&server.url("/login"), &fields, &[("user-agent", FIREFOX)]).await
+    browser
+        .post_with(&server.url("/login"), &fields, &[("user-agent", FIREFOX)])
+        .await
 }
 
 #[tokio::test]
@@ -72,7 +78,10 @@ async fn a_new_device_is_told_by_mail_and_the_first_one_is_not() {
         for _ in 0..2 {
             sign_in(server, &Browser::new(), &bob).await;
         }
-        assert!(mails(server, &bob).await.is_empty(), "nobody has confirmed that address");
+        assert!(
+            mails(server, &bob).await.is_empty(),
+            "nobody has confirmed that address"
+        );
         server.settings(json!({"session.new_device_mail": false})).await;
         sign_in(server, &Browser::new(), &ada).await;
         assert_eq!(mails(server, &ada).await.len(), 1);
@@ -100,7 +109,10 @@ async fn this_was_not_me_signs_out_blocks_and_asks_for_a_new_password() {
         }
         let page = mailbox.get(&url).await;
         let form = page.form_with_button("intent", "not_me");
-        assert_eq!(Browser::new().submit(&page, form, &[("intent", "not_me")]).await.status, 403);
+        assert_eq!(
+            Browser::new().submit(&page, form, &[("intent", "not_me")]).await.status,
+            403
+        );
         assert!(is_signed_in(server, &stranger).await);
         assert!(!page.body.contains("name=\"old_password\""), "first things first");
 
@@ -114,7 +126,11 @@ async fn this_was_not_me_signs_out_blocks_and_asks_for_a_new_password() {
         for browser in [&stranger, &Browser::new(), &mailbox] {
             let refused = sign_in(server, browser, &ada).await;
             assert_eq!(refused.status, 403);
-            assert!(unescape(&refused.body).contains("Your password has to be replaced"), "{}", refused.body);
+            assert!(
+                unescape(&refused.body).contains("Your password has to be replaced"),
+                "{}",
+                refused.body
+            );
         }
         let wrong = sign_in_with(server, &Browser::new(), "ada", "wrong").await;
         assert_eq!(wrong.status, 422, "nothing tells of it before the password is right");
@@ -133,23 +149,50 @@ async fn this_was_not_me_signs_out_blocks_and_asks_for_a_new_password() {
         ] {
             assert_eq!(replace(&mailbox, &page, old, new).await.status, 422, "{old} {new}");
         }
-        let fields = [("old_password", ada.password.as_str()), ("password", NEW), ("password_again", "x")];
-        assert_eq!(mailbox.submit(&page, page.form_with("old_password"), &fields).await.status, 422);
+        let fields = [
+            ("old_password", ada.password.as_str()),
+            ("password", NEW),
+            ("password_again", "x"),
+        ];
+        assert_eq!(
+            mailbox
+                .submit(&page, page.form_with("old_password"), &fields)
+                .await
+                .status,
+            422
+        );
         let done = replace(&mailbox, &page, &ada.password, NEW).await;
         assert_eq!(done.status, 303, "{}", done.body);
         let done = mailbox.follow(done).await;
         assert!(done.body.contains("href=\"/login\""), "{}", done.body);
         assert!(!done.body.contains("name=\"old_password\""));
-        assert!(!is_signed_in(server, &own).await, "a new password ends what the old one let in");
+        assert!(
+            !is_signed_in(server, &own).await,
+            "a new password ends what the old one let in"
+        );
         assert_eq!(sign_in_with(server, &own, "ada", NEW).await.status, 303);
         assert_eq!(sign_in(server, &own, &ada).await.status, 422);
-        assert_eq!(replace(&mailbox, &page, NEW, "another long walk by the sea").await.status, 303);
-        assert_eq!(sign_in_with(server, &own, "ada", NEW).await.status, 303, "the link sets one password");
+        assert_eq!(
+            replace(&mailbox, &page, NEW, "another long walk by the sea")
+                .await
+                .status,
+            303
+        );
+        assert_eq!(
+            sign_in_with(server, &own, "ada", NEW).await.status,
+            303,
+            "the link sets one password"
+        );
         let blocked = sign_in_with(server, &stranger, "ada", NEW).await;
         assert!(unescape(&blocked.body).contains("This device is blocked"));
         server.provider().write_noted_events().await.unwrap();
         let events = caller.get("/events").await.body;
-        for kind in ["device.blocked", "password.expired", "sign_in.password_expired", "password.changed"] {
+        for kind in [
+            "device.blocked",
+            "password.expired",
+            "sign_in.password_expired",
+            "password.changed",
+        ] {
             assert!(events.contains(kind), "{kind}");
         }
     })
@@ -166,11 +209,16 @@ async fn a_link_ends_and_an_older_one_leaves_a_new_password_alone() {
     }
     let [second, first] = mails(&server, &ada).await.try_into().unwrap();
     let caller = Caller::client(&server, "admin:users").await;
-    let reset = caller.post(&format!("/users/{}/reset-password", ada.id), json!({"password": NEW})).await;
+    let reset = caller
+        .post(&format!("/users/{}/reset-password", ada.id), json!({"password": NEW}))
+        .await;
     assert_eq!(reset.status, 200, "{}", reset.body);
     let page = mailbox.get(&link(&first)).await;
     let done = mailbox.follow(say_so(&mailbox, &page).await).await;
-    assert!(!done.body.contains("name=\"old_password\""), "that password was replaced since");
+    assert!(
+        !done.body.contains("name=\"old_password\""),
+        "that password was replaced since"
+    );
     assert_eq!(sign_in_with(&server, &Browser::new(), "ada", NEW).await.status, 303);
 
     // an administrator's new password lifts it as well
@@ -180,10 +228,19 @@ async fn a_link_ends_and_an_older_one_leaves_a_new_password_alone() {
     assert_eq!(sign_in_with(&server, &Browser::new(), "ada", NEW).await.status, 403);
     let other = json!({"password": "an otter under the old bridge"});
     caller.post(&format!("/users/{}/reset-password", ada.id), other).await;
-    assert_eq!(sign_in_with(&server, &Browser::new(), "ada", "an otter under the old bridge").await.status, 303);
+    assert_eq!(
+        sign_in_with(&server, &Browser::new(), "ada", "an otter under the old bridge")
+            .await
+            .status,
+        303
+    );
 
     server.advance(7 * 24 * HOUR);
-    for url in [link(&second), server.url("/login/not-me?token=guess"), server.url("/login/not-me")] {
+    for url in [
+        link(&second),
+        server.url("/login/not-me?token=guess"),
+        server.url("/login/not-me"),
+    ] {
         let page = mailbox.get(&url).await;
         assert_eq!(page.status, 404, "{url}");
         assert!(page.body.contains("does not work any more"), "{}", page.body);

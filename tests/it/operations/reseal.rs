@@ -12,9 +12,9 @@ use josekit::jws::{HS256, JwsSigner};
 use ostiary::clock::Clock;
 use ostiary::crypto::{KeyId, MasterKey};
 use ostiary::flow::authorization::interaction;
+use ostiary::flow::letter;
 use ostiary::flow::operations::idempotency::{self, Claim};
 use ostiary::flow::operations::reseal::{self, Refusal, Step};
-use ostiary::flow::people::welcome;
 use ostiary::flow::{Call, Provider};
 use ostiary::model::{GrantType, MasterKeyState, Secret, TokenEndpointAuthMethod};
 use ostiary::protocol::client_authentication::JWT_BEARER;
@@ -164,8 +164,8 @@ async fn crypto_reencrypt() {
         let first = master_key(&keys_dir);
         let count = values();
         add_mails(&provider.store, &server.call(), count, |number| match number % 2 {
-            0 => provider.master.seal(welcome::SEALED_FOR, b"a mail"),
-            _ => without_a_key(&first, welcome::SEALED_FOR, b"a mail"),
+            0 => provider.master.seal(letter::SEALED_FOR, b"a mail"),
+            _ => without_a_key(&first, letter::SEALED_FOR, b"a mail"),
         })
         .await;
         let client = asserting(server).await;
@@ -280,8 +280,8 @@ async fn a_value_that_does_not_open_stops_nothing_else() {
     let provider = server.provider();
     let lost = MasterKey::generate();
     add_mails(&provider.store, &server.call(), 500, |number| match number {
-        250 => lost.seal(welcome::SEALED_FOR, b"a mail"),
-        _ => provider.master.seal(welcome::SEALED_FOR, b"a mail"),
+        250 => lost.seal(letter::SEALED_FOR, b"a mail"),
+        _ => provider.master.seal(letter::SEALED_FOR, b"a mail"),
     })
     .await;
     reseal::prepare(provider, &server.call()).await.unwrap();
@@ -384,7 +384,7 @@ async fn an_interrupted_change_goes_on() {
     {
         let store = Store::open(&store_url).await.unwrap();
         let call = Call::operator(&Clock::default());
-        add_mails(&store, &call, count, |_| first.seal(welcome::SEALED_FOR, b"{}")).await;
+        add_mails(&store, &call, count, |_| first.seal(letter::SEALED_FOR, b"{}")).await;
         store.close().await;
     }
     let mut server = serve(&terminal, folder.path()).await;

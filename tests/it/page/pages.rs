@@ -5,7 +5,8 @@ use std::fs;
 
 use ostiary::view::{
     Account, AccountNotice, Client, DemoClock, Devices, DevicesPlace, DevicesProblem, Ending, EndingStage, ErrorPage,
-    Frame, Home, Locale, Login, LoginError, Mail, NotMe, NotMeError, NotMeField, NotMeProblem, NotMeStage, OwnAccount, Page, Setup, SetupError, SetupField, SetupProblem, Trouble, Views,
+    Frame, Home, Locale, Login, LoginError, Mail, NotMe, NotMeError, NotMeField, NotMeProblem, NotMeStage, OwnAccount,
+    Page, Setup, SetupError, SetupField, SetupProblem, Trouble, Views,
 };
 
 use super::document::{Node, read};
