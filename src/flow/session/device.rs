@@ -116,7 +116,7 @@ impl Arrival {
 
     /// Whether the person has never come with it, and has come with another one: they are told.
     pub(super) const fn is_news(&self) -> bool {
-        self.state.is_none() && self.has_known
+        self.state.is_none() && self.known > 0
     }
 
     pub(super) const fn place(&self) -> Option<&String> {
