@@ -509,7 +509,9 @@ async fn a_welcome_mail_waits_in_the_outbox_sealed_and_only_when_asked_for() {
     );
     let opened = ground.provider.master.open("outbox", &mails[0].sealed).unwrap();
     let mail: ostiary::view::Mail = serde_json::from_slice(&opened).unwrap();
-    let ostiary::view::Mail::Welcome(welcome) = mail;
+    let ostiary::view::Mail::Welcome(welcome) = mail else {
+        panic!("another mail")
+    };
     assert_eq!(welcome.username, "ada");
     let without = NewUser {
         welcome: Welcome::Mail,
