@@ -49,7 +49,7 @@ impl Warning {
             end: 3600,
             can_stay: true,
             page: OwnPath::or_home("/login/ending?return_to=%2Faccount"),
-            csrf: "c3RheQ".to_owned(),
+            csrf: "Y3NyZg".to_owned(),
         }
     }
 }

@@ -196,6 +196,13 @@ impl ProofDoor {
         let logins = self.choice.logins(visit.provider(), &visit.call).await?;
         let known = logins.iter().filter(|login| keys.contains(&login.key())).count();
         if number(known) < self.needed(&logins) && !logins.is_empty() {
+            // maybe because the same form has ended them a moment before
+            let provider = visit.provider();
+            if let Ok(choice) = choice::load(provider, &visit.call, &visit.browser, &self.choice.id).await
+                && choice.is_over()
+            {
+                return Self { choice, ..self }.go_on(visit, keys).await;
+            }
             return self.show(&visit, Some(DevicesProblem::TooFew)).await;
         }
         self.go_on(visit, keys).await

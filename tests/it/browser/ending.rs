@@ -5,12 +5,11 @@ use serde_json::json;
 use crate::support::server::Server;
 use crate::support::webdriver::{Chromium, wanted};
 
-/// A server whose sessions end after a minute, and say so after some seconds; and a browser that is signed in.
-async fn about_to_end(left: u64) -> (Server, Chromium) {
+/// A server whose sessions end after ten minutes, and say so after some seconds; and a browser that is signed in.
+async fn about_to_end() -> (Server, Chromium) {
     let server = Server::start().await;
-    let warning = format!("{}s", 60 - left);
     server
-        .settings(json!({"session.idle_timeout": "1m", "session.expiry_warning": warning}))
+        .settings(json!({"session.idle_timeout": "10m", "session.expiry_warning": "597s"}))
         .await;
     let ada = server.user("ada").await;
     let browser = Chromium::start().await;
@@ -27,7 +26,7 @@ async fn a_page_says_in_place_that_the_session_is_about_to_end() {
     if !wanted() {
         return;
     }
-    let (server, browser) = about_to_end(3).await;
+    let (server, browser) = about_to_end().await;
     for _ in 0..600 {
         if browser.find("#session-ending").await.is_visible().await {
             break;
@@ -50,11 +49,11 @@ async fn without_scripts_the_browser_goes_to_a_page_that_says_so() {
     if !wanted() {
         return;
     }
-    let (server, browser) = about_to_end(3).await;
+    let (server, browser) = about_to_end().await;
     browser.without_scripts().await;
     browser.open(&server.url("/account")).await;
     browser.arrives_at(&server.url("/login/ending")).await;
-    browser.shows("You will be signed out in 1 minute").await;
+    browser.shows("You will be signed out in 10 minutes").await;
     browser.click("button.primary").await;
     browser.arrives_at(&server.url("/account")).await;
     server.stop().await;
