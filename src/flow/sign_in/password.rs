@@ -145,8 +145,9 @@ async fn prove(
         return Err(Refused::Inactive);
     }
     if user.password_expired_at.is_some() {
-        let event = call.event(EventKind::SignIn).refused("sign_in.password_expired");
-        provider.note(event.user(user.id)).await;
+        provider
+            .note(refused(call, "sign_in.password_expired", Some(user)))
+            .await;
         return Err(Refused::Expired);
     }
     if rehash {
