@@ -43,6 +43,14 @@ struct Envelope<T> {
 }
 
 impl Handle {
+    /// The place beside it: for what comes of what waited.
+    pub fn beside(&self) -> Self {
+        Self {
+            id: beside(&self.id),
+            ..self.clone()
+        }
+    }
+
     /// A new one, for this browser and the network that the call comes from.
     pub fn new(provider: &Provider, call: &Call, browser: &Browser) -> Self {
         let key = provider.master.derive(PURPOSE);
@@ -53,6 +61,11 @@ impl Handle {
             owner,
         }
     }
+}
+
+/// The handle of the place beside this one.
+pub fn beside(id: &str) -> String {
+    format!("{id}.")
 }
 
 /// Keeps something that waits, in the place of what it was before.

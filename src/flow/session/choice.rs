@@ -38,12 +38,9 @@ pub struct Purpose {
     pub return_to: Option<String>,
 }
 
-/// What has come of a proof.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// What has come of a proof: kept beside it, which can be taken once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Came {
-    /// Nothing yet.
-    #[default]
-    Waits,
     /// The person has chosen, and is about to be signed in.
     Enters,
     /// This session, on this device: what the browser was told.
@@ -59,8 +56,6 @@ struct Stored {
     purpose: Purpose,
     max: u32,
     journey: Option<TraceId>,
-    #[serde(default)]
-    came: Came,
 }
 
 /// A proof that waits.
@@ -78,6 +73,7 @@ pub struct Choice {
     pub journey: Option<TraceId>,
     stored: Stored,
     handle: Handle,
+    came: Option<Came>,
 }
 
 /// What became of a choice.
@@ -110,7 +106,6 @@ pub(in crate::flow) async fn wait(
         purpose,
         max: full.max,
         journey: call.journey,
-        came: Came::Waits,
     };
     pending::keep(provider, call, WAITING, &handle, stored, expires).await?;
     Ok(handle.id)
@@ -121,17 +116,7 @@ pub(in crate::flow) async fn wait(
 /// # Errors
 /// [`Error::NotFound`] if it has ended, was used, belongs to another browser, or the account has changed since.
 pub async fn load(provider: &Provider, call: &Call, browser: &Browser, id: &str) -> Result<Choice, Error> {
-    let (mut stored, mut handle): (Stored, Handle) = pending::get(provider, call, WAITING, browser, id).await?;
-    for _ in 0..ROUNDS {
-        if stored.came != Came::Enters {
-            break;
-        }
-        clock::sleep(PAUSE).await;
-        (stored, handle) = pending::get(provider, call, WAITING, browser, id).await?;
-    }
-    if stored.came == Came::Enters {
-        return Err(Error::NotFound);
-    }
+    let (stored, handle, came) = find(provider, call, browser, id).await?;
     // what was proved counts only as long as it could be proved again
     let user = provider.store.read().await?.find_user(stored.user).await?;
     let user = user
@@ -147,7 +132,31 @@ pub async fn load(provider: &Provider, call: &Call, browser: &Browser, id: &str)
         journey: stored.journey,
         stored,
         handle,
+        came,
     })
+}
+
+/// What waits, or what has come of it: waited for while somebody else's request is about to tell.
+async fn find(
+    provider: &Provider,
+    call: &Call,
+    browser: &Browser,
+    id: &str,
+) -> Result<(Stored, Handle, Option<Came>), Error> {
+    for _ in 0..ROUNDS {
+        match pending::get(provider, call, WAITING, browser, id).await {
+            Ok((stored, handle)) => return Ok((stored, handle, None)),
+            Err(Error::NotFound) => {}
+            Err(error) => return Err(error),
+        }
+        let ((stored, came), handle): ((Stored, Came), Handle) =
+            pending::get(provider, call, WAITING, browser, &pending::beside(id)).await?;
+        if came != Came::Enters {
+            return Ok((stored, handle, Some(came)));
+        }
+        clock::sleep(PAUSE).await;
+    }
+    Err(Error::NotFound)
 }
 
 impl Choice {
@@ -178,7 +187,7 @@ impl Choice {
             let other = load(provider, call, browser, &self.id).await?;
             return other.enter_again(provider, call, browser).await;
         }
-        self.came(provider, call, Came::Enters, self.stored.expires).await?;
+        self.tell(provider, call, Came::Enters, self.stored.expires).await?;
         let entry = Entry {
             proof: self.stored.proof.clone(),
             proved_at: self.stored.proved_at,
@@ -190,18 +199,20 @@ impl Choice {
                     token: account.token.expose().to_owned(),
                     device: browser.device.as_ref().map(|device| device.expose().to_owned()),
                 };
-                if let Err(error) = self.came(provider, call, came, call.now.after(AFTERGLOW)).await {
+                if let Err(error) = self.tell(provider, call, came, call.now.after(AFTERGLOW)).await {
                     tracing::warn!(%error, "the same form sent twice leads nowhere the second time");
                 }
                 Ok(Chosen::SignedIn(Box::new(account)))
             }
             Err(NotBegun::Device(refused)) => {
-                provider.ephemeral.forget(WAITING.kind, &self.id).await?;
+                self.tell_nothing(provider).await?;
                 Ok(Chosen::Refused(refused))
             }
             Err(not_begun) => {
                 // nothing came of it: it may be tried again
-                self.came(provider, call, Came::Waits, self.stored.expires).await?;
+                let (expires, stored) = (self.stored.expires, self.stored.clone());
+                pending::keep(provider, call, WAITING, &self.handle, stored, expires).await?;
+                self.tell_nothing(provider).await?;
                 match not_begun {
                     NotBegun::Full(_) | NotBegun::Device(_) => Ok(Chosen::StillFull),
                     NotBegun::Failed(error) => Err(error),
@@ -212,7 +223,7 @@ impl Choice {
 
     /// Whether the person is signed in by it already.
     pub const fn is_over(&self) -> bool {
-        matches!(self.stored.came, Came::In { .. })
+        matches!(self.came, Some(Came::In { .. }))
     }
 
     /// The session that the same form has begun a moment ago.
@@ -220,7 +231,7 @@ impl Choice {
     /// # Errors
     /// [`Error::NotFound`] if there is none, or it has ended.
     pub async fn enter_again(&self, provider: &Provider, call: &Call, browser: &mut Browser) -> Result<Chosen, Error> {
-        let Came::In { token, device } = &self.stored.came else {
+        let Some(Came::In { token, device }) = &self.came else {
             return Err(Error::NotFound);
         };
         if let Some(account) = browser.account(self.user.id) {
@@ -236,12 +247,15 @@ impl Choice {
         Ok(Chosen::SignedIn(Box::new(account)))
     }
 
-    async fn came(&self, provider: &Provider, call: &Call, came: Came, until: Timestamp) -> Result<(), Error> {
-        let stored = Stored {
-            came,
-            ..self.stored.clone()
-        };
-        pending::keep(provider, call, WAITING, &self.handle, stored, until).await
+    /// Tells the same form, sent once more, what has come of it.
+    async fn tell(&self, provider: &Provider, call: &Call, came: Came, until: Timestamp) -> Result<(), Error> {
+        let told = (self.stored.clone(), came);
+        pending::keep(provider, call, WAITING, &self.handle.beside(), told, until).await
+    }
+
+    async fn tell_nothing(&self, provider: &Provider) -> Result<(), Error> {
+        let beside = self.handle.beside();
+        Ok(provider.ephemeral.forget(WAITING.kind, &beside.id).await?)
     }
 
     /// The person does not want to sign in after all.

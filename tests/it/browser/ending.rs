@@ -54,6 +54,8 @@ async fn without_scripts_the_browser_goes_to_a_page_that_says_so() {
     browser.open(&server.url("/account")).await;
     browser.arrives_at(&server.url("/login/ending")).await;
     browser.shows("You will be signed out in 10 minutes").await;
+    // the page that it comes back to is not to go on again
+    server.settings(json!({"session.expiry_warning": "0s"})).await;
     browser.click("button.primary").await;
     browser.arrives_at(&server.url("/account")).await;
     server.stop().await;
