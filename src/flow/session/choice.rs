@@ -24,6 +24,8 @@ const AFTERGLOW: Duration = Duration::from_secs(60);
 /// How often the second form looks whether the first has come to its end, and after which pause each.
 const ROUNDS: u32 = 100;
 const PAUSE: Duration = Duration::from_millis(50);
+/// How often it looks although there is nothing.
+const GAPS: u32 = 4;
 const WAITING: Waiting = Waiting {
     kind: Kind::LoginChoice,
     sealed_for: "login choice",
@@ -143,16 +145,21 @@ async fn find(
     browser: &Browser,
     id: &str,
 ) -> Result<(Stored, Handle, Option<Came>), Error> {
+    let mut gaps = 0;
     for _ in 0..ROUNDS {
         match pending::get(provider, call, WAITING, browser, id).await {
             Ok((stored, handle)) => return Ok((stored, handle, None)),
             Err(Error::NotFound) => {}
             Err(error) => return Err(error),
         }
-        let ((stored, came), handle): ((Stored, Came), Handle) =
-            pending::get(provider, call, WAITING, browser, &pending::beside(id)).await?;
-        if came != Came::Enters {
-            return Ok((stored, handle, Some(came)));
+        let told: Result<((Stored, Came), Handle), Error> =
+            pending::get(provider, call, WAITING, browser, &pending::beside(id)).await;
+        match told {
+            Ok(((_, Came::Enters), _)) => {}
+            Ok(((stored, came), handle)) => return Ok((stored, handle, Some(came))),
+            // it may have been taken this moment, and whoever did has not said so yet
+            Err(Error::NotFound) if gaps < GAPS => gaps += 1,
+            Err(error) => return Err(error),
         }
         clock::sleep(PAUSE).await;
     }
