@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 use url::form_urlencoded;
@@ -48,7 +49,7 @@ impl Wish {
 
 /// GET /login/ending
 pub(super) async fn show(Glance(visit): Glance, Query(wish): Query<Wish>) -> Response {
-    draw(&visit, &wish)
+    draw(&visit, &wish, StatusCode::OK)
 }
 
 /// POST /login/ending
@@ -62,12 +63,12 @@ pub(super) async fn stay(
     match visit.check(&purpose, &fields.csrf) {
         // that somebody asks is use enough, and noted already
         Ok(()) => Ok(visit.keep(see_other(wish.back(&visit).as_str()))),
-        Err(Forgery::Token) => Ok(draw(&visit, &wish)),
+        Err(Forgery::Token) => Ok(draw(&visit, &wish, StatusCode::FORBIDDEN)),
         Err(forgery) => Err(forgery.into()),
     }
 }
 
-fn draw(visit: &Visit, wish: &Wish) -> Response {
+fn draw(visit: &Visit, wish: &Wish, status: StatusCode) -> Response {
     let (account, back) = (wish.account(visit), wish.back(visit));
     let warning = visit.settings.duration(setting::SESSION_EXPIRY_WARNING);
     let left = account.map_or(Duration::ZERO, |account| account.ending.at.since(visit.call.now));
@@ -96,7 +97,7 @@ fn draw(visit: &Visit, wish: &Wish) -> Response {
     let locale = visit.locale(&[], account.map(|account| &account.user));
     let purpose = account.map_or_else(|| "stay".to_owned(), staying);
     // it looks again by itself
-    let sheet = visit.sheet(page, locale, &purpose).warns(None);
+    let sheet = visit.sheet(page, locale, &purpose).warns(None).status(status);
     visit.show(match stage {
         EndingStage::Over => sheet,
         EndingStage::Soon => sheet.goes_on_after(left.as_secs().saturating_add(1), &here),

@@ -89,7 +89,11 @@ fn question(visit: &Visit, redirect: &ErrorRedirect, freshness: Freshness) -> Re
         expired: freshness == Freshness::Expired,
     });
     let locale = visit.locale(&redirect.ui_locales, None);
-    let sheet = visit.sheet(page, locale, &purpose(redirect)).leads_to(target);
+    // it goes nowhere by itself (SEC-031)
+    let sheet = visit
+        .sheet(page, locale, &purpose(redirect))
+        .warns(None)
+        .leads_to(target);
     visit.show(sheet.tells_of(redirect.trace).status(freshness.status()))
 }
 

@@ -100,7 +100,7 @@ async fn the_button_stays_and_so_does_any_other_use() {
         // a form of somebody else, and none
         let other = Browser::new();
         sign_in(server, &other, &server.user("bob").await).await;
-        assert_eq!(stay(&other, &asking).await.status, 200, "nobody stays by that");
+        assert_eq!(stay(&other, &asking).await.status, 403, "nobody stays by that");
         assert_eq!(Browser::new().post(&server.url("/login/ending"), &[]).await.status, 403);
     })
     .await;
