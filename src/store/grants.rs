@@ -83,6 +83,13 @@ set ended_at = $2, ended_because = $3
 where user_id = $1
 and ended_at is null";
 
+const END_OF_SESSIONS_OF_USER: &str = "
+update grants
+set ended_at = $2, ended_because = $3
+where user_id = $1
+and offline = $4
+and ended_at is null";
+
 const END_OF_USER_AND_CLIENT: &str = "
 update grants
 set ended_at = $3, ended_because = $4
@@ -223,6 +230,21 @@ impl Write {
         because: &'static str,
     ) -> Result<u64, Error> {
         let ended = self.sql(END_OF_USER).bind(id).bind(at).bind(because).changed().await?;
+        if ended > 0 {
+            self.forget(Ended::User(id)).await?;
+        }
+        Ok(ended)
+    }
+
+    /// Ends the families that hang on a user's sessions: those without `offline_access`. Gives how many.
+    pub async fn end_grants_of_sessions_of_user(
+        &mut self,
+        id: Id<User>,
+        at: Timestamp,
+        because: &'static str,
+    ) -> Result<u64, Error> {
+        let ending = self.sql(END_OF_SESSIONS_OF_USER).bind(id).bind(at).bind(because);
+        let ended = ending.bind(false).changed().await?;
         if ended > 0 {
             self.forget(Ended::User(id)).await?;
         }

@@ -85,6 +85,7 @@ where g.user_id = $1
 and g.offline
 and g.ended_at is null
 and g.expires_at > $2
+and t.issued_at = (select max(issued_at) from refresh_tokens where grant_id = g.id)
 and t.spent_at is null
 and t.expires_at > $2
 order by t.issued_at desc

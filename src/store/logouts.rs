@@ -180,13 +180,15 @@ const FINISH: &str = "
 update logouts
 set outcome = $3, error = $4, finished_at = $5, next_at = null, subject = null
 where session_id = $1
-and client_id = $2";
+and client_id = $2
+and next_at = $6";
 
 const PUT_OFF: &str = "
 update logouts
 set error = $3, next_at = $4
 where session_id = $1
-and client_id = $2";
+and client_id = $2
+and next_at = $5";
 
 const PUT_OFF_CLIENT: &str = "
 update logouts
@@ -234,12 +236,17 @@ impl Write {
     }
 
     /// Takes what is due for telling until `until`. False if another node has it.
-    pub async fn claim_logout(&mut self, row: &LogoutRow, now: Timestamp, until: Timestamp) -> Result<bool, Error> {
+    pub async fn claim_logout(&mut self, row: &mut LogoutRow, now: Timestamp, until: Timestamp) -> Result<bool, Error> {
         let claimed = self.sql(CLAIM).bind(row.session).bind(row.client).bind(now).bind(until);
-        Ok(claimed.changed().await? == 1)
+        let is_ours = claimed.changed().await? == 1;
+        if is_ours {
+            row.next_at = Some(until);
+        }
+        Ok(is_ours)
     }
 
-    /// Remembers what came of it; the person's subject is forgotten.
+    /// Remembers what came of it; the person's subject is forgotten. Nothing if it was claimed or told anew since `row` was
+    /// claimed: whoever has it now says what came of it.
     pub fn finish_logout(&mut self, row: &LogoutRow, outcome: LogoutOutcome, error: Option<&str>, at: Timestamp) {
         self.sql(FINISH)
             .bind(row.session)
@@ -247,16 +254,18 @@ impl Write {
             .bind(outcome.as_str())
             .bind(error.map(str::to_owned))
             .bind(at)
+            .bind(row.next_at)
             .later();
     }
 
-    /// Remembers why the application was not told, and when to try again.
+    /// Remembers why the application was not told, and when to try again; as above.
     pub fn put_off_logout(&mut self, row: &LogoutRow, error: &str, next: Timestamp) {
         self.sql(PUT_OFF)
             .bind(row.session)
             .bind(row.client)
             .bind(error)
             .bind(next)
+            .bind(row.next_at)
             .later();
     }
 

@@ -28,5 +28,6 @@ migrations![
     "0012_logins",
     "0013_logouts",
     "0014_devices",
-    "0015_kept_sessions"
+    "0015_kept_sessions",
+    "0016_latest"
 ];

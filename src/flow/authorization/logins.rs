@@ -82,9 +82,12 @@ async fn judge(
         return Ok(None);
     }
     let families = Families::of(provider, call, user).await?;
-    // the same application in the same browser once more: it takes its own place
-    let own = families.of_session(account.session.id, client.id);
-    let reserved = reserve(provider, call, interaction, account, (&families, limit, &own)).await?;
+    // the same application in the same browser once more takes its own place when the code is redeemed, and not before: whoever
+    // began this request may not be the application
+    if !families.of_session(account.session.id, client.id).is_empty() {
+        return Ok(None);
+    }
+    let reserved = reserve(provider, call, interaction, account, (&families, limit, &[])).await?;
     let because = Because::LoginLimit;
     Ok(reserved.is_none().then_some(NoRoom { because, limit }))
 }

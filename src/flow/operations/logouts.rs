@@ -123,8 +123,8 @@ async fn claim(provider: &Provider, call: &Call, mut due: Vec<LogoutRow>) -> Res
     due.sort_by_key(|row| (row.session, row.client));
     let mut claimed = Vec::with_capacity(due.len());
     let mut tx = provider.store.write().await?;
-    for row in due {
-        if tx.claim_logout(&row, call.now, call.now.after(CLAIMED_FOR)).await? {
+    for mut row in due {
+        if tx.claim_logout(&mut row, call.now, call.now.after(CLAIMED_FOR)).await? {
             claimed.push(row);
         }
     }

@@ -17,8 +17,6 @@ pub(super) enum Departure {
     Deleted,
     /// The password was set.
     PasswordChanged,
-    /// An administrator ended all sessions.
-    EndedByAdministrator,
 }
 
 impl Departure {
@@ -27,7 +25,6 @@ impl Departure {
             Self::Deactivated => "user_deactivated",
             Self::Deleted => "user_deleted",
             Self::PasswordChanged => "password_changed",
-            Self::EndedByAdministrator => "ended_by_administrator",
         }
     }
 }

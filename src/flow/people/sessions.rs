@@ -1,7 +1,8 @@
 //! A user's sessions, as an administrator sees and ends them.
 
 use super::ChangeSource;
-use super::departure::{Departure, end_browsers, end_everything};
+use super::departure::end_browsers;
+use super::session_lists::OfflineGrants;
 use crate::flow::session::kept;
 use crate::flow::settle::settle;
 use crate::flow::{Call, Error, Provider};
@@ -105,7 +106,7 @@ async fn end_in(tx: &mut Write, call: &Call, source: &ChangeSource, id: Id<Sessi
     Ok(session.user)
 }
 
-/// Ends every session and grant of a user. Gives how many sessions.
+/// Ends every session of a user and the grants that hang on them; the others if `offline` says so. Gives how many sessions.
 ///
 /// # Errors
 /// [`Error::NotFound`], [`Error::Forbidden`] if the user holds rights of administration that the caller lacks.
@@ -114,24 +115,36 @@ pub async fn end_sessions(
     call: &Call,
     source: &ChangeSource,
     user: Id<User>,
+    offline: OfflineGrants,
 ) -> Result<u64, Error> {
     let mut tx = provider.store.write().await?;
-    let done = end_all_in(&mut tx, call, source, user).await;
+    let done = end_all_in(&mut tx, call, source, user, offline).await;
     let ended = settle(tx, done).await?;
     end_browsers(provider, user).await;
     Ok(ended)
 }
 
-async fn end_all_in(tx: &mut Write, call: &Call, source: &ChangeSource, user: Id<User>) -> Result<u64, Error> {
+async fn end_all_in(
+    tx: &mut Write,
+    call: &Call,
+    source: &ChangeSource,
+    user: Id<User>,
+    offline: OfflineGrants,
+) -> Result<u64, Error> {
+    const WHY: &str = "ended_by_administrator";
     if tx.find_user(user).await?.is_none() {
         return Err(Error::NotFound);
     }
     source.must_outrank(&tx.list_permissions_of(user).await?)?;
-    let ended = end_everything(tx, call, user, Departure::EndedByAdministrator).await?;
+    let ended = tx.end_sessions_of_user(user, call.now, WHY).await?;
+    match offline {
+        OfflineGrants::Stay => tx.end_grants_of_sessions_of_user(user, call.now, WHY).await?,
+        OfflineGrants::End => tx.end_grants_of_user(user, call.now, WHY).await?,
+    };
     let event = call
         .event(EventKind::SignOut)
         .user(user)
-        .because("ended_by_administrator")
+        .because(WHY)
         .fact("sessions", Fact::Number(i64::try_from(ended).unwrap_or(i64::MAX)))
         .fact("source", source.fact());
     tx.add_event(&event).await?;

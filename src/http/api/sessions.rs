@@ -17,16 +17,14 @@ const LIST_ALL: ListRule = ListRule {
     filters: &["user", "client", "address", "group"],
     ..ListRule::plain()
 };
+const OFFLINE: (&str, &str) = ("offline", "`true`: the grants with `offline_access` end too.");
 const ENDS: &[(&str, &str)] = &[
     (
         "filter",
         "Those with `user eq \"...\"` or `client eq \"...\"` or `address eq \"...\"` or `group eq \"...\"`.",
     ),
     ("everything", "`true`: all of them, at once. Needs `admin`."),
-    (
-        "offline",
-        "`true`: the grants with `offline_access` that began in them end too.",
-    ),
+    OFFLINE,
 ];
 
 /// A session that goes on.
@@ -101,9 +99,10 @@ pub(super) fn table() -> Vec<Route> {
             Method::Delete,
             "/users/{id}/sessions",
             WRITE,
-            "Ends all sessions and grants of a user.",
+            "Ends all sessions of a user and the grants that hang on them.",
             handler!(end_all),
-        ),
+        )
+        .asks(&[OFFLINE]),
         route(
             Method::Delete,
             "/sessions/{id}",
@@ -132,11 +131,7 @@ async fn list_all(asked: Asked) -> Result<Answer, Problem> {
 }
 
 async fn end_many(asked: Asked) -> Result<Answer, Problem> {
-    let offline = if flag(&asked, "offline")? {
-        OfflineGrants::End
-    } else {
-        OfflineGrants::Stay
-    };
+    let offline = offline(&asked)?;
     let (provider, call, source) = (asked.provider(), asked.call(), asked.source());
     match (asked.wish("filter"), flag(&asked, "everything")?) {
         (Some(filter), false) => {
@@ -158,6 +153,14 @@ async fn end_many(asked: Asked) -> Result<Answer, Problem> {
             "expected either a filter or everything=true",
         )),
     }
+}
+
+fn offline(asked: &Asked) -> Result<OfflineGrants, Problem> {
+    Ok(if flag(asked, "offline")? {
+        OfflineGrants::End
+    } else {
+        OfflineGrants::Stay
+    })
 }
 
 pub(super) fn flag(asked: &Asked, name: &'static str) -> Result<bool, Problem> {
@@ -184,7 +187,8 @@ fn sessions_of(member: &str, value: &str) -> Result<SessionsOf, Problem> {
 }
 
 async fn end_all(asked: Asked) -> Result<Answer, Problem> {
-    people::end_sessions(asked.provider(), asked.call(), &asked.source(), asked.id("id")?).await?;
+    let (user, offline) = (asked.id("id")?, offline(&asked)?);
+    people::end_sessions(asked.provider(), asked.call(), &asked.source(), user, offline).await?;
     Ok(Answer::done())
 }
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 use ostiary::flow::Error;
 use ostiary::flow::people::ChangeSource::Command;
 use ostiary::flow::people::{
-    NewPassword, NewUser, UserChange, UserKey, UserSelection, WeakPasswords, Welcome, change_user, create_user,
-    deactivate_user, delete_user, end_session, end_sessions, find_user, get_user, list_sessions, list_users,
-    reactivate_user, set_password,
+    NewPassword, NewUser, OfflineGrants, UserChange, UserKey, UserSelection, WeakPasswords, Welcome, change_user,
+    create_user, deactivate_user, delete_user, end_session, end_sessions, find_user, get_user, list_sessions,
+    list_users, reactivate_user, set_password,
 };
 use ostiary::model::{Digest, Grant, GrantTerms, Id, PasswordHash, Profile, Scopes, Secret, Session, Timestamp, User};
 use ostiary::sessions::{AtLimit, Limit};
@@ -287,7 +287,9 @@ async fn user_disable_ends_everything_of_the_user_and_nothing_of_others() {
             }
             "sessions" => {
                 assert_eq!(
-                    end_sessions(&ground.provider, &call, &Command, ada.id).await.unwrap(),
+                    end_sessions(&ground.provider, &call, &Command, ada.id, OfflineGrants::End)
+                        .await
+                        .unwrap(),
                     1
                 );
             }
@@ -474,7 +476,11 @@ async fn delegated_admin_ceiling() {
     forbidden(reactivate_user(provider, &call, &helper, boss.id, None).await.map(drop));
     forbidden(delete_user(provider, &call, &helper, boss.id, None).await);
     forbidden(end_session(provider, &call, &helper, session).await);
-    forbidden(end_sessions(provider, &call, &helper, boss.id).await.map(drop));
+    forbidden(
+        end_sessions(provider, &call, &helper, boss.id, OfflineGrants::Stay)
+            .await
+            .map(drop),
+    );
     // an application's permission makes nobody stronger here
     ground.group("staff", &["orders.read"]).await;
     let ada = ground.user("ada", &["staff"]).await;

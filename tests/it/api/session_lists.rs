@@ -136,6 +136,31 @@ async fn sessions_are_listed_and_ended_by_what_they_belong_to() {
 
 /// SEC-175: one write ends every session on every node; what outlives its session goes on unless that is meant too.
 #[tokio::test(flavor = "multi_thread")]
+async fn all_of_a_persons_sessions_end_without_the_connected_applications_unless_asked() {
+    let server = Server::start().await;
+    let ada = server.user("ada").await;
+    let client = server.client(|_| ()).await;
+    let mut party = RelyingParty::new(&server, &client);
+    let browser = Browser::new();
+    party.scope = "openid".to_owned();
+    let plain = party.redeem(party.sign_in(&browser, &ada).await.code()).await.ok();
+    party.scope = "openid offline_access".to_owned();
+    let offline = party.redeem(party.sign_in(&browser, &ada).await.code()).await.ok();
+    let caller = Caller::client(&server, "admin:sessions").await;
+    let path = format!("/users/{}/sessions", ada.id);
+    caller.delete(&path).await.ok();
+    assert!(!is_signed_in(&server, &browser).await);
+    let refused = party.refresh(&plain.get("refresh_token")).await;
+    assert_eq!(refused.error(), "invalid_grant");
+    let offline = party.refresh(&offline.get("refresh_token")).await.ok();
+    assert_eq!(caller.delete(&format!("{path}?offline=perhaps")).await.status, 400);
+    caller.delete(&format!("{path}?offline=true")).await.ok();
+    let refused = party.refresh(&offline.get("refresh_token")).await;
+    assert_eq!(refused.error(), "invalid_grant");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn everything_ends_at_once_on_every_node() {
     for backend in backends() {
         let server = Server::start_with(backend).await;

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use ostiary::flow::people::ChangeSource::Command;
 use ostiary::flow::people::{
-    GroupChange, NewGroup, NewPassword, NewUser, UserChange, WeakPasswords, add_member, change_group, change_user,
-    create_group, create_user, deactivate_user, delete_group, delete_user, end_session, end_sessions, make_primary,
-    reactivate_user, remove_member, set_password,
+    GroupChange, NewGroup, NewPassword, NewUser, OfflineGrants, UserChange, WeakPasswords, add_member, change_group,
+    change_user, create_group, create_user, deactivate_user, delete_group, delete_user, end_session, end_sessions,
+    make_primary, reactivate_user, remove_member, set_password,
 };
 use ostiary::flow::session::{self, Proof};
 use ostiary::flow::{Call, Error, Provider};
@@ -104,7 +104,11 @@ async fn nobody_is_refused_by_what_was_not_kept() {
             Box::pin(async move { end_session(&provider, &call, &Command, ids.session).await })
         }),
         ("end_sessions", |provider, call, ids| {
-            Box::pin(async move { end_sessions(&provider, &call, &Command, ids.user).await.map(drop) })
+            Box::pin(async move {
+                end_sessions(&provider, &call, &Command, ids.user, OfflineGrants::End)
+                    .await
+                    .map(drop)
+            })
         }),
         ("create_user", |provider, call, _| {
             Box::pin(async move {

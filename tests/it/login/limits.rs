@@ -1,5 +1,9 @@
 //! As many logins as somebody may have, and one more: refused with a page that says so, or asked which one ends.
 
+use std::time::Duration;
+
+use ostiary::model::{Digest, Id, Session};
+use ostiary::sessions::{Admission, AtLimit, Limit};
 use serde_json::{Value, json};
 
 use super::{MINUTE, is_signed_in, sign_in};
@@ -70,6 +74,44 @@ async fn a_refused_login_is_told_how_many_there_are_and_what_to_do() {
         assert_eq!(sessions(server, &ada).await, 2);
     })
     .await;
+}
+
+/// A process may end, or an answer of the session store may get lost, between admission and record.
+#[tokio::test]
+async fn a_place_that_nobody_took_is_free_after_a_minute() {
+    let server = Server::start().await;
+    server
+        .settings(json!({"session.max_concurrent": 1, "session.at_limit": "refuse"}))
+        .await;
+    let ada = server.user("ada").await;
+    let now = server.call().now;
+    let session = Session {
+        id: Id::new(now),
+        user: ada.id,
+        started: now,
+        seen: now,
+        expires: now.after(Duration::from_secs(86_400)),
+        idle_timeout: Duration::from_secs(86_400),
+        data: Vec::new(),
+    };
+    let limit = Limit {
+        max: Some(1),
+        at_limit: AtLimit::Refuse,
+    };
+    let admitting = server
+        .provider()
+        .sessions
+        .admit(&Digest::of(b"lost"), &session, limit, now);
+    assert!(matches!(admitting.await.unwrap(), Admission::Admitted { .. }));
+    let browser = Browser::new();
+    assert_eq!(
+        sign_in(&server, &browser, &ada).await.status,
+        403,
+        "it may be on its way"
+    );
+    server.advance(Duration::from_secs(61));
+    assert_eq!(sign_in(&server, &browser, &ada).await.status, 303);
+    server.stop().await;
 }
 
 #[tokio::test]

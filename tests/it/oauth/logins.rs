@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::steps::{begin, outcome, skips};
+use super::steps::{arrival, begin, outcome, skips};
 use crate::api::conversation::Caller;
 use crate::support::browser::{Browser, Page};
 use crate::support::html::unescape;
@@ -133,6 +133,29 @@ async fn a_family_that_is_made_pushes_out_in_the_same_step() {
         offline.refresh(&tokens.get("refresh_token")).await.ok();
     })
     .await;
+}
+
+/// Whoever sends a browser there begins a request, and only the application can redeem its code.
+#[tokio::test]
+async fn a_code_that_nobody_redeems_ends_no_connection() {
+    let server = Server::start().await;
+    server
+        .settings(json!({"session.max_concurrent": 2, "session.at_limit": "refuse"}))
+        .await;
+    let ada = server.user("ada").await;
+    let client = server.client(skips).await;
+    let offline = party(&server, &client, "openid offline_access");
+    let phone = Browser::new();
+    let first = offline.redeem(offline.sign_in(&phone, &ada).await.code()).await.ok();
+    let again = phone.get(&offline.authorization_url()).await;
+    let unused = arrival(&again).unwrap();
+    let second = offline.refresh(&first.get("refresh_token")).await.ok();
+    // redeemed after all, it takes the place
+    offline.redeem(unused.code()).await.ok();
+    let over = offline.refresh(&second.get("refresh_token")).await;
+    assert_eq!(over.error(), "invalid_grant");
+    assert_eq!(logins(&server, &ada).await, (1, 1));
+    server.stop().await;
 }
 
 #[tokio::test]

@@ -146,7 +146,7 @@ async fn end(server: &Server, way: Way, who: &SignedIn) {
             .await
             .unwrap(),
         Way::AdministratorAll => {
-            people::end_sessions(provider, &call, &SOURCE, who.user.id)
+            people::end_sessions(provider, &call, &SOURCE, who.user.id, people::OfflineGrants::End)
                 .await
                 .unwrap();
         }

@@ -80,12 +80,17 @@ async fn whoever_ends_a_session_writes_down_who_is_to_be_told() {
 
         // taken once, whoever asks; and again when that took too long
         let (oldest, later) = (NOW.after(2 * MINUTE), NOW.after(3 * MINUTE));
-        let row = rows.last().unwrap().clone();
-        assert!(write!(store, tx => tx.claim_logout(&row, oldest, later).await.unwrap()));
-        assert!(!write!(store, tx => tx.claim_logout(&row, oldest, later).await.unwrap()));
-        assert!(write!(store, tx => tx.claim_logout(&row, later, later.after(MINUTE)).await.unwrap()));
+        let mut row = rows.last().unwrap().clone();
+        let mut stalled = row.clone();
+        assert!(write!(store, tx => tx.claim_logout(&mut stalled, oldest, later).await.unwrap()));
+        assert!(!write!(store, tx => tx.claim_logout(&mut row, oldest, later).await.unwrap()));
+        assert!(write!(store, tx => tx.claim_logout(&mut row, later, later.after(MINUTE)).await.unwrap()));
         write!(store, tx => {
+            // whoever took too long says nothing any more of what another has taken since
+            tx.finish_logout(&stalled, LogoutOutcome::Refused, Some("stalled"), later);
+            tx.put_off_logout(&stalled, "stalled", later.after(MINUTE));
             tx.finish_logout(&row, LogoutOutcome::Delivered, None, later);
+            tx.put_off_logout(&row, "too late", later.after(MINUTE));
             tx.put_off_logout(&rows[0], "no answer", later.after(MINUTE));
             tx.put_off_logouts_of_client(shop.id, later, later.after(MINUTE));
         });
