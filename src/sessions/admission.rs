@@ -81,6 +81,9 @@ pub struct Room<'a> {
     /// Those that go before anybody else where there is no room, in this order, whatever `at_limit` says. Either they make
     /// room enough, with those that `at_limit` ends, or nothing changes.
     pub first: &'a [Login],
+    /// The session that a family is made in: once that has been let go, nobody else goes for the family, which can't be made any
+    /// more.
+    pub begun_in: Option<Id<Session>>,
 }
 
 impl From<Limit> for Room<'_> {
@@ -90,6 +93,7 @@ impl From<Limit> for Room<'_> {
             families: &[],
             ended: &[],
             first: &[],
+            begun_in: None,
         }
     }
 }
@@ -133,6 +137,10 @@ pub(super) fn judge(room: &Room<'_>, live: usize, mut contenders: Vec<Contender>
         return Some(Vec::new());
     }
     if most == 0 {
+        return None;
+    }
+    let is_held = |session| contenders.iter().any(|other| other.login == Login::Session(session));
+    if room.begun_in.is_some_and(|session| !is_held(session)) {
         return None;
     }
     let mut going = Vec::new();

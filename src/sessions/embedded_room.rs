@@ -22,6 +22,7 @@ pub(super) struct OwnRoom {
     families: Vec<Family>,
     ended: Vec<Digest>,
     first: Vec<Login>,
+    begun_in: Option<Id<Session>>,
 }
 
 impl OwnRoom {
@@ -31,6 +32,7 @@ impl OwnRoom {
             families: room.families.to_vec(),
             ended: room.ended.to_vec(),
             first: room.first.to_vec(),
+            begun_in: room.begun_in,
         }
     }
 
@@ -40,6 +42,7 @@ impl OwnRoom {
             families: &self.families,
             ended: &self.ended,
             first: &self.first,
+            begun_in: self.begun_in,
         }
     }
 }

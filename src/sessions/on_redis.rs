@@ -119,8 +119,9 @@ impl OnRedis {
     ) -> Result<Admission, Error> {
         let mut invocation = self.on(&self.scripts.admit, user);
         asking(&mut invocation, "family", code, room, now).arg(moment(until));
+        invocation.arg(room.begun_in.map(|session| session.to_string()).unwrap_or_default());
         // the script has the same places for either
-        for _ in 0..7 {
+        for _ in 0..6 {
             invocation.arg("");
         }
         self.judged(&mut invocation, room).await

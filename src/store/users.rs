@@ -207,6 +207,14 @@ update users
 set password_hash = $2, password_changed_at = $3, password_expired_at = null
 where id = $1";
 
+const HOLD_AS: &str = "
+update users
+set version = version
+where id = $1
+and status = 'active'
+and password_changed_at is not distinct from $2
+and password_expired_at is null";
+
 const EXPIRE_PASSWORD: &str = "
 update users
 set password_expired_at = $2
@@ -275,6 +283,21 @@ impl Write {
             self.forget(Ended::User(user.id)).await?;
         }
         Ok(changed == 1)
+    }
+
+    /// Holds the account, if it is active and has the password that it had when it was read: whoever changes either waits for this
+    /// transaction. False if it is not.
+    pub async fn hold_user_as(&mut self, user: &User) -> Result<bool, Error> {
+        let holding = self.sql(HOLD_AS).bind(user.id).bind(user.password_changed_at);
+        Ok(holding.changed().await? == 1)
+    }
+
+    /// The same as a condition of this transaction: otherwise the next answer or the commit is [`Error::Missing`].
+    pub fn must_hold_user_as(&mut self, user: &User) {
+        self.sql(HOLD_AS)
+            .bind(user.id)
+            .bind(user.password_changed_at)
+            .must_change_later();
     }
 
     /// Sets the password.

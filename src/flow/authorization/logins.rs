@@ -14,7 +14,7 @@ use crate::flow::session::{Account, Browser};
 use crate::flow::{Call, Error, Provider};
 use crate::model::{Actor, GrantType, User};
 use crate::protocol::prompt::{self, Because, Decision, Full};
-use crate::sessions::{Admission, AtLimit, Login};
+use crate::sessions::{Admission, AtLimit, Login, Room};
 
 /// What a person without room is told or asked.
 #[derive(Clone, Debug)]
@@ -108,7 +108,10 @@ async fn reserve(
     let user = account.user.id;
     let digest = code::code_of(provider, interaction, account).digest();
     let until = code::expiry(provider, call).await?;
-    let room = families.room(limit, AtLimit::Refuse, first);
+    let room = Room {
+        begun_in: Some(account.session.id),
+        ..families.room(limit, AtLimit::Refuse, first)
+    };
     let admission = provider.sessions.reserve(user, &digest, until, room, call.now).await?;
     let Admission::Admitted { ended, families } = admission else {
         return Ok(None);

@@ -24,6 +24,9 @@ pub enum NotBegun {
     /// The person may not sign in with this device.
     #[error("the device may not be signed in with")]
     Device(DeviceRefused),
+    /// The account was deactivated or has got another password since the person proved who they are.
+    #[error("the account is not what it was")]
+    Changed,
     /// It could not be completed.
     #[error(transparent)]
     Failed(#[from] Error),
@@ -80,13 +83,25 @@ pub(super) async fn enter(
     if arrival.is_blocked() {
         return Err(NotBegun::Device(DeviceRefused::Blocked));
     }
-    let earlier = browser.account(user.id).cloned();
+    let earlier = browser.account(user.id);
+    // a session that was chosen ends, and another begins in its place
+    let earlier = earlier
+        .filter(|account| !entry.first.contains(&Login::Session(account.session.id)))
+        .cloned();
     let renewed = match earlier {
         Some(earlier) => renew(provider, call, earlier, user, &entry).await?,
         None => None,
     };
     let account = match renewed {
-        Some(account) => account,
+        Some(account) => {
+            // there was room without those that were chosen, and they end all the same
+            let chosen = PushedOut::default().with(entry.first);
+            if !chosen.is_empty() {
+                pushed_out::end_now(provider, call, user.id, chosen).await;
+                pushed_out::let_go(provider, user.id, entry.first).await;
+            }
+            account
+        }
         None => {
             // the cookie lasts from now on, whether the person is let in or has to wait for that
             browser.is_device_told = true;
@@ -99,7 +114,10 @@ pub(super) async fn enter(
     if browser.accounts.len() > MOST_ACCOUNTS
         && let Some(last) = browser.accounts.pop()
     {
-        end(provider, call, browser, &last).await?;
+        // the person is signed in, and the browser has forgotten the other one in any case
+        if let Err(error) = end(provider, call, browser, &last).await {
+            tracing::warn!(session = %last.session.id, %error, "a session that its browser has forgotten goes on until it lapses");
+        }
     }
     Ok(account)
 }
@@ -225,6 +243,7 @@ async fn start(
             families,
         },
     };
+    let let_go = pushed_out.clone();
     let pushed_out = pushed_out.with(entry.first);
     let kept = kept::is_on(provider).await?.then(|| KeptSession {
         token: digest,
@@ -244,10 +263,10 @@ async fn start(
     if !matches!(written, Ok(Written::Down)) {
         // what stays here all the same is not in the store and therefore not live
         drop(provider.sessions.end(user.id, session.id).await);
-        pushed_out::end_later(provider, call, user.id, pushed_out);
+        // those that were chosen and not needed stay
+        pushed_out::end_later(provider, call, user.id, let_go);
         written?;
-        // the device was blocked, or is not known any more, since it was looked at
-        return Err(NotBegun::Device(DeviceRefused::Blocked));
+        return Err(why_refused(provider, user).await?);
     }
     if let Ok(None) = provider.sessions.get(user.id, &digest, call.now).await {
         // somebody who came in between has pushed it out before its row was there to say so
@@ -265,6 +284,20 @@ async fn start(
         session,
         user: user.clone(),
         facts,
+    })
+}
+
+/// Why nothing was written down, although the store answers: the account has changed since it was proved, or the device was
+/// blocked or forgotten since it was looked at.
+async fn why_refused(provider: &Provider, proved: &User) -> Result<NotBegun, Error> {
+    let now = provider.store.read().await?.find_user(proved.id).await?;
+    let is_same = now.is_some_and(|now| {
+        now.is_active() && now.password_changed_at == proved.password_changed_at && now.password_expired_at.is_none()
+    });
+    Ok(if is_same {
+        NotBegun::Device(DeviceRefused::Blocked)
+    } else {
+        NotBegun::Changed
     })
 }
 
@@ -320,6 +353,12 @@ async fn write_down(provider: &Provider, call: &Call, user: &User, row: &Row<'_>
         ended_at: None,
     };
     let mut store = provider.store.write().await?;
+    // whoever sets another password or deactivates the account right now was first, or ends this session too; they take the
+    // account before its sessions
+    if !row.pushed_out.is_empty() && !store.hold_user_as(user).await? {
+        store.abandon().await?;
+        return Ok(Written::Refused);
+    }
     pushed_out::end(&mut store, call, user.id, row.pushed_out).await?;
     store.add_session(&slow).await?;
     if let Some(kept) = row.kept {
@@ -333,6 +372,7 @@ async fn write_down(provider: &Provider, call: &Call, user: &User, row: &Row<'_>
     }
     // a device that is being blocked is blocked before this, or ends this session too
     row.arrival.enter(&mut store, row.known_only).await?;
+    store.must_hold_user_as(user);
     match store.commit().await {
         Ok(()) => {
             provider.remember_session_row(since, slow, call.now);

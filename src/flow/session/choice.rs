@@ -211,6 +211,10 @@ impl Choice {
                 }
                 Ok(Chosen::SignedIn(Box::new(account)))
             }
+            Err(NotBegun::Changed) => {
+                provider.ephemeral.forget(WAITING.kind, &self.id).await?;
+                Err(Error::NotFound)
+            }
             Err(NotBegun::Device(refused)) => {
                 self.tell_nothing(provider).await?;
                 Ok(Chosen::Refused(refused))
@@ -221,7 +225,7 @@ impl Choice {
                 pending::keep(provider, call, WAITING, &self.handle, stored, expires).await?;
                 self.tell_nothing(provider).await?;
                 match not_begun {
-                    NotBegun::Full(_) | NotBegun::Device(_) => Ok(Chosen::StillFull),
+                    NotBegun::Full(_) | NotBegun::Device(_) | NotBegun::Changed => Ok(Chosen::StillFull),
                     NotBegun::Failed(error) => Err(error),
                 }
             }

@@ -56,6 +56,7 @@ impl Families {
             families: &self.counted,
             ended: &self.ended,
             first,
+            begun_in: None,
         }
     }
 

@@ -157,6 +157,11 @@ async fn prove(
     match session::begin(provider, call, browser, user, proof.clone()).await {
         Ok(account) => Ok(account),
         Err(NotBegun::Failed(error)) => Err(error.into()),
+        // what was proved is no proof any more
+        Err(NotBegun::Changed) => {
+            provider.note(refused(call, "sign_in.changed", Some(user))).await;
+            Err(Refused::Wrong)
+        }
         Err(NotBegun::Device(device)) => {
             provider.note(refused(call, device.rule(), Some(user))).await;
             Err(Refused::Device(device))

@@ -7,6 +7,7 @@ use super::place::Place;
 use super::{Call, Error, Provider};
 use crate::crypto;
 use crate::ephemeral::Kind;
+use crate::flow::again::again;
 use crate::model::setting;
 use crate::model::{
     Actor, Client, ConsentMode, Digest, EventKind, Fact, Grant, GrantType, Id, RefreshToken, Scopes, Secret,
@@ -61,7 +62,8 @@ pub async fn redeem(
         method: client.metadata.token_endpoint_auth_method.as_str(),
     };
     let since = provider.since().await?;
-    match write_down(provider, call, &redemption, &place).await {
+    // with the place that is kept already: who has gone for it can't go once more
+    match again(|| write_down(provider, call, &redemption, &place)).await {
         Ok(Redeemed::Now) => {}
         Ok(Redeemed::TooLate) => {
             place.give_back(provider, call, &grant, None).await;

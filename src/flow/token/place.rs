@@ -8,7 +8,7 @@ use crate::flow::session::logins::Families;
 use crate::flow::session::pushed_out::{self, PushedOut};
 use crate::model::{Client, Digest, Grant, GrantType};
 use crate::protocol::{ErrorCode, OAuthError};
-use crate::sessions::{Admission, NOTE};
+use crate::sessions::{Admission, NOTE, Room};
 use crate::store::Write;
 
 /// A place that is kept for a family until it is written down, and who goes for it.
@@ -42,7 +42,10 @@ impl Place {
         let families = Families::of(provider, call, grant.user).await?;
         // the same application in the same browser once more: it takes its own place
         let own = families.of_session(grant.session, client.id);
-        let room = families.room(limit, limit.strict(), &own);
+        let room = Room {
+            begun_in: Some(grant.session),
+            ..families.room(limit, limit.strict(), &own)
+        };
         let admission = provider
             .sessions
             .reserve(grant.user, &grant.code, call.now.after(NOTE), room, call.now)

@@ -1,5 +1,5 @@
 -- ARGV: 'session', 'lost' (a session that is put back) or 'family', its token or code, now, limit (empty: none), at limit, how many families, how many ended
--- ones, how many that go first; of a session started, seen, ends, expires, idle, id, user, data; of a family until; from the
+-- ones, how many that go first; of a session started, seen, ends, expires, idle, id, user, data; of a family until and the session it is made in; from the
 -- 17th on the families (code, started, seen), the codes of ended ones, those that go first ('s:' and an id, 'f:' and a code).
 -- Answers 'refused' and the number of live logins, or 'admitted' and those that have to end for it.
 local kind, name, now, limit, mode = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
@@ -61,6 +61,8 @@ if over > 0 then
     contenders[#contenders + 1] =
       {login = 's:' .. id, name = id, started = tonumber(found[2]) or 0, seen = tonumber(found[3]) or 0}
   end
+  -- nobody goes for a family whose session was let go: it can't be made any more
+  if kind == 'family' and ARGV[10] ~= '' and not tokens['s:' .. ARGV[10]] then return {'refused', digits(living)} end
   local there, going, chosen = {}, {}, {}
   for _, other in ipairs(contenders) do there[other.login] = true end
   local function go(login)

@@ -98,10 +98,8 @@ async fn a_place_that_nobody_took_is_free_after_a_minute() {
         max: Some(1),
         at_limit: AtLimit::Refuse,
     };
-    let admitting = server
-        .provider()
-        .sessions
-        .admit(&Digest::of(b"lost"), &session, limit, now);
+    let token = Digest::of(b"lost");
+    let admitting = server.provider().sessions.admit(&token, &session, limit, now);
     assert!(matches!(admitting.await.unwrap(), Admission::Admitted { .. }));
     let browser = Browser::new();
     assert_eq!(
@@ -236,6 +234,30 @@ async fn a_waiting_proof_belongs_to_its_browser_and_ends_with_the_password() {
         .await
         .ok();
     assert_eq!(late.get(waiting.url.as_str()).await.status, 404, "a new password");
+    server.stop().await;
+}
+
+/// The second tab has signed in meanwhile: the first one goes on with that session, and what was chosen ends all the same.
+#[tokio::test]
+async fn what_was_chosen_ends_although_the_browser_has_come_in_otherwise() {
+    let server = Server::start().await;
+    let (ada, first, second) = two_of_two(&server, "ask").await;
+    let third = Browser::new();
+    let page = third.follow(sign_in(&server, &third, &ada).await).await;
+    let of_first = choices(&page).last().unwrap().clone();
+    // there is room for the other tab
+    let caller = Caller::client(&server, "admin:sessions").await;
+    let listed = caller.get(&format!("/users/{}/sessions", ada.id)).await.ok().json();
+    let newest = listed["items"][0]["id"].as_str().unwrap().to_owned();
+    caller.delete(&format!("/sessions/{newest}")).await.ok();
+    assert!(!is_signed_in(&server, &second).await);
+    sign_in(&server, &third, &ada).await;
+    assert!(is_signed_in(&server, &third).await);
+    assert!(is_signed_in(&server, &first).await);
+    choose(&third, &page, &[&of_first]).await;
+    assert!(is_signed_in(&server, &third).await);
+    assert!(!is_signed_in(&server, &first).await);
+    assert_eq!(sessions(&server, &ada).await, 1);
     server.stop().await;
 }
 

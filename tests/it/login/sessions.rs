@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use ostiary::flow::session::{self, Proof, SessionToken};
+use ostiary::flow::session::{self, NotBegun, Proof, SessionToken};
 use ostiary::model::{Id, User};
 use serde_json::json;
 
 use super::{HOUR, MINUTE, Proxied, behind_a_proxy, is_signed_in, offers, sign_in};
+use crate::api::conversation::Caller;
 use crate::support::browser::Browser;
 use crate::support::relying_party::RelyingParty;
 use crate::support::server::{Server, each_backend};
@@ -25,6 +26,30 @@ async fn a_planted_token_is_replaced_at_sign_in() {
         assert!(is_signed_in(server, &victim).await);
         attacker.set_cookie("localhost", "ostiary_session", &planted);
         assert!(!is_signed_in(server, &attacker).await);
+    })
+    .await;
+}
+
+/// SEC-174: hashing takes its time, and meanwhile the account may get another password or be deactivated.
+#[tokio::test]
+async fn what_was_proved_before_the_account_changed_begins_no_session() {
+    each_backend(async |server| {
+        let provider = server.provider();
+        for change in ["password", "status"] {
+            let person = server.user(&format!("ada-{change}")).await;
+            let proved = server.account(&person).await;
+            let caller = Caller::client(server, "admin:users").await;
+            let (path, body) = match change {
+                "password" => ("reset-password", json!({"password": "another long passphrase 42"})),
+                _ => ("deactivate", json!({})),
+            };
+            caller.post(&format!("/users/{}/{path}", person.id), body).await.ok();
+            let call = server.call();
+            let mut browser = session::recognize(provider, &call, None, None).await.unwrap();
+            let begun = session::begin(provider, &call, &mut browser, &proved, Proof::password(false)).await;
+            assert!(matches!(begun, Err(NotBegun::Changed)), "{change}: {begun:?}");
+            assert!(provider.sessions.list(person.id, call.now).await.unwrap().is_empty());
+        }
     })
     .await;
 }

@@ -31,6 +31,7 @@ on_each! {
     who_was_let_go_is_counted_by_nobody_and_named_to_all: let_go;
     those_who_go_first_go_or_nobody_does: go_first;
     a_family_does_not_compete_with_itself: itself;
+    nobody_goes_for_a_family_whose_session_was_let_go: begun_in;
     /// SEC-177
     session_limit_race_of_sessions_and_families: race;
 }
@@ -56,6 +57,7 @@ fn room<'a>(max: u32, at_limit: AtLimit, families: &'a [Family]) -> Room<'a> {
         families,
         ended: &[],
         first: &[],
+        begun_in: None,
     }
 }
 
@@ -207,6 +209,31 @@ async fn itself(store: &Sessions) {
 struct Sql {
     live: Vec<Family>,
     ended: Vec<Digest>,
+}
+
+async fn begun_in(store: &Sessions) {
+    let user = user();
+    let (old, new) = (session(user, at(1)), session(user, at(2)));
+    let admitting = async |session: &Session, name: &str| {
+        let room = room(1, AtLimit::EndOldest, &[]);
+        store.admit(&token(name), session, room, at(3)).await.unwrap()
+    };
+    assert_eq!(admitting(&old, "old").await, admitted(&[], &[]));
+    assert_eq!(admitting(&new, "new").await, admitted(&[old.id], &[]));
+    let made_in = |session: &Session, max: u32| Room {
+        begun_in: Some(session.id),
+        ..room(max, AtLimit::EndOldest, &[])
+    };
+    let reserving = async |room: Room<'_>| {
+        let until = at(60);
+        store.reserve(user, &token("family"), until, room, at(3)).await.unwrap()
+    };
+    assert_eq!(reserving(made_in(&old, 1)).await, Admission::Refused { live: 1 });
+    assert_eq!(store.list(user, at(3)).await.unwrap().len(), 1);
+    // where there is room nobody has to go for it
+    assert_eq!(reserving(made_in(&old, 2)).await, admitted(&[], &[]));
+    store.release(user, &token("family")).await.unwrap();
+    assert_eq!(reserving(made_in(&new, 1)).await, admitted(&[new.id], &[]));
 }
 
 async fn race(store: &Sessions) {

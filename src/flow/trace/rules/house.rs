@@ -33,6 +33,7 @@ rules! {
         remedy "The person replaces it by the link in the mail about that sign-in; or set another one.",
         command "ostiary users set-password {username}",
         request "POST /api/v1/users/{user}/reset-password";
+    "sign_in.changed": "The password was right a moment ago, and then the account got another one or was deactivated.";
     "sign_in.limit": "The password is right, but the person has as many logins as they may have: the sign-in was refused, or they were asked which one ends.",
         setting setting::SESSION_MAX_CONCURRENT,
         remedy "A larger number for the person or one of their groups; or one of their logins ends.",
