@@ -48,6 +48,8 @@ pub(super) struct Entry<'a> {
     pub(super) proof: Proof,
     pub(super) proved_at: Timestamp,
     pub(super) first: &'a [Login],
+    /// What the browser is to hold.
+    pub(super) token: SessionToken,
 }
 
 /// Signs a person in who has just proved who they are. The account stands first in the browser afterwards.
@@ -67,6 +69,7 @@ pub async fn begin(
         proof,
         proved_at: call.now,
         first: &[],
+        token: SessionToken::generate(user.id),
     };
     enter(provider, call, browser, user, entry).await
 }
@@ -130,7 +133,7 @@ async fn renew(
     user: &User,
     entry: &Entry<'_>,
 ) -> Result<Option<Account>, Error> {
-    let token = SessionToken::generate(user.id);
+    let token = entry.token.clone();
     let digest = token.digest();
     let sessions = &provider.sessions;
     // its absolute end stays, and with it what the person asked for at the beginning
@@ -208,7 +211,7 @@ async fn start(
         }
         return Err(NotBegun::Device(refused));
     }
-    let token = SessionToken::generate(user.id);
+    let token = entry.token;
     let facts = SessionFacts::of(entry.proof, entry.proved_at);
     let session = Session {
         id: Id::new(call.now),

@@ -12,6 +12,7 @@ use super::browser::{self, Seen};
 use super::logins::{self, KnownLogin};
 use super::{Account, Browser, DeviceRefused, Proof, SessionToken};
 use crate::clock;
+use crate::crypto;
 use crate::ephemeral::Kind;
 use crate::flow::pending::{self, Handle, Waiting};
 use crate::flow::{Call, Error, Provider};
@@ -45,8 +46,8 @@ pub struct Purpose {
 enum Came {
     /// The person has chosen, and is about to be signed in.
     Enters,
-    /// This session, on this device: what the browser was told.
-    In { token: String, device: Option<String> },
+    /// The session of the proof's token, on this device: what the browser was told.
+    In { device: Option<String> },
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -199,11 +200,11 @@ impl Choice {
             proof: self.stored.proof.clone(),
             proved_at: self.stored.proved_at,
             first: &chosen,
+            token: self.token(provider, browser),
         };
         match enter(provider, call, browser, &self.user, entry).await {
             Ok(account) => {
                 let came = Came::In {
-                    token: account.token.expose().to_owned(),
                     device: browser.device.as_ref().map(|device| device.expose().to_owned()),
                 };
                 if let Err(error) = self.tell(provider, call, came, call.now.after(AFTERGLOW)).await {
@@ -242,13 +243,13 @@ impl Choice {
     /// # Errors
     /// [`Error::NotFound`] if there is none, or it has ended.
     pub async fn enter_again(&self, provider: &Provider, call: &Call, browser: &mut Browser) -> Result<Chosen, Error> {
-        let Some(Came::In { token, device }) = &self.came else {
+        let Some(Came::In { device }) = &self.came else {
             return Err(Error::NotFound);
         };
         if let Some(account) = browser.account(self.user.id) {
             return Ok(Chosen::SignedIn(Box::new(account.clone())));
         }
-        let token = SessionToken::parse(token).ok_or(Error::NotFound)?;
+        let token = self.token(provider, browser);
         let found = browser::account(provider, call, token, Seen::Used).await?;
         let account = found.map_err(|_| Error::NotFound)?;
         browser.accounts.insert(0, account.clone());
@@ -256,6 +257,13 @@ impl Choice {
         browser.device = device.as_deref().map(Secret::new);
         browser.is_device_told = browser.device.is_some();
         Ok(Chosen::SignedIn(Box::new(account)))
+    }
+
+    /// What the browser gets, whichever of its forms enters: derived, so that nobody has to keep it.
+    fn token(&self, provider: &Provider, browser: &Browser) -> SessionToken {
+        let key = provider.master.derive("chosen login");
+        let parts = [self.id.as_bytes(), browser.key.expose().as_bytes()];
+        SessionToken::of(self.user.id, &crypto::mac(&key, &parts))
     }
 
     /// Tells the same form, sent once more, what has come of it.

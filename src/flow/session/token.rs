@@ -22,9 +22,13 @@ pub struct SessionToken {
 impl SessionToken {
     /// A new token of this user.
     pub fn generate(user: Id<User>) -> Self {
-        let secret: Zeroizing<[u8; SECRET_BYTES]> = Zeroizing::new(random::bytes());
+        Self::of(user, &Zeroizing::new(random::bytes()))
+    }
+
+    /// The token of this user with this secret, which nobody can guess.
+    pub(super) fn of(user: Id<User>, secret: &[u8; SECRET_BYTES]) -> Self {
         let mut bytes = Zeroizing::new(user.uuid().as_bytes().to_vec());
-        bytes.extend_from_slice(secret.as_slice());
+        bytes.extend_from_slice(secret);
         Self {
             user,
             text: Zeroizing::new(URL_SAFE_NO_PAD.encode(bytes.as_slice())),

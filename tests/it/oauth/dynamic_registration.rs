@@ -190,13 +190,16 @@ async fn dcr_restricted_to_holders_of_tokens() {
 #[tokio::test]
 async fn a_registration_is_answered_in_full_and_works() {
     let rooms = rooms("open").await;
+    let before = rooms.operator().now.seconds();
     let information = registered(&rooms, None, &ordinary()).await.unwrap();
+    let after = rooms.operator().now.seconds();
     let client_id = text(&information, "client_id");
     assert_eq!(information["client_secret_expires_at"], 0);
     assert_eq!(information["client_name"], "Shop");
     assert_eq!(information["token_endpoint_auth_method"], "client_secret_basic");
     assert_eq!(information["id_token_signed_response_alg"], "RS256");
-    assert_eq!(information["client_id_issued_at"], rooms.operator().now.seconds());
+    let issued_at = information["client_id_issued_at"].as_i64().unwrap();
+    assert!((before..=after).contains(&issued_at), "{issued_at}");
     assert_eq!(
         information["registration_client_uri"],
         format!("https://login.example/oauth2/register/{client_id}")
