@@ -101,7 +101,7 @@ async fn no_page_breaks_its_own_policy() {
 }
 
 /// SEC-529: after signing out the browser's storage for this server is empty, whatever stood there, and of the cookies
-/// only the browser's own key is left, and the word that says that nobody is signed in.
+/// only the browser's own key is left, the device's, and the word that says that nobody is signed in.
 #[tokio::test(flavor = "multi_thread")]
 async fn client_storage_clean() {
     if !wanted() {
@@ -118,7 +118,7 @@ async fn client_storage_clean() {
     browser.shows("augusta").await;
     assert_eq!(
         cookies(&browser, &server).await,
-        BTreeSet::from(["ostiary_browser", "ostiary_session", "ostiary_state"].map(str::to_owned))
+        BTreeSet::from(["ostiary_browser", "ostiary_device", "ostiary_session", "ostiary_state"].map(str::to_owned))
     );
     is_clean(&browser, 200).await;
 
@@ -132,7 +132,7 @@ async fn client_storage_clean() {
     assert_eq!(browser.execute(KEPT).await, json!([0, 0, ""]));
     assert_eq!(
         cookies(&browser, &server).await,
-        BTreeSet::from(["ostiary_browser", "ostiary_state"].map(str::to_owned))
+        BTreeSet::from(["ostiary_browser", "ostiary_device", "ostiary_state"].map(str::to_owned))
     );
     // the button that leads back shows no page of the signed-in person
     browser.execute("history.go(-2)").await;
