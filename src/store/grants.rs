@@ -208,14 +208,28 @@ impl Write {
         at: Timestamp,
         because: &'static str,
     ) -> Result<u64, Error> {
-        let ended = self
-            .sql(END_OF_SESSION)
-            .bind(id)
-            .bind(at)
-            .bind(because)
-            .bind(false)
-            .changed()
-            .await?;
+        self.end_grants_begun_in(id, at, because, false).await
+    }
+
+    /// Ends the families that began in a session and outlive it. Gives how many.
+    pub async fn end_offline_grants_of_session(
+        &mut self,
+        id: Id<Session>,
+        at: Timestamp,
+        because: &'static str,
+    ) -> Result<u64, Error> {
+        self.end_grants_begun_in(id, at, because, true).await
+    }
+
+    async fn end_grants_begun_in(
+        &mut self,
+        id: Id<Session>,
+        at: Timestamp,
+        because: &'static str,
+        offline: bool,
+    ) -> Result<u64, Error> {
+        let ending = self.sql(END_OF_SESSION).bind(id).bind(at).bind(because);
+        let ended = ending.bind(offline).changed().await?;
         if ended > 0 {
             self.forget(Ended::Session(id)).await?;
         }

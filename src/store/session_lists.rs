@@ -235,13 +235,6 @@ and id <= $2
 and offline = $5
 and ended_at is null";
 
-const END_OFFLINE_OF_SESSION: &str = "
-update grants
-set ended_at = $2, ended_because = $3
-where session_id = $1
-and offline = $4
-and ended_at is null";
-
 const END_OFFLINE_OF_DEVICE: &str = "
 update grants
 set ended_at = $3, ended_because = $4
@@ -304,27 +297,6 @@ impl Write {
             .await?;
         if ended > 0 {
             self.forget(Ended::User(user)).await?;
-        }
-        Ok(ended)
-    }
-
-    /// Ends the families that began in a session and outlive it. Gives how many.
-    pub async fn end_offline_grants_of_session(
-        &mut self,
-        id: Id<Session>,
-        at: Timestamp,
-        because: &'static str,
-    ) -> Result<u64, Error> {
-        let ended = self
-            .sql(END_OFFLINE_OF_SESSION)
-            .bind(id)
-            .bind(at)
-            .bind(because)
-            .bind(true)
-            .changed()
-            .await?;
-        if ended > 0 {
-            self.forget(Ended::Session(id)).await?;
         }
         Ok(ended)
     }

@@ -2,7 +2,7 @@
 
 use super::{Account, Browser};
 use crate::flow::{Call, Error, Provider};
-use crate::model::{Actor, EventKind, Fact, Id, User};
+use crate::model::{Actor, EventKind, Fact};
 
 /// Why a session ended, in its row.
 const SIGNED_OUT: &str = "signed_out";
@@ -31,25 +31,6 @@ pub async fn end(provider: &Provider, call: &Call, browser: &mut Browser, accoun
     browser.accounts.retain(|other| other.session.id != session);
     browser.is_changed = true;
     forgotten(provider.sessions.end(user, session).await);
-    Ok(())
-}
-
-/// Ends every session of a user with the families of tokens begun there. `because` is a word for the rows. The event is
-/// the caller's.
-///
-/// # Errors
-/// [`Error::Unavailable`]: the sessions are still there.
-pub async fn end_all_of_user(
-    provider: &Provider,
-    call: &Call,
-    user: Id<User>,
-    because: &'static str,
-) -> Result<(), Error> {
-    let mut store = provider.store.write().await?;
-    store.end_sessions_of_user(user, call.now, because).await?;
-    store.end_grants_of_user(user, call.now, because).await?;
-    store.commit().await?;
-    forgotten(provider.sessions.end_all(user).await);
     Ok(())
 }
 

@@ -26,7 +26,7 @@ pub use begin::{Full, NotBegun, begin};
 pub use browser::{Browser, Lapse, Lapsed, glance, recognize};
 pub use choice::{Choice, Chosen, Purpose};
 pub use device::{DeviceRefused, LIMITS as DEVICE_LIMITS, MOST as MOST_DEVICES};
-pub use end::{end, end_all_of_user};
+pub use end::end;
 pub use kept::{Uses, write_uses};
 pub use lapse::end_lapsed;
 pub use logins::KnownLogin;

@@ -1,5 +1,6 @@
 //! `session.durable`: what a session store that lost everything, or came back as it was earlier, costs then.
 
+use ostiary::flow::people;
 use ostiary::flow::session::{self, write_uses};
 use serde_json::json;
 
@@ -91,7 +92,8 @@ async fn what_ended_stays_ended_although_the_session_store_lost_that() {
         assert!(!is_signed_in(server, &signed_out).await);
         assert!(is_signed_in(server, &everybody).await);
         // a new password ends all of them
-        session::end_all_of_user(server.provider(), &server.call(), ada.id, "test")
+        let (call, all) = (server.call(), people::OfflineGrants::End);
+        people::end_sessions(server.provider(), &call, &people::ChangeSource::Command, ada.id, all)
             .await
             .unwrap();
         assert!(!is_signed_in(server, &everybody).await);
