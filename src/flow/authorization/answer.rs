@@ -227,7 +227,8 @@ pub(super) async fn advance(
         }
     };
     let mut interaction = interaction;
-    interaction.account = account.map(|account| account.user.id);
+    // whoever it was settled on and is signed out stays the one it waits for: what they have answered counts for nobody else
+    interaction.account = account.map(|account| account.user.id).or(interaction.account);
     interaction.keep(provider, call, LIFETIME).await?;
     Ok(ask(interaction.id))
 }

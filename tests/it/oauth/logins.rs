@@ -312,6 +312,51 @@ async fn a_client_refuses_or_asks_for_itself() {
     .await;
 }
 
+/// SEC-017, SEC-743: what somebody has allowed, and chosen, for a request that waits for room counts for nobody else who is signed
+/// in in that browser by then.
+#[tokio::test]
+async fn a_request_that_waits_for_room_does_not_go_on_with_somebody_else() {
+    each_backend(async |server| {
+        let (ada, ben) = (server.user("ada").await, server.user("ben").await);
+        let player = server.client(|_| ()).await;
+        say(
+            server,
+            &player,
+            json!({"session": {"max_concurrent": 1, "at_limit": "ask"}}),
+        )
+        .await;
+        let playing = party(server, &player, "openid");
+        playing
+            .redeem(playing.sign_in(&Browser::new(), &ada).await.code())
+            .await
+            .ok();
+        let shared = Browser::new();
+        let login = shared
+            .open(&playing.authorization_url_with(&[("prompt", "consent")]))
+            .await;
+        let page = super::steps::enter(&shared, &login, &ada).await;
+        let consent = shared.follow(page).await;
+        let page = super::steps::press(&shared, &consent, "decision", "allow").await;
+        let room = shared.follow(page).await;
+        assert_eq!(room.url.path(), "/login/devices");
+
+        // in another tab Ada signs out, and Ben signs in
+        let form = shared.get(&server.url("/logout")).await;
+        super::steps::press(&shared, &form, "decision", "sign_out").await;
+        let gone = choose(&shared, &room, &[]).await;
+        assert_eq!(gone.location().unwrap().path(), "/login");
+        let login = shared.get(&server.url("/login")).await;
+        super::steps::enter(&shared, &login, &ben).await;
+
+        let page = choose(&shared, &room, &[]).await;
+        assert_eq!(page.location().unwrap().path(), "/login", "it is Ada's");
+        // and where Ben signs in for it himself he is asked
+        let page = super::steps::enter(&shared, &shared.follow(page).await, &ben).await;
+        assert_eq!(page.location().unwrap().path(), "/login/consent");
+    })
+    .await;
+}
+
 /// SEC-177: codes that were made side by side are not redeemed side by side.
 #[tokio::test]
 async fn the_number_of_a_client_holds_when_codes_are_redeemed() {
