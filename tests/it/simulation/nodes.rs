@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::http::{Request, header};
+use axum::http::{HeaderMap, Request, header};
 use ostiary::clock::Clock;
 use ostiary::config::Config;
 use ostiary::credential::{Parameters, Passwords};
@@ -16,7 +16,7 @@ use ostiary::flow::session::{self, Proof};
 use ostiary::flow::{Call, Provider};
 use ostiary::http::layer::{Places, Running};
 use ostiary::http::{self, Http, Limits, router};
-use ostiary::model::{Client, ConsentMode, Id, Timestamp, User};
+use ostiary::model::{Client, ConsentMode, Id, Secret, Timestamp, User};
 use ostiary::random;
 use ostiary::sessions::Sessions;
 use ostiary::store::Store;
@@ -33,8 +33,8 @@ use crate::support::rooms::doctor_of;
 use crate::support::seed::{self, TestClient, TestUser};
 use crate::support::server::configuration;
 
-const ISSUER: &str = "http://localhost:7000";
-const HOST: &str = "localhost:7000";
+pub const ISSUER: &str = "http://localhost:7000";
+pub const HOST: &str = "localhost:7000";
 
 /// Several nodes over one store, on one clock.
 pub struct Nodes {
@@ -193,6 +193,15 @@ impl Nodes {
         seed::user(self.store(), self.call().now, &name, password, |_| ()).await
     }
 
+    /// A person whose password lets them in.
+    pub async fn person_with_password(&self) -> TestUser {
+        let password = random::token();
+        let hash = self.nodes[0].provider.passwords.hash(Secret::new(password.clone()));
+        let hash = hash.await.unwrap();
+        let name = format!("person-{}", random::hex_id());
+        seed::user(self.store(), self.call().now, &name, (password, hash.expose()), |_| ()).await
+    }
+
     /// A client that nobody has to allow anything, after a change of it.
     pub async fn client(&self, change: impl FnOnce(&mut Client)) -> TestClient {
         let change = |client: &mut Client| {
@@ -294,18 +303,25 @@ impl Node {
         self.ask(request.body(Body::from(body)).unwrap()).await
     }
 
-    async fn ask(&self, mut request: Request<Body>) -> Answer {
+    async fn ask(&self, request: Request<Body>) -> Answer {
+        self.exchange(request).await.0
+    }
+
+    /// Sends any request. Gives the answer, and the headers that came with it.
+    pub async fn exchange(&self, mut request: Request<Body>) -> (Answer, HeaderMap) {
         request.headers_mut().insert(header::HOST, HOST.parse().unwrap());
         let answer = self.routes.clone().oneshot(request).await.unwrap();
         let status = answer.status().as_u16();
-        let location = answer.headers().get(header::LOCATION);
+        let headers = answer.headers().clone();
+        let location = headers.get(header::LOCATION);
         let location = location.map_or("", |location| location.to_str().unwrap()).to_owned();
         let body = to_bytes(answer.into_body(), 1 << 20).await.unwrap();
-        Answer {
+        let answer = Answer {
             status,
             location,
             body: String::from_utf8_lossy(&body).into_owned(),
-        }
+        };
+        (answer, headers)
     }
 }
 
