@@ -411,14 +411,36 @@ fn the_tree_names_no_machine() {
 }
 
 /// SEC-670: the sandbox is a room of its own that only the command line reaches, no build script puts the repository's
-/// state into the binary, and no route of the server is made for trying things out.
+/// state into the binary, no route of the server is made for trying things out, and the places where tests make a process
+/// stand still are in no build but theirs.
 #[test]
 fn release_surface() {
     assert!(
         !root().join("build.rs").exists(),
         "a build script could carry the repository's state into the binary"
     );
+    let manifest = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let features = manifest
+        .split("[features]")
+        .nth(1)
+        .unwrap()
+        .split("\n[")
+        .next()
+        .unwrap();
+    assert!(
+        !features.contains("default"),
+        "a feature is on unless somebody turns it off"
+    );
     let mut broken = BTreeSet::new();
+    for file in ["Dockerfile", "docker-compose.yml", "README.md", "scripts/demo"] {
+        let text = std::fs::read_to_string(root().join(file)).unwrap();
+        if ["failpoints", "--features", "--all-features"]
+            .iter()
+            .any(|word| text.contains(word))
+        {
+            broken.insert(format!("{file}: builds something else than what is released"));
+        }
+    }
     for source in sources("src") {
         let reaches = source
             .own_paths()
