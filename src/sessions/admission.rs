@@ -4,7 +4,7 @@
 //! the caller says which it finds there, and this store keeps a short note of those that are being made and of those that it
 //! let go a moment ago. Whatever SQL does not say yet is in the notes, so that nobody is counted twice or not at all.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::model::{Digest, Id, Session, Timestamp};
 
@@ -84,6 +84,8 @@ pub struct Room<'a> {
     /// The session that a family is made in: once that has been let go, nobody else goes for the family, which can't be made any
     /// more.
     pub begun_in: Option<Id<Session>>,
+    /// When SQL was asked for the families: whatever was written down before, it has named. None: that is unknown.
+    pub asked: Option<Instant>,
 }
 
 impl From<Limit> for Room<'_> {
@@ -94,6 +96,7 @@ impl From<Limit> for Room<'_> {
             ended: &[],
             first: &[],
             begun_in: None,
+            asked: None,
         }
     }
 }

@@ -1,17 +1,19 @@
 //! Sessions in a SQLite file of its own.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::embedded_room::{MADE, OwnRoom, forget_note, make_room, note};
+use super::embedded_room::{HeldSession, Outcome, OwnRoom, held, judge_room};
 use super::known::{Known, Looked};
+use super::notes::Notebook;
 use super::{Admission, Room, idle_micros, moment};
 use crate::model::{Digest, Id, Session, Timestamp, User};
 use crate::sql::{Database, Durability, Error, Migration, Record, Row, Transaction};
 
 /// The file is SQLite's alone; the text for the other engine is the same in its spelling. `ends` is the earlier of the
 /// absolute and the idle end.
-const MIGRATIONS: &[Migration] = &[SESSIONS, NOTES];
+const MIGRATIONS: &[Migration] = &[SESSIONS, NOTES, NO_NOTES];
 
 const SESSIONS: Migration = Migration {
     name: "0001_sessions",
@@ -47,7 +49,6 @@ const SESSIONS: Migration = Migration {
     ",
 };
 
-/// Families of tokens that are being made, or that were let go a moment ago.
 const NOTES: Migration = Migration {
     name: "0002_notes",
     sqlite: "
@@ -72,10 +73,18 @@ const NOTES: Migration = Migration {
     ",
 };
 
+/// They are in memory.
+const NO_NOTES: Migration = Migration {
+    name: "0003_no_notes",
+    sqlite: "drop table note",
+    postgres: "drop table note",
+};
+
 #[derive(Clone)]
 pub(super) struct Embedded {
     database: Database,
     known: Known,
+    notebook: Notebook,
 }
 
 struct Found(Session);
@@ -127,6 +136,7 @@ impl Embedded {
         Ok(Self {
             database,
             known: Known::nothing(),
+            notebook: Notebook::empty(),
         })
     }
 
@@ -162,17 +172,21 @@ impl Embedded {
             delete from session
             where user_id = $1 and token = $2";
         let (token, session, room) = (*token, session.clone(), OwnRoom::of(room));
+        let mut notes = self.notebook.of(session.user).await.ok_or_else(Error::interrupted)?;
         self.change(session.user, move |database| async move {
+            let user = session.user;
             let mut transaction = database.write().await?;
             // the same admission, sent again, does not compete with itself
-            let forgetting = transaction.sql(FORGET).bind(session.user.uuid());
+            let forgetting = transaction.sql(FORGET).bind(user.uuid());
             forgetting.bind(token.as_bytes()).later();
-            let admission = make_room(&mut transaction, session.user, None, &room.lent(), now).await?;
-            if let Admission::Admitted { .. } = admission {
+            forget_ended(&mut transaction, user, now);
+            let sessions = held(&mut transaction, user, now).await?;
+            let outcome = judge_room(&sessions, notes.notes(), None, &room.lent(), now);
+            if end_those_who_go(&mut transaction, user, &outcome) {
                 add(&mut transaction, &token, &session);
             }
             transaction.commit().await?;
-            Ok(admission)
+            Ok(outcome.settled(notes.notes(), now))
         })
         .await
     }
@@ -193,10 +207,11 @@ impl Embedded {
             delete from session
             where user_id = $1 and (token = $2 or id = $3)";
         let (token, session, room) = (*token, session.clone(), OwnRoom::of(room));
+        let mut notes = self.notebook.of(session.user).await.ok_or_else(Error::interrupted)?;
         self.change(session.user, move |database| async move {
-            let user = session.user.uuid();
+            let user = session.user;
             let mut transaction = database.write().await?;
-            let looking = transaction.sql(THERE).bind(user).bind(token.as_bytes());
+            let looking = transaction.sql(THERE).bind(user.uuid()).bind(token.as_bytes());
             let there: i64 = looking.bind(moment(now)).one().await?;
             if there > 0 {
                 transaction.commit().await?;
@@ -205,18 +220,21 @@ impl Embedded {
                     families: Vec::new(),
                 });
             }
-            let forgetting = transaction.sql(FORGET).bind(user).bind(token.as_bytes());
+            let forgetting = transaction.sql(FORGET).bind(user.uuid()).bind(token.as_bytes());
             forgetting.bind(session.id.uuid()).later();
-            let admission = make_room(&mut transaction, session.user, None, &room.lent(), now).await?;
-            if let Admission::Admitted { .. } = admission {
+            forget_ended(&mut transaction, user, now);
+            let sessions = held(&mut transaction, user, now).await?;
+            let outcome = judge_room(&sessions, notes.notes(), None, &room.lent(), now);
+            if end_those_who_go(&mut transaction, user, &outcome) {
                 add(&mut transaction, &token, &session);
             }
             transaction.commit().await?;
-            Ok(admission)
+            Ok(outcome.settled(notes.notes(), now))
         })
         .await
     }
 
+    /// Asks the file for nothing where it is known what that holds, and writes into it where a session has to go.
     pub async fn reserve(
         &self,
         user: Id<User>,
@@ -225,23 +243,58 @@ impl Embedded {
         room: &Room<'_>,
         now: Timestamp,
     ) -> Result<Admission, Error> {
-        let (code, room) = (*code, OwnRoom::of(room));
-        self.change(user, move |database| async move {
-            let mut transaction = database.write().await?;
-            let admission = make_room(&mut transaction, user, Some(&code), &room.lent(), now).await?;
-            if let Admission::Admitted { .. } = admission {
-                note(&mut transaction, user, &code, MADE, until);
+        let mut notes = self.notebook.of(user).await.ok_or_else(Error::interrupted)?;
+        // whoever signs in meanwhile waits for the notes, and who is ended meanwhile counts no more
+        let sessions = self.held(user, now).await?;
+        let outcome = judge_room(&sessions, notes.notes(), Some(code), room, now);
+        let is_admitted = match &outcome {
+            Outcome::Refused { .. } => false,
+            Outcome::Admitted { sessions, .. } => {
+                if sessions.is_empty() {
+                    notes.notes().make(code, until);
+                    return Ok(outcome.settled(notes.notes(), now));
+                }
+                true
             }
-            transaction.commit().await?;
-            Ok(admission)
+        };
+        let code = *code;
+        self.change(user, move |database| async move {
+            if is_admitted {
+                let mut transaction = database.write().await?;
+                end_those_who_go(&mut transaction, user, &outcome);
+                transaction.commit().await?;
+                notes.notes().make(&code, until);
+            }
+            Ok(outcome.settled(notes.notes(), now))
         })
         .await
     }
 
-    pub async fn release(&self, user: Id<User>, code: &Digest) -> Result<(), Error> {
-        let mut transaction = self.database.write().await?;
-        forget_note(&mut transaction, user, code);
-        transaction.commit().await
+    /// SQL names the family from here on.
+    pub async fn written(&self, user: Id<User>, code: &Digest) {
+        if let Some(mut notes) = self.notebook.of(user).await {
+            notes.notes().written(code);
+        }
+    }
+
+    pub async fn release(&self, user: Id<User>, code: &Digest) {
+        if let Some(mut notes) = self.notebook.of(user).await {
+            notes.notes().release(code);
+        }
+    }
+
+    async fn held(&self, user: Id<User>, now: Timestamp) -> Result<Arc<[HeldSession]>, Error> {
+        let since = match self.known.look_held(user) {
+            Ok(sessions) => {
+                self.database.require_same_file()?;
+                return Ok(sessions);
+            }
+            Err(since) => since,
+        };
+        let mut connection = self.database.read().await?;
+        let sessions = held(&mut connection, user, now).await?.into();
+        self.known.keep_held(&since, user, &sessions);
+        Ok(sessions)
     }
 
     pub async fn get(&self, user: Id<User>, token: &Digest, now: Timestamp) -> Result<Option<Session>, Error> {
@@ -404,21 +457,42 @@ impl Embedded {
         const SWEEP: &str = "
             delete from session
             where rowid in (select rowid from session where ends <= $1 limit $2)";
-        const SWEEP_NOTES: &str = "
-            delete from note
-            where rowid in (select rowid from note where until <= $1 limit $2)";
         let mut transaction = self.database.write().await?;
         let removed = transaction.sql(SWEEP).bind(moment(now)).bind(limit).changed().await?;
-        let sweeping = transaction.sql(SWEEP_NOTES).bind(moment(now)).bind(limit);
-        let notes = sweeping.changed().await?;
         transaction.commit().await?;
-        Ok(removed.saturating_add(notes))
+        self.notebook.sweep(now).await;
+        Ok(removed)
     }
 
     pub async fn ping(&self) -> Result<(), Error> {
         let _one: i64 = self.database.read().await?.sql("select 1").one().await?;
         Ok(())
     }
+}
+
+fn forget_ended(transaction: &mut Transaction, user: Id<User>, now: Timestamp) {
+    const FORGET_ENDED: &str = "
+        delete from session
+        where user_id = $1 and ends <= $2";
+    transaction
+        .sql(FORGET_ENDED)
+        .bind(user.uuid())
+        .bind(moment(now))
+        .later();
+}
+
+/// False: nobody is admitted.
+fn end_those_who_go(transaction: &mut Transaction, user: Id<User>, outcome: &Outcome) -> bool {
+    const END: &str = "
+        delete from session
+        where user_id = $1 and id = $2";
+    let Outcome::Admitted { sessions, .. } = outcome else {
+        return false;
+    };
+    for id in sessions {
+        transaction.sql(END).bind(user.uuid()).bind(id.uuid()).later();
+    }
+    true
 }
 
 fn add(transaction: &mut Transaction, token: &Digest, session: &Session) {

@@ -1,20 +1,17 @@
-//! Room for one more in the file of sessions: what is held of a user, and who goes.
+//! Room for one more beside the file of sessions: what is held of a user, and who goes.
 
 use std::collections::BTreeSet;
+use std::time::Instant;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
 
 use super::admission::{Contender, Limit, judge};
-use super::{Admission, Family, Login, NOTE, Room, moment};
+use super::notes::{Noted, Notes};
+use super::{Admission, Family, Login, Room, moment};
 use crate::model::{Digest, Id, Session, Timestamp, User};
-use crate::sql::{Error, Record, Row, Transaction};
-
-/// The state of a family that is being made.
-pub(super) const MADE: &str = "made";
-/// The state of a family that was let go.
-const GONE: &str = "gone";
+use crate::sql::{Connection, Error, Record, Row};
 
 /// A [`Room`] of its own.
 pub(super) struct OwnRoom {
@@ -23,6 +20,7 @@ pub(super) struct OwnRoom {
     ended: Vec<Digest>,
     first: Vec<Login>,
     begun_in: Option<Id<Session>>,
+    asked: Option<Instant>,
 }
 
 impl OwnRoom {
@@ -33,6 +31,7 @@ impl OwnRoom {
             ended: room.ended.to_vec(),
             first: room.first.to_vec(),
             begun_in: room.begun_in,
+            asked: room.asked,
         }
     }
 
@@ -43,188 +42,143 @@ impl OwnRoom {
             ended: &self.ended,
             first: &self.first,
             begun_in: self.begun_in,
+            asked: self.asked,
         }
     }
 }
 
-/// Judges who goes, and lets them go. `own`: the family that asks, which does not compete with itself.
-pub(super) async fn make_room(
-    transaction: &mut Transaction,
-    user: Id<User>,
+/// What comes of one more login.
+pub(super) enum Outcome {
+    /// It is admitted when these have gone.
+    Admitted {
+        /// Sessions, to be ended in the file.
+        sessions: Vec<Id<Session>>,
+        /// Families, to be noted as gone.
+        families: Vec<Digest>,
+        /// Families that others let go a moment ago, which SQL may not say yet.
+        gone: Vec<Digest>,
+    },
+    /// There is no room beside so many.
+    Refused { live: u32 },
+}
+
+impl Outcome {
+    /// Notes whom it lets go, once the file has let go its sessions, and tells the caller.
+    pub(super) fn settled(self, notes: &mut Notes, now: Timestamp) -> Admission {
+        match self {
+            Self::Refused { live } => Admission::Refused { live },
+            Self::Admitted {
+                sessions,
+                families,
+                gone,
+            } => {
+                for code in &families {
+                    notes.let_go(code, now);
+                }
+                Admission::Admitted {
+                    ended: sessions,
+                    families: gone.into_iter().chain(families).collect(),
+                }
+            }
+        }
+    }
+}
+
+/// Judges who goes. `own`: the family that asks, which does not compete with itself.
+pub(super) fn judge_room(
+    sessions: &[HeldSession],
+    notes: &mut Notes,
     own: Option<&Digest>,
     room: &Room<'_>,
     now: Timestamp,
-) -> Result<Admission, Error> {
-    const END: &str = "
-        delete from session
-        where user_id = $1 and id = $2";
-    let held = Held::read(transaction, user, room.ended, now).await?;
+) -> Outcome {
+    let Noted { made, gone } = notes.held(room.ended, room.asked, now);
     let is_own = |code: &Digest| Some(code) == own;
     let there: Vec<&Family> = room
         .families
         .iter()
-        .filter(|family| !is_own(&family.code) && !held.gone.contains(&family.code))
+        .filter(|family| !is_own(&family.code) && !gone.contains(&family.code))
         .collect();
     let counted: BTreeSet<Digest> = there.iter().map(|family| family.code).collect();
     // what is being made has its place, and nobody can end it yet
-    let being_made = held
-        .made
-        .iter()
-        .filter(|code| !is_own(code) && !counted.contains(*code));
-    let live = held.sessions.len() + there.len() + being_made.count();
-    let going = if room.limit.has_room(live) {
-        Vec::new()
-    } else {
-        let Some(going) = judge(room, live, held.contenders(&there)) else {
-            return Ok(Admission::Refused {
-                live: u32::try_from(live).unwrap_or(u32::MAX),
-            });
+    let being_made = made.iter().filter(|code| !is_own(code) && !counted.contains(*code));
+    let live_sessions = || sessions.iter().filter(|session| now < session.ends);
+    let live = live_sessions().count() + there.len() + being_made.count();
+    let gone = gone.into_iter().filter(|code| !is_own(code)).collect();
+    if room.limit.has_room(live) {
+        return Outcome::Admitted {
+            sessions: Vec::new(),
+            families: Vec::new(),
+            gone,
         };
-        going
+    }
+    let contenders = contenders(live_sessions(), &there);
+    let Some(going) = judge(room, live, contenders) else {
+        return Outcome::Refused {
+            live: u32::try_from(live).unwrap_or(u32::MAX),
+        };
     };
-    let mut ended = Vec::new();
-    // somebody let these go, and SQL may not say so yet
-    let mut families: Vec<Digest> = held.gone.into_iter().filter(|code| !is_own(code)).collect();
+    let (mut sessions, mut families) = (Vec::new(), Vec::new());
     for login in going {
         match login {
-            Login::Session(id) => {
-                transaction.sql(END).bind(user.uuid()).bind(id.uuid()).later();
-                ended.push(id);
-            }
-            Login::Family(code) => {
-                note(transaction, user, &code, GONE, now.after(NOTE));
-                families.push(code);
-            }
+            Login::Session(id) => sessions.push(id),
+            Login::Family(code) => families.push(code),
         }
     }
-    Ok(Admission::Admitted { ended, families })
+    Outcome::Admitted {
+        sessions,
+        families,
+        gone,
+    }
 }
 
-/// What is held of a user, without what is past.
-#[derive(Default)]
-struct Held {
-    sessions: Vec<HeldSession>,
-    /// Families that are being made.
-    made: BTreeSet<Digest>,
-    /// Families that were let go.
-    gone: BTreeSet<Digest>,
+fn contenders<'a>(sessions: impl Iterator<Item = &'a HeldSession>, families: &[&Family]) -> Vec<Contender> {
+    let sessions = sessions.map(|session| Contender {
+        login: Login::Session(session.id),
+        started: session.started,
+        seen: session.seen,
+        name: session.id.to_string(),
+    });
+    let families = families.iter().map(|family| Contender {
+        login: Login::Family(family.code),
+        started: family.started,
+        seen: family.seen,
+        name: URL_SAFE_NO_PAD.encode(family.code.as_bytes()),
+    });
+    sessions.chain(families).collect()
 }
 
-struct HeldSession {
+/// A session as the file has it, ended or not.
+#[derive(Clone)]
+pub(super) struct HeldSession {
     id: Id<Session>,
     started: Timestamp,
     seen: Timestamp,
+    ends: Timestamp,
 }
 
-/// A session, or a note if it has a state.
-struct HeldRow {
-    name: Vec<u8>,
-    started: Option<i64>,
-    seen: Option<i64>,
-    state: Option<String>,
-}
-
-impl Record for HeldRow {
+impl Record for HeldSession {
     fn read(row: &Row<'_>) -> Result<Self, Error> {
+        let time = |name| Ok::<_, Error>(Timestamp::from_micros(row.int(name)?));
         Ok(Self {
-            name: row.bytes("name")?,
-            started: row.maybe_int("started")?,
-            seen: row.maybe_int("seen")?,
-            state: row.maybe_text("state")?,
+            id: Id::from_uuid(Uuid::from_slice(&row.bytes("id")?).map_err(|_| Error::unreadable("id"))?),
+            started: time("started")?,
+            seen: time("seen")?,
+            ends: time("ends")?,
         })
     }
 }
 
-impl Held {
-    /// Forgets the notes of families that SQL says have ended.
-    async fn read(
-        transaction: &mut Transaction,
-        user: Id<User>,
-        ended: &[Digest],
-        now: Timestamp,
-    ) -> Result<Self, Error> {
-        const FORGET_ENDED: &str = "
-            delete from session
-            where user_id = $1 and ends <= $2";
-        const FORGET_PAST: &str = "
-            delete from note
-            where user_id = $1 and until <= $2";
-        const HELD: &str = "
-            select id as name, started, seen, null as state
-            from session
-            where user_id = $1
-            union all
-            select code, null, null, state
-            from note
-            where user_id = $1";
-        for text in [FORGET_ENDED, FORGET_PAST] {
-            transaction.sql(text).bind(user.uuid()).bind(moment(now)).later();
-        }
-        let rows: Vec<HeldRow> = transaction.sql(HELD).bind(user.uuid()).all().await?;
-        let ended: BTreeSet<&Digest> = ended.iter().collect();
-        let mut held = Self::default();
-        for row in rows {
-            let Some(state) = row.state else {
-                if let (Ok(id), Some(started), Some(seen)) = (Uuid::from_slice(&row.name), row.started, row.seen) {
-                    held.sessions.push(HeldSession {
-                        id: Id::from_uuid(id),
-                        started: Timestamp::from_micros(started),
-                        seen: Timestamp::from_micros(seen),
-                    });
-                }
-                continue;
-            };
-            // one that can't be read is about nobody
-            let Some(code) = Digest::from_bytes(&row.name) else {
-                continue;
-            };
-            if ended.contains(&code) {
-                forget_note(transaction, user, &code);
-            } else if state == GONE {
-                held.gone.insert(code);
-            } else {
-                held.made.insert(code);
-            }
-        }
-        Ok(held)
-    }
-
-    fn contenders(&self, families: &[&Family]) -> Vec<Contender> {
-        let sessions = self.sessions.iter().map(|session| Contender {
-            login: Login::Session(session.id),
-            started: session.started,
-            seen: session.seen,
-            name: session.id.to_string(),
-        });
-        let families = families.iter().map(|family| Contender {
-            login: Login::Family(family.code),
-            started: family.started,
-            seen: family.seen,
-            name: URL_SAFE_NO_PAD.encode(family.code.as_bytes()),
-        });
-        sessions.chain(families).collect()
-    }
-}
-
-pub(super) fn note(
-    transaction: &mut Transaction,
+/// The sessions of a user.
+pub(super) async fn held(
+    connection: &mut Connection,
     user: Id<User>,
-    code: &Digest,
-    state: &'static str,
-    until: Timestamp,
-) {
-    const NOTE_DOWN: &str = "
-        insert into note (user_id, code, state, until)
-        values ($1, $2, $3, $4)
-        on conflict (user_id, code) do update
-        set state = excluded.state, until = excluded.until";
-    let noting = transaction.sql(NOTE_DOWN).bind(user.uuid()).bind(code.as_bytes());
-    noting.bind(state).bind(moment(until)).later();
-}
-
-pub(super) fn forget_note(transaction: &mut Transaction, user: Id<User>, code: &Digest) {
-    const FORGET: &str = "
-        delete from note
-        where user_id = $1 and code = $2";
-    transaction.sql(FORGET).bind(user.uuid()).bind(code.as_bytes()).later();
+    now: Timestamp,
+) -> Result<Vec<HeldSession>, Error> {
+    const HELD: &str = "
+        select id, started, seen, ends
+        from session
+        where user_id = $1 and ends > $2";
+    let asking = connection.sql(HELD).bind(user.uuid()).bind(moment(now));
+    asking.all().await
 }

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::embedded_room::HeldSession;
 use crate::model::{Digest, Id, Session, User};
 
 /// People are told apart by the last byte of their id, which is random.
@@ -22,6 +23,8 @@ struct Shard {
     /// Changes on their way into the file: until they are done it is not known what it holds.
     changing: usize,
     sessions: HashMap<Digest, Session>,
+    /// All that the file holds of a user, for who counts them.
+    held: HashMap<Id<User>, Arc<[HeldSession]>>,
 }
 
 /// What is known.
@@ -71,11 +74,35 @@ impl Known {
         shard.sessions.insert(*token, session.clone());
     }
 
+    /// What the file holds of a user, or where the shard stands, for [`Known::keep_held`].
+    pub(super) fn look_held(&self, user: Id<User>) -> Result<Arc<[HeldSession]>, Since> {
+        let Some(shard) = self.shard(user) else {
+            return Err(Since(None));
+        };
+        let held = shard.held.get(&user).cloned();
+        held.ok_or_else(|| Since((shard.changing == 0).then_some(shard.version)))
+    }
+
+    /// Keeps it, unless it may have changed since.
+    pub(super) fn keep_held(&self, since: &Since, user: Id<User>, held: &Arc<[HeldSession]>) {
+        let Some(mut shard) = self.shard(user) else {
+            return;
+        };
+        if shard.changing > 0 || since.0 != Some(shard.version) {
+            return;
+        }
+        if shard.held.len() >= MOST {
+            shard.held.clear();
+        }
+        shard.held.insert(user, held.clone());
+    }
+
     pub(super) fn changing(&self, user: Id<User>) -> Changing {
         if let Some(mut shard) = self.shard(user) {
             shard.changing += 1;
             shard.version += 1;
             shard.sessions.retain(|_, session| session.user != user);
+            shard.held.remove(&user);
         }
         Changing {
             known: self.clone(),

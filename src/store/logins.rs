@@ -100,6 +100,17 @@ and ended_at > $2
 order by ended_at desc
 limit $3 + 0";
 
+// no more than the index says: whose tokens have all lapsed counts until somebody looks
+const COUNT_OFFLINE: &str = "
+select count(*)
+from (
+  select 1
+  from grants
+  where user_id = $1
+  and offline
+  and ended_at is null
+  limit $2 + 0) counted";
+
 const LIST_SERVED: &str = "
 select s.session_id, s.client_id, c.client_id as client_name, s.since, r.started_at
 from session_clients s
@@ -118,6 +129,12 @@ readers! {
         let mut families: Vec<OfflineFamily> = self.sql(LIST_OFFLINE).bind(user).bind(now).bind(limit).all().await?;
         families.dedup_by_key(|family| family.grant);
         Ok(families)
+    }
+
+    /// How many such families a user has at most, and whether there are `limit` or more.
+    pub async fn count_offline_families_of(&mut self, user: Id<User>, limit: u32) -> Result<u32, Error> {
+        let count: i64 = self.sql(COUNT_OFFLINE).bind(user).bind(limit).one().await?;
+        Ok(u32::try_from(count).unwrap_or(u32::MAX))
     }
 
     /// The codes of a user's families of that kind that have been ended after `after`.

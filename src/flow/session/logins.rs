@@ -1,12 +1,13 @@
 //! What counts as a login of somebody: a session of a browser, and a family of tokens that outlives its session. What the
 //! limit counts, and what people see of it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::kept;
+use crate::clock;
 use crate::flow::effective::LoginLimit;
 use crate::flow::{Call, Error, Provider};
 use crate::model::{Client, Digest, Id, Session, Timestamp, User};
@@ -25,10 +26,12 @@ pub(in crate::flow) struct Families {
     live: Vec<OfflineFamily>,
     counted: Vec<Family>,
     ended: Vec<Digest>,
+    asked: Instant,
 }
 
 impl Families {
     pub(in crate::flow) async fn of(provider: &Provider, call: &Call, user: Id<User>) -> Result<Self, Error> {
+        let asked = clock::monotonic();
         let mut store = provider.store.read().await?;
         let live = store.list_offline_families_of(user, call.now, MOST).await?;
         let ended = store
@@ -43,6 +46,7 @@ impl Families {
             counted: counted.collect(),
             live,
             ended,
+            asked,
         })
     }
 
@@ -57,6 +61,7 @@ impl Families {
             ended: &self.ended,
             first,
             begun_in: None,
+            asked: Some(self.asked),
         }
     }
 

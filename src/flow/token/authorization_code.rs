@@ -64,7 +64,7 @@ pub async fn redeem(
     let since = provider.since().await?;
     // with the place that is kept already: who has gone for it can't go once more
     match again(|| write_down(provider, call, &redemption, &place)).await {
-        Ok(Redeemed::Now) => {}
+        Ok(Redeemed::Now) => place.written(provider, &grant).await,
         Ok(Redeemed::TooLate) => {
             place.give_back(provider, call, &grant, None).await;
             return refuse_late(provider, call, client, &redemption).await;

@@ -2,13 +2,14 @@
 //! in less often than everybody else does. Decided here for good, whatever was asked before the code was made.
 
 use super::{Call, Error, Provider};
+use crate::clock;
 use crate::flow::effective::LoginLimit;
 use crate::flow::session::at_client::AtClient;
 use crate::flow::session::logins::Families;
 use crate::flow::session::pushed_out::{self, PushedOut};
 use crate::model::{Client, Digest, Grant, GrantType};
 use crate::protocol::{ErrorCode, OAuthError};
-use crate::sessions::{Admission, NOTE, Room};
+use crate::sessions::{Admission, AtLimit, Limit, NOTE, Room};
 use crate::store::Write;
 
 /// A place that is kept for a family until it is written down, and who goes for it.
@@ -39,6 +40,10 @@ impl Place {
             return Ok(place);
         }
         let limit = LoginLimit::of(&person.layers(&settings, None));
+        if has_room_by_far(provider, call, grant, limit).await? {
+            place.kept = Some(grant.code);
+            return Ok(place);
+        }
         let families = Families::of(provider, call, grant.user).await?;
         // the same application in the same browser once more: it takes its own place
         let own = families.of_session(grant.session, client.id);
@@ -82,6 +87,13 @@ impl Place {
         }
     }
 
+    /// The family is written down.
+    pub(super) async fn written(&self, provider: &Provider, grant: &Grant) {
+        if let Some(code) = &self.kept {
+            provider.sessions.written(grant.user, code).await;
+        }
+    }
+
     /// Nothing came of the redemption. Whether it was written down is unknown after an outage: then the place is kept until it
     /// lapses.
     pub(super) async fn give_back(self, provider: &Provider, call: &Call, grant: &Grant, because: Option<&Error>) {
@@ -95,4 +107,31 @@ impl Place {
             tracing::warn!(trace = %call.trace, %error, "a place for a family is kept for a minute in vain");
         }
     }
+}
+
+/// Keeps a place where the person has so few logins that it need not be looked which they are, however coarsely they are
+/// counted. False: that is to be looked at.
+async fn has_room_by_far(provider: &Provider, call: &Call, grant: &Grant, limit: LoginLimit) -> Result<bool, Error> {
+    let asked = clock::monotonic();
+    let mut store = provider.store.read().await?;
+    let families = store.count_offline_families_of(grant.user, limit.max).await?;
+    drop(store);
+    let beside = limit.max.saturating_sub(families);
+    if beside == 0 {
+        return Ok(false);
+    }
+    let room = Room {
+        asked: Some(asked),
+        ..Room::from(Limit {
+            max: Some(beside),
+            at_limit: AtLimit::Refuse,
+        })
+    };
+    let until = call.now.after(NOTE);
+    let admission = provider
+        .sessions
+        .reserve(grant.user, &grant.code, until, room, call.now)
+        .await?;
+    // those that were let go a moment ago were counted: nobody relies on their end
+    Ok(matches!(admission, Admission::Admitted { .. }))
 }

@@ -58,6 +58,7 @@ fn room<'a>(max: u32, at_limit: AtLimit, families: &'a [Family]) -> Room<'a> {
         ended: &[],
         first: &[],
         begun_in: None,
+        asked: None,
     }
 }
 
@@ -122,6 +123,33 @@ async fn being_made(store: &Sessions) {
         store.admit(&token("c"), &again, one, at(41)).await.unwrap(),
         admitted(&[], &[])
     );
+}
+
+/// Whoever asked SQL before a family was written down counts it by its place; whoever asks afterwards does not count it twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_family_that_was_written_down_counts_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Sessions::embedded(&directory.path().join("sessions.db")).await.unwrap();
+    let user = user();
+    let asking = |max: u32| Room {
+        asked: Some(ostiary::clock::monotonic()),
+        ..room(max, AtLimit::Refuse, &[])
+    };
+    let reserving = async |name: &str, room: Room<'_>| {
+        store
+            .reserve(user, &token(name), NOW.after(NOTE), room, NOW)
+            .await
+            .unwrap()
+    };
+    assert_eq!(reserving("one", asking(1)).await, admitted(&[], &[]));
+    let before = asking(1);
+    assert_eq!(reserving("two", before).await, Admission::Refused { live: 1 });
+    store.written(user, &token("one")).await;
+    assert_eq!(reserving("two", before).await, Admission::Refused { live: 1 });
+    // SQL names it, and whoever asked has left room for it
+    assert_eq!(reserving("two", asking(1)).await, admitted(&[], &[]));
+    let refused = reserving("three", room(1, AtLimit::Refuse, &[])).await;
+    assert_eq!(refused, Admission::Refused { live: 2 }, "when SQL was asked is unknown");
 }
 
 async fn let_go(store: &Sessions) {
