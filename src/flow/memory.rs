@@ -12,6 +12,8 @@ use std::hash::Hash;
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
+use serde_json::{Map, Value};
+
 use super::forgetting::{Forgetting, MOST_READ};
 use super::operations::keyring::Keyring;
 use super::operations::metadata::Document;
@@ -233,6 +235,16 @@ impl Provider {
         Ok(self.memory.look(|inner| inner.settings.clone()))
     }
 
+    /// The settings in force where the store says this.
+    pub(super) fn resolve_settings(&self, stored: Map<String, Value>) -> Settings {
+        // a key that this program does not know (any more) is left alone: a newer node may have written it
+        let known = stored.into_iter().filter_map(|(key, value)| {
+            let declared = setting::Declaration::find(&key)?;
+            Some((declared.key, declared.read(&value).ok()?))
+        });
+        Settings::resolve(&known.collect(), &self.file_settings)
+    }
+
     /// Every resource there is.
     pub async fn resources(&self) -> Result<Arc<Vec<Resource>>, Error> {
         self.trust_memory().await?;
@@ -424,13 +436,7 @@ impl Provider {
         let settings = if now.setting == before.setting {
             None
         } else {
-            let stored = store.list_settings().await?;
-            // a key that this program does not know (any more) is left alone: a newer node may have written it
-            let known = stored.into_iter().filter_map(|(key, value)| {
-                let declared = setting::Declaration::find(&key)?;
-                Some((declared.key, declared.read(&value).ok()?))
-            });
-            Some(Arc::new(Settings::resolve(&known.collect(), &self.file_settings)))
+            Some(Arc::new(self.resolve_settings(store.list_settings().await?)))
         };
         let resources = if now.resource == before.resource {
             None

@@ -28,6 +28,8 @@ use crate::clock;
 const FIRST_ANSWER_WITHIN: Duration = Duration::from_millis(1800);
 /// How long any statement may take at least.
 const LEAST_PATIENCE: Duration = Duration::from_millis(900);
+/// How long one statement may take of a transaction that was given time: a little longer than the server is told.
+const LONG_PATIENCE: Duration = Duration::from_secs(32);
 /// How long a connection that is given back may take for its last statement.
 const LAST_ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
@@ -66,8 +68,8 @@ struct Server {
     /// When the connection was asked for.
     asked: Instant,
     outage: Arc<Outage>,
-    /// Whether statements may take any time.
-    unhurried: bool,
+    /// How long a statement may take at least; `None` is any time.
+    least: Option<Duration>,
 }
 
 pub(super) enum Link {
@@ -100,7 +102,7 @@ impl Connection {
         connection.server = Some(Server {
             asked,
             outage,
-            unhurried: false,
+            least: Some(LEAST_PATIENCE),
         });
         connection
     }
@@ -108,15 +110,22 @@ impl Connection {
     /// Statements may take any time from here on.
     pub(super) fn without_time_limit(&mut self) {
         if let Some(server) = &mut self.server {
-            server.unhurried = true;
+            server.least = None;
+        }
+    }
+
+    /// Each statement may take half a minute from here on.
+    pub(super) fn with_time(&mut self) {
+        if let Some(server) = &mut self.server {
+            server.least = Some(LONG_PATIENCE);
         }
     }
 
     /// How long the next answer may take; `None` is for ever.
     pub(super) fn patience(&self) -> Option<Duration> {
-        let server = self.server.as_ref().filter(|server| !server.unhurried)?;
+        let server = self.server.as_ref()?;
         let left = FIRST_ANSWER_WITHIN.saturating_sub(server.asked.elapsed());
-        Some(left.max(LEAST_PATIENCE))
+        Some(left.max(server.least?))
     }
 
     /// The numbers of its database.

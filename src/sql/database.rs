@@ -180,11 +180,29 @@ impl Database {
         let transaction = match &self.0.backend {
             Backend::Sqlite { writer, file, .. } => {
                 file.require_same()?;
-                Transaction::of_sqlite(writer, measures).await
+                Transaction::of_sqlite(measures.waited(writer.take_seat()).await?, measures)
             }
-            Backend::Postgres { pool, outage } => Transaction::of_postgres(pool, outage, measures).await,
+            Backend::Postgres { pool, outage } => Transaction::of_postgres(pool, outage, measures).await?,
         };
-        Ok(transaction?.passing(&self.1))
+        Ok(transaction.passing(&self.1))
+    }
+
+    /// A transaction of very many statements, which shares its commit with nobody. On SQLite everybody else who writes waits
+    /// for its end; on Postgres whoever wants the same rows.
+    pub async fn write_alone(&self) -> Result<Transaction, Error> {
+        let measures = &self.0.measures;
+        let transaction = match &self.0.backend {
+            Backend::Sqlite { writer, file, .. } => {
+                file.require_same()?;
+                Transaction::of_sqlite(measures.waited(writer.take_seat_alone()).await?, measures)
+            }
+            Backend::Postgres { pool, outage } => {
+                let mut transaction = Transaction::of_postgres(pool, outage, measures).await?;
+                transaction.take_time().await?;
+                transaction
+            }
+        };
+        Ok(transaction.passing(&self.1))
     }
 
     /// Applies the migrations that the database does not have yet: their names. Several processes may do so at once.

@@ -119,6 +119,16 @@ type Ran = Result<(Rows, u64), Error>;
 pub(super) struct Seat {
     desk: OwnedMutexGuard<Desk>,
     writer: Writer,
+    company: Company,
+}
+
+/// Who shares a transaction's commit.
+#[derive(Clone, Copy, PartialEq)]
+enum Company {
+    /// Whoever comes.
+    Any,
+    /// Nobody.
+    None,
 }
 
 impl Writer {
@@ -167,6 +177,7 @@ impl Writer {
         let mut seat = Seat {
             desk,
             writer: self.clone(),
+            company: Company::Any,
         };
         if !seat.desk.is_ready() {
             seat = tokio::spawn(async move { seat.make_ready(asked).await.map(|()| seat) })
@@ -176,6 +187,24 @@ impl Writer {
         if seat.desk.savepoint == Savepoint::Fresh {
             seat.desk.savepoint = Savepoint::Used;
         }
+        Ok(seat)
+    }
+
+    /// The same in a group of its own, for a transaction that takes long: whoever has committed before does not wait for it, and
+    /// what becomes of it befalls nobody else.
+    pub(super) async fn take_seat_alone(&self) -> Result<Seat, Error> {
+        let asked = clock::monotonic();
+        let mut seat = self.take_seat().await?;
+        if seat.desk.has_members() {
+            seat = tokio::spawn(async move {
+                seat.desk.settle().await;
+                seat.desk.commit(&seat.writer.shared).await;
+                seat.make_ready(asked).await.map(|()| seat)
+            })
+            .await
+            .map_err(|_| interrupted())??;
+        }
+        seat.company = Company::None;
         Ok(seat)
     }
 
@@ -293,7 +322,7 @@ impl Seat {
         }
         let outcome = self.desk.outcome();
         self.desk.keep();
-        if self.desk.is_full() {
+        if self.company == Company::None || self.desk.is_full() {
             tokio::spawn(async move {
                 self.desk.settle().await;
                 self.desk.commit(&self.writer.shared).await;
@@ -341,6 +370,10 @@ impl Desk {
 
     fn is_full(&self) -> bool {
         self.group.as_ref().is_some_and(|group| group.members >= MOST_MEMBERS)
+    }
+
+    fn has_members(&self) -> bool {
+        self.group.as_ref().is_some_and(|group| group.members > 0)
     }
 
     fn holds(&self, number: u64) -> bool {

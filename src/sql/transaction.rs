@@ -7,7 +7,7 @@ use sqlx::{Executor, PgPool, SqlSafeStr, SqlStr};
 
 use super::connection::{Connection, Later, Link, give_back, in_time};
 use super::failpoint::{Edge, Failpoints};
-use super::group_commit::{Seat, Writer};
+use super::group_commit::Seat;
 use super::measures::Measures;
 use super::outage::Outage;
 use super::row::{Record, Rows};
@@ -24,11 +24,10 @@ pub struct Transaction {
 }
 
 impl Transaction {
-    pub(super) async fn of_sqlite(writer: &Writer, measures: &Arc<Measures>) -> Result<Self, Error> {
-        let seat = measures.waited(writer.take_seat()).await?;
-        Ok(Self {
+    pub(super) fn of_sqlite(seat: Seat, measures: &Arc<Measures>) -> Self {
+        Self {
             connection: Connection::new(Link::SqliteWriter(seat), measures.clone()),
-        })
+        }
     }
 
     pub(super) async fn of_postgres(
@@ -156,6 +155,13 @@ impl Transaction {
         }
     }
 
+    /// Gives each statement half a minute: for one of Postgres that consists of very many.
+    pub(super) async fn take_time(&mut self) -> Result<(), Error> {
+        self.control(TAKE_TIME).await?;
+        self.connection.with_time();
+        Ok(())
+    }
+
     pub(super) fn without_time_limit(&mut self) {
         self.connection.without_time_limit();
     }
@@ -205,6 +211,7 @@ impl Last {
 
 /// Said in full, whatever the server's default is: the statements are guarded for this level.
 const BEGIN: &str = "begin isolation level read committed";
+const TAKE_TIME: &str = "set local statement_timeout = '30s'";
 const COMMIT: &str = "commit";
 const ROLLBACK: &str = "rollback";
 

@@ -5,6 +5,7 @@
 //! mark is the number of the writing transaction, and a reading goes on from the oldest one that was still running: what it
 //! commits later is seen then, and what was seen may be seen again.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -121,10 +122,9 @@ where mark in (select mark from ended where at < (select at from ended_now) - $1
 impl Write {
     /// Appends to the list, and tells this process when the transaction commits.
     pub(super) async fn forget(&mut self, ended: Ended) -> Result<(), Error> {
-        if self.own.ended.contains(&ended) {
+        if !self.own.ended.insert(ended) {
             return Ok(());
         }
-        self.own.ended.push(ended);
         self.sql(ADD).bind(ended.kind()).bind(ended.subject()).later();
         Ok(())
     }
@@ -158,7 +158,7 @@ pub(super) struct OwnChanges {
 #[derive(Default)]
 pub struct Own {
     /// What has ended: the entries of the list.
-    pub ended: Vec<Ended>,
+    pub ended: HashSet<Ended>,
     /// What had ended already when it was to be ended: in the list by somebody else.
     here: Vec<Ended>,
     /// The generations that were raised.

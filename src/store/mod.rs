@@ -217,12 +217,21 @@ impl Store {
 
     /// Begins to write.
     pub async fn write(&self) -> Result<Write, Error> {
-        let transaction = self.database.write().await?;
-        Ok(Write {
+        Ok(self.writing(self.database.write().await?))
+    }
+
+    /// Begins to write very much at once. It shares its commit with nobody; on the embedded store everybody else who writes
+    /// waits until it has ended.
+    pub async fn write_alone(&self) -> Result<Write, Error> {
+        Ok(self.writing(self.database.write_alone().await?))
+    }
+
+    fn writing(&self, transaction: Transaction) -> Write {
+        Write {
             transaction,
             own: Own::default(),
             own_changes: self.own_changes.clone(),
-        })
+        }
     }
 
     /// Whether this process has committed a change that [`Store::take_own_changes`] has not given out.

@@ -114,7 +114,7 @@ impl Write {
 
     /// Remembers that `apply` made it.
     pub async fn mark_resource_applied(&mut self, id: Id<Resource>) -> Result<(), Error> {
-        self.sql(MARK_APPLIED).bind(id).bind(true).changed().await?;
+        self.sql(MARK_APPLIED).bind(id).bind(true).later();
         Ok(())
     }
 

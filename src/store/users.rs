@@ -334,7 +334,7 @@ impl Write {
 
     /// Remembers that `apply` made it.
     pub async fn mark_user_applied(&mut self, id: Id<User>) -> Result<(), Error> {
-        self.sql(MARK_APPLIED).bind(id).bind(true).changed().await?;
+        self.sql(MARK_APPLIED).bind(id).bind(true).later();
         Ok(())
     }
 

@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use super::authority::Authority;
 use super::{forget, left, load, secret, sector_document, validation};
+use crate::flow::settle::settle;
 use crate::flow::{Call, Error, Provider};
 use crate::model::{Client, ClientMetadata, ClientPolicy, EventKind, Id, Secret, TokenEndpointAuthMethod};
+use crate::store::Write;
 
 /// A change of a client; what is `None` stays.
 #[derive(Clone, Debug)]
@@ -38,6 +40,24 @@ pub struct Changed {
 /// # Errors
 /// As for making one; [`Error::Stale`] if somebody changed it meanwhile.
 pub async fn change(provider: &Provider, call: &Call, id: Id<Client>, change: ClientChange) -> Result<Changed, Error> {
+    let client = make_ready(provider, call, id, change).await?;
+    let mut tx = provider.store.write().await?;
+    let done = change_in(&mut tx, provider, call, &client).await;
+    let changed = settle(tx, done).await?;
+    forget(provider).await;
+    Ok(changed)
+}
+
+/// The client that a change makes, judged, with the version that was judged. Its sector document may be fetched.
+///
+/// # Errors
+/// As [`change`].
+pub(in crate::flow) async fn make_ready(
+    provider: &Provider,
+    call: &Call,
+    id: Id<Client>,
+    change: ClientChange,
+) -> Result<Client, Error> {
     let before = load(provider, id).await?;
     if change
         .expected_version
@@ -60,10 +80,19 @@ pub async fn change(provider: &Provider, call: &Call, id: Id<Client>, change: Cl
         sector_document::judge(provider, &client.metadata).await?;
     }
     client.updated_at = call.now;
-    let secrets = Secrets::of(&client);
-    let mut store = provider.store.write().await?;
-    if !store.change_client(&client).await? {
-        store.abandon().await?;
+    Ok(client)
+}
+
+/// Stores a client that [`make_ready`] has given, as a part of a transaction.
+pub(in crate::flow) async fn change_in(
+    store: &mut Write,
+    provider: &Provider,
+    call: &Call,
+    client: &Client,
+) -> Result<Changed, Error> {
+    let id = client.id;
+    let secrets = Secrets::of(client);
+    if !store.change_client(client).await? {
         return Err(Error::Stale);
     }
     let mut secret = None;
@@ -82,9 +111,7 @@ pub async fn change(provider: &Provider, call: &Call, id: Id<Client>, change: Cl
         .add_event(&call.event(EventKind::ClientChanged).client(id))
         .await?;
     store.raise_client_generation().await?;
-    let client = left(&mut store, id).await?;
-    store.commit().await?;
-    forget(provider).await;
+    let client = left(store, id).await?;
     Ok(Changed { client, secret })
 }
 

@@ -60,7 +60,7 @@ pub async fn judge(provider: &Provider, call: &Call, new: NewClient) -> Result<(
 }
 
 /// Judges a client to be and puts it together; nothing is stored yet. One with a registration token registered itself.
-pub(super) async fn build(
+pub(in crate::flow) async fn build(
     provider: &Provider,
     call: &Call,
     new: NewClient,
@@ -108,8 +108,8 @@ pub(super) async fn build(
     Ok(Created { client, secret })
 }
 
-/// Stores a client with its event.
-pub(super) async fn add(store: &mut Write, call: &Call, client: &Client) -> Result<(), Error> {
+/// Stores a client with its event, as a part of a transaction.
+pub(in crate::flow) async fn add(store: &mut Write, call: &Call, client: &Client) -> Result<(), Error> {
     match store.add_client(client).await {
         Err(store::Error::Taken(_)) => return Err(Error::Conflict("the client_id is taken")),
         stored => stored?,

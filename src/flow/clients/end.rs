@@ -3,8 +3,10 @@
 use super::authority::Authority;
 use super::{forget, left, load, require};
 use crate::flow::again::again;
+use crate::flow::settle::settle;
 use crate::flow::{Call, Error, Provider};
 use crate::model::{Client, EventKind, Id};
+use crate::store::Write;
 
 /// How many rows of a kind one transaction deletes.
 const BATCH: u32 = 1_000;
@@ -31,10 +33,28 @@ pub async fn disable(
     }
     client.disabled_at = Some(call.now);
     let client = set(provider, call, client, "disabled").await?;
+    drop_tokens(provider, id).await;
+    Ok(client)
+}
+
+/// Deletes the opaque access tokens of a client that was disabled.
+pub(in crate::flow) async fn drop_tokens(provider: &Provider, id: Id<Client>) {
     if let Err(error) = empty(provider, id, Part::AccessTokens).await {
         tracing::warn!(client = %id, %error, "tokens of a disabled client stay until it is enabled or they expire");
     }
-    Ok(client)
+}
+
+/// Disables a client that was read, as a part of a transaction; its tokens are dropped when it has committed ([`drop_tokens`]).
+pub(in crate::flow) async fn disable_in(store: &mut Write, call: &Call, mut client: Client) -> Result<Client, Error> {
+    client.disabled_at = Some(call.now);
+    set_in(store, call, client, "disabled").await
+}
+
+/// Enables a client that was read, as a part of a transaction.
+pub(in crate::flow) async fn enable_in(store: &mut Write, call: &Call, mut client: Client) -> Result<Client, Error> {
+    empty_in(store, client.id, Part::AccessTokens).await?;
+    client.disabled_at = None;
+    set_in(store, call, client, "enabled").await
 }
 
 /// Enables a client again. Its opaque access tokens are gone; families that have not ended meanwhile count again.
@@ -79,34 +99,48 @@ pub async fn delete(
         client = set(provider, call, client, "disabled").await?;
     }
     empty(provider, id, Part::Everything).await?;
-    let mut store = provider.store.write().await?;
-    // the version that was judged, or nothing
-    if !store.delete_client(id, client.version).await? {
-        store.abandon().await?;
-        return Err(Error::Stale);
-    }
-    store
-        .add_event(&call.event(EventKind::ClientDeleted).client(id))
-        .await?;
-    store.commit().await?;
+    let mut tx = provider.store.write().await?;
+    let done = remove_in(&mut tx, call, &client).await;
+    settle(tx, done).await?;
     forget(provider).await;
     Ok(())
 }
 
-async fn set(provider: &Provider, call: &Call, mut client: Client, reason: &'static str) -> Result<Client, Error> {
+/// Deletes a client that was read with everything that hangs on it, as a part of a transaction: however much it is.
+pub(in crate::flow) async fn delete_in(store: &mut Write, call: &Call, mut client: Client) -> Result<(), Error> {
+    if client.disabled_at.is_none() {
+        client = disable_in(store, call, client).await?;
+    }
+    empty_in(store, client.id, Part::Everything).await?;
+    remove_in(store, call, &client).await
+}
+
+async fn remove_in(store: &mut Write, call: &Call, client: &Client) -> Result<(), Error> {
+    // the version that was judged, or nothing
+    if !store.delete_client(client.id, client.version).await? {
+        return Err(Error::Stale);
+    }
+    let event = call.event(EventKind::ClientDeleted).client(client.id);
+    Ok(store.add_event(&event).await?)
+}
+
+async fn set(provider: &Provider, call: &Call, client: Client, reason: &'static str) -> Result<Client, Error> {
+    let mut tx = provider.store.write().await?;
+    let done = set_in(&mut tx, call, client, reason).await;
+    let client = settle(tx, done).await?;
+    forget(provider).await;
+    Ok(client)
+}
+
+async fn set_in(store: &mut Write, call: &Call, mut client: Client, reason: &'static str) -> Result<Client, Error> {
     client.updated_at = call.now;
-    let mut store = provider.store.write().await?;
     if !store.change_client(&client).await? {
-        store.abandon().await?;
         return Err(Error::Stale);
     }
     store
         .add_event(&call.event(EventKind::ClientChanged).client(client.id).because(reason))
         .await?;
-    let client = left(&mut store, client.id).await?;
-    store.commit().await?;
-    forget(provider).await;
-    Ok(client)
+    left(store, client.id).await
 }
 
 /// What of a client is deleted.
@@ -121,10 +155,7 @@ async fn empty(provider: &Provider, id: Id<Client>, part: Part) -> Result<(), Er
     loop {
         let deleted = again(|| async {
             let mut store = provider.store.write().await?;
-            let deleted = match part {
-                Part::AccessTokens => store.delete_access_tokens_of_client(id, BATCH).await?,
-                Part::Everything => store.empty_client(id, BATCH).await?,
-            };
+            let deleted = empty_some(&mut store, id, part).await?;
             store.commit().await?;
             Ok(deleted)
         });
@@ -132,4 +163,17 @@ async fn empty(provider: &Provider, id: Id<Client>, part: Part) -> Result<(), Er
             return Ok(());
         }
     }
+}
+
+/// The same within one transaction: so much at a time that no statement takes long.
+async fn empty_in(store: &mut Write, id: Id<Client>, part: Part) -> Result<(), Error> {
+    while empty_some(store, id, part).await? >= u64::from(BATCH) {}
+    Ok(())
+}
+
+async fn empty_some(store: &mut Write, id: Id<Client>, part: Part) -> Result<u64, Error> {
+    Ok(match part {
+        Part::AccessTokens => store.delete_access_tokens_of_client(id, BATCH).await?,
+        Part::Everything => store.empty_client(id, BATCH).await?,
+    })
 }

@@ -1,10 +1,14 @@
 //! Secrets of clients: made, given, replaced with overlap, removed.
 
+use std::time::Duration;
+
 use super::authority::Authority;
 use super::{SECRET_PURPOSE, forget, left, load, require};
+use crate::flow::settle::settle;
 use crate::flow::{Call, Error, Provider};
 use crate::jose;
 use crate::model::{Client, ClientSecret, EventKind, Id, Secret, Timestamp, TokenEndpointAuthMethod, setting};
+use crate::store::Write;
 
 /// How long a given secret has to be.
 const SHORTEST: usize = 32;
@@ -43,7 +47,7 @@ pub async fn rotate_secret(
     (id, expected): (Id<Client>, Option<i64>),
     given: Option<Given>,
 ) -> Result<(Client, Secret), Error> {
-    let mut client = load(provider, id).await?;
+    let client = load(provider, id).await?;
     require(authority, &client, expected)?;
     let method = client.metadata.token_endpoint_auth_method;
     if !method.uses_secret() {
@@ -51,11 +55,27 @@ pub async fn rotate_secret(
     }
     let secret = take(given, method)?;
     let overlap = provider.settings().await?.duration(setting::CLIENT_SECRET_OVERLAP);
+    let mut tx = provider.store.write().await?;
+    let done = rotate_in(&mut tx, provider, call, client, (&secret, overlap)).await;
+    let client = settle(tx, done).await?;
+    forget(provider).await;
+    Ok((client, secret))
+}
+
+/// Gives a client that was read, and authenticates by secret, this one, as a part of a transaction. What it had counts for the
+/// overlap.
+pub(in crate::flow) async fn rotate_in(
+    store: &mut Write,
+    provider: &Provider,
+    call: &Call,
+    mut client: Client,
+    (secret, overlap): (&Secret, Duration),
+) -> Result<Client, Error> {
+    let id = client.id;
+    let method = client.metadata.token_endpoint_auth_method;
     client.updated_at = call.now;
-    let mut store = provider.store.write().await?;
     // also what makes one of two rotations at once fail, so that never more than two secrets count
     if !store.change_client(&client).await? {
-        store.abandon().await?;
         return Err(Error::Stale);
     }
     let kept = client
@@ -69,16 +89,13 @@ pub async fn rotate_secret(
     }
     store.expire_client_secrets(id, call.now.after(overlap)).await?;
     store
-        .add_client_secret(id, &store_form(provider, &secret, method, call.now))
+        .add_client_secret(id, &store_form(provider, secret, method, call.now))
         .await?;
     store
         .add_event(&call.event(EventKind::ClientSecretRotated).client(id))
         .await?;
     store.raise_client_generation().await?;
-    let client = left(&mut store, id).await?;
-    store.commit().await?;
-    forget(provider).await;
-    Ok((client, secret))
+    left(store, id).await
 }
 
 /// Ends one secret of a client at once.

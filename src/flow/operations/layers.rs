@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::settings::{flat, pointer, unreadable};
 use crate::flow::clients::Authority;
 use crate::flow::people::{ChangeSource, Rights};
+use crate::flow::settle::settle as keep;
 use crate::flow::{Call, Error, FieldError, Provider};
 use crate::model::setting::{DECLARED, Declaration};
 use crate::model::{EventKind, Fact, Id, Layer, LayerOwner, Settled, User};
@@ -82,11 +83,24 @@ pub async fn change(
     table: &Map<String, Value>,
 ) -> Result<Layer, Error> {
     let mut tx = provider.store.write().await?;
-    may_change(&mut tx, source, owner).await?;
+    let done = change_in(&mut tx, call, source, owner, table).await;
+    let after = keep(tx, done).await?;
+    super::forget(provider).await;
+    Ok(after)
+}
+
+/// The same as a part of a transaction.
+pub(in crate::flow) async fn change_in(
+    tx: &mut Write,
+    call: &Call,
+    source: &ChangeSource,
+    owner: LayerOwner,
+    table: &Map<String, Value>,
+) -> Result<Layer, Error> {
+    may_change(tx, source, owner).await?;
     let before = tx.get_layer(owner).await?;
     let after = judge(owner, &before, table)?;
     if before == after {
-        tx.abandon().await?;
         return Ok(after);
     }
     match tx.replace_layer(owner, &after).await {
@@ -113,8 +127,6 @@ pub async fn change(
         LayerOwner::Group(_) => event,
     };
     tx.add_event(&event).await?;
-    tx.commit().await?;
-    super::forget(provider).await;
     Ok(after)
 }
 

@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value};
 
+use crate::flow::settle::settle;
 use crate::flow::{Call, Error, FieldError, Provider};
-use crate::model::setting::{Declaration, SettingError};
+use crate::model::setting::{Declaration, SettingError, Settings};
 use crate::model::{EventKind, Fact};
 pub use crate::store::Revision;
 use crate::store::Write;
@@ -65,11 +66,37 @@ pub async fn change(
 ) -> Result<Vec<SettingChange>, Error> {
     let wanted = Wanted::read(provider, table)?;
     let mut tx = provider.store.write().await?;
+    let done = write_in(call, &mut tx, &wanted, by).await;
+    end(provider, tx, done).await
+}
+
+/// The same as a part of a transaction.
+pub(in crate::flow) async fn change_in(
+    provider: &Provider,
+    call: &Call,
+    tx: &mut Write,
+    table: &Map<String, Value>,
+    by: ChangedBy,
+) -> Result<Vec<SettingChange>, Error> {
+    write_in(call, tx, &Wanted::read(provider, table)?, by).await
+}
+
+async fn write_in(call: &Call, tx: &mut Write, wanted: &Wanted, by: ChangedBy) -> Result<Vec<SettingChange>, Error> {
     // the row of the generation is the lock
     tx.raise_setting_generation().await?;
     let before = tx.list_settings().await?;
     let after = wanted.onto(&before);
-    put(provider, call, tx, before, after, by.word()).await
+    put_in(call, tx, &before, &after, by.word()).await
+}
+
+/// The settings that will be in force once a table is stored.
+///
+/// # Errors
+/// As [`difference`].
+pub(super) async fn to_be(provider: &Provider, table: &Map<String, Value>) -> Result<Settings, Error> {
+    let wanted = Wanted::read(provider, table)?;
+    let before = provider.store.read().await?.list_settings().await?;
+    Ok(provider.resolve_settings(wanted.onto(&before)))
 }
 
 /// The newest revisions first.
@@ -86,40 +113,53 @@ pub async fn history(provider: &Provider) -> Result<Vec<Revision>, Error> {
 /// [`Error::NotFound`] if there is no such revision.
 pub async fn roll_back(provider: &Provider, call: &Call, number: i64) -> Result<Vec<SettingChange>, Error> {
     let mut tx = provider.store.write().await?;
+    let done = roll_back_in(call, &mut tx, number).await;
+    end(provider, tx, done).await
+}
+
+async fn roll_back_in(call: &Call, tx: &mut Write, number: i64) -> Result<Vec<SettingChange>, Error> {
     tx.raise_setting_generation().await?;
     let after = match number {
         0 => Some(Map::new()),
         number => tx.find_revision(number).await?.map(|revision| revision.after),
     };
-    let Some(after) = after else {
-        tx.abandon().await?;
-        return Err(Error::NotFound);
-    };
+    let after = after.ok_or(Error::NotFound)?;
     let before = tx.list_settings().await?;
-    put(provider, call, tx, before, after, ROLLBACK).await
+    put_in(call, tx, &before, &after, ROLLBACK).await
 }
 
-async fn put(
+/// Ends a change: one that changes nothing leaves no trace.
+async fn end(
     provider: &Provider,
+    tx: Write,
+    done: Result<Vec<SettingChange>, Error>,
+) -> Result<Vec<SettingChange>, Error> {
+    if done.as_ref().is_ok_and(Vec::is_empty) {
+        tx.abandon().await?;
+        return done;
+    }
+    let changes = settle(tx, done).await?;
+    super::forget(provider).await;
+    Ok(changes)
+}
+
+async fn put_in(
     call: &Call,
-    mut tx: Write,
-    before: Map<String, Value>,
-    after: Map<String, Value>,
+    tx: &mut Write,
+    before: &Map<String, Value>,
+    after: &Map<String, Value>,
     source: &'static str,
 ) -> Result<Vec<SettingChange>, Error> {
-    let changes = compare(&before, &after);
+    let changes = compare(before, after);
     if changes.is_empty() {
-        tx.abandon().await?;
         return Ok(changes);
     }
-    tx.replace_settings(&after, call.actor, source, call.now).await?;
+    tx.replace_settings(after, call.actor, source, call.now).await?;
     let mut event = call.event(EventKind::SettingsChanged).because(source);
     for declared in changes.iter().filter_map(|change| Declaration::find(&change.key)) {
         event = event.fact(declared.key, Fact::Setting(declared.key));
     }
     tx.add_event(&event).await?;
-    tx.commit().await?;
-    super::forget(provider).await;
     Ok(changes)
 }
 

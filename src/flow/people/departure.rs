@@ -37,7 +37,7 @@ pub(super) async fn end_everything(tx: &mut Write, call: &Call, id: Id<User>, wh
 }
 
 /// Clears the session store of a user whose sessions SQL has ended. If it does not answer they are over all the same.
-pub(super) async fn end_browsers(provider: &Provider, id: Id<User>) {
+pub(in crate::flow) async fn end_browsers(provider: &Provider, id: Id<User>) {
     if let Err(error) = provider.sessions.end_all(id).await {
         tracing::warn!(user = %id, %error, "ended sessions stay in the session store until they expire");
     }

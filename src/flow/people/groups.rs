@@ -21,6 +21,21 @@ pub struct NewGroup {
     pub permissions: Vec<String>,
 }
 
+impl NewGroup {
+    fn into_group(self, call: &Call) -> Group {
+        Group {
+            id: Id::new(call.now),
+            name: self.name,
+            external_id: self.external_id,
+            description: self.description,
+            permissions: in_order(self.permissions),
+            version: 1,
+            created_at: call.now,
+            updated_at: call.now,
+        }
+    }
+}
+
 /// A change of a group. A field that is absent stays, `Some(None)` clears it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GroupChange {
@@ -44,24 +59,21 @@ pub async fn create_group(
     source: &ChangeSource,
     new: NewGroup,
 ) -> Result<Group, Error> {
-    let group = Group {
-        id: Id::new(call.now),
-        name: new.name,
-        external_id: new.external_id,
-        description: new.description,
-        permissions: in_order(new.permissions),
-        version: 1,
-        created_at: call.now,
-        updated_at: call.now,
-    };
-    check(&group)?;
-    source.must_cover(group.permissions.iter().map(String::as_str))?;
+    judge_group(call, &new)?;
+    source.must_cover(new.permissions.iter().map(String::as_str))?;
     let mut tx = provider.store.write().await?;
-    let done = create_in(&mut tx, call, source, group).await;
+    let done = create_in(&mut tx, call, source, new).await;
     settle(tx, done).await
 }
 
-async fn create_in(tx: &mut Write, call: &Call, source: &ChangeSource, group: Group) -> Result<Group, Error> {
+/// Stores a group that was judged, as a part of a transaction.
+pub(in crate::flow) async fn create_in(
+    tx: &mut Write,
+    call: &Call,
+    source: &ChangeSource,
+    new: NewGroup,
+) -> Result<Group, Error> {
+    let group = new.into_group(call);
     tx.add_group(&group).await.map_err(taken)?;
     let event = call
         .event(EventKind::GroupCreated)
@@ -77,16 +89,7 @@ async fn create_in(tx: &mut Write, call: &Call, source: &ChangeSource, group: Gr
 /// # Errors
 /// [`Error::Invalid`] naming every field that can't be taken.
 pub fn judge_group(call: &Call, new: &NewGroup) -> Result<(), Error> {
-    check(&Group {
-        id: Id::new(call.now),
-        name: new.name.clone(),
-        external_id: new.external_id.clone(),
-        description: new.description.clone(),
-        permissions: in_order(new.permissions.clone()),
-        version: 1,
-        created_at: call.now,
-        updated_at: call.now,
-    })
+    check(&new.clone().into_group(call))
 }
 
 /// Changes a group, if its version still is the expected one. A change that changes nothing leaves no trace.
@@ -107,7 +110,8 @@ pub async fn change_group(
     settle(tx, done).await
 }
 
-async fn change_in(
+/// The same as a part of a transaction.
+pub(in crate::flow) async fn change_in(
     tx: &mut Write,
     call: &Call,
     source: &ChangeSource,
@@ -177,7 +181,8 @@ pub async fn delete_group(
     settle(tx, done).await
 }
 
-async fn delete_in(
+/// The same as a part of a transaction.
+pub(in crate::flow) async fn delete_in(
     tx: &mut Write,
     call: &Call,
     source: &ChangeSource,

@@ -25,7 +25,8 @@ pub async fn add_member(
     settle(tx, done).await
 }
 
-async fn add_in(
+/// The same as a part of a transaction.
+pub(in crate::flow) async fn add_in(
     tx: &mut Write,
     call: &Call,
     source: &ChangeSource,
@@ -60,7 +61,8 @@ pub async fn remove_member(
     settle(tx, done).await
 }
 
-async fn remove_in(
+/// The same as a part of a transaction.
+pub(in crate::flow) async fn remove_in(
     tx: &mut Write,
     call: &Call,
     source: &ChangeSource,
@@ -99,7 +101,8 @@ pub async fn make_primary(
     settle(tx, done).await
 }
 
-async fn make_primary_in(
+/// The same as a part of a transaction.
+pub(in crate::flow) async fn make_primary_in(
     tx: &mut Write,
     call: &Call,
     source: &ChangeSource,

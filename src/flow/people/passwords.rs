@@ -5,7 +5,7 @@ use super::{ChangeSource, NewUser};
 use crate::credential::{self, Policy, Weakness};
 use crate::flow::settle::settle;
 use crate::flow::{Call, Error, FieldError, Provider};
-use crate::model::setting::PASSWORD_MINIMUM_LENGTH;
+use crate::model::setting::{PASSWORD_MINIMUM_LENGTH, Settings};
 use crate::model::{EventKind, Id, PasswordHash, Profile, Secret, User};
 use crate::store::Write;
 
@@ -56,7 +56,8 @@ pub async fn set_password(
 ) -> Result<Option<Secret>, Error> {
     let user = super::get_user(provider, id).await?;
     source.must_outrank(&provider.store.read().await?.list_permissions_of(id).await?)?;
-    let prepared = prepare(provider, &user.username, &user.profile, password, weak).await?;
+    let settings = provider.settings().await?;
+    let prepared = prepare(provider, &settings, &user.username, &user.profile, (password, weak)).await?;
     let Some(hash) = prepared.hash else {
         return Err(Error::field("/password", "required", "expected a password"));
     };
@@ -89,10 +90,10 @@ async fn set_in(
 /// Judges a password and makes its hash.
 pub(super) async fn prepare(
     provider: &Provider,
+    settings: &Settings,
     username: &str,
     profile: &Profile,
-    password: NewPassword,
-    weak: WeakPasswords,
+    (password, weak): (NewPassword, WeakPasswords),
 ) -> Result<Prepared, Error> {
     let (secret, told) = match password {
         NewPassword::None => return Ok(Prepared { hash: None, told: None }),
@@ -105,7 +106,7 @@ pub(super) async fn prepare(
             });
         }
         NewPassword::Given(secret) => {
-            judge(provider, username, profile, &secret, weak).await?;
+            judge(provider, settings, username, profile, (&secret, weak))?;
             (secret, None)
         }
         NewPassword::Generated => {
@@ -125,11 +126,11 @@ pub(super) async fn prepare(
 }
 
 /// Judges the password of a user to be, without the work of hashing it.
-pub(super) async fn judge_new(provider: &Provider, new: &NewUser) -> Result<(), Error> {
+pub(super) fn judge_new(provider: &Provider, settings: &Settings, new: &NewUser) -> Result<(), Error> {
     match &new.password {
         NewPassword::None | NewPassword::Generated => Ok(()),
         NewPassword::Hash(hash) => judge_hash(hash),
-        NewPassword::Given(secret) => judge(provider, &new.username, &new.profile, secret, new.weak).await,
+        NewPassword::Given(secret) => judge(provider, settings, &new.username, &new.profile, (secret, new.weak)),
     }
 }
 
@@ -144,12 +145,12 @@ fn judge_hash(hash: &PasswordHash) -> Result<(), Error> {
     }
 }
 
-async fn judge(
+fn judge(
     provider: &Provider,
+    settings: &Settings,
     username: &str,
     profile: &Profile,
-    secret: &Secret,
-    weak: WeakPasswords,
+    (secret, weak): (&Secret, WeakPasswords),
 ) -> Result<(), Error> {
     if secret.expose().is_empty() {
         return Err(Error::field("/password", "required", "expected a password"));
@@ -157,7 +158,7 @@ async fn judge(
     if weak == WeakPasswords::Accept {
         return Ok(());
     }
-    let minimum = provider.settings().await?.count(PASSWORD_MINIMUM_LENGTH);
+    let minimum = settings.count(PASSWORD_MINIMUM_LENGTH);
     let policy = Policy {
         minimum_length: usize::try_from(minimum).unwrap_or(usize::MAX),
         ..Policy::default()

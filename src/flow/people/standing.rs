@@ -25,7 +25,8 @@ pub async fn deactivate_user(
     Ok(user)
 }
 
-async fn deactivate_in(
+/// The same as a part of a transaction; the session store is cleared when it has committed ([`end_browsers`]).
+pub(in crate::flow) async fn deactivate_in(
     tx: &mut Write,
     call: &Call,
     source: &ChangeSource,
@@ -61,7 +62,8 @@ pub async fn reactivate_user(
     settle(tx, done).await
 }
 
-async fn reactivate_in(
+/// The same as a part of a transaction.
+pub(in crate::flow) async fn reactivate_in(
     tx: &mut Write,
     call: &Call,
     source: &ChangeSource,
@@ -97,7 +99,8 @@ pub async fn delete_user(
     Ok(())
 }
 
-async fn delete_in(
+/// The same as a part of a transaction; the session store is cleared when it has committed ([`end_browsers`]).
+pub(in crate::flow) async fn delete_in(
     tx: &mut Write,
     call: &Call,
     source: &ChangeSource,

@@ -158,7 +158,8 @@ pub async fn change_user(
     settle(tx, done).await
 }
 
-async fn change_in(
+/// The same as a part of a transaction.
+pub(in crate::flow) async fn change_in(
     tx: &mut Write,
     call: &Call,
     source: &ChangeSource,

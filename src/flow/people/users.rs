@@ -4,6 +4,7 @@ use super::passwords::{self, prepare};
 use super::{ChangeSource, NewPassword, WeakPasswords, Welcome, fields, members, welcome};
 use crate::flow::settle::settle;
 use crate::flow::{Call, Error, FieldError, Provider};
+use crate::model::setting::Settings;
 use crate::model::user::comparison_key;
 use crate::model::{Digest, EventKind, Fact, Id, Profile, Secret, User, UserStatus};
 use crate::random;
@@ -72,15 +73,48 @@ pub async fn create_user(
     source: &ChangeSource,
     new: NewUser,
 ) -> Result<CreatedUser, Error> {
-    judge_user(provider, &new).await?;
-    let prepared = prepare(provider, &new.username, &new.profile, new.password, new.weak).await?;
+    let settings = provider.settings().await?;
+    judge_user(provider, &settings, &new)?;
+    let ready = make_ready(provider, call, &settings, &new).await?;
+    let mut tx = provider.store.write().await?;
+    let done = add_in(&mut tx, call, source, &ready).await;
+    settle(tx, done).await?;
+    Ok(CreatedUser {
+        user: ready.user,
+        password: ready.told,
+    })
+}
+
+/// A user that was judged and has a hash, a subject and a mail: nothing is left to do but to store it.
+pub(in crate::flow) struct ReadyUser {
+    user: User,
+    /// The generated password.
+    told: Option<Secret>,
+    setup_link: Option<Digest>,
+    groups: Vec<String>,
+    primary_group: Option<String>,
+    mail: Option<OutboxMail>,
+}
+
+/// Does beforehand what takes time, hashing above all: while a transaction is open nothing is waited for.
+///
+/// # Errors
+/// As [`create_user`], but for what only the store can tell.
+pub(in crate::flow) async fn make_ready(
+    provider: &Provider,
+    call: &Call,
+    settings: &Settings,
+    new: &NewUser,
+) -> Result<ReadyUser, Error> {
+    let password = (new.password.clone(), new.weak);
+    let prepared = prepare(provider, settings, &new.username, &new.profile, password).await?;
     let user = User {
         id: Id::new(call.now),
-        subject: new.subject.unwrap_or_else(random::token),
-        username: new.username,
+        subject: new.subject.clone().unwrap_or_else(random::token),
+        username: new.username.clone(),
         version: 1,
         status: new.status,
-        profile: new.profile,
+        profile: new.profile.clone(),
         password_changed_at: prepared.hash.as_ref().map(|_| call.now),
         password_expired_at: None,
         password: prepared.hash,
@@ -91,42 +125,36 @@ pub async fn create_user(
         Welcome::Mail => Some(welcome::write(provider, &user).await?),
         Welcome::Silent => None,
     };
-    let beside = Beside {
-        setup_link: new.setup_link,
-        groups: new.groups,
-        primary_group: new.primary_group,
-        mail,
-    };
-    let mut tx = provider.store.write().await?;
-    let done = add_in(&mut tx, call, source, user, beside).await;
-    let user = settle(tx, done).await?;
-    Ok(CreatedUser {
+    Ok(ReadyUser {
         user,
-        password: prepared.told,
+        told: prepared.told,
+        setup_link: new.setup_link.clone(),
+        groups: new.groups.clone(),
+        primary_group: new.primary_group.clone(),
+        mail,
     })
 }
 
-/// What a new user comes with.
-struct Beside {
-    setup_link: Option<Digest>,
-    groups: Vec<String>,
-    primary_group: Option<String>,
-    mail: Option<OutboxMail>,
-}
-
-async fn add_in(tx: &mut Write, call: &Call, source: &ChangeSource, user: User, beside: Beside) -> Result<User, Error> {
-    if let Some(link) = &beside.setup_link {
+/// Stores a new user, as a part of a transaction: gives its id.
+pub(in crate::flow) async fn add_in(
+    tx: &mut Write,
+    call: &Call,
+    source: &ChangeSource,
+    ready: &ReadyUser,
+) -> Result<Id<User>, Error> {
+    let user = &ready.user;
+    if let Some(link) = &ready.setup_link {
         if !tx.use_setup_link(link, call.now).await? {
             return Err(Error::NotFound);
         }
         tx.add_event(&call.event(EventKind::Setup).because("link_used")).await?;
     }
-    must_be_free(tx, &user).await?;
+    must_be_free(tx, user).await?;
     if tx.is_subject_departed(&user.subject).await? {
         return Err(taken_field("/subject"));
     }
-    tx.add_user(&user).await.map_err(taken)?;
-    members::join(tx, call, source, &user, &beside.groups, beside.primary_group.as_deref()).await?;
+    tx.add_user(user).await.map_err(taken)?;
+    members::join(tx, call, source, user, &ready.groups, ready.primary_group.as_deref()).await?;
     let event = call
         .event(EventKind::UserCreated)
         .user(user.id)
@@ -134,20 +162,21 @@ async fn add_in(tx: &mut Write, call: &Call, source: &ChangeSource, user: User, 
         .fact("password", Fact::Bool(user.password.is_some()))
         .fact(
             "groups",
-            Fact::Number(i64::try_from(beside.groups.len()).unwrap_or(i64::MAX)),
+            Fact::Number(i64::try_from(ready.groups.len()).unwrap_or(i64::MAX)),
         );
     tx.add_event(&event).await?;
-    if let Some(mail) = &beside.mail {
+    if let Some(mail) = &ready.mail {
         tx.add_mail(mail, call.now).await?;
     }
-    Ok(user)
+    Ok(user.id)
 }
 
-/// Refuses what can be seen to be wrong with a user to be before anything is changed: fields, groups and password.
+/// Refuses what can be seen to be wrong with a user to be before anything is changed: fields, groups, and the password under
+/// these settings.
 ///
 /// # Errors
 /// [`Error::Invalid`] naming every field that can't be taken.
-pub async fn judge_user(provider: &Provider, new: &NewUser) -> Result<(), Error> {
+pub fn judge_user(provider: &Provider, settings: &Settings, new: &NewUser) -> Result<(), Error> {
     let mut errors = fields::check_user(&new.username, &new.profile);
     errors.extend(new.subject.as_deref().and_then(fields::check_subject));
     if let Some(primary) = &new.primary_group {
@@ -163,7 +192,7 @@ pub async fn judge_user(provider: &Provider, new: &NewUser) -> Result<(), Error>
     if !errors.is_empty() {
         return Err(Error::Invalid(errors));
     }
-    passwords::judge_new(provider, new).await
+    passwords::judge_new(provider, settings, new)
 }
 
 /// Refuses a username that is another person's mail address and the other way round: the same word would sign in either.

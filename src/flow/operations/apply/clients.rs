@@ -1,5 +1,7 @@
 //! The section `clients`: the fields of RFC 7591, and beside them what only the operator decides.
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::DeserializeOwned;
@@ -10,12 +12,16 @@ use super::difference::{Action, Change, FieldChange};
 use super::overlay::laid_over;
 use super::reader::{Mistakes, Reader};
 use super::sealing::Opener;
+use super::steps::Afterwards;
 use super::{Act, Planned, layers};
-use crate::flow::clients::{self, Authority, ClientChange, Given, NewClient, SECRET_PURPOSE, Strength};
+use crate::flow::clients::{
+    self, Authority, ClientChange, Given, NewClient, SECRET_PURPOSE, Strength, change, create, end, secret,
+};
 use crate::flow::operations::inventory;
 use crate::flow::{Call, Error, Provider};
-use crate::model::{Client, ClientMetadata, ClientPolicy, ClientSecret, Digest, Id, Secret, Timestamp};
+use crate::model::{Client, ClientMetadata, ClientPolicy, ClientSecret, Digest, EventKind, Id, Secret, Timestamp};
 use crate::protocol::client_registration::{METADATA_MEMBERS, POLICY_MEMBERS};
+use crate::store::Write;
 
 pub(super) const SECTION: &str = "clients";
 
@@ -264,40 +270,123 @@ fn is_same(provider: &Provider, client: Option<&Client>, wanted: &[StoredSecret]
     known == wanted
 }
 
-pub(super) async fn remove(provider: &Provider, call: &Call, id: Id<Client>) -> Result<(), Error> {
-    clients::delete(provider, call, &Authority::Operator, id, None).await
+pub(super) async fn remove(tx: &mut Write, call: &Call, id: Id<Client>) -> Result<(), Error> {
+    let client = tx.find_client(id).await?.ok_or(Error::NotFound)?;
+    end::delete_in(tx, call, client).await
 }
 
-pub(super) async fn put(provider: &Provider, call: &Call, act: ClientAct) -> Result<(), Error> {
-    let authority = Authority::Operator;
-    let id = match act.existing {
-        None => create(provider, call, &act).await?,
-        Some(id) => {
-            if act.fields_change {
-                let change = ClientChange {
-                    metadata: Some(act.metadata),
-                    policy: Some(act.policy),
-                    trusted: Some(act.trusted),
-                    expected_version: Some(act.version),
-                    authority: authority.clone(),
-                };
-                clients::change(provider, call, id, change).await?;
-            }
-            if act.secret.is_some() {
-                clients::rotate_secret(provider, call, &authority, (id, None), act.secret).await?;
-            }
-            id
-        }
+/// An act with everything done that takes time: a sector document may have been fetched.
+pub(super) struct ReadyClient {
+    id: Id<Client>,
+    main: Main,
+    /// Another secret, and for how long the one before counts.
+    secret: Option<(Secret, Duration)>,
+    stored_secrets: Option<Vec<ClientSecret>>,
+    disable: Option<bool>,
+}
+
+/// What becomes of the row.
+enum Main {
+    Add(Box<Client>),
+    Change(Box<Client>),
+    Keep,
+}
+
+pub(super) async fn prepare(
+    provider: &Provider,
+    call: &Call,
+    overlap: Duration,
+    act: ClientAct,
+) -> Result<ReadyClient, Error> {
+    let stored_secrets = match &act.stored_secrets {
+        Some(secrets) => Some(rows(provider, call, secrets)?),
+        None => None,
     };
-    if let Some(secrets) = act.stored_secrets {
-        install(provider, call, id, &secrets).await?;
+    let disable = act.disable;
+    let Some(id) = act.existing else {
+        let client = create::build(provider, call, new_client(&act)?, None).await?.client;
+        return Ok(ReadyClient {
+            id: client.id,
+            main: Main::Add(Box::new(client)),
+            secret: None,
+            stored_secrets,
+            disable,
+        });
+    };
+    let secret = match act.secret {
+        Some(given) => {
+            let secret = secret::take(Some(given), act.metadata.token_endpoint_auth_method)?;
+            Some((secret, overlap))
+        }
+        None => None,
+    };
+    let main = if act.fields_change {
+        let change = ClientChange {
+            metadata: Some(act.metadata),
+            policy: Some(act.policy),
+            trusted: Some(act.trusted),
+            expected_version: Some(act.version),
+            authority: Authority::Operator,
+        };
+        Main::Change(Box::new(change::make_ready(provider, call, id, change).await?))
+    } else {
+        Main::Keep
+    };
+    Ok(ReadyClient {
+        id,
+        main,
+        secret,
+        stored_secrets,
+        disable,
+    })
+}
+
+pub(super) async fn write(
+    tx: &mut Write,
+    provider: &Provider,
+    call: &Call,
+    ready: &ReadyClient,
+    afterwards: &mut Afterwards,
+) -> Result<(), Error> {
+    let id = ready.id;
+    match &ready.main {
+        Main::Add(client) => {
+            match create::add(tx, call, client).await {
+                Err(Error::Conflict(_)) => return Err(Error::field("/client_id", "taken", "another client has it")),
+                added => added?,
+            }
+            tx.mark_client_applied(id).await?;
+        }
+        Main::Change(client) => drop(change::change_in(tx, provider, call, client).await?),
+        Main::Keep => (),
     }
-    match act.disable {
-        Some(true) => drop(clients::disable(provider, call, &authority, id, None).await?),
-        Some(false) => drop(clients::enable(provider, call, &authority, id, None).await?),
-        None => (),
+    if let Some((secret, overlap)) = &ready.secret {
+        let client = find(tx, id).await?;
+        if !client.metadata.token_endpoint_auth_method.uses_secret() {
+            return Err(Error::Stale);
+        }
+        secret::rotate_in(tx, provider, call, client, (secret, *overlap)).await?;
+    }
+    if let Some(rows) = &ready.stored_secrets {
+        install(tx, call, id, rows).await?;
+    }
+    let Some(disable) = ready.disable else {
+        return Ok(());
+    };
+    let client = find(tx, id).await?;
+    match (disable, client.disabled_at) {
+        (true, None) => {
+            end::disable_in(tx, call, client).await?;
+            afterwards.disabled.push(id);
+        }
+        (false, Some(_)) => drop(end::enable_in(tx, call, client).await?),
+        (true, Some(_)) | (false, None) => (),
     }
     Ok(())
+}
+
+async fn find(tx: &mut Write, id: Id<Client>) -> Result<Client, Error> {
+    tx.find_client(id).await?.ok_or(Error::NotFound)
 }
 
 /// The client to be.
@@ -339,14 +428,6 @@ pub(super) async fn judge(provider: &Provider, call: &Call, act: &ClientAct) -> 
     clients::sector_document::judge(provider, &act.metadata).await
 }
 
-async fn create(provider: &Provider, call: &Call, act: &ClientAct) -> Result<Id<Client>, Error> {
-    let id = clients::create(provider, call, new_client(act)?).await?.client.id;
-    let mut tx = provider.store.write().await?;
-    tx.mark_client_applied(id).await?;
-    tx.commit().await?;
-    Ok(id)
-}
-
 /// Exported secrets as rows.
 fn rows(provider: &Provider, call: &Call, secrets: &[StoredSecret]) -> Result<Vec<ClientSecret>, Error> {
     let mut rows = Vec::new();
@@ -372,21 +453,12 @@ fn rows(provider: &Provider, call: &Call, secrets: &[StoredSecret]) -> Result<Ve
 }
 
 /// Puts exported secrets in place of what is there.
-async fn install(provider: &Provider, call: &Call, id: Id<Client>, secrets: &[StoredSecret]) -> Result<(), Error> {
-    let rows = rows(provider, call, secrets)?;
-    let mut tx = provider.store.write().await?;
+async fn install(tx: &mut Write, call: &Call, id: Id<Client>, rows: &[ClientSecret]) -> Result<(), Error> {
     tx.delete_client_secrets(id).await?;
-    for row in &rows {
+    for row in rows {
         tx.add_client_secret(id, row).await?;
     }
-    tx.add_event(
-        &call
-            .event(crate::model::EventKind::ClientSecretRotated)
-            .client(id)
-            .because("moved in"),
-    )
-    .await?;
-    tx.raise_client_generation().await?;
-    tx.commit().await?;
-    provider.refresh_memory().await
+    let event = call.event(EventKind::ClientSecretRotated).client(id);
+    tx.add_event(&event.because("moved in")).await?;
+    Ok(tx.raise_client_generation().await?)
 }

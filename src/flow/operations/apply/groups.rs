@@ -9,6 +9,7 @@ use crate::flow::people::{self, ChangeSource, GroupChange, NewGroup};
 use crate::flow::{Call, Error, Provider};
 use crate::model::user::comparison_key;
 use crate::model::{Group, Id};
+use crate::store::Write;
 
 pub(super) const SECTION: &str = "groups";
 
@@ -171,19 +172,17 @@ pub(super) fn judge(call: &Call, act: &GroupAct) -> Result<(), Error> {
     people::judge_group(call, &whole)
 }
 
-pub(super) async fn put(provider: &Provider, call: &Call, act: GroupAct) -> Result<(), Error> {
+pub(super) async fn write(tx: &mut Write, call: &Call, act: &GroupAct) -> Result<(), Error> {
     let source = &ChangeSource::Apply;
     match act {
         GroupAct::Create(new) => {
-            let group = people::create_group(provider, call, source, new).await?;
-            let mut tx = provider.store.write().await?;
-            tx.mark_group_applied(group.id).await?;
-            Ok(tx.commit().await?)
+            let group = people::groups::create_in(tx, call, source, new.clone()).await?;
+            Ok(tx.mark_group_applied(group.id).await?)
         }
         GroupAct::Change(id, version, change) => {
-            drop(people::change_group(provider, call, source, id, Some(version), change).await?);
+            drop(people::groups::change_in(tx, call, source, *id, Some(*version), change.clone()).await?);
             Ok(())
         }
-        GroupAct::Remove(id) => people::delete_group(provider, call, source, id, None).await,
+        GroupAct::Remove(id) => people::groups::delete_in(tx, call, source, *id, None).await,
     }
 }

@@ -11,6 +11,7 @@ use crate::flow::operations::{inventory, layers};
 use crate::flow::people::{self, ChangeSource, UserKey};
 use crate::flow::{Call, Error, Provider};
 use crate::model::{Id, Layer, LayerOwner};
+use crate::store::Write;
 
 /// Whose it is: a name of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +48,24 @@ impl Named {
                 Err(error) => return Err(error),
             },
             Self::User(username) => people::find_user(provider, &UserKey::Username(username.clone()))
+                .await?
+                .map(|user| LayerOwner::User(user.id)),
+        })
+    }
+
+    /// The same as a transaction sees it, which may have made it.
+    async fn find_in(&self, tx: &mut Write) -> Result<Option<LayerOwner>, Error> {
+        Ok(match self {
+            Self::Group(name) => tx
+                .find_group_by_name(name)
+                .await?
+                .map(|group| LayerOwner::Group(group.id)),
+            Self::Client(client_id) => tx
+                .find_client_by_client_id(client_id)
+                .await?
+                .map(|client| LayerOwner::Client(client.id)),
+            Self::User(username) => tx
+                .find_user_by_username(username)
                 .await?
                 .map(|user| LayerOwner::User(user.id)),
         })
@@ -145,9 +164,9 @@ fn shown(layer: &Layer) -> Map<String, Value> {
     fields.collect()
 }
 
-pub(super) async fn put(provider: &Provider, call: &Call, act: LayerAct) -> Result<(), Error> {
-    let owner = act.named.find(provider).await?.ok_or(Error::NotFound)?;
-    layers::change(provider, call, &ChangeSource::Apply, owner, &act.table).await?;
+pub(super) async fn write(tx: &mut Write, call: &Call, act: &LayerAct) -> Result<(), Error> {
+    let owner = act.named.find_in(tx).await?.ok_or(Error::NotFound)?;
+    layers::change_in(tx, call, &ChangeSource::Apply, owner, &act.table).await?;
     Ok(())
 }
 
@@ -162,15 +181,4 @@ pub(in crate::flow::operations) async fn to_json(
         .map(|(key, value)| ((*key).to_owned(), value.to_json()))
         .collect();
     Ok((!table.is_empty()).then_some(table))
-}
-
-/// Adds what a layer changes to what is told of its owner.
-pub(super) fn tell(changes: &mut Vec<Change>, change: Change) {
-    let known = changes
-        .iter_mut()
-        .find(|known| known.section == change.section && known.name == change.name && known.action != Action::Remove);
-    match known {
-        Some(known) => known.fields.extend(change.fields),
-        None => changes.push(change),
-    }
 }

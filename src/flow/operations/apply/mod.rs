@@ -1,6 +1,7 @@
 //! `apply`: brings settings, resources, groups, clients and users to what a file says. A difference is computed first and every
-//! entry of it judged, so that a file with a mistake in it changes nothing; then each thing is changed by the same flow that the administration API
-//! uses. A file that was applied once changes nothing the second time, and one that was interrupted goes on where it stopped.
+//! entry of it judged, so that a file with a mistake in it changes nothing; then everything is changed in one transaction, by the
+//! same flows that the administration API uses. A file that was applied once changes nothing the second time, and one that was
+//! interrupted has changed nothing.
 
 pub mod clients;
 mod difference;
@@ -12,13 +13,18 @@ mod prune;
 mod reader;
 pub(super) mod resources;
 pub(super) mod sealing;
+mod steps;
 pub mod users;
 
 pub use difference::{Action, Change, Difference, FieldChange};
 pub use document::Document;
 
-use super::settings::{self, ChangedBy};
+use std::collections::HashMap;
+
+use super::settings;
+use crate::flow::again::again;
 use crate::flow::{Call, Error, FieldError, Provider, people};
+use crate::model::setting::Settings;
 use crate::model::user::comparison_key;
 use crate::model::{Client, Id, Resource};
 
@@ -57,45 +63,62 @@ pub async fn difference(
     document: &Document,
     prune: PruneUsers,
 ) -> Result<Difference, Error> {
-    let mut changes = settings_changes(provider, document).await?;
-    let planned = plan(provider, call, document, prune).await?;
-    for planned in planned {
-        layers::tell(&mut changes, planned.change);
-    }
-    Ok(Difference { changes })
+    let changes = settings_changes(provider, document).await?;
+    let settings = settings::to_be(provider, &document.settings).await?;
+    let planned = plan(provider, call, &settings, document, prune).await?;
+    let planned = planned.into_iter().map(|planned| planned.change);
+    Ok(told(changes, planned))
 }
 
-/// Does what a file says. Gives what was changed.
+/// Does what a file says, all of it or nothing. Gives what was changed.
 ///
 /// # Errors
-/// [`Error::Invalid`] with everything that is wrong, found before the first change.
+/// [`Error::Invalid`] with everything that is wrong; nothing is changed then. [`Error::Unavailable`] if the store did not
+/// answer: nothing was changed, or, if only its last answer was lost, all. [`Error::Contended`] if others were changing the
+/// same things, again and again.
 pub async fn apply(
     provider: &Provider,
     call: &Call,
     document: &Document,
     prune: PruneUsers,
 ) -> Result<Difference, Error> {
-    let mut changes = settings_changes(provider, document).await?;
-    let planned = plan(provider, call, document, prune).await?;
-    if !changes.is_empty() {
-        settings::change(provider, call, &document.settings, ChangedBy::Apply).await?;
+    let changes = settings_changes(provider, document).await?;
+    let settings = settings::to_be(provider, &document.settings).await?;
+    let planned = plan(provider, call, &settings, document, prune).await?;
+    if changes.is_empty() && planned.is_empty() {
+        return Ok(Difference::default());
     }
-    for Planned { pointer, change, act } in planned {
-        let done = match act {
-            Act::Resource(resource, action) => resources::put(provider, call, &resource, action).await,
-            Act::Group(act) => groups::put(provider, call, act).await,
-            Act::Client(act) => clients::put(provider, call, *act).await,
-            Act::RemoveClient(id) => clients::remove(provider, call, id).await,
-            Act::User(act) => users::put(provider, call, act).await,
-            Act::Layer(act) => layers::put(provider, call, act).await,
-        };
-        done.map_err(|error| below(error, &pointer))?;
-        layers::tell(&mut changes, change);
-    }
-    Ok(Difference { changes })
+    let table = (!changes.is_empty()).then_some(&document.settings);
+    let (planned, steps) = steps::prepare_all(provider, call, &settings, planned).await?;
+    let afterwards = again(|| steps::carry_out(provider, call, table, &steps)).await?;
+    afterwards.happen(provider).await;
+    Ok(told(changes, planned.into_iter()))
 }
 
-async fn plan(provider: &Provider, call: &Call, document: &Document, prune: PruneUsers) -> Result<Vec<Planned>, Error> {
+/// What a file changes, each thing once: what a layer changes is told with its owner.
+fn told(mut changes: Vec<Change>, planned: impl Iterator<Item = Change>) -> Difference {
+    let mut places = HashMap::new();
+    for change in planned {
+        let key = (change.section, change.name.clone());
+        let known = places.get(&key).and_then(|place: &usize| changes.get_mut(*place));
+        match known {
+            Some(known) if known.action != Action::Remove => known.fields.extend(change.fields),
+            _ => {
+                places.insert(key, changes.len());
+                changes.push(change);
+            }
+        }
+    }
+    Difference { changes }
+}
+
+async fn plan(
+    provider: &Provider,
+    call: &Call,
+    settings: &Settings,
+    document: &Document,
+    prune: PruneUsers,
+) -> Result<Vec<Planned>, Error> {
     must_know_groups(provider, document).await?;
     let mut planned = resources::plan(provider, call, &document.resources).await?;
     planned.extend(groups::plan(provider, &document.groups).await?);
@@ -103,19 +126,19 @@ async fn plan(provider: &Provider, call: &Call, document: &Document, prune: Prun
     planned.extend(users::plan(provider, &document.users).await?);
     planned.extend(layers::plan(provider, call, document).await?);
     planned.extend(prune::plan(provider, document, prune).await?);
-    judge(provider, call, &planned).await?;
+    judge(provider, call, settings, &planned).await?;
     Ok(planned)
 }
 
 /// Refuses the file as a whole where anything in it would be refused: names every entry, and nothing is changed.
-async fn judge(provider: &Provider, call: &Call, planned: &[Planned]) -> Result<(), Error> {
+async fn judge(provider: &Provider, call: &Call, settings: &Settings, planned: &[Planned]) -> Result<(), Error> {
     let mut names = users::Names::default();
     let mut errors = Vec::new();
     for Planned { pointer, act, .. } in planned {
         let judged = match act {
             Act::Group(act) => groups::judge(call, act),
             Act::Client(act) => clients::judge(provider, call, act).await,
-            Act::User(act) => names.judge(provider, act).await,
+            Act::User(act) => names.judge(provider, settings, act).await,
             // judged when its difference was made
             Act::Resource(..) | Act::RemoveClient(_) | Act::Layer(_) => Ok(()),
         };

@@ -75,7 +75,7 @@ async fn plan_users(provider: &Provider, document: &Document) -> Result<Vec<Plan
 
 fn removal(section: &'static str, name: String, act: Act) -> Planned {
     Planned {
-        pointer: String::new(),
+        pointer: "/prune".to_owned(),
         change: Change {
             section,
             name,

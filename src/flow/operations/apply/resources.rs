@@ -9,6 +9,7 @@ use crate::flow::operations::inventory;
 use crate::flow::operations::resources::judge;
 use crate::flow::{Call, Error, Provider};
 use crate::model::{AccessTokenFormat, EventKind, Fact, Id, Resource, Scopes};
+use crate::store::{self, Write};
 
 pub(super) const SECTION: &str = "resources";
 
@@ -124,18 +125,21 @@ pub(super) async fn plan(provider: &Provider, call: &Call, entries: &[Entry]) ->
     }
 }
 
-pub(super) async fn put(provider: &Provider, call: &Call, resource: &Resource, action: Action) -> Result<(), Error> {
-    let mut tx = provider.store.write().await?;
+pub(super) async fn write(tx: &mut Write, call: &Call, resource: &Resource, action: Action) -> Result<(), Error> {
     tx.raise_resource_generation().await?;
     let word = match action {
         Action::Create => {
-            tx.add_resource(resource).await?;
+            match tx.add_resource(resource).await {
+                Err(store::Error::Taken(_)) => {
+                    return Err(Error::field("/identifier", "taken", "another resource has it"));
+                }
+                added => added?,
+            }
             tx.mark_resource_applied(resource.id).await?;
             "created"
         }
         Action::Change => {
             if !tx.change_resource(resource).await? {
-                tx.abandon().await?;
                 return Err(Error::Stale);
             }
             "changed"
@@ -149,8 +153,5 @@ pub(super) async fn put(provider: &Provider, call: &Call, resource: &Resource, a
         .event(EventKind::ResourceChanged)
         .fact("resource", Fact::Id(resource.id.uuid()))
         .fact("action", Fact::Word(word));
-    tx.add_event(&event).await?;
-    tx.commit().await?;
-    crate::flow::operations::forget(provider).await;
-    Ok(())
+    Ok(tx.add_event(&event).await?)
 }

@@ -8,14 +8,21 @@ use super::difference::{Action, Change, FieldChange};
 use super::overlay;
 use super::reader::{Mistakes, Reader};
 use super::sealing::Opener;
+use super::steps::Afterwards;
 use super::{Act, Planned, layers};
+use crate::clock;
 use crate::flow::operations::inventory::{self, Membership};
 use crate::flow::people::{self, ChangeSource, NewPassword, NewUser, UserChange, UserKey, WeakPasswords, Welcome};
 use crate::flow::{Call, Error, Provider};
+use crate::model::setting::Settings;
 use crate::model::user::comparison_key;
 use crate::model::{Id, PasswordHash, Profile, Secret, User, UserStatus};
+use crate::store::Write;
 
 pub(super) const SECTION: &str = "users";
+
+/// How often a hash waits until the machine is less busy.
+const MOST_TURNS: usize = 60;
 
 /// The members of [`Profile`].
 pub const PROFILE: &[&str] = &[
@@ -303,10 +310,10 @@ pub(super) struct Names {
 impl Names {
     /// What can be seen to be wrong with a user before anything is changed: fields, password, and names that somebody else has
     /// by then.
-    pub(super) async fn judge(&mut self, provider: &Provider, act: &UserAct) -> Result<(), Error> {
+    pub(super) async fn judge(&mut self, provider: &Provider, settings: &Settings, act: &UserAct) -> Result<(), Error> {
         let (own, username, profile) = match act {
             UserAct::Create(new) => {
-                people::judge_user(provider, new).await?;
+                people::judge_user(provider, settings, new)?;
                 if let Some(subject) = &new.subject {
                     let there = people::find_user(provider, &UserKey::Subject(subject.clone())).await?;
                     if there.is_some() || !self.subjects.insert(subject.clone()) {
@@ -353,58 +360,93 @@ fn taken(pointer: &str) -> Error {
     Error::field(pointer, "taken", "somebody else has it")
 }
 
-pub(super) async fn put(provider: &Provider, call: &Call, act: UserAct) -> Result<(), Error> {
-    let source = &ChangeSource::Apply;
-    match act {
-        UserAct::Create(new) => {
-            let made = people::create_user(provider, call, source, *new).await?;
-            let mut tx = provider.store.write().await?;
-            tx.mark_user_applied(made.user.id).await?;
-            Ok(tx.commit().await?)
+/// An act with everything done that takes time.
+pub(super) enum ReadyUser {
+    Add(people::users::ReadyUser),
+    Change(Box<ChangedUser>),
+    Remove(Id<User>),
+}
+
+/// Makes hashes. Where the machine is busy with those who sign in, a file waits its turn.
+pub(super) async fn prepare(
+    provider: &Provider,
+    call: &Call,
+    settings: &Settings,
+    act: UserAct,
+) -> Result<ReadyUser, Error> {
+    let new = match act {
+        UserAct::Create(new) => new,
+        UserAct::Change(changed) => return Ok(ReadyUser::Change(changed)),
+        UserAct::Remove(id) => return Ok(ReadyUser::Remove(id)),
+    };
+    for _ in 0..MOST_TURNS {
+        match people::users::make_ready(provider, call, settings, &new).await {
+            Err(Error::Busy { retry_after }) => clock::sleep(retry_after).await,
+            ready => return ready.map(ReadyUser::Add),
         }
-        UserAct::Change(changed) => put_change(provider, call, source, *changed).await,
-        UserAct::Remove(id) => people::delete_user(provider, call, source, id, None).await,
+    }
+    people::users::make_ready(provider, call, settings, &new)
+        .await
+        .map(ReadyUser::Add)
+}
+
+pub(super) async fn write(
+    tx: &mut Write,
+    call: &Call,
+    ready: &ReadyUser,
+    afterwards: &mut Afterwards,
+) -> Result<(), Error> {
+    let source = &ChangeSource::Apply;
+    match ready {
+        ReadyUser::Add(ready) => {
+            let id = people::users::add_in(tx, call, source, ready).await?;
+            Ok(tx.mark_user_applied(id).await?)
+        }
+        ReadyUser::Change(changed) => write_change(tx, call, source, changed, afterwards).await,
+        ReadyUser::Remove(id) => {
+            people::standing::delete_in(tx, call, source, *id, None).await?;
+            afterwards.departed.push(*id);
+            Ok(())
+        }
     }
 }
 
-async fn put_change(
-    provider: &Provider,
+async fn write_change(
+    tx: &mut Write,
     call: &Call,
     source: &ChangeSource,
-    changed: ChangedUser,
+    changed: &ChangedUser,
+    afterwards: &mut Afterwards,
 ) -> Result<(), Error> {
-    let ChangedUser {
-        id,
-        username: _,
-        profile: _,
-        fields,
-        join,
-        leave,
-        primary,
-        status,
-    } = changed;
-    if let Some(fields) = fields {
-        people::change_user(provider, call, source, id, None, fields).await?;
+    let id = changed.id;
+    if let Some(fields) = &changed.fields {
+        people::user_change::change_in(tx, call, source, id, None, fields.clone()).await?;
     }
-    for name in join {
-        people::add_member(provider, call, source, group(provider, &name).await?, id).await?;
+    for name in &changed.join {
+        let group = group(tx, name).await?;
+        people::members::add_in(tx, call, source, group, id).await?;
     }
-    if let Some(primary) = primary {
-        people::make_primary(provider, call, source, group(provider, &primary).await?, id).await?;
+    if let Some(primary) = &changed.primary {
+        let group = group(tx, primary).await?;
+        people::members::make_primary_in(tx, call, source, group, id).await?;
     }
-    for name in leave {
-        people::remove_member(provider, call, source, group(provider, &name).await?, id).await?;
+    for name in &changed.leave {
+        let group = group(tx, name).await?;
+        people::members::remove_in(tx, call, source, group, id).await?;
     }
-    match status {
-        Some(UserStatus::Active) => drop(people::reactivate_user(provider, call, source, id, None).await?),
-        Some(UserStatus::Inactive) => drop(people::deactivate_user(provider, call, source, id, None).await?),
+    match changed.status {
+        Some(UserStatus::Active) => drop(people::standing::reactivate_in(tx, call, source, id, None).await?),
+        Some(UserStatus::Inactive) => {
+            people::standing::deactivate_in(tx, call, source, id, None).await?;
+            afterwards.departed.push(id);
+        }
         None => (),
     }
     Ok(())
 }
 
-async fn group(provider: &Provider, name: &str) -> Result<Id<crate::model::Group>, Error> {
-    let found = people::find_group_by_name(provider, name).await?;
+async fn group(tx: &mut Write, name: &str) -> Result<Id<crate::model::Group>, Error> {
+    let found = tx.find_group_by_name(name).await?;
     found
         .map(|group| group.id)
         .ok_or_else(|| Error::field("/groups", "unknown", format!("there is no group {name}")))
