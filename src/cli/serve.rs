@@ -42,13 +42,13 @@ pub(super) async fn run(file: Option<&Path>) -> Result<ExitCode, Failure> {
 }
 
 #[cfg(not(feature = "failpoints"))]
-fn failpoints() -> Failpoints {
+pub(super) fn failpoints() -> Failpoints {
     Failpoints::default()
 }
 
 /// Steered by the folder that a test names.
 #[cfg(feature = "failpoints")]
-fn failpoints() -> Failpoints {
+pub(super) fn failpoints() -> Failpoints {
     std::env::var_os("OSTIARY_TEST_FAILPOINTS")
         .map(|folder| Failpoints::steered_by(folder.into()))
         .unwrap_or_default()

@@ -10,7 +10,7 @@ use super::arguments::{Arguments, Command, Keys, StoreCommand};
 use super::failure::Failure;
 use super::output::Output;
 use super::reseal::{self, Step};
-use super::{apply, clients, devices, explain, groups, keys, sessions, settings, setup, users};
+use super::{apply, clients, devices, explain, groups, keys, serve, sessions, settings, setup, users};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::flow::operations::backup::snapshot;
@@ -75,7 +75,7 @@ async fn run_for_another(provider: Provider, request: Request) -> Answer {
 }
 
 async fn here(config: &Config, command: StoreCommand, input: Option<Secret>) -> Result<Answer, Failure> {
-    let Parts { provider, lock } = server::provide(config, &Clock::default()).await?;
+    let Parts { provider, lock } = server::provide(config, &Clock::default(), serve::failpoints()).await?;
     let answer = loop {
         let answer = answer(&provider, command.clone(), input.clone()).await;
         if !answer.unfinished {

@@ -90,18 +90,19 @@ fn take_folder(config: &Config) -> Result<Option<Lock>, Error> {
     Ok(Some(lock))
 }
 
-/// Everything flows work with, for a command. The embedded store is brought to this program's schema; another must be there already.
+/// Everything flows work with, for a command. The embedded store is brought to this program's schema; another must be there
+/// already. A test may make it stand still at `failpoints`.
 ///
 /// # Errors
 /// [`Error`], in words for the operator.
-pub async fn provide(config: &Config, clock: &Clock) -> Result<Parts, Error> {
+pub async fn provide(config: &Config, clock: &Clock, failpoints: Failpoints) -> Result<Parts, Error> {
     let schema = if is_embedded(config) {
         Schema::Bring
     } else {
         Schema::Expect
     };
     let egress = Egress::new(config.egress.networks.clone());
-    assemble(config, clock, schema, egress, Failpoints::default()).await
+    assemble(config, clock, schema, egress, failpoints).await
 }
 
 /// The same for a server, which brings any store to its schema.

@@ -232,7 +232,8 @@ mod places {
 
     fn name(text: &str) -> String {
         let words: Vec<&str> = text.split_whitespace().collect();
-        words.join(" ").chars().take(NAME).collect()
+        let name: String = words.join(" ").chars().take(NAME).collect();
+        name.trim_end().to_owned()
     }
 }
 

@@ -3,6 +3,7 @@
 mod changes;
 mod disk;
 mod exchange;
+mod import;
 mod kills;
 mod limits;
 

@@ -7,6 +7,7 @@ mod certificates;
 mod cli;
 mod containers;
 mod doctor;
+mod import;
 mod keys;
 mod leaving;
 mod listener;

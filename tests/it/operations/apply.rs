@@ -1,30 +1,26 @@
 //! `apply` and `export`: a file says how it is to be, a second time it changes nothing, and what it does not name stays.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-
 use ostiary::flow::Error;
 use ostiary::flow::operations::apply::users::PROFILE;
 use ostiary::flow::operations::apply::{Difference, Document, PruneUsers, apply, difference};
 use ostiary::flow::operations::export::{Secrets, export};
-use ostiary::model::{ClientMetadata, ClientPolicy, Profile, Secret};
+use ostiary::model::{ClientMetadata, ClientPolicy, Profile};
 use ostiary::protocol::client_registration::{METADATA_MEMBERS as METADATA, POLICY_MEMBERS as POLICY};
-use ostiary::sql::{Edge, Failpoints, Place, Verdict};
 use serde_json::{Value, json};
 
 use crate::support::relying_party::RelyingParty;
-use crate::support::server::{Backend, Server, TestClient, each_backend};
+use crate::support::server::{Server, TestClient, each_backend};
 
-async fn run(server: &Server, file: &Value) -> Result<Difference, Error> {
+pub(super) async fn run(server: &Server, file: &Value) -> Result<Difference, Error> {
     run_pruning(server, file, PruneUsers::No).await
 }
 
-async fn run_pruning(server: &Server, file: &Value, prune: PruneUsers) -> Result<Difference, Error> {
+pub(super) async fn run_pruning(server: &Server, file: &Value, prune: PruneUsers) -> Result<Difference, Error> {
     let document = Document::read(file, None)?;
     apply(server.provider(), &server.call(), &document, prune).await
 }
 
-async fn mistakes(server: &Server, file: &Value) -> Vec<(String, &'static str)> {
+pub(super) async fn mistakes(server: &Server, file: &Value) -> Vec<(String, &'static str)> {
     match run(server, file).await {
         Err(Error::Invalid(fields)) => fields.into_iter().map(|field| (field.pointer, field.code)).collect(),
         other => panic!("{other:?}"),
@@ -32,7 +28,7 @@ async fn mistakes(server: &Server, file: &Value) -> Vec<(String, &'static str)> 
 }
 
 /// The example of the documentation.
-fn whole() -> Value {
+pub(super) fn whole() -> Value {
     json!({
         "version": 1,
         "settings": {"session": {"idle_timeout": "30m"}, "client_registration": {"mode": "token"}},
@@ -314,113 +310,6 @@ async fn prune_removes_what_an_earlier_file_made_and_nothing_else() {
     let exported = export(server.provider(), Secrets::Omitted).await.unwrap();
     assert_eq!(exported["users"].as_array().unwrap().len(), 1);
     assert_eq!(exported["users"][0]["username"], "by-hand");
-    server.stop().await;
-}
-
-/// SEC-755: applying an export changes nothing where it was made, and elsewhere rebuilds the same, secrets included.
-#[tokio::test(flavor = "multi_thread")]
-async fn prop_import_equiv() {
-    let passphrase = Secret::new("a passphrase of the operator");
-    let sealed = || Secrets::Sealed(passphrase.clone());
-    let first = Server::start().await;
-    run(&first, &whole()).await.unwrap();
-    first.user("grace").await;
-    first.public_client(|client| client.client_id = "spa".to_owned()).await;
-    let user = first.user("emmy").await;
-    let file = export(first.provider(), sealed()).await.unwrap();
-    let text = file.to_string();
-    assert!(!text.contains("$argon2id$") && !text.contains("a-client-secret"));
-    assert!(matches!(Document::read(&file, None), Err(Error::Invalid(_))));
-    assert!(matches!(
-        Document::read(&file, Some(&Secret::new("another"))),
-        Err(Error::Invalid(_))
-    ));
-    let document = Document::read(&file, Some(&passphrase)).unwrap();
-    let here = apply(first.provider(), &first.call(), &document, PruneUsers::No)
-        .await
-        .unwrap();
-    assert!(here.is_empty(), "{here}");
-    let second = Server::start().await;
-    apply(second.provider(), &second.call(), &document, PruneUsers::No)
-        .await
-        .unwrap();
-    let there = apply(second.provider(), &second.call(), &document, PruneUsers::No)
-        .await
-        .unwrap();
-    assert!(there.is_empty(), "{there}");
-    let plain = async |server: &Server| export(server.provider(), Secrets::Omitted).await.unwrap();
-    let sorted = |mut file: Value| {
-        for section in ["clients", "users", "groups"] {
-            let entries = file[section].as_array_mut().unwrap();
-            entries.sort_by_key(|entry| entry.to_string());
-        }
-        file
-    };
-    assert_eq!(sorted(plain(&first).await), sorted(plain(&second).await));
-    // the same person signs in with the same password, and is the same subject
-    let mut store = second.provider().store.read().await.unwrap();
-    let moved = store.find_user_by_username("emmy").await.unwrap().unwrap();
-    drop(store);
-    assert_eq!(moved.subject, user.subject);
-    let hash = ostiary::credential::PasswordHash::parse(moved.password.unwrap().expose()).unwrap();
-    let verdict = second
-        .provider()
-        .passwords
-        .verify(Secret::new(user.password), Some(hash))
-        .await
-        .unwrap();
-    assert!(matches!(verdict, ostiary::credential::Verdict::Right { .. }));
-    first.stop().await;
-    second.stop().await;
-}
-
-/// SEC-755, in part: an apply that is interrupted before any of its steps leaves each entry as it was or as the file says, and
-/// the next one goes on from there.
-#[tokio::test(flavor = "multi_thread")]
-async fn an_interrupted_apply_leaves_every_entry_whole_and_goes_on() {
-    const NEVER: i64 = i64::MAX;
-    // how many changes go through before the store answers none any more
-    let left = Arc::new(AtomicI64::new(NEVER));
-    let counted = left.clone();
-    let failpoints = Failpoints::told_to(move |step| {
-        let is_change = matches!(step.place, Place::Transaction | Place::Commit) && step.edge == Edge::Before;
-        let fails = is_change && counted.fetch_sub(1, Ordering::SeqCst) <= 0;
-        Box::pin(async move { if fails { Verdict::Fails } else { Verdict::Goes } })
-    });
-    let server = Server::start_fully(Backend::Embedded, |_| (), |options| options.failpoints = failpoints).await;
-    let written = async || export(server.provider(), Secrets::Omitted).await.unwrap();
-    run(
-        &server,
-        &json!({"version": 1, "groups": [{"name": "staff", "permissions": []}]}),
-    )
-    .await
-    .unwrap();
-    let before = written().await;
-    let mut interrupted = Vec::new();
-    loop {
-        left.store(i64::try_from(interrupted.len()).unwrap(), Ordering::SeqCst);
-        let done = run(&server, &whole()).await;
-        left.store(NEVER, Ordering::SeqCst);
-        if done.is_ok() {
-            break;
-        }
-        interrupted.push(written().await);
-    }
-    assert!(interrupted.len() > 10, "only {} interruptions", interrupted.len());
-    let after = written().await;
-    assert!(run(&server, &whole()).await.unwrap().is_empty());
-    for (steps, state) in interrupted.iter().enumerate() {
-        for section in ["resources", "clients", "groups", "users"] {
-            let entries = |of: &Value| of[section].as_array().unwrap().clone();
-            for entry in entries(state) {
-                assert!(
-                    entries(&before).contains(&entry) || entries(&after).contains(&entry),
-                    "half of it after {steps} steps: {entry}"
-                );
-            }
-        }
-        assert!(state["settings"] == before["settings"] || state["settings"] == after["settings"]);
-    }
     server.stop().await;
 }
 

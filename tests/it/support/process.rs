@@ -257,6 +257,15 @@ impl Plan {
         command
     }
 
+    /// Starts a command on the same installation, and does not wait for it.
+    pub fn start_command(&self, arguments: &[&str]) -> Child {
+        self.command(free_address(), arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    }
+
     /// Starts the process, and does not wait for it.
     pub fn spawn(self) -> Node {
         let address = self.address.unwrap_or_else(free_address);
