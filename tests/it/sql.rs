@@ -1,6 +1,7 @@
 //! The ground of the store, on both engines: what is acknowledged is kept, what is not leaves nothing, values come back
 //! as they went in, errors have one name on both, migrations happen once.
 
+mod alone;
 mod later;
 
 use std::time::Duration;

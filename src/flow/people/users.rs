@@ -128,7 +128,7 @@ pub(in crate::flow) async fn make_ready(
     Ok(ReadyUser {
         user,
         told: prepared.told,
-        setup_link: new.setup_link.clone(),
+        setup_link: new.setup_link,
         groups: new.groups.clone(),
         primary_group: new.primary_group.clone(),
         mail,

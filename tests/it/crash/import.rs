@@ -1,6 +1,6 @@
 //! The process that applies a file is killed in the middle of it: the former state is back, and the same file works afterwards.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Child;
 
 use serde_json::{Value, json};
@@ -47,7 +47,7 @@ async fn exported(installation: &Installation) -> Value {
     installation.command(&["export"]).await.json()
 }
 
-async fn applied(installation: &Installation, path: &PathBuf) {
+async fn applied(installation: &Installation, path: &Path) {
     installation.command(&["apply", path.to_str().unwrap()]).await.ok();
 }
 
@@ -84,6 +84,56 @@ async fn ended(command: Child) -> std::process::Output {
         .unwrap()
 }
 
+/// An installation in its former state, and the file that is to be applied.
+struct Place {
+    installation: Installation,
+    failpoints: Failpoints,
+    path: PathBuf,
+    before: Value,
+}
+
+impl Place {
+    async fn make(backend: Backend) -> Self {
+        let installation = Installation::make(backend).await;
+        applied(&installation, &file(&installation, "former", &former())).await;
+        Self {
+            failpoints: Failpoints::at(installation.folder()),
+            path: file(&installation, "next", &next()),
+            before: exported(&installation).await,
+            installation,
+        }
+    }
+
+    /// Kills the command that applies the file, at this step.
+    async fn kill_at(&self, step: &str) {
+        self.failpoints.arm("pause", step);
+        let plan = self.failpoints.steer(self.installation.plan());
+        let command = plan.start_command(&["apply", self.path.to_str().unwrap()]);
+        let pid = command.id().to_string();
+        let task = tokio::spawn(ended(command));
+        until(PATIENCE, step, async || {
+            self.failpoints.is_reached() || task.is_finished()
+        })
+        .await;
+        assert!(self.failpoints.is_reached(), "{step} is not passed");
+        let killed = std::process::Command::new("kill").args(["-KILL", &pid]).status();
+        assert!(killed.unwrap().success());
+        drop(task.await);
+    }
+
+    /// The same file works, and says everything there is to say.
+    async fn end(self) {
+        applied(&self.installation, &self.path).await;
+        assert!(exported(&self.installation).await != self.before);
+        let again = self
+            .installation
+            .command(&["apply", self.path.to_str().unwrap(), "--json"])
+            .await;
+        assert_eq!(again.json()["changes"], json!([]));
+        self.installation.remove().await;
+    }
+}
+
 /// SEC-755: the command that applies a file is killed before or after its changes and its commit, on both databases: until the
 /// commit has happened the installation is what it was, to the letter; and the same file works afterwards.
 #[tokio::test(flavor = "multi_thread")]
@@ -95,42 +145,24 @@ async fn an_import_that_is_killed_leaves_the_former_state() {
         let chosen = steps
             .iter()
             .filter(|step| full_length() || step.contains("commit") || others.next() == Some(0));
+        let mut place = Place::make(backend).await;
         let (mut absent, mut whole) = (0, 0);
         for step in chosen {
-            let installation = Installation::make(backend).await;
-            let failpoints = Failpoints::at(installation.folder());
-            applied(&installation, &file(&installation, "former", &former())).await;
-            let path = file(&installation, "next", &next());
-            let before = exported(&installation).await;
-            failpoints.arm("pause", step);
-            let command = failpoints
-                .steer(installation.plan())
-                .start_command(&["apply", path.to_str().unwrap()]);
-            let pid = command.id().to_string();
-            let task = tokio::spawn(ended(command));
-            until(PATIENCE, step, async || failpoints.is_reached() || task.is_finished()).await;
-            assert!(failpoints.is_reached(), "{step} is not passed");
-            let killed = std::process::Command::new("kill").args(["-KILL", &pid]).status();
-            assert!(killed.unwrap().success());
-            drop(task.await);
-            let after = exported(&installation).await;
+            place.kill_at(step).await;
+            let is_former = exported(&place.installation).await == place.before;
             if step.starts_with("after commit") {
-                assert!(after != before, "{backend:?}: nothing is done after {step}");
+                assert!(!is_former, "{backend:?}: nothing is done after {step}");
                 whole += 1;
+                place.end().await;
+                place = Place::make(backend).await;
             } else {
-                assert_eq!(after, before, "{backend:?}: half of it is done at {step}");
+                assert!(is_former, "{backend:?}: half of it is done at {step}");
                 absent += 1;
             }
-            applied(&installation, &path).await;
-            let done = installation.command(&["apply", path.to_str().unwrap(), "--json"]).await;
-            assert_eq!(done.json()["changes"], json!([]), "{step}");
-            installation.remove().await;
         }
-        println!(
-            "{backend:?}: killed at {} places before the commit and {whole} after it",
-            absent
-        );
+        println!("{backend:?}: killed at {absent} places before the commit and {whole} after it");
         assert!(absent > 3 && whole > 0, "{absent} {whole}");
+        place.end().await;
     }
 }
 

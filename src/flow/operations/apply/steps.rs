@@ -15,6 +15,7 @@ use crate::flow::operations::settings::{self, ChangedBy};
 use crate::flow::people::departure;
 use crate::flow::settle::settle;
 use crate::flow::{Call, Error, Provider, operations};
+use crate::model::group::ADMIN;
 use crate::model::setting::{self, Settings};
 use crate::model::{Client, Id, Resource, User};
 use crate::store::Write;
@@ -30,7 +31,7 @@ enum Ready {
     Group(groups::GroupAct),
     Client(Box<clients::ReadyClient>),
     RemoveClient(Id<Client>),
-    User(Box<users::ReadyUser>),
+    User(users::ReadyUser),
     Layer(layers::LayerAct),
 }
 
@@ -58,9 +59,7 @@ pub(super) async fn prepare(
             .await
             .map(|ready| Ready::Client(Box::new(ready))),
         Act::RemoveClient(id) => Ok(Ready::RemoveClient(id)),
-        Act::User(act) => users::prepare(provider, call, settings, act)
-            .await
-            .map(|ready| Ready::User(Box::new(ready))),
+        Act::User(act) => users::prepare(provider, call, settings, act).await.map(Ready::User),
         Act::Layer(act) => Ok(Ready::Layer(act)),
     };
     match ready {
@@ -96,6 +95,8 @@ async fn write(
     steps: &[Step],
 ) -> Result<Afterwards, Error> {
     let mut afterwards = Afterwards::default();
+    // the first lock of everybody who takes rights away: two who do must not hold up each other
+    tx.hold_groups_with_permission(ADMIN).await?;
     if let Some(settings) = settings {
         let changed = settings::change_in(provider, call, tx, settings, ChangedBy::Apply).await;
         changed.map_err(|error| at(error, "/settings"))?;

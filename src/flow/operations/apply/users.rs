@@ -362,7 +362,7 @@ fn taken(pointer: &str) -> Error {
 
 /// An act with everything done that takes time.
 pub(super) enum ReadyUser {
-    Add(people::users::ReadyUser),
+    Add(Box<people::users::ReadyUser>),
     Change(Box<ChangedUser>),
     Remove(Id<User>),
 }
@@ -379,15 +379,14 @@ pub(super) async fn prepare(
         UserAct::Change(changed) => return Ok(ReadyUser::Change(changed)),
         UserAct::Remove(id) => return Ok(ReadyUser::Remove(id)),
     };
+    let add = |ready| ReadyUser::Add(Box::new(ready));
     for _ in 0..MOST_TURNS {
         match people::users::make_ready(provider, call, settings, &new).await {
             Err(Error::Busy { retry_after }) => clock::sleep(retry_after).await,
-            ready => return ready.map(ReadyUser::Add),
+            ready => return ready.map(add),
         }
     }
-    people::users::make_ready(provider, call, settings, &new)
-        .await
-        .map(ReadyUser::Add)
+    people::users::make_ready(provider, call, settings, &new).await.map(add)
 }
 
 pub(super) async fn write(
