@@ -15,6 +15,7 @@ use crate::support::browser::Browser;
 use crate::support::certificates::Certificates;
 use crate::support::cli::Terminal;
 use crate::support::server::{Server, TestUser};
+use crate::support::services::Postgres;
 use crate::support::smtp_sink::SmtpSink;
 
 /// What was found: code, verdict and line.
@@ -260,6 +261,44 @@ async fn a_redis_that_forgets_is_told_of() {
     found(&rows, "redis_ok", "good", "");
     found(&rows, "redis_evicts", "wrong", "maxmemory-policy noeviction");
     found(&rows, "redis_forgets", "warning", "appendonly yes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_postgres_that_may_forget_only_follows_or_has_another_time_is_told_of() {
+    if redis_server::quick() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let judged = async |postgres: &Postgres| {
+        let url = postgres.url(postgres.address);
+        let terminal = Terminal::at(folder.path()).with("OSTIARY_DATABASE_URL", &url);
+        findings(&terminal, &[]).await.1
+    };
+    let postgres = Postgres::start_with(&["fsync=off"]).await;
+    found(
+        &judged(&postgres).await,
+        "db_unsafe",
+        "wrong",
+        "alter system set fsync = on;",
+    );
+    let replica = postgres.replica(postgres.address, &[]).await;
+    let address = "OSTIARY_DATABASE_URL=postgres://";
+    found(&judged(&replica).await, "db_standby", "wrong", address);
+    // a real server whose clock is another: what it is asked for is found in this schema first
+    for text in [
+        "create schema elsewhere",
+        "create function elsewhere.clock_timestamp() returns timestamptz language sql
+         as $$select pg_catalog.clock_timestamp() - interval '30 seconds'$$",
+        "alter role postgres set search_path = elsewhere, pg_catalog, public",
+    ] {
+        postgres.run(text).await;
+    }
+    found(
+        &judged(&postgres).await,
+        "clock_off",
+        "wrong",
+        "timedatectl set-ntp true",
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
