@@ -79,8 +79,10 @@ async fn export_clients(provider: &Provider, sealer: Option<&Sealer>) -> Result<
     for client in inventory::clients(provider).await? {
         let mut entry = clients::to_json(&client)?;
         say(provider, &mut entry, LayerOwner::Client(client.id)).await?;
+        // one whose last secret was removed is to come back as it is, and not to be asked for another
+        let may_have = !client.secrets.is_empty() || client.metadata.token_endpoint_auth_method.uses_secret();
         if let Some(sealer) = sealer
-            && !client.secrets.is_empty()
+            && may_have
         {
             let secrets = clients::stored_secrets(provider, &client)?;
             let sealed: Vec<Value> = secrets.iter().map(|secret| sealer.seal(secret)).collect();

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
-use ostiary::flow::Error;
 use ostiary::flow::operations::apply::{Document, PruneUsers, apply};
 use ostiary::flow::operations::export::{Secrets, export};
 use ostiary::flow::operations::inventory;
 use ostiary::flow::people::list_sessions;
-use ostiary::model::{ConsentMode, Profile, Secret};
+use ostiary::flow::{Error, clients};
+use ostiary::jose::PrivateKey;
+use ostiary::model::{Client, ConsentMode, Profile, Secret, SigningAlgorithm, SubjectType, TokenEndpointAuthMethod};
 use ostiary::random;
 use ostiary::sql::{Edge, Failpoints, Place, Verdict};
 use ostiary::store::Store;
@@ -193,6 +194,67 @@ async fn an_interrupted_import_leaves_the_former_state(backend: Backend) {
     assert!(stays.is_signed_in(&server, &party).await);
     assert!(!departs.is_signed_in(&server, &party).await);
     server.stop().await;
+}
+
+/// SEC-755: clients come back from a sealed export whatever they authenticate by, also one that has no secret left and those that
+/// know people by pairwise subjects.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_kind_of_client_comes_back_from_an_export() {
+    let first = Server::start().await;
+    let keys: Value = json!({"keys": [PrivateKey::generate(SigningAlgorithm::Es256).unwrap().public().jwk()]});
+    let signing = |client: &mut Client| {
+        client.metadata.token_endpoint_auth_method = TokenEndpointAuthMethod::PrivateKeyJwt;
+        client.metadata.jwks = Some(keys);
+    };
+    first.client(signing).await;
+    let sealed = |client: &mut Client| {
+        client.metadata.token_endpoint_auth_method = TokenEndpointAuthMethod::ClientSecretJwt;
+        client.metadata.subject_type = SubjectType::Pairwise;
+    };
+    let sealed = first.client(sealed).await;
+    let bare = first.client(|_| ()).await.id;
+    let secret = clients::find::get(first.provider(), bare).await.unwrap().secrets[0].id;
+    let operator = clients::Authority::Operator;
+    clients::remove_secret(first.provider(), &first.call(), &operator, bare, secret)
+        .await
+        .unwrap();
+    let passphrase = Secret::new("a passphrase of the operator");
+    let file = export(first.provider(), Secrets::Sealed(passphrase.clone()))
+        .await
+        .unwrap();
+    let document = Document::read(&file, Some(&passphrase)).unwrap();
+    let second = Server::start().await;
+    for server in [&first, &second, &second] {
+        let done = apply(server.provider(), &server.call(), &document, PruneUsers::No).await;
+        let is_new = server.issuer() == second.issuer() && done.as_ref().unwrap().changes.len() == 3;
+        assert!(is_new || done.as_ref().unwrap().is_empty(), "{}", done.unwrap());
+    }
+    let plain = async |server: &Server| {
+        let file = export(server.provider(), Secrets::Omitted).await.unwrap();
+        let mut clients = file["clients"].as_array().unwrap().clone();
+        clients.sort_by_key(|client| client["client_id"].to_string());
+        clients
+    };
+    assert_eq!(plain(&first).await, plain(&second).await);
+    let there = inventory::clients(second.provider()).await.unwrap();
+    let secrets = |client_id: &str| {
+        let client = there.iter().find(|client| client.client_id == client_id).unwrap();
+        client.secrets.clone()
+    };
+    let moved = secrets(&sealed.client_id);
+    let master = &second.provider().master;
+    let opened = master
+        .open(clients::SECRET_PURPOSE, moved[0].sealed.as_ref().unwrap())
+        .unwrap();
+    assert_eq!(opened.to_vec(), sealed.secret.as_bytes());
+    let counts: Vec<usize> = there.iter().map(|client| client.secrets.len()).collect();
+    assert_eq!(
+        counts.iter().sum::<usize>(),
+        1,
+        "one has keys, one has none left: {counts:?}"
+    );
+    first.stop().await;
+    second.stop().await;
 }
 
 /// SEC-755: an entry that the database itself refuses, in the middle of a file, takes back everything before it; once the

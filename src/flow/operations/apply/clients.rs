@@ -255,7 +255,8 @@ fn holds(client: Option<&Client>, secret: &Secret, now: Timestamp) -> bool {
 
 fn is_same(provider: &Provider, client: Option<&Client>, wanted: &[StoredSecret]) -> bool {
     let Some(client) = client else {
-        return wanted.is_empty();
+        // also one that has none left says so
+        return false;
     };
     let key = |secret: &StoredSecret| (secret.digest.clone(), secret.expires_at.clone());
     let known = stored_secrets(provider, client).unwrap_or_default();
