@@ -8,6 +8,7 @@ use super::{Account, end, kept};
 use crate::flow::effective::SessionTimes;
 use crate::flow::{Call, Error, Provider};
 use crate::model::{Actor, EventKind, Fact, Id, Session, Timestamp, User};
+use crate::store::Write;
 
 /// Whoever ends other sessions has to have proved within this time who they are (SEC-175).
 pub const PROOF_GOOD_FOR: Duration = Duration::from_secs(5 * 60);
@@ -149,39 +150,48 @@ pub async fn own_sessions(provider: &Provider, call: &Call, asker: Asker) -> Res
     Ok(sessions)
 }
 
-/// Ends other sessions of the person, with the families of tokens that hang on them. One that has ended already is as good as
-/// ended. The session that asks is never among them: that is signing out.
+/// Ends other sessions of the person, with the families of tokens that hang on them. The session that asks is never among them:
+/// that is signing out.
 ///
 /// # Errors
-/// [`NotEnded`]: nothing was ended.
+/// [`NotEnded`]: nothing was ended. [`Error::NotFound`] in it: the one that is named has ended already, or is not the person's.
 pub async fn end_own(provider: &Provider, call: &Call, asker: Asker, wish: OwnEnd) -> Result<(), NotEnded> {
     if call.now >= asker.proved.after(PROOF_GOOD_FOR) {
         return Err(NotEnded::ProofTooOld);
     }
-    // so many at a time that every transaction is short
-    while end_some(provider, call, asker, wish).await? >= BATCH {}
+    match wish {
+        OwnEnd::One(id) => end_one(provider, call, asker, id).await?,
+        // so many at a time that every transaction is short
+        OwnEnd::Others => while end_some(provider, call, asker).await? >= BATCH {},
+    }
+    Ok(())
+}
+
+/// Ends the session of this id, however many others there are.
+async fn end_one(provider: &Provider, call: &Call, asker: Asker, id: Id<Session>) -> Result<(), Error> {
+    let mut tx = provider.store.write().await?;
+    let row = tx.find_session(id).await?;
+    let is_meant =
+        row.is_some_and(|row| row.user == asker.user && row.id != asker.session && call.now < row.expires_at);
+    if !is_meant || !end_in(&mut tx, call, asker.user, id).await? {
+        tx.abandon().await?;
+        return Err(Error::NotFound);
+    }
+    tx.commit().await?;
+    end::forgotten(provider.sessions.end(asker.user, id).await);
     Ok(())
 }
 
 /// Gives how many.
-async fn end_some(provider: &Provider, call: &Call, asker: Asker, wish: OwnEnd) -> Result<u32, Error> {
+async fn end_some(provider: &Provider, call: &Call, asker: Asker) -> Result<u32, Error> {
     let user = asker.user;
     let mut tx = provider.store.write().await?;
     let rows = tx.list_live_sessions_of(user, call.now, MOST).await?;
     let mut ended = Vec::new();
     for row in rows {
-        let is_meant = match wish {
-            OwnEnd::One(id) => row.id == id,
-            OwnEnd::Others => true,
-        };
-        if !is_meant || row.id == asker.session || !tx.end_session(row.id, call.now, WHY).await? {
-            continue;
+        if row.id != asker.session && end_in(&mut tx, call, user, row.id).await? {
+            ended.push(row.id);
         }
-        tx.end_grants_of_session(row.id, call.now, WHY).await?;
-        let by = call.by(Actor::User(user));
-        let event = by.event(EventKind::SignOut).because(WHY).user(user);
-        tx.add_event(&event.fact("session", Fact::Id(row.id.uuid()))).await?;
-        ended.push(row.id);
     }
     tx.commit().await?;
     let count = u32::try_from(ended.len()).unwrap_or(u32::MAX);
@@ -189,6 +199,18 @@ async fn end_some(provider: &Provider, call: &Call, asker: Asker, wish: OwnEnd) 
         end::forgotten(provider.sessions.end(user, id).await);
     }
     Ok(count)
+}
+
+/// Says in the store that a session ended, with what hangs on it. False if it has ended already.
+async fn end_in(tx: &mut Write, call: &Call, user: Id<User>, id: Id<Session>) -> Result<bool, Error> {
+    if !tx.end_session(id, call.now, WHY).await? {
+        return Ok(false);
+    }
+    tx.end_grants_of_session(id, call.now, WHY).await?;
+    let by = call.by(Actor::User(user));
+    let event = by.event(EventKind::SignOut).because(WHY).user(user);
+    tx.add_event(&event.fact("session", Fact::Id(id.uuid()))).await?;
+    Ok(true)
 }
 
 /// Whether an origin is one that a trusted client registered which this session serves: its pages may ask in the person's name.

@@ -83,7 +83,11 @@ pub(super) async fn change(
     let (done, notice) = match Wanted::of(&fields)? {
         Wanted::Nothing => return Ok(visit.keep(see_other(&own.address(None)))),
         Wanted::End(wish) => {
-            let done = session::end_own(provider, call, asker, wish).await;
+            let done = match session::end_own(provider, call, asker, wish).await {
+                // ended twice is ended
+                Err(NotEnded::Failed(Error::NotFound)) => Ok(()),
+                done => done,
+            };
             (done, AccountNotice::Ended)
         }
         Wanted::Device(device, act, notice) => {

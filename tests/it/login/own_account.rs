@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use ostiary::model::Id;
+use ostiary::store::SessionRow;
+
 use super::{is_signed_in, offers, sign_in};
 use crate::support::browser::{Browser, Page};
 use crate::support::relying_party::RelyingParty;
@@ -137,6 +140,43 @@ async fn ending_other_sessions_needs_a_fresh_proof() {
     assert_eq!(cross.status, 403);
     assert!(is_signed_in(&server, &there).await);
     server.stop().await;
+}
+
+/// Rows of sessions that lapsed stay for a while: more of them than a list holds hide none that goes on.
+#[tokio::test]
+async fn a_session_is_ended_by_its_id_however_many_came_after_it() {
+    each_backend(async |server| {
+        let user = server.user("ada").await;
+        let old = Browser::new();
+        sign_in(server, &old, &user).await;
+        let provider = server.provider();
+        let first = provider.sessions.list(user.id, server.call().now).await.unwrap()[0].id;
+        server.advance(Duration::from_secs(1));
+        let now = server.call().now;
+        let mut store = provider.store.write().await.unwrap();
+        let row = store.find_session(first).await.unwrap().unwrap();
+        for number in 0..201 {
+            let later = SessionRow {
+                id: Id::new(now),
+                started_at: now.after(Duration::from_micros(number)),
+                ..row.clone()
+            };
+            store.add_session(&later).await.unwrap();
+        }
+        store.commit().await.unwrap();
+        server.advance(Duration::from_secs(1));
+        let here = Browser::new();
+        sign_in(server, &here, &user).await;
+        let page = account(server, &here).await;
+        let form = page.form_with_button("end", "others");
+        let ended = here.submit(&page, form, &[("end", &first.to_string())]).await;
+        assert_eq!(ended.status, 303);
+        assert!(!is_signed_in(server, &old).await, "ended");
+        assert!(is_signed_in(server, &here).await);
+        let left = provider.sessions.list(user.id, server.call().now).await.unwrap();
+        assert_eq!(left.len(), 1, "and no other");
+    })
+    .await;
 }
 
 #[tokio::test]
