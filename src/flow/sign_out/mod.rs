@@ -17,8 +17,10 @@ use crate::protocol::logout::{self, ReturnAddress};
 use crate::protocol::parameters::Parameters;
 use crate::protocol::{ErrorCode, OAuthError, subject};
 
-/// How long the person may think about it.
-const LIFETIME: Duration = Duration::from_secs(30 * 60);
+/// How long the person may think about it: as long as a form of ours may stay open.
+const LIFETIME: Duration = Duration::from_secs(2 * 60 * 60);
+/// How long the way to the client waits while applications are told.
+const ONWARD: Duration = Duration::from_secs(30 * 60);
 /// So many applications of a session are told by the browser.
 const MOST_TOLD: u32 = 50;
 const WAITING: Waiting = Waiting {
@@ -209,7 +211,7 @@ async fn farewell(
         return_address: Some(address.clone()),
     };
     let handle = Handle::new(provider, call, browser);
-    let kept = pending::keep(provider, call, WAITING, &handle, stored, call.now.after(LIFETIME)).await;
+    let kept = pending::keep(provider, call, WAITING, &handle, stored, call.now.after(ONWARD)).await;
     if let Err(error) = &kept {
         tracing::warn!(trace = %call.trace, %error, "applications are not told by the browser");
     }

@@ -46,7 +46,7 @@ enum Decision {
 /// GET /logout
 pub(super) async fn show(visit: Visit, Query(wish): Query<Wish>) -> Result<Response, Refusal> {
     if visit.browser.accounts.is_empty() {
-        return Ok(visit.keep(see_other(DONE)));
+        return onward(visit, Query(wish)).await;
     }
     let request = open(&visit, &wish).await?;
     Ok(question(&visit, &wish, request.as_ref(), Freshness::Fresh))
@@ -59,7 +59,8 @@ pub(super) async fn decide(
     Form(fields): Form<Fields>,
 ) -> Result<Response, Refusal> {
     if visit.browser.accounts.is_empty() {
-        return Ok(visit.keep(see_other(DONE)));
+        // the session has ended while the page was open: nothing is left to be done, and the application waits (section 3)
+        return onward(visit, Query(wish)).await;
     }
     let request = open(&visit, &wish).await?;
     match visit.check(&purpose(&wish), &fields.csrf) {
@@ -79,7 +80,7 @@ pub(super) async fn decide(
     Ok(response)
 }
 
-/// GET /logout/onward: the applications have been told, on to the one that asked.
+/// GET /logout/onward: nobody is signed in any more and the applications have been told, on to the one that asked.
 pub(super) async fn onward(visit: Visit, Query(wish): Query<Wish>) -> Result<Response, Refusal> {
     let id = wish.flow.as_deref().unwrap_or_default();
     let back = match sign_out::load(visit.provider(), &visit.call, &visit.browser, id).await {

@@ -227,6 +227,45 @@ async fn rp_logout_rules() {
     server.stop().await;
 }
 
+/// RP-Initiated Logout 1.0 section 3: the session may be over by itself, or ended in another tab, while the person is asked.
+#[tokio::test]
+async fn an_application_gets_its_person_back_although_the_session_has_ended_meanwhile() {
+    each_backend(async |server| {
+        server.settings(serde_json::json!({"session.idle_timeout": "1h"})).await;
+        let user = server.user("ada").await;
+        let target = "https://client.example/bye";
+        let client = server
+            .client(|client| client.metadata.post_logout_redirect_uris = vec![target.to_owned()])
+            .await;
+        let mut url = url::Url::parse(&server.url("/oauth2/end_session")).unwrap();
+        url.query_pairs_mut().extend_pairs([
+            ("client_id", client.client_id.as_str()),
+            ("post_logout_redirect_uri", target),
+            ("state", "a&b"),
+        ]);
+        let back = format!("{target}?state=a%26b");
+        for decision in ["sign_out", "stay"] {
+            let browser = Browser::new();
+            sign_in(server, &browser, &user).await;
+            let page = browser.open(url.as_str()).await;
+            let form = page.form_with_button("decision", decision);
+            server.advance(61 * super::MINUTE);
+            let left = browser.submit(&page, form.clone(), &[("decision", decision)]).await;
+            assert_eq!(left.header("location"), back, "{decision}");
+            assert_eq!(browser.get(page.url.as_str()).await.header("location"), back);
+            // nobody else gets it, and it does not wait for ever
+            let other = Browser::new()
+                .submit(&page, form.clone(), &[("decision", decision)])
+                .await;
+            assert_eq!(other.location().unwrap().path(), "/logout/done");
+            server.advance(2 * super::HOUR);
+            let late = browser.submit(&page, form, &[("decision", decision)]).await;
+            assert_eq!(late.location().unwrap().path(), "/logout/done");
+        }
+    })
+    .await;
+}
+
 /// Nobody is signed out because a store of sessions does not answer for a moment, and the page that reaches the person has no cookie taken back.
 #[tokio::test]
 async fn an_outage_signs_nobody_out() {
