@@ -57,7 +57,8 @@ Try this:
   1. Open the sample application, press \"Sign in\", and allow what it asks for.
   2. Look at the ID token and the userinfo answer; call the API; refresh the tokens.
   3. Move the clock forward by an hour, and call the API again: the access token has ended. Refresh.
-  4. Sign out, and sign in as somebody who reads German or French.
+  4. Open {issuer}/account in another tab and sign out there; then reload the sample application: it was told.
+  5. Sign in as somebody who reads German or French.
 
 "
     )

@@ -6,9 +6,10 @@ mod pages;
 mod people;
 mod sample;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use tokio::net::TcpListener;
 use url::Url;
 
@@ -140,6 +141,10 @@ fn configuration(place: &Place, folder: &Folder) -> Result<Config, Error> {
     config.database_url = Secret::new(format!("sqlite:{}", config.data_dir.join("ostiary.db").display()));
     // no load balancer has to be told
     config.http.drain_delay = Duration::ZERO;
+    // the sample application listens at a loopback address, and is told there when somebody signs out
+    config.egress.networks = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into(), place.listen]
+        .map(IpNet::from)
+        .to_vec();
     Ok(config)
 }
 
@@ -190,6 +195,7 @@ async fn register(provider: &Provider, call: &Call, application: &str, api: &str
             client_uri: Some(application.to_owned()),
             redirect_uris: vec![format!("{application}/callback")],
             post_logout_redirect_uris: vec![format!("{application}/")],
+            backchannel_logout_uri: Some(format!("{application}/backchannel-logout")),
             grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
             scope,
             ..ClientMetadata::default()

@@ -110,6 +110,56 @@ async fn the_sample_application_signs_in_calls_refreshes_and_signs_out() {
     demo.stop().await;
 }
 
+/// Signing out at the server is heard by the application, whose session is over by the time its page is looked at; what is no logout
+/// token of the server's ends nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sample_application_hears_of_a_sign_out_at_the_server() {
+    let demo = start().await;
+    let (browser, other) = (Browser::new(), Browser::new());
+    sign_in(&demo, &browser, "grace").await;
+    sign_in(&demo, &other, "grace").await;
+    let told = format!("{}/backchannel-logout", demo.application);
+    let none = concat!(
+        "eyJhbGciOiJub25lIiwidHlwIjoibG9nb3V0K2p3dCJ9.",
+        "eyJzdWIiOiJncmFjZSIsImV2ZW50cyI6eyJodHRwOi8vc2NoZW1hcy5vcGVuaWQubmV0L2V2ZW50L2JhY2tjaGFubmVsLWxvZ291dCI6e319fQ."
+    );
+    for token in ["", "x", "a.b.c", none] {
+        let answer = browser.post(&told, &[("logout_token", token)]).await;
+        assert_eq!(answer.status, 400, "{token}: {}", answer.body);
+        assert_eq!(answer.header("cache-control"), "no-store");
+    }
+    let page = browser.open(&demo.application).await;
+    assert!(page.body.contains("Hello, Grace Hopper"), "{}", page.body);
+
+    let form = browser.open(&format!("{}/logout", demo.issuer)).await;
+    let button = form.form_with_button("decision", "sign_out");
+    browser.submit(&form, button, &[("decision", "sign_out")]).await;
+    let mut page = browser.open(&demo.application).await;
+    for _ in 0..600 {
+        if !page.body.contains("Hello, Grace Hopper") {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        page = browser.open(&demo.application).await;
+    }
+    assert!(
+        page.body.contains("You were signed out at the provider"),
+        "{}",
+        page.body
+    );
+    assert!(page.body.contains("UTC"), "{}", page.body);
+    assert!(page.body.contains("Welcome to the sample application"), "{}", page.body);
+    let page = browser.open(&demo.application).await;
+    assert!(!page.body.contains("You were signed out"), "said once: {}", page.body);
+    let page = other.open(&demo.application).await;
+    assert!(
+        page.body.contains("Hello, Grace Hopper"),
+        "another session: {}",
+        page.body
+    );
+    demo.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_old_form_of_the_clock_leads_to_the_clock() {
     let demo = start().await;

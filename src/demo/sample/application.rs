@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 
 use super::relying_party::RelyingParty;
 use super::session::{self, Notice, Session, Sessions};
-use super::{Registration, api, page};
+use super::{Registration, api, logout, page};
 use crate::demo::Error;
 use crate::model::Secret;
 use crate::view::Views;
@@ -24,7 +24,7 @@ const STYLE: &str = include_str!("sample.css");
 /// What every handler of the application works with.
 pub(super) struct State {
     pub(super) relying_party: RelyingParty,
-    sessions: Sessions,
+    pub(super) sessions: Sessions,
 }
 
 /// The running application.
@@ -47,6 +47,7 @@ impl SampleApplication {
             .route("/refresh", post(refresh))
             .route("/call-api", post(call_api))
             .route("/sign-out", post(sign_out))
+            .route("/backchannel-logout", post(logout::told))
             .route("/api/messages", get(api::messages))
             .route("/style/{name}", get(style))
             .with_state(state);

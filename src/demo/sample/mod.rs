@@ -2,6 +2,7 @@
 
 mod api;
 mod application;
+mod logout;
 mod page;
 mod relying_party;
 mod session;

@@ -16,7 +16,11 @@ use url::{Url, form_urlencoded};
 use super::Registration;
 use super::session::{Attempt, SignedIn};
 use crate::demo::{Error, MESSAGES};
+use crate::jose::RemoteKeys;
 use crate::model::Secret;
+
+/// Where the server describes itself.
+const DISCOVERY: &str = "/.well-known/openid-configuration";
 
 /// Why a sign-in or refresh did not succeed: a sentence for whoever tries the sandbox.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +28,10 @@ use crate::model::Secret;
 pub(super) struct Trouble(String);
 
 impl Trouble {
+    pub(super) fn because(why: &str) -> Self {
+        Self(why.to_owned())
+    }
+
     pub(super) fn new(what: &str, cause: &dyn std::error::Error) -> Self {
         let mut sentence = format!("{what}: {cause}");
         let mut below = cause.source();
@@ -168,6 +176,15 @@ impl RelyingParty {
             .header("content-type", "application/x-www-form-urlencoded")
             .body(form);
         self.json(request).await
+    }
+
+    /// The server's keys, read anew.
+    pub(super) async fn keys(&self) -> Result<RemoteKeys, Trouble> {
+        let metadata = self.json(self.http.get(format!("{}{DISCOVERY}", self.registration.issuer)));
+        let metadata = metadata.await?;
+        let address = metadata.get("jwks_uri").and_then(Value::as_str).unwrap_or_default();
+        let keys = self.json(self.http.get(address)).await?;
+        RemoteKeys::fetched(keys.to_string().as_bytes()).map_err(|error| Trouble::new("the server's keys", &error))
     }
 
     async fn client(&self) -> Result<Client, Trouble> {

@@ -69,6 +69,28 @@ impl Notice {
     }
 }
 
+/// A session of the server's that has ended.
+pub(super) struct EndedAtProvider {
+    pub(super) session: Option<String>,
+    pub(super) subject: Option<String>,
+    /// When the server said so, for people to read.
+    pub(super) told_at: String,
+}
+
+impl EndedAtProvider {
+    /// Whether an ID token with these claims was given in it.
+    fn is_of(&self, claims: &Map<String, Value>) -> bool {
+        let text = |name: &str| claims.get(name).and_then(Value::as_str);
+        match (&self.session, &self.subject) {
+            (Some(session), subject) => {
+                text("sid") == Some(session) && subject.as_deref().is_none_or(|subject| text("sub") == Some(subject))
+            }
+            (None, Some(subject)) => text("sub") == Some(subject),
+            (None, None) => false,
+        }
+    }
+}
+
 /// The sessions of all browsers.
 #[derive(Default)]
 pub(super) struct Sessions(Mutex<HashMap<String, Session>>);
@@ -93,6 +115,25 @@ impl Sessions {
                 sessions.clear();
             }
             sessions.insert(name.to_owned(), session);
+        });
+    }
+
+    /// Signs out whoever signed in with this session of the server's, or all of a person where none is named.
+    pub(super) fn sign_out(&self, ended: &EndedAtProvider) {
+        self.with(|sessions| {
+            for session in sessions.values_mut() {
+                let is_meant = session
+                    .signed_in
+                    .as_ref()
+                    .is_some_and(|person| ended.is_of(&person.claims));
+                if is_meant {
+                    session.signed_in = None;
+                    session.notice = Some(Notice::good(
+                        "You were signed out at the provider",
+                        format!("It said so at {}: your session here is over as well.", ended.told_at),
+                    ));
+                }
+            }
         });
     }
 
