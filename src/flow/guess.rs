@@ -5,6 +5,10 @@
 //! are everyday traffic. What belongs to a client or to the whole installation is counted per address only, so that nobody
 //! can lock it from elsewhere.
 //!
+//! Where somebody signs in with a device that they have signed in with before, that device's own budget counts in place of the
+//! account's and the address's: whatever strangers do, they can't keep a person out of it, and it adds no more than its own budget
+//! to what may be guessed (SEC-218). Whoever has such a device's cookie has had the password once.
+//!
 //! While the shared counters do not answer, each node counts the guesses at clients' secrets by itself.
 //!
 //! The stores see nothing but keyed digests of names and addresses.
@@ -14,13 +18,15 @@ use std::time::Duration;
 use super::{Call, Error, Provider};
 use crate::crypto;
 use crate::ephemeral::{self, Counted, Counter, Spent};
-use crate::model::setting;
+use crate::model::{Device, Id, setting};
 
 /// Whose secret is guessed at.
 #[derive(Clone, Copy, Debug)]
 pub enum Account<'a> {
     /// A person: the canonical name, the same for every way to write it (the row's id where there is one).
     User(&'a str),
+    /// A person at a device that they have signed in with before. The row's id is theirs alone.
+    KnownDevice(Id<Device>),
     /// A client, by `client_id`.
     Client(&'a str),
     /// The one-time setup link.
@@ -36,13 +42,17 @@ pub enum Account<'a> {
 pub async fn look(provider: &Provider, call: &Call, account: Account<'_>) -> Result<(), Error> {
     let budgets = Budgets::of(provider, call, account).await?;
     if !account.is_taken_ahead() {
-        budgets.ask(provider, call, &budgets.source).await?;
+        if let Some(source) = &budgets.source {
+            budgets.ask(provider, call, source).await?;
+        }
         return budgets.ask(provider, call, &budgets.account).await;
     }
-    budgets.take(provider, call, &budgets.source).await?;
+    if let Some(source) = &budgets.source {
+        budgets.take(provider, call, source).await?;
+    }
     let taken = budgets.take(provider, call, &budgets.account).await;
     if taken.is_err() {
-        budgets.give_back(provider, call, &budgets.source).await?;
+        budgets.give_back_to_source(provider, call).await?;
     }
     taken
 }
@@ -53,7 +63,10 @@ pub async fn wrong(provider: &Provider, call: &Call, account: Account<'_>) -> Re
         return Ok(true);
     }
     let budgets = Budgets::of(provider, call, account).await?;
-    let source = budgets.take(provider, call, &budgets.source).await;
+    let source = match &budgets.source {
+        Some(source) => budgets.take(provider, call, source).await,
+        None => Ok(()),
+    };
     let account = budgets.take(provider, call, &budgets.account).await;
     match source.and(account) {
         Ok(()) => Ok(true),
@@ -70,7 +83,7 @@ pub async fn right(provider: &Provider, call: &Call, account: Account<'_>) -> Re
     }
     let budgets = Budgets::of(provider, call, account).await?;
     provider.ephemeral.clear(budgets.account.counter()).await?;
-    budgets.give_back(provider, call, &budgets.source).await
+    budgets.give_back_to_source(provider, call).await
 }
 
 /// Says that the guess was not checked after all, because the machine was busy or a store was not there.
@@ -80,18 +93,18 @@ pub async fn unjudged(provider: &Provider, call: &Call, account: Account<'_>) ->
     }
     let budgets = Budgets::of(provider, call, account).await?;
     budgets.give_back(provider, call, &budgets.account).await?;
-    budgets.give_back(provider, call, &budgets.source).await
+    budgets.give_back_to_source(provider, call).await
 }
 
 impl Account<'_> {
     fn is_taken_ahead(self) -> bool {
-        matches!(self, Self::User(_))
+        matches!(self, Self::User(_) | Self::KnownDevice(_))
     }
 
     /// The counters: of the account, and of the address.
     fn counted(self) -> (Counted, Counted) {
         match self {
-            Self::User(_) => (Counted::PasswordByUser, Counted::PasswordByAddress),
+            Self::User(_) | Self::KnownDevice(_) => (Counted::PasswordByUser, Counted::PasswordByAddress),
             Self::Client(_) => (Counted::ClientAuthentication, Counted::ClientAuthentication),
             Self::SetupLink => (Counted::Recovery, Counted::Recovery),
             Self::RegistrationToken => (Counted::Registration, Counted::Registration),
@@ -101,6 +114,7 @@ impl Account<'_> {
     fn word(self) -> &'static str {
         match self {
             Self::User(_) => "user",
+            Self::KnownDevice(_) => "known device",
             Self::Client(_) => "client",
             Self::SetupLink => "setup link",
             Self::RegistrationToken => "registration token",
@@ -135,10 +149,11 @@ impl Budget {
     }
 }
 
-/// The two counters of a guess.
+/// The counters of a guess.
 struct Budgets {
     account: Budget,
-    source: Budget,
+    /// None where the source does not matter.
+    source: Option<Budget>,
     period: Duration,
 }
 
@@ -152,25 +167,31 @@ impl Budgets {
         let word = account.word().as_bytes();
         let account_key = match account {
             Account::User(name) => key(&[b"account", word, name.as_bytes()]),
+            Account::KnownDevice(device) => key(&[b"account", word, device.uuid().as_bytes()]),
             Account::Client(client_id) => key(&[b"account", word, client_id.as_bytes(), &source]),
             Account::SetupLink | Account::RegistrationToken => key(&[b"account", word, &source]),
         };
         let (of_account, of_source) = account.counted();
+        let is_known_device = matches!(account, Account::KnownDevice(_));
         Ok(Self {
             account: Budget {
                 counted: of_account,
                 key: account_key,
                 most: budget(setting::GUESS_ACCOUNT_BUDGET),
-                rule: "guess.account",
+                rule: if is_known_device {
+                    "guess.device"
+                } else {
+                    "guess.account"
+                },
                 may_be_local: !account.is_taken_ahead(),
             },
-            source: Budget {
+            source: (!is_known_device).then(|| Budget {
                 counted: of_source,
                 key: key(&[b"source", word, &source]),
                 most: budget(setting::GUESS_SOURCE_BUDGET),
                 rule: "guess.source",
                 may_be_local: !account.is_taken_ahead(),
-            },
+            }),
             period: settings.duration(setting::GUESS_PERIOD),
         })
     }
@@ -199,6 +220,13 @@ impl Budgets {
             }
             spent => spent?,
         })
+    }
+
+    async fn give_back_to_source(&self, provider: &Provider, call: &Call) -> Result<(), Error> {
+        match &self.source {
+            Some(source) => self.give_back(provider, call, source).await,
+            None => Ok(()),
+        }
     }
 
     /// What was taken in the same call.

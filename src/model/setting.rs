@@ -131,7 +131,7 @@ declare! {
     PASSWORD_MINIMUM_LENGTH: "password.minimum_length", Kind::Count { least: 8, most: 128 }, "10", Greatest,
         "How many characters a password needs.";
     GUESS_ACCOUNT_BUDGET: "guess.account_budget", Kind::Count { least: 3, most: 1000 }, "10", Least,
-        "How many wrong guesses an account bears within the guess period before it has to wait.";
+        "How many wrong guesses an account bears within the guess period before it has to wait; a device that the person knows bears as many of its own.";
     GUESS_SOURCE_BUDGET: "guess.source_budget", Kind::Count { least: 5, most: 100_000 }, "100", Least,
         "How many wrong guesses may come from one network address within the guess period.";
     GUESS_PERIOD: "guess.period", duration(MINUTE, DAY), "15m", Greatest,

@@ -58,6 +58,20 @@ pub(super) struct Arrival {
     known: i64,
 }
 
+/// The device of this browser, if this person has signed in with it before and it is not blocked. It proves nothing.
+///
+/// # Errors
+/// [`Error::Unavailable`]
+pub async fn known_device(provider: &Provider, browser: &Browser, user: Id<User>) -> Result<Option<Id<Device>>, Error> {
+    let key = provider.master.derive(PURPOSE);
+    let Some(token) = browser.device.as_ref().filter(|device| is_ours(&key, device)) else {
+        return Ok(None);
+    };
+    let id = id_of(&key, token, user);
+    let known = provider.store.read().await?.get_acquaintance(user, Some(id)).await?;
+    Ok((known.state == Some(DeviceState::Known)).then_some(id))
+}
+
 /// On what conditions somebody is let in with a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Entrance {

@@ -1,7 +1,8 @@
 //! Signing in with a password.
 //!
 //! Nothing in the answer or its time tells an unknown name from a wrong password: a name that nobody has costs a hash as
-//! well. Guesses are counted by account and by network address, before they are checked.
+//! well. Guesses are counted by account and by network address, before they are checked; at a device that the person has signed
+//! in with before, by that device.
 
 use super::decisions;
 use crate::credential::{self, Verdict};
@@ -121,7 +122,12 @@ async fn prove(
         Some(user) => user.id.to_string(),
         None => comparison_key(&attempt.identifier),
     };
-    if let Err(error) = guess::look(provider, call, guess::Account::User(&name)).await {
+    let device = match user {
+        Some(user) => session::known_device(provider, browser, user.id).await?,
+        None => None,
+    };
+    let counted = device.map_or(guess::Account::User(&name), guess::Account::KnownDevice);
+    if let Err(error) = guess::look(provider, call, counted).await {
         if let Error::Throttled { rule, .. } = error {
             provider.note_refusals(call, refused(call, rule, user), rule).await;
         }
@@ -130,16 +136,16 @@ async fn prove(
     let verdict = match check(provider, user, &attempt.password).await {
         Ok(verdict) => verdict,
         Err(error) => {
-            guess::unjudged(provider, call, guess::Account::User(&name)).await?;
+            guess::unjudged(provider, call, counted).await?;
             return Err(error.into());
         }
     };
     let (Verdict::Right { rehash }, Some(user)) = (verdict, user) else {
-        guess::wrong(provider, call, guess::Account::User(&name)).await?;
+        guess::wrong(provider, call, counted).await?;
         note(provider, call, user).await;
         return Err(Refused::Wrong);
     };
-    guess::right(provider, call, guess::Account::User(&name)).await?;
+    guess::right(provider, call, counted).await?;
     if !user.is_active() {
         provider.note(refused(call, "sign_in.inactive", Some(user))).await;
         return Err(Refused::Inactive);

@@ -4,6 +4,7 @@ mod devices;
 mod durable;
 mod ending;
 mod forms;
+mod guesses;
 mod headers;
 mod language;
 mod limits;

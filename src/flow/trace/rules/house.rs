@@ -43,6 +43,9 @@ rules! {
     "guess.account": "There were too many wrong guesses for this account; more are not looked at before the period is over.",
         setting setting::GUESS_ACCOUNT_BUDGET,
         remedy "Wait for guess.period, or raise the budget.";
+    "guess.device": "There were too many wrong guesses with this device, which the person has signed in with before; more are not looked at before the period is over.",
+        setting setting::GUESS_ACCOUNT_BUDGET,
+        remedy "Wait for guess.period, sign in with another device, or raise the budget.";
     "guess.source": "There were too many wrong guesses from this network address; more are not looked at before the period is over.",
         setting setting::GUESS_SOURCE_BUDGET,
         remedy "Wait for guess.period, or raise the budget. Behind a proxy, name it in OSTIARY_TRUSTED_PROXIES, else everybody shares one address.";
