@@ -109,7 +109,14 @@ pub async fn own_sessions(provider: &Provider, call: &Call, asker: Asker) -> Res
     let user = asker.user;
     let held = kept::list(provider, call, user).await?;
     let mut store = provider.store.read().await?;
-    let rows = store.list_live_sessions_of(user, call.now, MOST).await?;
+    let mut rows = store.list_live_sessions_of(user, call.now, MOST).await?;
+    for session in &held {
+        // behind newer ones that have lapsed, and whose rows don't say so yet
+        if !rows.iter().any(|row| row.id == session.id) {
+            let row = store.find_session(session.id).await?;
+            rows.extend(row.filter(|row| row.ended_at.is_none()));
+        }
+    }
     let served = store
         .list_clients_of_sessions_of(user, call.now, MOST_APPLICATIONS)
         .await?;

@@ -152,6 +152,9 @@ async fn a_session_is_ended_by_its_id_however_many_came_after_it() {
         let provider = server.provider();
         let first = provider.sessions.list(user.id, server.call().now).await.unwrap()[0].id;
         server.advance(Duration::from_secs(1));
+        let here = Browser::new();
+        sign_in(server, &here, &user).await;
+        server.advance(Duration::from_secs(1));
         let now = server.call().now;
         let mut store = provider.store.write().await.unwrap();
         let row = store.find_session(first).await.unwrap().unwrap();
@@ -165,12 +168,9 @@ async fn a_session_is_ended_by_its_id_however_many_came_after_it() {
         }
         store.commit().await.unwrap();
         server.advance(Duration::from_secs(1));
-        let here = Browser::new();
-        sign_in(server, &here, &user).await;
         let page = account(server, &here).await;
-        let form = page.form_with_button("end", "others");
-        let ended = here.submit(&page, form, &[("end", &first.to_string())]).await;
-        assert_eq!(ended.status, 303);
+        assert_eq!(others(&page), [first.to_string()]);
+        assert_eq!(press(&here, &page, "end", &first.to_string()).await.status, 303);
         assert!(!is_signed_in(server, &old).await, "ended");
         assert!(is_signed_in(server, &here).await);
         let left = provider.sessions.list(user.id, server.call().now).await.unwrap();
