@@ -14,3 +14,4 @@ mod orders;
 mod sign_in;
 mod sign_in_browser;
 mod sign_in_model;
+mod sign_in_pages;
