@@ -124,6 +124,8 @@ named! {
         UserDeleted = "user.deleted",
         /// A password has to be replaced before it lets anybody in again.
         PasswordExpired = "password.expired",
+        /// The way to a new password was mailed to the person.
+        PasswordLinkMailed = "password.link_mailed",
         /// A password was set.
         PasswordChanged = "password.changed",
         /// A group was made.

@@ -1,4 +1,5 @@
-//! Mails that told of a new device: each holds a link that says "this wasn't me". What is stored of it is a digest.
+//! Mails that told of a new device: each holds a link that says "this wasn't me". What is stored of it is a digest. A link that
+//! only leads to a new password is one that is used already.
 
 use super::rows::Columns;
 use super::{Error, Write, readers};
@@ -53,8 +54,8 @@ readers! {
 }
 
 const ADD: &str = "
-insert into device_alerts (digest, user_id, device_id, created_at, expires_at)
-values ($1, $2, $3, $4, $5)";
+insert into device_alerts (digest, user_id, device_id, created_at, expires_at, used_at)
+values ($1, $2, $3, $4, $5, $6)";
 
 const USE: &str = "
 update device_alerts
@@ -77,6 +78,7 @@ impl Write {
             .bind(alert.device)
             .bind(alert.created_at)
             .bind(expires_at)
+            .bind(alert.used_at)
             .later();
     }
 

@@ -21,7 +21,7 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 37] = templates![
+const TEMPLATES: [(&str, &str); 40] = templates![
     "page/layout.html",
     "page/login.html",
     "page/consent.html",
@@ -35,6 +35,7 @@ const TEMPLATES: [(&str, &str); 37] = templates![
     "page/setup_done.html",
     "page/home.html",
     "page/ending.html",
+    "page/new_password.html",
     "page/not_me.html",
     "page/own_account.html",
     "page/devices.html",
@@ -59,6 +60,8 @@ const TEMPLATES: [(&str, &str); 37] = templates![
     "mail/welcome.txt",
     "mail/new_device.html",
     "mail/new_device.txt",
+    "mail/new_password.html",
+    "mail/new_password.txt",
 ];
 
 /// Every page and mail, ready to draw.

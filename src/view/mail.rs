@@ -13,6 +13,8 @@ pub enum Mail {
     Welcome(Welcome),
     /// Somebody signed in to your account with a device that is new.
     NewDevice(NewDevice),
+    /// Your password has to be replaced, and here is where.
+    NewPassword(PasswordMail),
 }
 
 impl Mail {
@@ -28,6 +30,11 @@ impl Mail {
                 waits: true,
                 ..NewDevice::sample()
             }),
+            Self::NewPassword(PasswordMail::sample()),
+            Self::NewPassword(PasswordMail {
+                name: None,
+                ..PasswordMail::sample()
+            }),
         ]
     }
 
@@ -38,6 +45,11 @@ impl Mail {
             Self::NewDevice(context) => (
                 "mail/new_device.txt",
                 "mail/new_device.html",
+                Value::from(Serde(context)),
+            ),
+            Self::NewPassword(context) => (
+                "mail/new_password.txt",
+                "mail/new_password.html",
                 Value::from(Serde(context)),
             ),
         }
@@ -99,6 +111,25 @@ impl NewDevice {
             waits: false,
             account: Link::sample(),
             stranger: Link::sample(),
+        }
+    }
+}
+
+/// Leads to a new password.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PasswordMail {
+    /// The person's name, where known.
+    pub name: Option<String>,
+    /// The page where it is set.
+    pub link: Link,
+}
+
+impl PasswordMail {
+    /// With every field filled.
+    pub fn sample() -> Self {
+        Self {
+            name: Some("Ada Lovelace".to_owned()),
+            link: Link::sample(),
         }
     }
 }

@@ -6,6 +6,7 @@ pub mod devices;
 pub mod fields;
 pub mod groups;
 pub mod members;
+pub mod new_password;
 pub mod passwords;
 pub mod permissions;
 pub mod rights;
@@ -24,6 +25,7 @@ pub use groups::{
     list_groups,
 };
 pub use members::{Membership, add_member, list_groups_of, list_members, make_primary, remove_member};
+pub use new_password::{PasswordLink, can_be_mailed_to, mail_password_link};
 pub use passwords::{NewPassword, WeakPasswords, set_password};
 pub use rights::{Rights, rights_of};
 pub use session_lists::{

@@ -9,10 +9,10 @@ use crate::store::{DeviceAlert, OutboxMail, Write};
 use crate::view;
 
 /// How long the link may be used.
-const LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+pub(in crate::flow) const LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// So many mails of that kind one person gets within a day: whoever knows a password does not fill a mailbox.
-const MOST_A_DAY: u32 = 10;
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+pub(in crate::flow) const MOST_A_DAY: u32 = 10;
+pub(in crate::flow) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A mail about a new device, and what its link is known by.
 pub(super) struct News {

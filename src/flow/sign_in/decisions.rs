@@ -28,7 +28,7 @@ pub(super) fn keep(provider: &Provider, call: &Call, user: Option<&User>, signed
         }),
         Err(Refused::Wrong) => refusal(Reason::new(wrong(user))),
         Err(Refused::Inactive) => refusal(Reason::new("sign_in.inactive")),
-        Err(Refused::Expired) => refusal(Reason::new("sign_in.password_expired")),
+        Err(Refused::Expired(_)) => refusal(Reason::new("sign_in.password_expired")),
         Err(Refused::Device(refused)) => refusal(Reason::new(refused.rule())),
         Err(Refused::Full(no_room)) => refusal(limit(&no_room.full)),
         Err(Refused::Asked(full, _)) => provider.keep_trace(call, Kept::SignIn, || {

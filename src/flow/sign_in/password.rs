@@ -40,9 +40,9 @@ pub enum Refused {
     /// The pair is right, but an administrator has deactivated the account.
     #[error("the account is deactivated")]
     Inactive,
-    /// The pair is right, but the password has to be replaced before it lets anybody in again.
+    /// The pair is right, but the password has to be replaced before it lets this person in again.
     #[error("the password has to be replaced")]
-    Expired,
+    Expired(Box<User>),
     /// The pair is right, but the person has as many logins as they may have.
     #[error("{live} logins are there already", live = .0.full.live)]
     Full(Box<NoRoom>),
@@ -90,7 +90,7 @@ impl Refused {
         match self {
             Self::Wrong => "wrong",
             Self::Inactive => "inactive",
-            Self::Expired => "expired",
+            Self::Expired(_) => "expired",
             Self::Full(_) => "full",
             Self::Asked(..) => "asked",
             Self::Device(_) => "device",
@@ -154,7 +154,7 @@ async fn prove(
         provider
             .note(refused(call, "sign_in.password_expired", Some(user)))
             .await;
-        return Err(Refused::Expired);
+        return Err(Refused::Expired(Box::new(user.clone())));
     }
     if rehash {
         renew_hash(provider, user, attempt.password).await;

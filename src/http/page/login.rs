@@ -5,6 +5,7 @@ use axum::response::Response;
 use serde::Deserialize;
 use url::form_urlencoded;
 
+use super::new_password::Stuck;
 use super::{devices, pending, return_target, shown};
 use crate::flow::authorization::{Interaction, answer};
 use crate::flow::session::Purpose;
@@ -13,7 +14,7 @@ use crate::flow::{self, session};
 use crate::http::Refusal;
 use crate::http::answer::next::see_other;
 use crate::http::extract::{Forgery, Form, Query, Visit};
-use crate::model::Secret;
+use crate::model::{Secret, User};
 use crate::view::{Locale, Login, LoginError, OwnPath, Page};
 
 /// What the address says.
@@ -91,9 +92,9 @@ pub(super) async fn sign_in(
         Ok(account) => return Ok(door.go_on(&visit, &account).await),
         Err(Refused::Full(no_room)) => return Ok(door.full(&visit, &no_room)),
         Err(Refused::Asked(_, proof)) => return Ok(visit.keep(see_other(&format!("/login/devices?proof={proof}")))),
+        Err(Refused::Expired(user)) => return Ok(door.stuck(&visit, &user)),
         Err(Refused::Wrong) => (LoginError::Credentials, StatusCode::UNPROCESSABLE_ENTITY, None),
         Err(Refused::Inactive) => (LoginError::Inactive, StatusCode::FORBIDDEN, None),
-        Err(Refused::Expired) => (LoginError::PasswordExpired, StatusCode::FORBIDDEN, None),
         Err(Refused::Device(refused)) => (devices::refused(refused), StatusCode::FORBIDDEN, None),
         Err(Refused::Failed(flow::Error::Throttled { retry_after, .. })) => {
             let seconds = retry_after.as_secs().max(1);
@@ -219,6 +220,17 @@ impl Door {
             interaction: self.interaction.as_ref().map(|interaction| interaction.id.clone()),
             return_to: self.return_to.as_ref().map(|path| path.as_str().to_owned()),
         }
+    }
+
+    /// The password was right and has to be replaced.
+    fn stuck(&self, visit: &Visit, user: &User) -> Response {
+        let stuck = Stuck {
+            user,
+            client: self.interaction.as_ref().map(|it| shown::client(&it.client)),
+            flow: self.interaction.as_ref().map(|it| it.id.as_str()),
+            locale: self.locale,
+        };
+        stuck.told(visit)
     }
 
     /// There is no room for one more login, and nobody is asked.

@@ -11,6 +11,7 @@ mod home;
 mod leave;
 mod login;
 mod logout;
+mod new_password;
 mod not_me;
 mod own_account;
 mod pending;
@@ -36,6 +37,7 @@ pub fn routes() -> Router<Http> {
         .route("/login/devices", get(devices::show).post(devices::choose))
         .route("/login/leave", get(leave::show).post(leave::decide))
         .route("/login/ending", get(ending::show).post(ending::stay))
+        .route("/login/new-password", get(new_password::show).post(new_password::mail))
         .route("/login/not-me", get(not_me::show).post(not_me::act))
         .route("/logout", get(logout::show).post(logout::decide))
         .route("/logout/onward", get(logout::onward))

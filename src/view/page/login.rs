@@ -39,8 +39,6 @@ pub enum LoginError {
     },
     /// The pair is right, but an administrator has deactivated the account.
     Inactive,
-    /// The pair is right, but the password has to be replaced.
-    PasswordExpired,
     /// The pair is right, but the device was blocked for this account.
     DeviceBlocked,
     /// The pair is right, but only known devices may be signed in with, and this one waits to be let in.

@@ -12,6 +12,7 @@ mod form_post;
 mod home;
 mod leave;
 mod login;
+mod new_password;
 mod not_me;
 mod own_account;
 mod setup;
@@ -33,6 +34,7 @@ pub use form_post::FormPost;
 pub use home::Home;
 pub use leave::{Leave, LeaveCause};
 pub use login::{Login, LoginError};
+pub use new_password::{NewPassword, NewPasswordStage};
 pub use not_me::{NotMe, NotMeError, NotMeField, NotMeProblem, NotMeStage};
 pub use own_account::{AccountNotice, AllowedApplication, OtherAccount, OwnAccount, OwnDevice, OwnSession};
 pub use setup::{Setup, SetupDone, SetupError, SetupField, SetupProblem};
@@ -73,6 +75,8 @@ pub enum Page {
     Ending(Ending),
     /// A sign-in with a new device: was it them?
     NotMe(NotMe),
+    /// A password that has to be replaced: the way to a new one is mailed.
+    NewPassword(NewPassword),
     /// The administration API, readable.
     ApiDocs(ApiDocs),
     /// How the installation stands.
@@ -154,6 +158,7 @@ impl Page {
             Self::OwnAccount(OwnAccount::sample()),
             Self::Ending(Ending::sample()),
             Self::NotMe(NotMe::sample()),
+            Self::NewPassword(NewPassword::sample()),
             Self::ApiDocs(ApiDocs::sample()),
             Self::Doctor(Doctor::sample()),
             Self::DemoMessages(DemoMessages::sample()),
@@ -180,6 +185,7 @@ impl Page {
             Self::OwnAccount(page) => Drawing::of("page/own_account.html", Read, page),
             Self::Ending(page) => Drawing::of("page/ending.html", Door, page),
             Self::NotMe(page) => Drawing::of("page/not_me.html", DoorWide, page).with("show-password.js"),
+            Self::NewPassword(page) => Drawing::of("page/new_password.html", Door, page),
             Self::ApiDocs(page) => Drawing::of("page/api_docs.html", Wide, page),
             Self::Doctor(page) => Drawing::of("page/doctor.html", Read, page).with("browser-clock.js"),
             Self::DemoMessages(page) => Drawing::of("page/demo_messages.html", Read, page),

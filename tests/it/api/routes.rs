@@ -87,6 +87,7 @@ const MOUNTED: &[(&str, Guard)] = &[
     ("/login/devices", Guard::Form),
     ("/login/leave", Guard::Form),
     ("/login/ending", Guard::Form),
+    ("/login/new-password", Guard::Form),
     ("/login/not-me", Guard::Form),
     ("/logout", Guard::Open),
     ("/logout/done", Guard::Open),

@@ -119,6 +119,8 @@ const ADDRESSES: &[&str] = &[
     "/login/devices",
     "/login/ending",
     "/login/ending?account=unknown",
+    "/login/new-password",
+    "/login/new-password?flow=unknown",
     "/login/not-me?token=unknown",
     "/login/not-me",
     "/logout",

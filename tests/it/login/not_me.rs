@@ -276,3 +276,94 @@ async fn a_device_that_waits_is_told_too_and_a_mailbox_is_not_filled() {
     assert_eq!(mails(&server, &bob).await.len(), 11);
     server.stop().await;
 }
+
+/// Whoever has lost the mail, or was too late, is told at the sign-in what to do, and has the link mailed once more.
+#[tokio::test]
+async fn whoever_has_to_replace_a_password_has_the_link_mailed_again() {
+    each_backend(async |server| {
+        let (ada, mallory) = (server.user("ada").await, server.user("mallory").await);
+        let (own, mailbox) = (Browser::new(), Browser::new());
+        for browser in [&own, &Browser::new()] {
+            sign_in(server, browser, &ada).await;
+            server.advance(MINUTE);
+        }
+        let first = link(&mails(server, &ada).await[0]);
+        let page = mailbox.get(&first).await;
+        say_so(&mailbox, &page).await;
+        server.advance(8 * 24 * HOUR);
+        assert_eq!(mailbox.get(&first).await.status, 404, "too late");
+
+        let client = server.client(|_| ()).await;
+        let login = own.open(&RelyingParty::new(server, &client).authorization_url()).await;
+        let values = [("username", "ada"), ("password", ada.password.as_str())];
+        let stuck = own.submit(&login, login.form_with("password"), &values).await;
+        assert_eq!(stuck.status, 403);
+        let flow = login.url.query().unwrap();
+        assert!(
+            unescape(&stuck.body).contains(&format!("/login?{flow}\"")),
+            "{}",
+            stuck.body
+        );
+        let form = stuck.form_with("person");
+        assert_eq!(mails(server, &ada).await.len(), 1, "nothing is sent unasked");
+
+        // nobody has mails sent to people whose old password they have not entered here
+        let foreign = mailbox.submit(&stuck, form.clone(), &[]).await;
+        assert_eq!(foreign.location().unwrap().path(), "/login");
+        for (name, value) in [
+            ("csrf", String::new()),
+            ("person", mallory.id.to_string()),
+            ("person", "x".to_owned()),
+        ] {
+            let answer = own.submit(&stuck, form.clone(), &[(name, &value)]).await;
+            assert!(
+                [303, 400].contains(&answer.status.as_u16()),
+                "{name}: {}",
+                answer.status
+            );
+        }
+        assert_eq!(own.get(&server.url("/login/new-password")).await.status, 303);
+        assert_eq!(mails(server, &ada).await.len() + mails(server, &mallory).await.len(), 1);
+
+        let sent = own.submit(&stuck, form.clone(), &[]).await;
+        assert_eq!(sent.status, 200, "{}", sent.body);
+        assert!(sent.body.contains("A link is on its way."), "{}", sent.body);
+        assert_eq!(mails(server, &ada).await.len(), 2);
+        let again = own.submit(&sent, sent.form_with("person"), &[]).await;
+        assert_eq!((again.status.as_u16(), again.header("retry-after")), (429, "300"));
+        assert_eq!(mails(server, &ada).await.len(), 2);
+        server.advance(5 * MINUTE);
+        assert_eq!(own.submit(&stuck, form.clone(), &[]).await.status, 200);
+        let newest = mails(server, &ada).await.remove(0);
+        assert!(newest.contains("Choose a new password"), "{newest}");
+        for _ in 0..12 {
+            server.advance(6 * MINUTE);
+            own.submit(&stuck, form.clone(), &[]).await;
+        }
+        assert_eq!(mails(server, &ada).await.len(), 11, "ten a day");
+
+        // the link leads to the page that asks for the old password and a new one
+        let page = mailbox.get(&link(&newest)).await;
+        assert!(!page.forms().iter().any(|form| form.has_button("intent", "not_me")));
+        assert_eq!(replace(&mailbox, &page, "wrong", NEW).await.status, 422);
+        assert_eq!(replace(&mailbox, &page, &ada.password, NEW).await.status, 303);
+        assert_eq!(sign_in_with(server, &own, "ada", NEW).await.status, 303);
+        let over = own.submit(&stuck, form, &[]).await;
+        assert_eq!(over.location().unwrap().path(), "/login", "there is nothing to replace");
+
+        // without a confirmed address there is nothing to mail to
+        let bob = server.user_with("bob", |profile| profile.email_verified = false).await;
+        let call = server.call();
+        let mut store = server.provider().store.write().await.unwrap();
+        assert!(store.expire_password(bob.id, call.now, call.now).await.unwrap());
+        store.commit().await.unwrap();
+        let stuck = sign_in(server, &Browser::new(), &bob).await;
+        assert_eq!(stuck.status, 403);
+        assert!(stuck.body.contains("Ask your administrator"), "{}", stuck.body);
+        assert!(!stuck.forms().iter().any(|form| form.has("person")));
+        server.provider().write_noted_events().await.unwrap();
+        let caller = Caller::client(server, "admin:events.read").await;
+        assert!(caller.get("/events").await.body.contains("password.link_mailed"));
+    })
+    .await;
+}

@@ -5,8 +5,8 @@ use std::fs;
 
 use ostiary::view::{
     Account, AccountNotice, Client, DemoClock, Devices, DevicesPlace, DevicesProblem, Ending, EndingStage, ErrorPage,
-    Frame, Home, Locale, Login, LoginError, Mail, NotMe, NotMeError, NotMeField, NotMeProblem, NotMeStage, OwnAccount,
-    Page, Setup, SetupError, SetupField, SetupProblem, Trouble, Views,
+    Frame, Home, Locale, Login, LoginError, Mail, NewPassword, NewPasswordStage, NotMe, NotMeError, NotMeField,
+    NotMeProblem, NotMeStage, OwnAccount, Page, Setup, SetupError, SetupField, SetupProblem, Trouble, Views,
 };
 
 use super::document::{Node, read};
@@ -19,7 +19,6 @@ fn all() -> Vec<Page> {
         LoginError::Throttled { seconds: 61 },
         LoginError::Busy,
         LoginError::Inactive,
-        LoginError::PasswordExpired,
         LoginError::DeviceBlocked,
         LoginError::DeviceUnknown,
         LoginError::Expired,
@@ -81,6 +80,15 @@ fn all() -> Vec<Page> {
                 stage,
                 can_stay,
                 ..Ending::sample()
+            }));
+        }
+    }
+    for stage in NewPasswordStage::ALL {
+        for client in [None, NewPassword::sample().client] {
+            pages.push(Page::NewPassword(NewPassword {
+                stage,
+                client,
+                ..NewPassword::sample()
             }));
         }
     }
