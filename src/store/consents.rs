@@ -31,6 +31,15 @@ where user_id = $1
 order by given_at desc
 limit $2";
 
+const LIST_CLIENTS_OF_USER: &str = "
+select c.id, c.client_id, c.origin, c.trusted, c.metadata, c.policy, c.registration_token, c.disabled_at, c.version,
+  c.created_at, c.updated_at
+from consents a
+join clients c on c.id = a.client_id
+where a.user_id = $1
+order by a.given_at desc
+limit $2";
+
 readers! {
     /// What a user has allowed a client.
     pub async fn find_consent(&mut self, user: Id<User>, client: Id<Client>) -> Result<Option<Consent>, Error> {
@@ -40,6 +49,11 @@ readers! {
     /// What a user has allowed, newest first.
     pub async fn list_consents_of(&mut self, user: Id<User>, limit: u32) -> Result<Vec<Consent>, Error> {
         Ok(self.sql(LIST_OF_USER).bind(user).bind(limit).all().await?)
+    }
+
+    /// The clients that a user has allowed something, without their secrets, in the same order.
+    pub async fn list_allowed_clients_of(&mut self, user: Id<User>, limit: u32) -> Result<Vec<Client>, Error> {
+        Ok(self.sql(LIST_CLIENTS_OF_USER).bind(user).bind(limit).all().await?)
     }
 }
 

@@ -64,38 +64,22 @@ from installation
 where epoch = $10
 on conflict (code) do nothing";
 
-const END: &str = "
-update grants
-set ended_at = $2, ended_because = $3
-where id = $1
-and ended_at is null";
+/// What ends the families that are meant and have not ended: `$1` is when, `$2` why.
+macro_rules! end_grants {
+    ($meant:literal) => {
+        concat!(
+            "\nupdate grants\nset ended_at = $1, ended_because = $2\nwhere ended_at is null\nand ",
+            $meant
+        )
+    };
+}
+pub(super) use end_grants;
 
-const END_OF_SESSION: &str = "
-update grants
-set ended_at = $2, ended_because = $3
-where session_id = $1
-and offline = $4
-and ended_at is null";
-
-const END_OF_USER: &str = "
-update grants
-set ended_at = $2, ended_because = $3
-where user_id = $1
-and ended_at is null";
-
-const END_OF_SESSIONS_OF_USER: &str = "
-update grants
-set ended_at = $2, ended_because = $3
-where user_id = $1
-and offline = $4
-and ended_at is null";
-
-const END_OF_USER_AND_CLIENT: &str = "
-update grants
-set ended_at = $3, ended_because = $4
-where user_id = $1
-and client_id = $2
-and ended_at is null";
+const END: &str = end_grants!("id = $3");
+const END_OF_SESSION: &str = end_grants!("session_id = $3 and offline = $4");
+const END_OF_USER: &str = end_grants!("user_id = $3");
+const END_OF_SESSIONS_OF_USER: &str = end_grants!("user_id = $3 and offline = $4");
+const END_OF_USER_AND_CLIENT: &str = end_grants!("user_id = $3 and client_id = $4");
 
 /// One family comes at a time, so a few at once keep up.
 const AT_ONCE: u32 = 16;
@@ -192,7 +176,7 @@ impl Write {
 
     /// Ends a family. False if it had ended before.
     pub async fn end_grant(&mut self, id: Id<Grant>, at: Timestamp, because: &'static str) -> Result<bool, Error> {
-        let ended = self.sql(END).bind(id).bind(at).bind(because).changed().await? == 1;
+        let ended = self.sql(END).bind(at).bind(because).bind(id).changed().await? == 1;
         if ended {
             self.forget(Ended::Grant(id)).await?;
         } else {
@@ -228,12 +212,9 @@ impl Write {
         because: &'static str,
         offline: bool,
     ) -> Result<u64, Error> {
-        let ending = self.sql(END_OF_SESSION).bind(id).bind(at).bind(because);
-        let ended = ending.bind(offline).changed().await?;
-        if ended > 0 {
-            self.forget(Ended::Session(id)).await?;
-        }
-        Ok(ended)
+        let ending = self.sql(END_OF_SESSION).bind(at).bind(because);
+        let ended = ending.bind(id).bind(offline).changed().await?;
+        self.forget_with(ended, Ended::Session(id)).await
     }
 
     /// Ends every family of a user. Gives how many.
@@ -243,11 +224,9 @@ impl Write {
         at: Timestamp,
         because: &'static str,
     ) -> Result<u64, Error> {
-        let ended = self.sql(END_OF_USER).bind(id).bind(at).bind(because).changed().await?;
-        if ended > 0 {
-            self.forget(Ended::User(id)).await?;
-        }
-        Ok(ended)
+        let ending = self.sql(END_OF_USER).bind(at).bind(because);
+        let ended = ending.bind(id).changed().await?;
+        self.forget_with(ended, Ended::User(id)).await
     }
 
     /// Ends the families that hang on a user's sessions: those without `offline_access`. Gives how many.
@@ -257,12 +236,9 @@ impl Write {
         at: Timestamp,
         because: &'static str,
     ) -> Result<u64, Error> {
-        let ending = self.sql(END_OF_SESSIONS_OF_USER).bind(id).bind(at).bind(because);
-        let ended = ending.bind(false).changed().await?;
-        if ended > 0 {
-            self.forget(Ended::User(id)).await?;
-        }
-        Ok(ended)
+        let ending = self.sql(END_OF_SESSIONS_OF_USER).bind(at).bind(because);
+        let ended = ending.bind(id).bind(false).changed().await?;
+        self.forget_with(ended, Ended::User(id)).await
     }
 
     /// Ends what a user granted one client. Gives how many families.
@@ -273,16 +249,15 @@ impl Write {
         at: Timestamp,
         because: &'static str,
     ) -> Result<u64, Error> {
-        let ended = self
-            .sql(END_OF_USER_AND_CLIENT)
-            .bind(user)
-            .bind(client)
-            .bind(at)
-            .bind(because)
-            .changed()
-            .await?;
+        let ending = self.sql(END_OF_USER_AND_CLIENT).bind(at).bind(because);
+        let ended = ending.bind(user).bind(client).changed().await?;
+        self.forget_with(ended, Ended::User(user)).await
+    }
+
+    /// Has everybody forget what rests on this, if any family has ended. Gives how many have.
+    pub(super) async fn forget_with(&mut self, ended: u64, rested_on: Ended) -> Result<u64, Error> {
         if ended > 0 {
-            self.forget(Ended::User(user)).await?;
+            self.forget(rested_on).await?;
         }
         Ok(ended)
     }

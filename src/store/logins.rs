@@ -1,5 +1,6 @@
 //! What counts as a login beside sessions: families of tokens that outlive theirs, and what somebody has at one client.
 
+use super::grants::end_grants;
 use super::rows::Columns;
 use super::{Ended, Error, Write, readers};
 use crate::model::{Client, Digest, Grant, Id, Session, Timestamp, User};
@@ -14,8 +15,8 @@ pub struct OfflineFamily {
     pub code: Digest,
     /// Which client has it.
     pub client: Id<Client>,
-    /// What that client calls itself.
-    pub client_id: String,
+    /// That client's name.
+    pub name: String,
     /// The session that it began in.
     pub session: Id<Session>,
     /// When it began.
@@ -30,7 +31,7 @@ impl Record for OfflineFamily {
             grant: row.id("id")?,
             code: row.digest("code")?,
             client: row.id("client_id")?,
-            client_id: row.text("client_name")?,
+            name: row.text("client_name")?,
             session: row.id("session_id")?,
             created_at: row.time("created_at")?,
             used_at: row.time("used_at")?,
@@ -53,8 +54,8 @@ pub struct ServedClient {
     pub session: Id<Session>,
     /// The client.
     pub client: Id<Client>,
-    /// What it calls itself.
-    pub client_id: String,
+    /// Its name.
+    pub name: String,
     /// Since when.
     pub since: Timestamp,
     /// When the session began.
@@ -66,7 +67,7 @@ impl Record for ServedClient {
         Ok(Self {
             session: row.id("session_id")?,
             client: row.id("client_id")?,
-            client_id: row.text("client_name")?,
+            name: row.text("client_name")?,
             since: row.time("since")?,
             started_at: row.time("started_at")?,
         })
@@ -77,7 +78,7 @@ impl Record for ServedClient {
 
 // whoever forgot the chain of tokens has no login any more: it needs one that can still be exchanged
 const LIST_OFFLINE: &str = "
-select g.id, g.code, g.client_id, c.client_id as client_name, g.session_id, g.created_at, t.issued_at as used_at
+select g.id, g.code, g.client_id, c.client_name, g.session_id, g.created_at, t.issued_at as used_at
 from grants g
 join refresh_tokens t on t.grant_id = g.id
 join clients c on c.id = g.client_id
@@ -112,7 +113,7 @@ from (
   limit $2 + 0) counted";
 
 const LIST_SERVED: &str = "
-select s.session_id, s.client_id, c.client_id as client_name, s.since, r.started_at
+select s.session_id, s.client_id, c.client_name, s.since, r.started_at
 from session_clients s
 join sessions r on r.id = s.session_id
 join clients c on c.id = s.client_id
@@ -120,7 +121,7 @@ where s.user_id = $1
 and r.ended_at is null
 and r.expires_at > $2
 and r.started_at >= (select sessions_since from installation where id = 1)
-order by s.since
+order by s.since, s.client_id
 limit $3 + 0";
 
 readers! {
@@ -143,7 +144,7 @@ readers! {
         Ok(codes.into_iter().map(|code| code.0).collect())
     }
 
-    /// Which clients a user's sessions serve, of those that SQL does not say have ended.
+    /// Which clients a user's sessions serve, of those that SQL does not say have ended; those served first first.
     pub async fn list_served_clients_of(&mut self, user: Id<User>, now: Timestamp, limit: u32) -> Result<Vec<ServedClient>, Error> {
         Ok(self.sql(LIST_SERVED).bind(user).bind(now).bind(limit).all().await?)
     }
@@ -159,13 +160,11 @@ delete from session_clients
 where session_id = $1
 and client_id = $2";
 
-const END_AT_CLIENT: &str = "
-update grants
-set ended_at = $3, ended_because = $4
-where session_id = $1
-and client_id = $2
-and ended_at is null
-returning id";
+const END_AT_CLIENT: &str = end_grants!(
+    "session_id = $3
+and client_id = $4
+returning id"
+);
 
 impl Write {
     /// Makes others wait who hold the same user, until this transaction ends. False: there is no such user.
@@ -184,10 +183,10 @@ impl Write {
     ) -> Result<u64, Error> {
         let ended: Vec<uuid::Uuid> = self
             .sql(END_AT_CLIENT)
-            .bind(session)
-            .bind(client)
             .bind(at)
             .bind(because)
+            .bind(session)
+            .bind(client)
             .all()
             .await?;
         for id in &ended {

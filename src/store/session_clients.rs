@@ -1,38 +1,20 @@
 //! Which applications a session serves: what they are told when it ends, and what a person sees beside it.
 
-use super::rows::Columns;
 use super::{Error, Write, readers};
 use crate::model::{Client, Id, Session, Timestamp, User};
-use crate::sql::{self, Record, Row};
-
-/// An application that a session serves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SessionClient {
-    /// The application.
-    pub client: Id<Client>,
-    /// When it first got something in this session.
-    pub since: Timestamp,
-}
-
-impl Record for SessionClient {
-    fn read(row: &Row<'_>) -> Result<Self, sql::Error> {
-        Ok(Self {
-            client: row.id("client_id")?,
-            since: row.time("since")?,
-        })
-    }
-}
 
 const LIST: &str = "
-select client_id, since
-from session_clients
-where session_id = $1
-order by since, client_id
+select c.id, c.client_id, c.origin, c.trusted, c.metadata, c.policy, c.registration_token, c.disabled_at, c.version,
+  c.created_at, c.updated_at
+from session_clients s
+join clients c on c.id = s.client_id
+where s.session_id = $1
+order by s.since, s.client_id
 limit $2";
 
 readers! {
-    /// The applications that a session serves or, if it has ended, served; those it served first, first.
-    pub async fn list_clients_of_session(&mut self, session: Id<Session>, limit: u32) -> Result<Vec<SessionClient>, Error> {
+    /// The applications that a session serves or, if it has ended, served, without their secrets; those it served first, first.
+    pub async fn list_clients_of_session(&mut self, session: Id<Session>, limit: u32) -> Result<Vec<Client>, Error> {
         Ok(self.sql(LIST).bind(session).bind(limit).all().await?)
     }
 }

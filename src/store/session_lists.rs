@@ -4,10 +4,9 @@ use std::str::FromStr;
 
 use uuid::Uuid;
 
-use super::rows::Columns;
+use super::grants::end_grants;
 use super::{Ended, Error, SessionRow, Write, readers};
 use crate::model::{Client, Device, Grant, Group, Id, Session, Timestamp, User};
-use crate::sql::{self, Record, Row};
 
 /// Which sessions.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,24 +72,6 @@ impl FromStr for SessionMark {
             })
         };
         read().ok_or(Error::Unreadable("a place in a list of sessions"))
-    }
-}
-
-/// That a session serves an application.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ServedBy {
-    /// The session.
-    pub session: Id<Session>,
-    /// The application.
-    pub client: Id<Client>,
-}
-
-impl Record for ServedBy {
-    fn read(row: &Row<'_>) -> Result<Self, sql::Error> {
-        Ok(Self {
-            session: row.id("session_id")?,
-            client: row.id("client_id")?,
-        })
     }
 }
 
@@ -162,16 +143,6 @@ order by m.user_id, s.started_at desc, s.id desc
 limit $4"
 );
 
-const LIST_SERVED: &str = "
-select c.session_id, c.client_id
-from session_clients c
-join sessions s on s.id = c.session_id
-where c.user_id = $1
-and s.ended_at is null
-and s.expires_at > $2
-order by c.since, c.client_id
-limit $3";
-
 const NEWEST: &str = "
 select id, user_id, started_at, expires_at, address, user_agent, device_id, place, remember, ended_at
 from sessions
@@ -201,11 +172,6 @@ readers! {
         Ok(statement.all().await?)
     }
 
-    /// Which applications the live sessions of a user serve, those served first first.
-    pub async fn list_clients_of_sessions_of(&mut self, user: Id<User>, now: Timestamp, limit: u32) -> Result<Vec<ServedBy>, Error> {
-        Ok(self.sql(LIST_SERVED).bind(user).bind(now).bind(limit).all().await?)
-    }
-
     /// The session that began last, ended or not.
     pub async fn find_newest_session(&mut self) -> Result<Option<SessionRow>, Error> {
         Ok(self.sql(NEWEST).optional().await?)
@@ -227,21 +193,12 @@ and ended_at is null
 order by id
 limit $3";
 
-const END_OFFLINE: &str = "
-update grants
-set ended_at = $3, ended_because = $4
-where id > $1
-and id <= $2
-and offline = $5
-and ended_at is null";
-
-const END_OFFLINE_OF_DEVICE: &str = "
-update grants
-set ended_at = $3, ended_because = $4
-where user_id = $1
-and offline = $5
-and ended_at is null
-and session_id in (select id from sessions where user_id = $1 and device_id = $2)";
+const END_OFFLINE: &str = end_grants!("id > $3 and id <= $4 and offline = $5");
+const END_OFFLINE_OF_DEVICE: &str = end_grants!(
+    "user_id = $3
+and offline = $4
+and session_id in (select id from sessions where user_id = $3 and device_id = $5)"
+);
 
 impl Write {
     /// Says since when sessions count: every one that began before has ended, and the families of tokens that hang on it. The
@@ -266,10 +223,10 @@ impl Write {
             return Ok(None);
         };
         self.sql(END_OFFLINE)
-            .bind(after)
-            .bind(last)
             .bind(at)
             .bind(because)
+            .bind(after)
+            .bind(last)
             .bind(true)
             .changed()
             .await?;
@@ -286,18 +243,8 @@ impl Write {
         at: Timestamp,
         because: &'static str,
     ) -> Result<u64, Error> {
-        let ended = self
-            .sql(END_OFFLINE_OF_DEVICE)
-            .bind(user)
-            .bind(device)
-            .bind(at)
-            .bind(because)
-            .bind(true)
-            .changed()
-            .await?;
-        if ended > 0 {
-            self.forget(Ended::User(user)).await?;
-        }
-        Ok(ended)
+        let ending = self.sql(END_OFFLINE_OF_DEVICE).bind(at).bind(because);
+        let ended = ending.bind(user).bind(true).bind(device).changed().await?;
+        self.forget_with(ended, Ended::User(user)).await
     }
 }

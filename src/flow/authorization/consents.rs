@@ -26,10 +26,13 @@ pub async fn list(provider: &Provider, _: &Call, user: Id<User>) -> Result<Vec<C
 /// [`Error::Unavailable`]
 pub async fn list_with_clients(provider: &Provider, user: Id<User>) -> Result<Vec<(Consent, Client)>, Error> {
     let mut store = provider.store.read().await?;
+    let consents = store.list_consents_of(user, MOST).await?;
+    let mut clients = store.list_allowed_clients_of(user, MOST).await?;
+    drop(store);
     let mut allowed = Vec::new();
-    for consent in store.list_consents_of(user, MOST).await? {
-        if let Some(client) = store.find_client(consent.client).await? {
-            allowed.push((consent, client));
+    for consent in consents {
+        if let Some(at) = clients.iter().position(|client| client.id == consent.client) {
+            allowed.push((consent, clients.swap_remove(at)));
         }
     }
     Ok(allowed)

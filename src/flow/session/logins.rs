@@ -137,7 +137,7 @@ pub(in crate::flow) async fn list(provider: &Provider, call: &Call, user: Id<Use
             seen: session.seen,
             user_agent: row.and_then(|row| row.user_agent.clone()),
             place: row.and_then(place),
-            applications: applications(provider, &served, session.id).await?,
+            applications: applications(&served, session.id),
         });
     }
     for family in &families.live {
@@ -148,7 +148,7 @@ pub(in crate::flow) async fn list(provider: &Provider, call: &Call, user: Id<Use
             seen: family.used_at,
             user_agent: row.and_then(|row| row.user_agent.clone()),
             place: row.and_then(place),
-            applications: vec![name(provider, &family.client_id).await?],
+            applications: vec![family.name.clone()],
         });
     }
     logins.sort_by_key(|login| std::cmp::Reverse((login.seen, login.started)));
@@ -159,19 +159,7 @@ fn place(row: &SessionRow) -> Option<String> {
     row.place.clone().or_else(|| row.address.clone())
 }
 
-async fn applications(
-    provider: &Provider,
-    served: &[ServedClient],
-    session: Id<Session>,
-) -> Result<Vec<String>, Error> {
-    let mut names = Vec::new();
-    for one in served.iter().filter(|one| one.session == session) {
-        names.push(name(provider, &one.client_id).await?);
-    }
-    Ok(names)
-}
-
-async fn name(provider: &Provider, client_id: &str) -> Result<String, Error> {
-    let client = provider.client(client_id).await?;
-    Ok(client.map_or_else(|| client_id.to_owned(), |client| client.name().to_owned()))
+fn applications(served: &[ServedClient], session: Id<Session>) -> Vec<String> {
+    let of_this = served.iter().filter(|one| one.session == session);
+    of_this.map(|one| one.name.clone()).collect()
 }

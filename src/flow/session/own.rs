@@ -1,7 +1,5 @@
 //! A person's own sessions, as the person sees and ends them.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::time::Duration;
 
 use super::{Account, end, kept};
@@ -117,16 +115,7 @@ pub async fn own_sessions(provider: &Provider, call: &Call, asker: Asker) -> Res
             rows.extend(row.filter(|row| row.ended_at.is_none()));
         }
     }
-    let served = store
-        .list_clients_of_sessions_of(user, call.now, MOST_APPLICATIONS)
-        .await?;
-    let mut names = HashMap::new();
-    for served in &served {
-        if let Entry::Vacant(unknown) = names.entry(served.client) {
-            let client = store.find_client(served.client).await?;
-            unknown.insert(client.map(|client| client.name().to_owned()));
-        }
-    }
+    let served = store.list_served_clients_of(user, call.now, MOST_APPLICATIONS).await?;
     drop(store);
     let mut sessions: Vec<OwnSession> = Vec::new();
     for row in rows {
@@ -143,9 +132,7 @@ pub async fn own_sessions(provider: &Provider, call: &Call, asker: Asker) -> Res
             address: row.address,
             place: row.place,
             user_agent: row.user_agent,
-            applications: of_this
-                .filter_map(|served| names.get(&served.client).cloned().flatten())
-                .collect(),
+            applications: of_this.map(|served| served.name.clone()).collect(),
         });
     }
     sessions.sort_by_key(|session| {
@@ -224,19 +211,13 @@ async fn end_in(tx: &mut Write, call: &Call, user: Id<User>, id: Id<Session>) ->
 ///
 /// # Errors
 /// [`Error::Unavailable`]
-pub async fn serves_origin(provider: &Provider, call: &Call, account: &Account, origin: &str) -> Result<bool, Error> {
+pub async fn serves_origin(provider: &Provider, account: &Account, origin: &str) -> Result<bool, Error> {
     let mut store = provider.store.read().await?;
     let served = store
-        .list_clients_of_sessions_of(account.user.id, call.now, MOST_APPLICATIONS)
+        .list_clients_of_session(account.session.id, MOST_APPLICATIONS)
         .await?;
-    for served in served.iter().filter(|served| served.session == account.session.id) {
-        let Some(client) = store.find_client(served.client).await? else {
-            continue;
-        };
+    Ok(served.iter().any(|client| {
         let is_registered = client.metadata.allowed_cors_origins.iter().any(|known| known == origin);
-        if is_registered && client.trusted && client.disabled_at.is_none() {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+        is_registered && client.trusted && client.disabled_at.is_none()
+    }))
 }

@@ -168,18 +168,11 @@ async fn addresses_of(provider: &Provider, account: &Account) -> Result<Vec<Stri
     let session = account.session.id;
     let mut store = provider.store.read().await?;
     let served = store.list_clients_of_session(session, MOST_TOLD).await?;
-    let mut addresses = Vec::new();
-    for served in served {
-        let Some(client) = store.find_client(served.client).await? else {
-            continue;
-        };
-        addresses.extend(front_channel::address(
-            &client.metadata,
-            provider.issuer.as_str(),
-            &session.to_string(),
-        ));
-    }
-    Ok(addresses)
+    let issuer = provider.issuer.as_str();
+    let addresses = served
+        .iter()
+        .filter_map(|client| front_channel::address(&client.metadata, issuer, &session.to_string()));
+    Ok(addresses.collect())
 }
 
 /// The person is signed out already: what can't be kept on the way is left out.

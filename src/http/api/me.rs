@@ -7,7 +7,8 @@
 
 use axum::Extension;
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::{FromRequestParts, Path};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
@@ -53,84 +54,103 @@ pub(super) const DESCRIBED: [(&str, &str, &str, &str); 3] = [
 ];
 
 /// GET /api/v1/me
-async fn show(
-    State(http): State<Http>,
-    Extension(call): Extension<Call>,
-    headers: HeaderMap,
-    browser: Browser,
-) -> Response {
-    let myself = Myself::of(&http, &call, &headers, &browser, Wish::Read).await;
-    let answer = match &myself {
-        Ok(myself) => Answer::of(&about(&myself.user)),
-        Err(_) => Ok(Answer::done()),
-    };
-    respond(&call, &headers, myself.map(|myself| (myself, answer)))
+async fn show(asking: Asking) -> Response {
+    asking.answer(Act::Show).await
 }
 
 /// GET /api/v1/me/sessions
-async fn list(
-    State(http): State<Http>,
-    Extension(call): Extension<Call>,
-    headers: HeaderMap,
-    browser: Browser,
-) -> Response {
-    let answered = async {
-        let myself = Myself::of(&http, &call, &headers, &browser, Wish::Read).await?;
-        let sessions = session::own_sessions(&http.provider, &call, myself.asker).await?;
-        let items: Vec<Value> = sessions.into_iter().map(body).collect();
-        let answer = Answer::of(&json!({ "items": items }));
-        Ok((myself, answer))
-    };
-    respond(&call, &headers, answered.await)
+async fn list(asking: Asking) -> Response {
+    asking.answer(Act::Sessions).await
 }
 
 /// DELETE /api/v1/me/sessions/{id}
-async fn end(
-    State(http): State<Http>,
-    Extension(call): Extension<Call>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    browser: Browser,
-) -> Response {
-    let answered = async {
-        let myself = Myself::of(&http, &call, &headers, &browser, Wish::Change).await?;
-        let answer = end_one(&http, &call, myself.asker, &id).await;
-        Ok((myself, answer))
-    };
-    respond(&call, &headers, answered.await)
+async fn end(Path(id): Path<String>, asking: Asking) -> Response {
+    asking.answer(Act::End(id)).await
 }
 
 /// GET /api/v1/me/devices
-async fn list_devices(
-    State(http): State<Http>,
-    Extension(call): Extension<Call>,
-    headers: HeaderMap,
-    browser: Browser,
-) -> Response {
-    let answered = async {
-        let myself = Myself::of(&http, &call, &headers, &browser, Wish::Read).await?;
-        let own = people::own_devices(&http.provider, &call, myself.asker).await?;
-        let items: Vec<Value> = own.devices.into_iter().map(|known| device(known, own.here)).collect();
-        let answer = Answer::of(&json!({ "items": items }));
-        Ok((myself, answer))
-    };
-    respond(&call, &headers, answered.await)
+async fn list_devices(asking: Asking) -> Response {
+    asking.answer(Act::Devices).await
 }
 
 /// POST /api/v1/me/devices/{id}/block, `unblock` and `admit`
-async fn change_device(
-    State(http): State<Http>,
-    Extension(call): Extension<Call>,
-    Path((id, act)): Path<(String, String)>,
+async fn change_device(Path((id, act)): Path<(String, String)>, asking: Asking) -> Response {
+    asking.answer(Act::ChangeDevice { id, act }).await
+}
+
+/// What is asked for.
+enum Act {
+    Show,
+    Sessions,
+    End(String),
+    Devices,
+    ChangeDevice { id: String, act: String },
+}
+
+impl Act {
+    const fn wish(&self) -> Wish {
+        match self {
+            Self::Show | Self::Sessions | Self::Devices => Wish::Read,
+            Self::End(_) | Self::ChangeDevice { .. } => Wish::Change,
+        }
+    }
+}
+
+/// A request, whoever it comes from.
+struct Asking {
+    http: Http,
+    call: Call,
     headers: HeaderMap,
     browser: Browser,
-) -> Response {
-    let answered = async {
-        let myself = Myself::of(&http, &call, &headers, &browser, Wish::Change).await?;
-        let answer = change_one(&http, &call, myself.asker, (&id, &act)).await;
-        Ok((myself, answer))
-    };
-    respond(&call, &headers, answered.await)
+}
+
+impl FromRequestParts<Http> for Asking {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, http: &Http) -> Result<Self, Refusal> {
+        let browser = Browser::from_request_parts(parts, http).await?;
+        let Ok(Extension(call)) = Extension::<Call>::from_request_parts(parts, http).await else {
+            return Err(Refusal::failed());
+        };
+        Ok(Self {
+            http: http.clone(),
+            call,
+            headers: parts.headers.clone(),
+            browser,
+        })
+    }
+}
+
+impl Asking {
+    async fn answer(self, act: Act) -> Response {
+        let (call, headers) = (&self.call, &self.headers);
+        let answered = match Myself::of(&self.http, call, headers, &self.browser, act.wish()).await {
+            Ok(myself) => {
+                let answer = perform(&self.http, call, &myself, act).await;
+                Ok((myself, answer))
+            }
+            Err(problem) => Err(problem),
+        };
+        respond(call, headers, answered)
+    }
+}
+
+async fn perform(http: &Http, call: &Call, myself: &Myself, act: Act) -> Result<Answer, Problem> {
+    match act {
+        Act::Show => Answer::of(&about(&myself.user)),
+        Act::Sessions => {
+            let sessions = session::own_sessions(&http.provider, call, myself.asker).await?;
+            let items: Vec<Value> = sessions.into_iter().map(body).collect();
+            Answer::of(&json!({ "items": items }))
+        }
+        Act::End(id) => end_one(http, call, myself.asker, &id).await,
+        Act::Devices => {
+            let own = people::own_devices(&http.provider, call, myself.asker).await?;
+            let items: Vec<Value> = own.devices.into_iter().map(|known| device(known, own.here)).collect();
+            Answer::of(&json!({ "items": items }))
+        }
+        Act::ChangeDevice { id, act } => change_one(http, call, myself.asker, (&id, &act)).await,
+    }
 }
 
 async fn change_one(http: &Http, call: &Call, asker: Asker, (id, act): (&str, &str)) -> Result<Answer, Problem> {
@@ -168,7 +188,7 @@ fn done(done: Result<(), NotEnded>) -> Result<Answer, Problem> {
     }
 }
 
-/// What is asked for.
+/// Whether it changes anything.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Wish {
     Read,
@@ -190,7 +210,7 @@ impl Myself {
         if let Some(token) = bearer::token(headers)? {
             return Self::by_token(http, call, headers, &token, wish).await;
         }
-        Self::by_cookie(http, call, headers, browser, wish).await
+        Self::by_cookie(http, headers, browser, wish).await
     }
 
     async fn by_token(
@@ -240,13 +260,7 @@ impl Myself {
         })
     }
 
-    async fn by_cookie(
-        http: &Http,
-        call: &Call,
-        headers: &HeaderMap,
-        browser: &Browser,
-        wish: Wish,
-    ) -> Result<Self, Problem> {
+    async fn by_cookie(http: &Http, headers: &HeaderMap, browser: &Browser, wish: Wish) -> Result<Self, Problem> {
         let Some(account) = browser.accounts.first() else {
             let detail = "nobody is signed in in this browser, and there is no token";
             let reason = Reason::new("api.token_missing");
@@ -266,7 +280,7 @@ impl Myself {
             Some(origin) if origin.as_bytes() == http.provider.issuer.as_str().as_bytes() => None,
             Some(origin) => {
                 let text = origin.to_str().map_err(|_| foreign())?;
-                if !session::serves_origin(&http.provider, call, account, text).await? {
+                if !session::serves_origin(&http.provider, account, text).await? {
                     return Err(foreign());
                 }
                 Some(origin.clone())

@@ -237,3 +237,44 @@ async fn logout_link_present() {
     assert!(!offers(&nobody, "/logout"));
     server.stop().await;
 }
+
+/// How many statements are read for an answer: the fewest of several times, since timers read as well.
+async fn statements(server: &Server, browser: &Browser, path: &str) -> u64 {
+    let reads = || server.provider().store.database().measures().reads.count();
+    let mut fewest = u64::MAX;
+    for _ in 0..8 {
+        let before = reads();
+        assert_eq!(browser.get(&server.url(path)).await.status, 200);
+        fewest = fewest.min(reads() - before);
+    }
+    fewest
+}
+
+/// However many applications a session serves: their names are read at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_answer_reads_does_not_grow_with_the_applications() {
+    let server = Server::start().await;
+    let ada = server.user("ada").await;
+    let browser = Browser::new();
+    let paths = ["/account", "/api/v1/me/sessions"];
+    let serve = async |times: u32| {
+        for _ in 0..times {
+            let client = server.client(|_| ()).await;
+            let party = RelyingParty::new(&server, &client);
+            party.redeem(party.sign_in(&browser, &ada).await.code()).await.ok();
+        }
+    };
+    serve(1).await;
+    let mut few = Vec::new();
+    for path in paths {
+        few.push(statements(&server, &browser, path).await);
+    }
+    serve(6).await;
+    for (path, few) in paths.into_iter().zip(few) {
+        let many = statements(&server, &browser, path).await;
+        assert!(many <= few, "{path}: {many} for seven applications, {few} for one");
+    }
+    let page = account(&server, &browser).await;
+    assert!(others(&page).is_empty());
+    server.stop().await;
+}

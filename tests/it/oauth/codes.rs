@@ -231,7 +231,11 @@ async fn a_session_names_each_application_that_it_serves_once() {
         let mut store = server.provider().store.read().await.unwrap();
         let served = store.list_clients_of_session(session, 10).await.unwrap();
         assert_eq!(served.len(), 1);
-        assert_eq!(served[0].client, scene.client.id);
+        assert_eq!(served[0].id, scene.client.id);
+        let served = store
+            .list_served_clients_of(scene.user.id, now(server), 10)
+            .await
+            .unwrap();
         assert!(served[0].since <= between);
         for session in other.sessions().await {
             assert!(store.list_clients_of_session(session, 10).await.unwrap().is_empty());
