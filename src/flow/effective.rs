@@ -98,17 +98,26 @@ impl SessionTimes {
 /// Whether a session is beyond what a client allows for itself: too long since the person proved who they are, or too long
 /// without being seen since then. The session goes on for everybody else.
 pub fn outlived(client: &Client, facts: &SessionFacts, now: Timestamp) -> Option<Because> {
-    let said = |key| match client.settings.get(key) {
-        Some(SettingValue::Duration(length)) => Some(*length),
-        _ => None,
-    };
-    if said(lifetime_setting(facts.remember)).is_some_and(|lifetime| now >= facts.auth_time.after(lifetime)) {
+    if end_at_client(client, facts.auth_time, facts.remember).is_some_and(|end| now >= end) {
         return Some(Because::ClientLifetime);
     }
-    if said(idle_setting(facts.remember)).is_some_and(|idle| facts.rested >= idle) {
+    if said_by_client(client, idle_setting(facts.remember)).is_some_and(|idle| facts.rested >= idle) {
         return Some(Because::ClientIdle);
     }
     None
+}
+
+/// When a session is beyond the lifetime that a client allows for itself, if it allows one: so long after the proof that what the
+/// client has rests on.
+pub fn end_at_client(client: &Client, proved: Timestamp, remember: bool) -> Option<Timestamp> {
+    said_by_client(client, lifetime_setting(remember)).map(|lifetime| proved.after(lifetime))
+}
+
+fn said_by_client(client: &Client, key: &str) -> Option<Duration> {
+    match client.settings.get(key) {
+        Some(SettingValue::Duration(length)) => Some(*length),
+        _ => None,
+    }
 }
 
 /// The setting that says how long such a session lives unused.

@@ -45,6 +45,11 @@ impl Forgetting {
         self.mark
     }
 
+    /// When the groups changed for the last time, or may have.
+    pub(super) fn groups(&self) -> u64 {
+        self.groups.max(self.everything)
+    }
+
     /// Takes note of what was ended.
     pub(super) fn note(&mut self, ended: impl IntoIterator<Item = Ended>) {
         self.number += 1;

@@ -103,8 +103,10 @@ pub(crate) struct ProvenSecret;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Since {
     number: u64,
-    clients: i64,
-    keys: i64,
+    /// Of clients, keys and settings.
+    generations: [i64; 3],
+    /// When the groups changed for the last time, or may have.
+    pub(super) groups: u64,
 }
 
 /// What became of a reading of the generations.
@@ -215,15 +217,14 @@ impl Inner {
     fn since(&self) -> Since {
         Since {
             number: self.forgetting.number(),
-            clients: self.generations.client,
-            keys: self.generations.key,
+            generations: [self.generations.client, self.generations.key, self.generations.setting],
+            groups: self.forgetting.groups(),
         }
     }
 
     fn counts<V>(&self, entry: &Entry<V>, now: Timestamp) -> bool {
         now < entry.until
-            && entry.since.clients == self.generations.client
-            && entry.since.keys == self.generations.key
+            && entry.since.generations == self.since().generations
             && self.forgetting.counts(entry.since.number, &entry.rests_on)
     }
 }

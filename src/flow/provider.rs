@@ -8,7 +8,7 @@ use super::audit::EventQueue;
 use super::clients::keys::RemoteKeysCache;
 use super::counts::Counts;
 use super::memory::Memory;
-use super::session::Uses;
+use super::session::{Uses, Walk};
 use super::trace::Traces;
 use crate::clock::Clock;
 use crate::credential::Passwords;
@@ -50,6 +50,8 @@ pub struct Parts {
     pub traces: Traces,
     /// Uses of kept sessions that wait to be written.
     pub uses: Uses,
+    /// Where this node is with looking at every session, after limits have changed for many.
+    pub walk: Walk,
     /// What is remembered between requests, and forgotten in time.
     pub memory: Memory,
     /// The public keys of clients.

@@ -16,7 +16,7 @@ use crate::flow::memory::Memory;
 use crate::flow::operations::keyring;
 use crate::flow::operations::keys;
 use crate::flow::provider::{self, Issuer};
-use crate::flow::session::Uses;
+use crate::flow::session::{Uses, Walk};
 use crate::flow::trace::Traces;
 use crate::flow::{Call, Provider};
 use crate::geo::Geo;
@@ -186,6 +186,7 @@ async fn assemble(
         events: EventQueue::default(),
         traces: Traces::default(),
         uses: Uses::default(),
+        walk: Walk::default(),
         memory: Memory::default(),
         counts: Counts::default(),
         file_settings,

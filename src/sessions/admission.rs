@@ -101,17 +101,30 @@ impl From<Limit> for Room<'_> {
     }
 }
 
+/// A session that this store holds no more, as it was: [`super::Sessions::put_back`] takes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LetGo {
+    /// The digest of its token.
+    pub token: Digest,
+    /// The session.
+    pub session: Session,
+}
+
+/// Who made room for a login.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MadeRoom {
+    /// The sessions that were ended for it.
+    pub sessions: Vec<LetGo>,
+    /// The families that have to end for it, by their codes: they are not counted any more. Those that others let go a
+    /// moment ago are among them: whoever relies on their end brings it about.
+    pub families: Vec<Digest>,
+}
+
 /// What became of a login.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Admission {
     /// It is there.
-    Admitted {
-        /// The sessions that were ended for it.
-        ended: Vec<Id<Session>>,
-        /// The families that have to end for it, by their codes: they are not counted any more. Those that others let go a
-        /// moment ago are among them: whoever relies on their end brings it about.
-        families: Vec<Digest>,
-    },
+    Admitted(MadeRoom),
     /// The limit is reached.
     Refused {
         /// How many live logins the user has.

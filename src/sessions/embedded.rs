@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::embedded_room::{HeldSession, Outcome, OwnRoom, held, judge_room};
 use super::known::{Known, Looked};
 use super::notes::Notebook;
-use super::{Admission, Room, idle_micros, moment};
+use super::{Admission, LetGo, MadeRoom, Room, idle_micros, moment};
 use crate::model::{Digest, Id, Session, Timestamp, User};
 use crate::sql::{Database, Durability, Error, Migration, Record, Row, Transaction};
 
@@ -103,13 +103,7 @@ impl Record for Found {
     }
 }
 
-/// A session and where it lies.
-struct Placed {
-    token: Digest,
-    session: Session,
-}
-
-impl Record for Placed {
+impl Record for LetGo {
     fn read(row: &Row<'_>) -> Result<Self, Error> {
         Ok(Self {
             token: Digest::from_bytes(&row.bytes("token")?).ok_or(Error::unreadable("token"))?,
@@ -182,11 +176,12 @@ impl Embedded {
             forget_ended(&mut transaction, user, now);
             let sessions = held(&mut transaction, user, now).await?;
             let outcome = judge_room(&sessions, notes.notes(), None, &room.lent(), now);
-            if end_those_who_go(&mut transaction, user, &outcome) {
+            let let_go = end_those_who_go(&mut transaction, user, &outcome).await?;
+            if outcome.is_admitted() {
                 add(&mut transaction, &token, &session);
             }
             transaction.commit().await?;
-            Ok(outcome.settled(notes.notes(), now))
+            Ok(outcome.settled(let_go, notes.notes(), now))
         })
         .await
     }
@@ -215,21 +210,19 @@ impl Embedded {
             let there: i64 = looking.bind(moment(now)).one().await?;
             if there > 0 {
                 transaction.commit().await?;
-                return Ok(Admission::Admitted {
-                    ended: Vec::new(),
-                    families: Vec::new(),
-                });
+                return Ok(Admission::Admitted(MadeRoom::default()));
             }
             let forgetting = transaction.sql(FORGET).bind(user.uuid()).bind(token.as_bytes());
             forgetting.bind(session.id.uuid()).later();
             forget_ended(&mut transaction, user, now);
             let sessions = held(&mut transaction, user, now).await?;
             let outcome = judge_room(&sessions, notes.notes(), None, &room.lent(), now);
-            if end_those_who_go(&mut transaction, user, &outcome) {
+            let let_go = end_those_who_go(&mut transaction, user, &outcome).await?;
+            if outcome.is_admitted() {
                 add(&mut transaction, &token, &session);
             }
             transaction.commit().await?;
-            Ok(outcome.settled(notes.notes(), now))
+            Ok(outcome.settled(let_go, notes.notes(), now))
         })
         .await
     }
@@ -247,25 +240,19 @@ impl Embedded {
         // whoever signs in meanwhile waits for the notes, and who is ended meanwhile counts no more
         let sessions = self.held(user, now).await?;
         let outcome = judge_room(&sessions, notes.notes(), Some(code), room, now);
-        let is_admitted = match &outcome {
-            Outcome::Refused { .. } => false,
-            Outcome::Admitted { sessions, .. } => {
-                if sessions.is_empty() {
-                    notes.notes().make(code, until);
-                    return Ok(outcome.settled(notes.notes(), now));
-                }
-                true
+        if !outcome.ends_sessions() {
+            if outcome.is_admitted() {
+                notes.notes().make(code, until);
             }
-        };
+            return Ok(outcome.settled(Vec::new(), notes.notes(), now));
+        }
         let code = *code;
         self.change(user, move |database| async move {
-            if is_admitted {
-                let mut transaction = database.write().await?;
-                end_those_who_go(&mut transaction, user, &outcome);
-                transaction.commit().await?;
-                notes.notes().make(&code, until);
-            }
-            Ok(outcome.settled(notes.notes(), now))
+            let mut transaction = database.write().await?;
+            let let_go = end_those_who_go(&mut transaction, user, &outcome).await?;
+            transaction.commit().await?;
+            notes.notes().make(&code, until);
+            Ok(outcome.settled(let_go, notes.notes(), now))
         })
         .await
     }
@@ -399,22 +386,6 @@ impl Embedded {
         .await
     }
 
-    pub async fn end_by_token(&self, user: Id<User>, token: &Digest) -> Result<Option<Id<Session>>, Error> {
-        const END_BY_TOKEN: &str = "
-            delete from session
-            where user_id = $1 and token = $2
-            returning id";
-        let token = *token;
-        self.change(user, move |database| async move {
-            let mut transaction = database.write().await?;
-            let ending = transaction.sql(END_BY_TOKEN).bind(user.uuid()).bind(token.as_bytes());
-            let ended: Option<Ended> = ending.optional().await?;
-            transaction.commit().await?;
-            Ok(ended.map(|ended| ended.0))
-        })
-        .await
-    }
-
     pub async fn end_all(&self, user: Id<User>) -> Result<Vec<Id<Session>>, Error> {
         const END_ALL: &str = "
             delete from session
@@ -448,7 +419,7 @@ impl Embedded {
         };
         let mut connection = self.database.read().await?;
         let listing = connection.sql(LIST_FROM).bind(user.uuid()).bind(token);
-        let found: Vec<Placed> = listing.bind(moment(now)).bind(limit).all().await?;
+        let found: Vec<LetGo> = listing.bind(moment(now)).bind(limit).all().await?;
         Ok(found.into_iter().map(|placed| (placed.token, placed.session)).collect())
     }
 
@@ -481,18 +452,24 @@ fn forget_ended(transaction: &mut Transaction, user: Id<User>, now: Timestamp) {
         .later();
 }
 
-/// False: nobody is admitted.
-fn end_those_who_go(transaction: &mut Transaction, user: Id<User>, outcome: &Outcome) -> bool {
+/// Gives them as they were.
+async fn end_those_who_go(
+    transaction: &mut Transaction,
+    user: Id<User>,
+    outcome: &Outcome,
+) -> Result<Vec<LetGo>, Error> {
     const END: &str = "
         delete from session
-        where user_id = $1 and id = $2";
-    let Outcome::Admitted { sessions, .. } = outcome else {
-        return false;
-    };
-    for id in sessions {
-        transaction.sql(END).bind(user.uuid()).bind(id.uuid()).later();
+        where user_id = $1 and id = $2
+        returning token, id, user_id, started, seen, expires, idle, data";
+    let mut let_go = Vec::new();
+    if let Outcome::Admitted { sessions, .. } = outcome {
+        for id in sessions {
+            let ending = transaction.sql(END).bind(user.uuid()).bind(id.uuid());
+            let_go.extend(ending.all::<LetGo>().await?);
+        }
     }
-    true
+    Ok(let_go)
 }
 
 fn add(transaction: &mut Transaction, token: &Digest, session: &Session) {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::admission::{Contender, Limit, judge};
 use super::notes::{Noted, Notes};
-use super::{Admission, Family, Login, Room, moment};
+use super::{Admission, Family, LetGo, Login, MadeRoom, Room, moment};
 use crate::model::{Digest, Id, Session, Timestamp, User};
 use crate::sql::{Connection, Error, Record, Row};
 
@@ -63,22 +63,26 @@ pub(super) enum Outcome {
 }
 
 impl Outcome {
+    pub(super) const fn is_admitted(&self) -> bool {
+        matches!(self, Self::Admitted { .. })
+    }
+
+    pub(super) fn ends_sessions(&self) -> bool {
+        matches!(self, Self::Admitted { sessions, .. } if !sessions.is_empty())
+    }
+
     /// Notes whom it lets go, once the file has let go its sessions, and tells the caller.
-    pub(super) fn settled(self, notes: &mut Notes, now: Timestamp) -> Admission {
+    pub(super) fn settled(self, sessions: Vec<LetGo>, notes: &mut Notes, now: Timestamp) -> Admission {
         match self {
             Self::Refused { live } => Admission::Refused { live },
-            Self::Admitted {
-                sessions,
-                families,
-                gone,
-            } => {
+            Self::Admitted { families, gone, .. } => {
                 for code in &families {
                     notes.let_go(code, now);
                 }
-                Admission::Admitted {
-                    ended: sessions,
+                Admission::Admitted(MadeRoom {
+                    sessions,
                     families: gone.into_iter().chain(families).collect(),
-                }
+                })
             }
         }
     }

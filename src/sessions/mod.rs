@@ -19,7 +19,7 @@ use crate::ephemeral::redis_connection::{self, RedisConnection};
 use crate::model::{Digest, Id, Session, Timestamp, User};
 use crate::sql;
 
-pub use self::admission::{Admission, AtLimit, Family, Limit, Login, NOTE, Room};
+pub use self::admission::{Admission, AtLimit, Family, LetGo, Limit, Login, MadeRoom, NOTE, Room};
 use self::embedded::Embedded;
 use self::on_redis::OnRedis;
 pub use self::taking_over::taken_over;
@@ -112,7 +112,7 @@ impl Sessions {
             Backend::Redis(redis) => redis.put_back(token, session, &room, now).await?,
             Backend::Embedded(embedded) => embedded.put_back(token, session, &room, now).await?,
         };
-        Ok(matches!(admission, Admission::Admitted { .. }))
+        Ok(matches!(admission, Admission::Admitted(_)))
     }
 
     /// Keeps a place for a family of tokens that is being made, if there is room; by the same step as [`Sessions::admit`]. The
@@ -229,17 +229,6 @@ impl Sessions {
         match &self.0 {
             Backend::Redis(redis) => Ok(redis.end(user, id).await?),
             Backend::Embedded(embedded) => Ok(embedded.end(user, id).await?),
-        }
-    }
-
-    /// Ends the session with this token, and names it.
-    ///
-    /// # Errors
-    /// [`Error`] if the store does not answer.
-    pub async fn end_by_token(&self, user: Id<User>, token: &Digest) -> Result<Option<Id<Session>>, Error> {
-        match &self.0 {
-            Backend::Redis(redis) => Ok(redis.end_by_token(user, token).await?),
-            Backend::Embedded(embedded) => Ok(embedded.end_by_token(user, token).await?),
         }
     }
 

@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use redis::{Script, ScriptInvocation};
 
-use super::{Admission, Login, Room, idle_micros, moment};
+use super::{Admission, LetGo, Login, MadeRoom, Room, idle_micros, moment};
 use crate::ephemeral::redis_connection::{Error, RedisConnection, Repeat};
 use crate::model::{Digest, Id, Session, Timestamp, User};
 
@@ -25,7 +25,6 @@ struct Scripts {
     rotate: Script,
     list: Script,
     end: Script,
-    end_by_token: Script,
     end_all: Script,
 }
 
@@ -50,7 +49,6 @@ impl OnRedis {
             rotate: script!("script/rotate.lua"),
             list: script!("script/list.lua"),
             end: script!("script/end.lua"),
-            end_by_token: script!("script/end_by_token.lua"),
             end_all: script!("script/end_all.lua"),
         };
         Self {
@@ -106,7 +104,7 @@ impl OnRedis {
             .arg(session.id.to_string())
             .arg(session.user.to_string())
             .arg(session.data.as_slice());
-        self.judged(&mut invocation, room).await
+        self.judged(&mut invocation, session.user, room).await
     }
 
     pub async fn reserve(
@@ -124,7 +122,7 @@ impl OnRedis {
         for _ in 0..6 {
             invocation.arg("");
         }
-        self.judged(&mut invocation, room).await
+        self.judged(&mut invocation, user, room).await
     }
 
     pub async fn release(&self, user: Id<User>, code: &Digest) -> Result<(), Error> {
@@ -134,7 +132,12 @@ impl OnRedis {
         Ok(())
     }
 
-    async fn judged(&self, invocation: &mut ScriptInvocation<'_>, room: &Room<'_>) -> Result<Admission, Error> {
+    async fn judged(
+        &self,
+        invocation: &mut ScriptInvocation<'_>,
+        user: Id<User>,
+        room: &Room<'_>,
+    ) -> Result<Admission, Error> {
         for family in room.families {
             invocation
                 .arg(written(&family.code))
@@ -150,20 +153,24 @@ impl OnRedis {
                 Login::Family(code) => format!("f:{}", written(code)),
             });
         }
-        let answer: Vec<String> = self.connection.script(invocation, Repeat::Never).await?;
-        Ok(match answer.split_first() {
-            Some((word, going)) if word == "admitted" => {
-                let of = |mark: &'static str| going.iter().filter_map(move |login| login.strip_prefix(mark));
-                Admission::Admitted {
-                    ended: of("s:").filter_map(|id| id.parse().ok()).collect(),
-                    families: of("f:").filter_map(digest).collect(),
-                }
-            }
-            Some((_, live)) => Admission::Refused {
-                live: live.first().and_then(|live| live.parse().ok()).unwrap_or(0),
-            },
-            None => Admission::Refused { live: 0 },
-        })
+        let (word, told, sessions): (String, Vec<String>, Vec<Fields>) =
+            self.connection.script(invocation, Repeat::Never).await?;
+        if word != "admitted" {
+            return Ok(Admission::Refused {
+                live: told.first().and_then(|live| live.parse().ok()).unwrap_or(0),
+            });
+        }
+        let let_go = |fields: &Fields| {
+            let token = text(fields.first()?)?;
+            Some(LetGo {
+                token: digest(token)?,
+                session: read(fields, user, token)?,
+            })
+        };
+        Ok(Admission::Admitted(MadeRoom {
+            sessions: sessions.iter().filter_map(let_go).collect(),
+            families: told.iter().filter_map(|code| digest(code)).collect(),
+        }))
     }
 
     pub async fn get(&self, user: Id<User>, token: &Digest, now: Timestamp) -> Result<Option<Session>, Error> {
@@ -216,13 +223,6 @@ impl OnRedis {
         invocation.arg(id.to_string());
         let ended: u32 = self.connection.script(&invocation, Repeat::Never).await?;
         Ok(ended > 0)
-    }
-
-    pub async fn end_by_token(&self, user: Id<User>, token: &Digest) -> Result<Option<Id<Session>>, Error> {
-        let mut invocation = self.on(&self.scripts.end_by_token, user);
-        invocation.arg(written(token));
-        let id: Option<String> = self.connection.script(&invocation, Repeat::Never).await?;
-        Ok(id.and_then(|id| id.parse().ok()))
     }
 
     pub async fn end_all(&self, user: Id<User>) -> Result<Vec<Id<Session>>, Error> {

@@ -282,6 +282,7 @@ impl Write {
             .await?
             == 1;
         if added {
+            self.look_at_sessions_of(user);
             self.forget(Ended::User(user)).await?;
         }
         Ok(added)
@@ -311,6 +312,7 @@ impl Write {
     pub async fn remove_member(&mut self, group: Id<Group>, user: Id<User>) -> Result<bool, Error> {
         let removed = self.sql(REMOVE_MEMBER).bind(user).bind(group).changed().await? == 1;
         if removed {
+            self.look_at_sessions_of(user);
             self.forget(Ended::User(user)).await?;
         }
         Ok(removed)

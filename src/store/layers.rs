@@ -142,7 +142,10 @@ impl Write {
                 .await?;
         }
         match owner {
-            LayerOwner::User(id) => self.forget(Ended::User(id)).await,
+            LayerOwner::User(id) => {
+                self.look_at_sessions_of(id);
+                self.forget(Ended::User(id)).await
+            }
             LayerOwner::Group(_) => self.forget(Ended::Groups).await,
             LayerOwner::Client(_) => Ok(()),
         }

@@ -162,6 +162,13 @@ set look_at = $2
 where id = $1
 and ended_at is null";
 
+// of every session of theirs: whether it was due before or is now
+const LOOK_AT_THOSE_OF_USER: &str = "
+update sessions
+set look_at = $2
+where user_id = $1
+and ended_at is null";
+
 const END: &str = "
 update sessions
 set ended_at = $2, ended_because = $3
@@ -210,6 +217,12 @@ impl Write {
     /// Remembers when to look again whether a session has ended by itself.
     pub fn look_at_session_again(&mut self, id: Id<Session>, at: Timestamp) {
         self.sql(LOOK_AGAIN).bind(id).bind(at).later();
+    }
+
+    /// Has somebody's sessions looked at as soon as may be: what is said about how long they go on has changed.
+    pub(super) fn look_at_sessions_of(&mut self, user: Id<User>) {
+        let at_once = Timestamp::from_micros(0);
+        self.sql(LOOK_AT_THOSE_OF_USER).bind(user).bind(at_once).later();
     }
 
     /// Ends a session; the applications that it served are to be told. False if it had ended before.

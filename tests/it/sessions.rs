@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use ostiary::model::{Digest, Id, Session, Timestamp, User};
-use ostiary::sessions::{Admission, AtLimit, Error, Limit, Sessions};
+use ostiary::sessions::{Admission, AtLimit, Error, Limit, MadeRoom, Sessions};
 
 use crate::ephemeral::on_every_backend;
 use crate::ephemeral::redis_server::{self, Server};
@@ -38,6 +38,7 @@ on_every_backend! {
     the_session_too_many_ends_the_one_its_mode_names: modes;
     sessions_that_have_ended_take_no_place: ended_take_no_place;
     a_limit_that_was_lowered_ends_as_many_as_it_takes: lowered_limit;
+    who_was_let_go_comes_back_as_they_were: let_go_comes_back;
     nobody_is_admitted_to_no_place: no_place;
     an_admission_sent_twice_is_one_session: admitted_twice;
     /// SEC-171, the store's part.
@@ -45,7 +46,7 @@ on_every_backend! {
     /// SEC-742, the store's part: of concurrent rotations one wins, and an ended session stays ended.
     model_session_has_one_winning_rotation: rotation_race;
     data_is_replaced_while_the_session_lives: data_replaced;
-    sessions_are_ended_by_id_by_token_and_all_at_once: ending;
+    sessions_are_ended_by_id_and_all_at_once: ending;
     a_token_finds_nothing_under_another_user: another_user;
     limitless_times_are_kept: far_times;
     a_lost_session_is_put_back_where_there_is_room: put_back;
@@ -79,10 +80,34 @@ fn at_most(max: u32, at_limit: AtLimit) -> Limit {
     }
 }
 
+/// Who made room: sessions and families. What else is told of a session is as it was held.
+#[derive(Debug)]
+struct Going {
+    sessions: Vec<Id<Session>>,
+    families: Vec<Digest>,
+}
+
+impl From<&MadeRoom> for Going {
+    fn from(made_room: &MadeRoom) -> Self {
+        Self {
+            sessions: made_room.sessions.iter().map(|let_go| let_go.session.id).collect(),
+            families: made_room.families.clone(),
+        }
+    }
+}
+
+impl PartialEq<Going> for Admission {
+    fn eq(&self, going: &Going) -> bool {
+        let Self::Admitted(made_room) = self else { return false };
+        let made = Going::from(made_room);
+        (made.sessions, made.families) == (going.sessions.clone(), going.families.clone())
+    }
+}
+
 /// Admitted, and these sessions ended for it.
-fn admitted(ended: Vec<Id<Session>>) -> Admission {
+fn admitted(sessions: Vec<Id<Session>>) -> Going {
     let families = Vec::new();
-    Admission::Admitted { ended, families }
+    Going { sessions, families }
 }
 
 async fn admit(store: &Sessions, name: &str, session: &Session) {
@@ -166,9 +191,9 @@ async fn limit_race(store: &Sessions) {
         let (mut admitted, mut ended) = (HashSet::new(), Vec::new());
         for admission in admissions {
             match admission.await.unwrap() {
-                (id, Admission::Admitted { ended: those, .. }) => {
+                (id, Admission::Admitted(made_room)) => {
                     admitted.insert(id);
-                    ended.extend(those);
+                    ended.extend(Going::from(&made_room).sessions);
                 }
                 (_, Admission::Refused { live }) => assert_eq!((live, at_limit), (3, AtLimit::Refuse)),
             }
@@ -242,6 +267,31 @@ async fn ended_take_no_place(store: &Sessions) {
     assert_eq!(admission, admitted(Vec::new()));
 }
 
+async fn let_go_comes_back(store: &Sessions) {
+    let user = user();
+    let (old, new) = (session(user, NOW), session(user, NOW.after(MINUTE)));
+    admit(store, "old", &old).await;
+    assert!(store.touch(user, &token("old"), NOW.after(MINUTE)).await.unwrap());
+    let held = store.list(user, NOW.after(MINUTE)).await.unwrap();
+    let one = at_most(1, AtLimit::EndOldest);
+    let now = NOW.after(MINUTE * 2);
+    let admission = store.admit(&token("new"), &new, one, now).await.unwrap();
+    let Admission::Admitted(made_room) = admission else {
+        panic!("refused");
+    };
+    let [let_go] = made_room.sessions.as_slice() else {
+        panic!("{made_room:?}");
+    };
+    assert_eq!((let_go.token, &let_go.session), (token("old"), &held[0]));
+    assert!(
+        !store.put_back(&let_go.token, &let_go.session, one, now).await.unwrap(),
+        "taken"
+    );
+    assert!(store.end(user, new.id).await.unwrap());
+    assert!(store.put_back(&let_go.token, &let_go.session, one, now).await.unwrap());
+    assert_eq!(store.list(user, now).await.unwrap(), held);
+}
+
 async fn lowered_limit(store: &Sessions) {
     let user = user();
     let mut all = Vec::new();
@@ -256,9 +306,10 @@ async fn lowered_limit(store: &Sessions) {
         .admit(&token("last"), &last, at_most(2, AtLimit::EndOldest), now)
         .await
         .unwrap();
-    let Admission::Admitted { mut ended, .. } = admission else {
+    let Admission::Admitted(made_room) = admission else {
         panic!("refused");
     };
+    let mut ended = Going::from(&made_room).sessions;
     ended.sort();
     all.truncate(4);
     all.sort();
@@ -385,13 +436,10 @@ async fn ending(store: &Sessions) {
     assert!(store.end(user, all[0].id).await.unwrap());
     assert!(!store.end(user, all[0].id).await.unwrap());
     assert!(!store.end(stranger, all[1].id).await.unwrap());
-    assert_eq!(store.end_by_token(user, &token("s1")).await.unwrap(), Some(all[1].id));
-    assert_eq!(store.end_by_token(user, &token("s1")).await.unwrap(), None);
     assert_eq!(store.get(user, &token("s0"), NOW).await.unwrap(), None);
-    assert_eq!(store.get(user, &token("s1"), NOW).await.unwrap(), None);
     let mut ended = store.end_all(user).await.unwrap();
     ended.sort();
-    let mut rest: Vec<_> = all.drain(2..).map(|session| session.id).collect();
+    let mut rest: Vec<_> = all.drain(1..).map(|session| session.id).collect();
     rest.sort();
     assert_eq!(ended, rest);
     assert!(store.list(user, NOW).await.unwrap().is_empty());
@@ -404,7 +452,6 @@ async fn another_user(store: &Sessions) {
     admit(store, "a", &session(owner, NOW)).await;
     assert_eq!(store.get(stranger, &token("a"), NOW).await.unwrap(), None);
     assert!(!store.touch(stranger, &token("a"), NOW).await.unwrap());
-    assert_eq!(store.end_by_token(stranger, &token("a")).await.unwrap(), None);
     assert!(store.get(owner, &token("a"), NOW).await.unwrap().is_some());
 }
 
@@ -563,7 +610,11 @@ async fn session_store_injection() {
             .unwrap()
     );
     let keys = server.ask("keys *");
-    assert_eq!(keys.lines().count(), 8);
+    assert_eq!(
+        keys.lines().count(),
+        4,
+        "of each a session and what is known of its person"
+    );
     let (mut of_victim, mut of_thief) = (String::new(), String::new());
     for key in keys.lines() {
         assert!(!key.contains("token-of"), "{key}");

@@ -2,7 +2,7 @@
 
 use super::Interaction;
 use crate::flow::effective::{DecidedTime, idle_setting, lifetime_setting};
-use crate::flow::session::{Account, Browser, Lapse, Lapsed, kept};
+use crate::flow::session::{Account, Browser, Lapse, Lapsed, kept, term};
 use crate::flow::trace::Kept;
 use crate::flow::{Call, Error, Provider};
 use crate::model::setting::SESSION_MAX_CONCURRENT;
@@ -214,7 +214,7 @@ async fn forgotten(provider: &Provider, call: &Call, lapsed: &Lapsed) -> Result<
     };
     let settings = provider.settings().await?;
     let layers = person.layers(&settings, None);
-    let (rule, setting) = if row.expires_at <= call.now {
+    let (rule, setting) = if term::end_of_row(row, &layers) <= call.now {
         ("session.expired", lifetime_setting(row.remember))
     } else {
         ("session.idle", idle_setting(row.remember))

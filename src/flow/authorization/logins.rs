@@ -10,7 +10,7 @@ use crate::flow::effective::{LoginLimit, WhenFull};
 use crate::flow::session::at_client::AtClient;
 use crate::flow::session::logins::{self, Families, KnownLogin};
 use crate::flow::session::pushed_out::{self, PushedOut};
-use crate::flow::session::{Account, Browser};
+use crate::flow::session::{Account, Browser, remains};
 use crate::flow::{Call, Error, Provider};
 use crate::model::{Actor, GrantType, User};
 use crate::protocol::prompt::{self, Because, Decision, Full};
@@ -112,15 +112,19 @@ async fn reserve(
         begun_in: Some(account.session.id),
         ..families.room(limit, AtLimit::Refuse, first)
     };
-    let admission = provider.sessions.reserve(user, &digest, until, room, call.now).await?;
-    let Admission::Admitted { ended, families } = admission else {
+    let reserve = |room| provider.sessions.reserve(user, &digest, until, room, call.now);
+    let admission = remains::admit(provider, call, user, room, reserve).await?;
+    let Admission::Admitted(made_room) = admission else {
         return Ok(None);
     };
-    let pushed_out = PushedOut {
-        sessions: ended,
-        families,
-    };
-    end(provider, call, account, pushed_out).await?;
+    let written = end(provider, call, account, PushedOut::from(&made_room)).await;
+    if written.is_err() {
+        // nobody gets the code
+        if provider.sessions.release(user, &digest).await.is_ok() {
+            pushed_out::come_back(provider, call, user, room, &made_room).await;
+        }
+        written?;
+    }
     Ok(Some(()))
 }
 
@@ -130,16 +134,9 @@ async fn end(provider: &Provider, call: &Call, account: &Account, pushed_out: Pu
     }
     let user = account.user.id;
     let call = &call.by(Actor::User(user));
-    let written = async {
-        let mut store = provider.store.write().await?;
-        pushed_out::end(&mut store, call, user, &pushed_out).await?;
-        Ok::<_, Error>(store.commit().await?)
-    };
-    let written = written.await;
-    if written.is_err() {
-        pushed_out::end_later(provider, call, user, pushed_out);
-    }
-    written
+    let mut store = provider.store.write().await?;
+    pushed_out::end(&mut store, call, user, &pushed_out).await?;
+    Ok(store.commit().await?)
 }
 
 /// What the person is told or asked. Nothing: there is room now, and [`make_room`] goes on.
@@ -194,11 +191,12 @@ async fn choices(
     }
     let at_client = AtClient::of(provider, call, user, interaction.client.id).await?;
     let others = at_client.others(provider, own).await?.unwrap_or_default();
+    let families = Families::of(provider, call, user).await?;
     let mut choices = Vec::new();
     for login in others {
         let of_session = all.iter().find(|known| known.login == Login::Session(login.session));
         // a session that is over is shown by what it left behind
-        let left = at_client.families().of_session(login.session, interaction.client.id);
+        let left = families.of_session(login.session, interaction.client.id);
         let shown = of_session.or_else(|| all.iter().find(|known| left.contains(&known.login)));
         choices.extend(shown.cloned());
     }
@@ -264,13 +262,13 @@ async fn end_at_client(
     let user = account.user.id;
     let client = interaction.client.id;
     let at_client = AtClient::of(provider, call, user, client).await?;
+    let families = Families::of(provider, call, user).await?;
     let mut store = provider.store.write().await?;
     let call = &call.by(Actor::User(user));
     for login in chosen {
         let session = match login {
             Login::Session(session) => Some(*session),
-            Login::Family(code) => at_client
-                .families()
+            Login::Family(code) => families
                 .of_client(client)
                 .find(|family| family.code == *code)
                 .map(|family| family.session),

@@ -3,6 +3,7 @@
 //! SQL ends them in the change's own transaction, and what SQL says has ended is over whatever the session store still
 //! holds; the session store is cleared after the commit.
 
+use crate::flow::session::remains;
 use crate::flow::{Call, Error, Provider};
 use crate::model::group::ADMIN;
 use crate::model::{Id, User};
@@ -36,9 +37,10 @@ pub(super) async fn end_everything(tx: &mut Write, call: &Call, id: Id<User>, wh
     Ok(sessions)
 }
 
-/// Clears the session store of a user whose sessions SQL has ended. If it does not answer they are over all the same.
-pub(in crate::flow) async fn end_browsers(provider: &Provider, id: Id<User>) {
-    if let Err(error) = provider.sessions.end_all(id).await {
+/// Clears the session store of what SQL has ended of a user: whatever has begun since stays. If it does not answer they are over
+/// all the same.
+pub(in crate::flow) async fn end_browsers(provider: &Provider, call: &Call, id: Id<User>) {
+    if let Err(error) = remains::forget(provider, call, id).await {
         tracing::warn!(user = %id, %error, "ended sessions stay in the session store until they expire");
     }
 }

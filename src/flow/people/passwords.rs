@@ -64,7 +64,7 @@ pub async fn set_password(
     let mut tx = provider.store.write().await?;
     let done = set_in(&mut tx, call, source, id, &hash).await;
     settle(tx, done).await?;
-    departure::end_browsers(provider, id).await;
+    departure::end_browsers(provider, call, id).await;
     Ok(prepared.told)
 }
 

@@ -120,7 +120,7 @@ pub async fn end_sessions(
     let mut tx = provider.store.write().await?;
     let done = end_all_in(&mut tx, call, source, user, offline).await;
     let ended = settle(tx, done).await?;
-    end_browsers(provider, user).await;
+    end_browsers(provider, call, user).await;
     Ok(ended)
 }
 

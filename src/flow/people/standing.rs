@@ -21,7 +21,7 @@ pub async fn deactivate_user(
     let mut tx = provider.store.write().await?;
     let done = deactivate_in(&mut tx, call, source, id, expected).await;
     let user = settle(tx, done).await?;
-    end_browsers(provider, id).await;
+    end_browsers(provider, call, id).await;
     Ok(user)
 }
 
@@ -95,7 +95,7 @@ pub async fn delete_user(
     let mut tx = provider.store.write().await?;
     let done = delete_in(&mut tx, call, source, id, expected).await;
     settle(tx, done).await?;
-    end_browsers(provider, id).await;
+    end_browsers(provider, call, id).await;
     Ok(())
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::SessionToken;
+use super::state::BrowserMark;
 use crate::model::{Session, Timestamp, User};
 
 /// The authentication context class of a sign-in with a password (OpenID Connect Core section 2, `acr`).
@@ -63,6 +64,9 @@ pub struct SessionFacts {
     /// The longest time in which the browser was not seen, since the person last proved who they are.
     #[serde(default)]
     pub rested: Duration,
+    /// Which browser began it, or proved it last.
+    #[serde(default)]
+    pub browser: Option<BrowserMark>,
 }
 
 /// How a person has just proved who they are.
@@ -88,14 +92,15 @@ impl Proof {
 }
 
 impl SessionFacts {
-    /// What is kept of a proof that was given at `auth_time`.
-    pub(super) fn of(proof: Proof, auth_time: Timestamp) -> Self {
+    /// What is kept of a proof that was given at `auth_time` in this browser.
+    pub(super) fn of(proof: Proof, auth_time: Timestamp, browser: BrowserMark) -> Self {
         Self {
             auth_time,
             amr: proof.amr,
             acr: proof.acr,
             remember: proof.remember,
             rested: Duration::ZERO,
+            browser: Some(browser),
         }
     }
 

@@ -6,26 +6,24 @@
 use std::time::Duration;
 
 use super::kept;
-use super::logins::Families;
 use crate::flow::effective::{LoginLimit, WhenFull};
 use crate::flow::{Call, Error, Provider};
 use crate::model::{Client, EventKind, Fact, Id, Session, Timestamp, User};
 use crate::sessions::AtLimit;
-use crate::store::{ServedClient, Write};
+use crate::store::{OfflineFamily, ServedClient, Write};
 
-/// More applications of all sessions of one person are not looked at.
+/// More applications of all sessions of one person, and more families, are not looked at.
 const MOST: u32 = 1000;
 /// A session that began this short a time ago may not have been seen yet.
 const FRESH: Duration = Duration::from_secs(60);
 /// Why a login at a client ended, in the rows.
 const WHY: &str = "too_many_at_client";
 
-/// What is known of somebody's logins at a client, outside any transaction.
+/// What the session store knows of somebody's logins at a client. What SQL knows is read where it is judged.
 pub(in crate::flow) struct AtClient {
     client: Id<Client>,
     user: Id<User>,
     held: Vec<Session>,
-    families: Families,
     now: Timestamp,
 }
 
@@ -48,7 +46,6 @@ impl AtClient {
             client,
             user,
             held: kept::list(provider, call, user).await?,
-            families: Families::of(provider, call, user).await?,
             now: call.now,
         })
     }
@@ -61,7 +58,8 @@ impl AtClient {
     ) -> Result<Option<Vec<ClientLogin>>, Error> {
         let mut store = provider.store.read().await?;
         let served = store.list_served_clients_of(self.user, self.now, MOST).await?;
-        Ok(self.without(own, &served))
+        let families = store.list_offline_families_of(self.user, self.now, MOST).await?;
+        Ok(self.without(own, &served, &families))
     }
 
     /// Makes room in the transaction in which `own` comes to serve the client. False: there is none, and the transaction is to
@@ -76,7 +74,8 @@ impl AtClient {
         // of those who come at once each sees the ones before
         store.hold_user(self.user).await?;
         let served = store.list_served_clients_of(self.user, self.now, MOST).await?;
-        let Some(mut others) = self.without(own, &served) else {
+        let families = store.list_offline_families_of(self.user, self.now, MOST).await?;
+        let Some(mut others) = self.without(own, &served, &families) else {
             return Ok(true);
         };
         let Some(over) = limit.over(others.len()) else {
@@ -106,12 +105,13 @@ impl AtClient {
             .await?)
     }
 
-    pub(in crate::flow) fn families(&self) -> &Families {
-        &self.families
-    }
-
     /// The logins beside that of `own`; nothing if that is one of them already.
-    fn without(&self, own: Id<Session>, served: &[ServedClient]) -> Option<Vec<ClientLogin>> {
+    fn without(
+        &self,
+        own: Id<Session>,
+        served: &[ServedClient],
+        families: &[OfflineFamily],
+    ) -> Option<Vec<ClientLogin>> {
         let mut logins: Vec<ClientLogin> = Vec::new();
         for one in served.iter().filter(|one| one.client == self.client) {
             let held = self.held.iter().find(|session| session.id == one.session);
@@ -125,7 +125,7 @@ impl AtClient {
                 seen: held.map_or(one.since, |session| session.seen),
             });
         }
-        for family in self.families.of_client(self.client) {
+        for family in families.iter().filter(|family| family.client == self.client) {
             match logins.iter_mut().find(|login| login.session == family.session) {
                 Some(login) => login.seen = login.seen.max(family.used_at),
                 None => logins.push(ClientLogin {

@@ -5,8 +5,8 @@ use super::device::{Arrival, DeviceRefused};
 use super::logins::Families;
 use super::news::{News, Told};
 use super::pushed_out::{self, PushedOut};
-use super::remains::forget_ended;
-use super::{Account, Browser, Ending, Proof, SessionFacts, SessionToken, end, kept};
+use super::state::BrowserMark;
+use super::{Account, Browser, Ending, Proof, SessionFacts, SessionToken, end, kept, remains};
 use crate::flow::again::again;
 use crate::flow::effective::{LoginLimit, SessionTimes, WhenFull};
 use crate::flow::{Call, Error, Provider};
@@ -50,6 +50,8 @@ pub(super) struct Entry<'a> {
     pub(super) first: &'a [Login],
     /// What the browser is to hold.
     pub(super) token: SessionToken,
+    /// Which browser it is.
+    pub(super) browser: BrowserMark,
 }
 
 /// Signs a person in who has just proved who they are. The account stands first in the browser afterwards.
@@ -70,6 +72,7 @@ pub async fn begin(
         proved_at: call.now,
         first: &[],
         token: SessionToken::generate(user.id),
+        browser: BrowserMark::of(provider, browser, user.id),
     };
     enter(provider, call, browser, user, entry).await
 }
@@ -139,7 +142,7 @@ async fn renew(
     // its absolute end stays, and with it what the person asked for at the beginning
     let facts = SessionFacts {
         remember: earlier.facts.remember,
-        ..SessionFacts::of(entry.proof.clone(), entry.proved_at)
+        ..SessionFacts::of(entry.proof.clone(), entry.proved_at, entry.browser.clone())
     };
     let renewed = Session {
         seen: call.now,
@@ -212,7 +215,7 @@ async fn start(
         return Err(NotBegun::Device(refused));
     }
     let token = entry.token;
-    let facts = SessionFacts::of(entry.proof, entry.proved_at);
+    let facts = SessionFacts::of(entry.proof, entry.proved_at, entry.browser);
     let session = Session {
         id: Id::new(call.now),
         user: user.id,
@@ -224,15 +227,14 @@ async fn start(
     };
     let news = news(provider, call, user, arrival, Told::SignedIn).await?;
     kept::bring_all_back(provider, call, user.id).await?;
+    let left_behind = left_behind(provider, call, user.id, &facts).await?;
+    let mut first: Vec<Login> = left_behind.iter().copied().map(Login::Session).collect();
+    first.extend(entry.first);
     let families = Families::of(provider, call, user.id).await?;
-    let room = families.room(limit, limit.strict(), entry.first);
+    let room = families.room(limit, limit.strict(), &first);
     let digest = token.digest();
-    let admit = || provider.sessions.admit(&digest, &session, room, call.now);
-    let mut admission = admit().await.map_err(Error::from)?;
-    if matches!(admission, Admission::Refused { .. }) && forget_ended(provider, call, user.id).await? {
-        admission = admit().await.map_err(Error::from)?;
-    }
-    let pushed_out = match admission {
+    let admit = |room| provider.sessions.admit(&digest, &session, room, call.now);
+    let made_room = match remains::admit(provider, call, user.id, room, admit).await? {
         Admission::Refused { live } => {
             let full = Full {
                 live,
@@ -241,13 +243,12 @@ async fn start(
             };
             return Err(NotBegun::Full(full));
         }
-        Admission::Admitted { ended, families } => PushedOut {
-            sessions: ended,
-            families,
-        },
+        Admission::Admitted(made_room) => made_room,
     };
-    let let_go = pushed_out.clone();
-    let pushed_out = pushed_out.with(entry.first);
+    let pushed_out = PushedOut {
+        begun_again: left_behind,
+        ..PushedOut::from(&made_room).with(entry.first)
+    };
     let kept = kept::is_on(provider).await?.then(|| KeptSession {
         token: digest,
         session: session.clone(),
@@ -266,8 +267,7 @@ async fn start(
     if !matches!(written, Ok(Written::Down)) {
         // what stays here all the same is not in the store and therefore not live
         drop(provider.sessions.end(user.id, session.id).await);
-        // those that were chosen and not needed stay
-        pushed_out::end_later(provider, call, user.id, let_go);
+        pushed_out::come_back(provider, call, user.id, room, &made_room).await;
         written?;
         return Err(why_refused(provider, user).await?);
     }
@@ -275,11 +275,11 @@ async fn start(
         // somebody who came in between has pushed it out before its row was there to say so
         let itself = PushedOut {
             sessions: vec![session.id],
-            families: Vec::new(),
+            ..PushedOut::default()
         };
         pushed_out::end_now(provider, call, user.id, itself).await;
     }
-    pushed_out::let_go(provider, user.id, entry.first).await;
+    pushed_out::let_go(provider, user.id, &first).await;
     arrival.make_room(provider).await;
     Ok(Account {
         token,
@@ -288,6 +288,24 @@ async fn start(
         user: user.clone(),
         facts,
     })
+}
+
+/// The sessions of the person that this very browser has begun and does not know of: it had none to show, or it would go on with
+/// it. The answer to a sign-in was lost, or its cookie was. It is one login all the same, so the one that begins takes its place.
+async fn left_behind(
+    provider: &Provider,
+    call: &Call,
+    user: Id<User>,
+    facts: &SessionFacts,
+) -> Result<Vec<Id<Session>>, Error> {
+    let held = kept::list_as_kept(provider, call, user).await?;
+    let of_this_browser = held.iter().filter(|session| {
+        // of two requests at once the later one counts: its answer is the one that the browser waits for
+        session.started < call.now
+            && SessionFacts::read(&session.data)
+                .is_some_and(|other| other.browser.is_some() && other.browser == facts.browser)
+    });
+    Ok(of_this_browser.map(|session| session.id).collect())
 }
 
 /// Why nothing was written down, although the store answers: the account has changed since it was proved, or the device was

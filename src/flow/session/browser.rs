@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::term::{Over, Term};
 use super::{Account, Ending, SessionFacts, SessionToken, kept};
-use crate::flow::effective::{DecidedTime, SessionTimes, idle_setting, lifetime_setting};
+use crate::flow::effective::{DecidedTime, idle_setting, lifetime_setting};
 use crate::flow::memory::Person;
 use crate::flow::{Call, Error, Provider};
 use crate::model::{Id, Secret, Session, User};
@@ -171,18 +172,17 @@ pub(super) async fn account(
     };
     let settings = provider.settings().await?;
     let layers = person.layers(&settings, None);
-    let times = SessionTimes::of(&layers, facts.remember);
-    let idle = session.idle_timeout.min(times.idle);
-    // limits that were tightened since hold for sessions that began before
-    if call.now >= session.started.after(times.lifetime) {
-        let decided = DecidedTime::of(&layers, lifetime_setting(facts.remember));
-        return Ok(Err(Lapse::Expired(decided)));
+    let term = Term::of(&session, &layers, &facts);
+    if let Some(over) = term.over(session.seen, call.now) {
+        return Ok(Err(match over {
+            Over::Expired => Lapse::Expired(DecidedTime::of(&layers, lifetime_setting(facts.remember))),
+            Over::Idle => {
+                let decided = DecidedTime::of(&layers, idle_setting(facts.remember));
+                Lapse::Idle(decided.at_most(session.idle_timeout))
+            }
+        }));
     }
-    if call.now >= session.seen.after(idle) {
-        let decided = DecidedTime::of(&layers, idle_setting(facts.remember)).at_most(session.idle_timeout);
-        return Ok(Err(Lapse::Idle(decided)));
-    }
-    let every = TOUCH_EVERY.min(idle / TOUCHES_A_TIMEOUT);
+    let every = TOUCH_EVERY.min(term.idle / TOUCHES_A_TIMEOUT);
     let rested = call.now.since(session.seen);
     let mut last_seen = session.seen;
     if rested >= every && seen == Seen::Used {
@@ -204,13 +204,12 @@ pub(super) async fn account(
         };
         kept::note_use(provider, digest, used).await?;
     }
-    let absolute = session.expires.min(session.started.after(times.lifetime));
     Ok(Ok(Account {
         token,
         session,
         user: person.user.clone(),
         facts,
-        ending: Ending::between(absolute, last_seen.after(idle)),
+        ending: Ending::between(term.absolute, last_seen.after(term.idle)),
     }))
 }
 

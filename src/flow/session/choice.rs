@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::begin::{Entry, Full, NotBegun, enter};
 use super::browser::{self, Seen};
 use super::logins::{self, KnownLogin};
+use super::state::BrowserMark;
 use super::{Account, Browser, DeviceRefused, Proof, SessionToken};
 use crate::clock;
 use crate::crypto;
@@ -201,6 +202,7 @@ impl Choice {
             proved_at: self.stored.proved_at,
             first: &chosen,
             token: self.token(provider, browser),
+            browser: BrowserMark::of(provider, browser, self.user.id),
         };
         match enter(provider, call, browser, &self.user, entry).await {
             Ok(account) => {

@@ -8,8 +8,9 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use super::Account;
 use super::logins::Families;
+use super::term::Term;
+use super::{Account, SessionFacts, term};
 use crate::flow::again::again;
 use crate::flow::effective::LoginLimit;
 use crate::flow::{Call, Error, Provider};
@@ -111,8 +112,15 @@ fn told(done: Result<(), Error>) {
     }
 }
 
-/// The live sessions of a person: those that the session store holds, and those that it has lost.
+/// The live sessions of a person: those that the session store holds, and those that it has lost. Each with the limits that count
+/// for it now.
 pub(in crate::flow) async fn list(provider: &Provider, call: &Call, user: Id<User>) -> Result<Vec<Session>, Error> {
+    let held = list_as_kept(provider, call, user).await?;
+    term::going_on(provider, call, user, held).await
+}
+
+/// The same as they are kept: limits that were tightened since have ended some of them.
+pub(super) async fn list_as_kept(provider: &Provider, call: &Call, user: Id<User>) -> Result<Vec<Session>, Error> {
     let mut held = provider.sessions.list(user, call.now).await?;
     if is_on(provider).await? {
         held.extend(
@@ -174,12 +182,18 @@ async fn put_back(
         return Ok(Vec::new());
     };
     let settings = provider.settings().await?;
-    let limit = LoginLimit::of(&person.layers(&settings, None));
+    let layers = person.layers(&settings, None);
+    let limit = LoginLimit::of(&layers);
     let families = Families::of(provider, call, user).await?;
     // whoever made room in the session store has ended in the store a moment later: nobody ends for them again
     let room = families.room(limit, AtLimit::Refuse, &[]);
     let mut back = Vec::new();
     for KeptSession { token, session } in lost {
+        // whoever is over by now takes nobody's place
+        let term = SessionFacts::read(&session.data).map(|facts| Term::of(&session, &layers, &facts));
+        if term.is_none_or(|term| term.over(session.seen, call.now).is_some()) {
+            continue;
+        }
         if provider.sessions.put_back(&token, &session, room, call.now).await? {
             back.push(session);
         }

@@ -1,15 +1,17 @@
 //! Logins that ended because another one took their place. The session store lets them go in the step that admits the other;
-//! their rows are told in the transaction that writes the other down.
+//! their rows are told in the transaction that writes the other down. If nothing comes of that, they come back.
 
 use std::time::Duration;
 
 use crate::clock;
 use crate::flow::{Call, Error, Provider};
 use crate::model::{Digest, EventKind, Fact, Id, Session, User};
-use crate::sessions::Login;
+use crate::sessions::{Admission, AtLimit, LetGo, Login, MadeRoom, NOTE, Room};
 use crate::store::Write;
 
 const WHY: &str = "too_many";
+/// Why a session ended that its browser had lost sight of.
+const BEGUN_AGAIN: &str = "begun_again";
 
 /// How long is waited before their rows are told, and told again: four minutes in all.
 const PAUSES_SECONDS: [u64; 8] = [1, 2, 4, 8, 16, 32, 64, 128];
@@ -21,11 +23,23 @@ pub(in crate::flow) struct PushedOut {
     pub(in crate::flow) sessions: Vec<Id<Session>>,
     /// Families that outlive their sessions, by the codes that they were redeemed for.
     pub(in crate::flow) families: Vec<Digest>,
+    /// Sessions whose browser begins another one, because it does not know of them.
+    pub(in crate::flow) begun_again: Vec<Id<Session>>,
+}
+
+impl From<&MadeRoom> for PushedOut {
+    fn from(made_room: &MadeRoom) -> Self {
+        Self {
+            sessions: made_room.sessions.iter().map(|let_go| let_go.session.id).collect(),
+            families: made_room.families.clone(),
+            begun_again: Vec::new(),
+        }
+    }
 }
 
 impl PushedOut {
     pub(in crate::flow) const fn is_empty(&self) -> bool {
-        self.sessions.is_empty() && self.families.is_empty()
+        self.sessions.is_empty() && self.families.is_empty() && self.begun_again.is_empty()
     }
 
     /// With what was chosen: that ends, whether or not it was needed after all.
@@ -60,10 +74,12 @@ pub(in crate::flow) async fn end(
     user: Id<User>,
     pushed_out: &PushedOut,
 ) -> Result<(), Error> {
-    for session in &pushed_out.sessions {
-        if store.end_session(*session, call.now, WHY).await? {
-            store.end_grants_of_session(*session, call.now, WHY).await?;
-            let ended = call.event(EventKind::SignOut).because(WHY).user(user);
+    let again = pushed_out.begun_again.iter().map(|session| (session, BEGUN_AGAIN));
+    let sessions = pushed_out.sessions.iter().map(|session| (session, WHY));
+    for (session, why) in again.chain(sessions) {
+        if store.end_session(*session, call.now, why).await? {
+            store.end_grants_of_session(*session, call.now, why).await?;
+            let ended = call.event(EventKind::SignOut).because(why).user(user);
             store
                 .add_event(&ended.fact("session", Fact::Id(session.uuid())))
                 .await?;
@@ -85,6 +101,42 @@ pub(in crate::flow) async fn end(
     Ok(())
 }
 
+/// Lets those come back who made room for something that nothing came of, each if there still is room for it. The others have
+/// to end: somebody else has their places, or the session store does not answer.
+///
+/// `room` is what they made it in. What they made it for holds no place of theirs any more.
+pub(in crate::flow) async fn come_back(
+    provider: &Provider,
+    call: &Call,
+    user: Id<User>,
+    room: Room<'_>,
+    made_room: &MadeRoom,
+) {
+    let mut strict = Room { first: &[], ..room };
+    strict.limit.at_limit = AtLimit::Refuse;
+    let mut rest = PushedOut::default();
+    for LetGo { token, session } in &made_room.sessions {
+        if !matches!(
+            provider.sessions.put_back(token, session, strict, call.now).await,
+            Ok(true)
+        ) {
+            rest.sessions.push(session.id);
+        }
+    }
+    for code in &made_room.families {
+        let until = call.now.after(NOTE);
+        // it counts by the note, and then by itself again
+        let back = match provider.sessions.reserve(user, code, until, strict, call.now).await {
+            Ok(Admission::Admitted(_)) => provider.sessions.release(user, code).await.is_ok(),
+            Ok(Admission::Refused { .. }) | Err(_) => false,
+        };
+        if !back {
+            rest.families.push(*code);
+        }
+    }
+    end_later(provider, call, user, rest);
+}
+
 /// Ends them in a transaction of their own, later if that does not work now.
 pub(in crate::flow) async fn end_now(provider: &Provider, call: &Call, user: Id<User>, pushed_out: PushedOut) {
     if let Err(error) = write_down(provider, call, user, &pushed_out).await {
@@ -93,9 +145,8 @@ pub(in crate::flow) async fn end_now(provider: &Provider, call: &Call, user: Id<
     }
 }
 
-/// Ends them as soon as the store takes it: the session store has let them go, and whoever came in their place was not written
-/// down. Until then nobody is signed in by them, but what was granted in them goes on and no list shows it.
-pub(in crate::flow) fn end_later(provider: &Provider, call: &Call, user: Id<User>, pushed_out: PushedOut) {
+/// Ends them as soon as the store takes it: the session store has let them go. Until then nobody is signed in by them, but what was granted in them goes on and no list shows it.
+fn end_later(provider: &Provider, call: &Call, user: Id<User>, pushed_out: PushedOut) {
     if pushed_out.is_empty() {
         return;
     }

@@ -1,13 +1,32 @@
-//! What a browser's pages may know of its signed-in state: that it has changed (OpenID Connect Session Management 1.0).
+//! What is told of a browser in a word: to its pages that its signed-in state has changed (OpenID Connect Session Management 1.0),
+//! and to us that it is the same one.
+
+use serde::{Deserialize, Serialize};
 
 use super::Browser;
 use crate::crypto;
 use crate::flow::Provider;
-use crate::model::Client;
+use crate::model::{Client, Id, User};
 use crate::protocol::session_state;
 
 /// So many hex digits are enough to tell two states apart.
 const DIGITS: usize = 32;
+
+/// By what a session tells which browser it belongs to, for one person: two people's sessions don't say that they share one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct BrowserMark(String);
+
+impl BrowserMark {
+    /// Of this browser.
+    pub(super) fn of(provider: &Provider, browser: &Browser, user: Id<User>) -> Self {
+        let key = provider.master.derive("browser of a session");
+        Self(digits(&crypto::mac(
+            &key,
+            &[browser.key.expose().as_bytes(), user.uuid().as_bytes()],
+        )))
+    }
+}
 
 /// A word that changes with who is signed in, and says nothing about them. Scripts of our own frame read it.
 pub fn browser_state(provider: &Provider, browser: &Browser) -> String {

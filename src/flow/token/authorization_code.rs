@@ -8,6 +8,7 @@ use super::{Call, Error, Provider};
 use crate::crypto;
 use crate::ephemeral::Kind;
 use crate::flow::again::again;
+use crate::flow::session::term;
 use crate::model::setting;
 use crate::model::{
     Actor, Client, ConsentMode, Digest, EventKind, Fact, Grant, GrantType, Id, RefreshToken, Scopes, Secret,
@@ -246,8 +247,8 @@ async fn load_behalf(
         .await?
         .filter(|person| person.user.is_active())
         .ok_or_else(|| gone("code.user"))?;
-    let session = provider.session_row(payload.session, call.now).await?;
-    if !session.is_some_and(|session| session.is_live(call.now)) {
+    let live = term::live_row(provider, call, &person, payload.session).await?;
+    if live.is_none() {
         return Err(gone("code.session").into());
     }
     let settings = provider.settings().await?;

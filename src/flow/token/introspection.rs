@@ -6,9 +6,12 @@ use serde_json::{Value, json};
 
 use super::verify;
 use super::{Call, Error, Provider};
-use crate::model::{Client, Secret};
+use crate::flow::effective::end_at_client;
+use crate::flow::session::term;
+use crate::model::{Client, Secret, Timestamp};
 use crate::protocol::parameters::Parameters;
 use crate::protocol::{ErrorCode, OAuthError, introspection, subject};
+use crate::store::SessionRow;
 
 /// Answers what a token is worth to the caller, a confidential client that has proved who it is.
 pub async fn introspect(
@@ -60,19 +63,25 @@ async fn refresh_token(provider: &Provider, call: &Call, caller: &Client, token:
     let Some(grant) = grant.filter(|_| live) else {
         return Ok(introspection::inactive());
     };
-    let Some(user) = store.find_user(grant.user).await?.filter(|user| user.is_active()) else {
+    drop(store);
+    let person = provider.person(grant.user, call.now).await?;
+    let Some(person) = person.filter(|person| person.user.is_active()) else {
         return Ok(introspection::inactive());
     };
     if !grant.terms.is_offline() {
-        let session = store.find_session(grant.session).await?;
-        if !session.is_some_and(|session| session.is_live(call.now)) {
+        let live = term::live_row(provider, call, &person, grant.session).await?;
+        let goes_on = |(session, _): (Arc<SessionRow>, Timestamp)| {
+            let end = end_at_client(caller, grant.terms.auth_time, session.remember);
+            end.is_none_or(|end| call.now < end)
+        };
+        if !live.is_some_and(goes_on) {
             return Ok(introspection::inactive());
         }
     }
     Ok(json!({
         "active": true,
         "iss": provider.issuer.as_str(),
-        "sub": subject::of(&user, caller, &provider.pairwise_key()),
+        "sub": subject::of(&person.user, caller, &provider.pairwise_key()),
         "client_id": caller.client_id,
         "scope": grant.terms.scope.to_string(),
         "exp": row.expires_at.seconds(),

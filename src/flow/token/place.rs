@@ -7,17 +7,32 @@ use crate::flow::effective::LoginLimit;
 use crate::flow::session::at_client::AtClient;
 use crate::flow::session::logins::Families;
 use crate::flow::session::pushed_out::{self, PushedOut};
+use crate::flow::session::remains;
 use crate::model::{Client, Digest, Grant, GrantType};
 use crate::protocol::{ErrorCode, OAuthError};
-use crate::sessions::{Admission, AtLimit, Limit, NOTE, Room};
+use crate::sessions::{Admission, AtLimit, Limit, MadeRoom, NOTE, Room};
 use crate::store::Write;
 
 /// A place that is kept for a family until it is written down, and who goes for it.
 pub(super) struct Place {
-    /// The family's name in the session store, if it counts there.
-    kept: Option<Digest>,
+    /// The family's place in the session store, if it counts there.
+    kept: Option<KeptPlace>,
     pushed_out: PushedOut,
     at_client: Option<(AtClient, LoginLimit)>,
+}
+
+/// A place in the session store.
+struct KeptPlace {
+    code: Digest,
+    /// What it was found in, if others were looked at for it.
+    beside: Option<Beside>,
+}
+
+/// Who made room for a place, and what for.
+struct Beside {
+    made_room: MadeRoom,
+    families: Families,
+    limit: LoginLimit,
 }
 
 impl Place {
@@ -41,7 +56,10 @@ impl Place {
         }
         let limit = LoginLimit::of(&person.layers(&settings, None));
         if has_room_by_far(provider, call, grant, limit).await? {
-            place.kept = Some(grant.code);
+            place.kept = Some(KeptPlace {
+                code: grant.code,
+                beside: None,
+            });
             return Ok(place);
         }
         let families = Families::of(provider, call, grant.user).await?;
@@ -51,19 +69,26 @@ impl Place {
             begun_in: Some(grant.session),
             ..families.room(limit, limit.strict(), &own)
         };
-        let admission = provider
-            .sessions
-            .reserve(grant.user, &grant.code, call.now.after(NOTE), room, call.now)
-            .await?;
-        let Admission::Admitted { ended, families } = admission else {
+        let until = call.now.after(NOTE);
+        let reserve = |room| {
+            provider
+                .sessions
+                .reserve(grant.user, &grant.code, until, room, call.now)
+        };
+        let admission = remains::admit(provider, call, grant.user, room, reserve).await?;
+        let Admission::Admitted(made_room) = admission else {
             let why = "the person has as many logins as they may have";
             return Err(OAuthError::new(ErrorCode::InvalidGrant, "code.limit", why).into());
         };
-        place.kept = Some(grant.code);
-        place.pushed_out = PushedOut {
-            sessions: ended,
-            families,
-        };
+        place.pushed_out = PushedOut::from(&made_room);
+        place.kept = Some(KeptPlace {
+            code: grant.code,
+            beside: Some(Beside {
+                made_room,
+                families,
+                limit,
+            }),
+        });
         Ok(place)
     }
 
@@ -89,23 +114,25 @@ impl Place {
 
     /// The family is written down.
     pub(super) async fn written(&self, provider: &Provider, grant: &Grant) {
-        if let Some(code) = &self.kept {
-            provider.sessions.written(grant.user, code).await;
+        if let Some(place) = &self.kept {
+            provider.sessions.written(grant.user, &place.code).await;
         }
     }
 
-    /// Nothing came of the redemption. Whether it was written down is unknown after an outage: then the place is kept until it
-    /// lapses.
+    /// Nothing came of the redemption: whoever made room comes back. Whether it was written down is unknown after an outage: then
+    /// the place is kept until it lapses, and they are back beside it, because one or the other has ended in SQL.
     pub(super) async fn give_back(self, provider: &Provider, call: &Call, grant: &Grant, because: Option<&Error>) {
-        pushed_out::end_later(provider, call, grant.user, self.pushed_out);
-        if matches!(because, Some(Error::Unavailable(_))) {
-            return;
-        }
-        if let Some(code) = self.kept
-            && let Err(error) = provider.sessions.release(grant.user, &code).await
-        {
+        let Some(place) = self.kept else { return };
+        let is_unknown = matches!(because, Some(Error::Unavailable(_)));
+        if !is_unknown && let Err(error) = provider.sessions.release(grant.user, &place.code).await {
             tracing::warn!(trace = %call.trace, %error, "a place for a family is kept for a minute in vain");
         }
+        let Some(mut beside) = place.beside else { return };
+        if is_unknown {
+            beside.limit.max = beside.limit.max.saturating_add(1);
+        }
+        let room = beside.families.room(beside.limit, AtLimit::Refuse, &[]);
+        pushed_out::come_back(provider, call, grant.user, room, &beside.made_room).await;
     }
 }
 
@@ -133,5 +160,5 @@ async fn has_room_by_far(provider: &Provider, call: &Call, grant: &Grant, limit:
         .reserve(grant.user, &grant.code, until, room, call.now)
         .await?;
     // those that were let go a moment ago were counted: nobody relies on their end
-    Ok(matches!(admission, Admission::Admitted { .. }))
+    Ok(matches!(admission, Admission::Admitted(_)))
 }

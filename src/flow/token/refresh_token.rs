@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use super::issue::{Behalf, Minting, TokenResponse, refresh_row, successor};
 use super::{Call, Error, Provider};
+use crate::flow::effective::end_at_client;
 use crate::flow::memory::Person;
+use crate::flow::session::term;
 use crate::model::setting;
 use crate::model::{Actor, Client, ConsentMode, EventKind, Fact, Grant, RefreshToken, Secret, Timestamp};
 use crate::protocol::parameters::Parameters;
@@ -141,9 +143,14 @@ async fn recheck(provider: &Provider, call: &Call, client: &Client, behalf: &Beh
         return Err(refused("refresh.offline_gone", "the client may no longer have offline_access").into());
     }
     if !grant.terms.is_offline() {
-        let session = provider.session_row(grant.session, call.now).await?;
-        if !session.is_some_and(|session| session.is_live(call.now)) {
+        let live = term::live_row(provider, call, &behalf.person, grant.session).await?;
+        let Some((session, _)) = live else {
             return Err(refused("refresh.session", "the session behind the refresh token has ended").into());
+        };
+        let end = end_at_client(client, grant.terms.auth_time, session.remember);
+        if end.is_some_and(|end| call.now >= end) {
+            let why = "the person has to prove once more who they are, as often as the client asks for it";
+            return Err(refused("refresh.client_lifetime", why).into());
         }
     }
     if client.policy.consent == ConsentMode::Ask {

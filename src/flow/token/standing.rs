@@ -7,7 +7,11 @@ use serde_json::{Map, Value};
 
 use super::{Call, Error, Provider, authorization_code, verify};
 use crate::ephemeral::Kind;
+use crate::flow::effective::end_at_client;
+use crate::flow::memory::Person;
+use crate::flow::session::term;
 use crate::flow::trace::Kept;
+use crate::model::setting::Settings;
 use crate::model::{Client, Fact, Grant, Reason, Secret, SigningAlgorithm, Timestamp, User};
 use crate::protocol::access_token::{self, AccessTokenClaims};
 use crate::protocol::code_exchange::CodePayload;
@@ -173,6 +177,7 @@ pub async fn find(provider: &Provider, now: Timestamp, token: &Secret) -> Result
     } else {
         None
     };
+    let settings = provider.settings().await?;
     let mut store = provider.store.read().await?;
     let (claims, signed, client) = if let Some((claims, set, client)) = signed {
         (claims, Some(set), client)
@@ -201,8 +206,8 @@ pub async fn find(provider: &Provider, now: Timestamp, token: &Secret) -> Result
         Some(id) => store.find_grant(id).await?,
         None => None,
     };
-    let user = match &grant {
-        Some(grant) => store.find_user(grant.user).await?,
+    let person = match &grant {
+        Some(grant) => Person::read(&mut store, grant.user).await?,
         None => None,
     };
     let session = match &grant {
@@ -214,16 +219,20 @@ pub async fn find(provider: &Provider, now: Timestamp, token: &Secret) -> Result
         signed,
         client,
         grant,
-        user,
+        user: person.as_ref().map(|person| person.user.clone()),
         session,
         refused: None,
     };
-    standing.refused = judge(&mut store, now, &standing).await?;
+    standing.refused = judge(&mut store, now, (&standing, person.as_ref(), &settings)).await?;
     Ok(Some(standing))
 }
 
 /// The first reason why it does not count, in the order in which tokens are verified.
-async fn judge(store: &mut Read, now: Timestamp, standing: &Standing) -> Result<Option<Reason>, Error> {
+async fn judge(
+    store: &mut Read,
+    now: Timestamp,
+    (standing, person, settings): (&Standing, Option<&Person>, &Settings),
+) -> Result<Option<Reason>, Error> {
     let claims = &standing.claims;
     let refused = |rule| Ok(Some(Reason::new(rule)));
     if standing.signed.is_some() && store.is_token_revoked(&verify::revocation_digest(claims)).await? {
@@ -253,11 +262,19 @@ async fn judge(store: &mut Read, now: Timestamp, standing: &Standing) -> Result<
     if grant.client != client.id {
         return refused("access_token.grant_ended");
     }
-    if !standing.user.as_ref().is_some_and(User::is_active) {
+    let Some(person) = person.filter(|person| person.user.is_active()) else {
         return refused("access_token.user");
+    };
+    if grant.terms.is_offline() {
+        return Ok(None);
     }
-    if !grant.terms.is_offline() && !standing.session.as_ref().is_some_and(|session| session.is_live(now)) {
+    let layers = person.layers(settings, None);
+    let live = |session: &&SessionRow| session.ended_at.is_none() && now < term::end_of_row(session, &layers);
+    let Some(session) = standing.session.as_ref().filter(live) else {
         return refused("access_token.session");
+    };
+    if end_at_client(client, grant.terms.auth_time, session.remember).is_some_and(|end| now >= end) {
+        return refused("access_token.client_lifetime");
     }
     Ok(None)
 }

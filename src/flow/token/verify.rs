@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::{Call, Error, Provider, standing};
 use crate::crypto;
+use crate::flow::effective::end_at_client;
 use crate::flow::memory::{Person, Recalled, RestsOn};
+use crate::flow::session::term;
 use crate::model::{AccessToken, Client, Digest, Grant, Id, Scopes, Secret, Timestamp};
 use crate::protocol::access_token::{self, AccessTokenClaims};
 use crate::protocol::audience::is_api_scope;
@@ -122,12 +124,15 @@ async fn find_unremembered(provider: &Provider, call: &Call, token: &Secret) -> 
     rests_on.grant = Some(grant.id);
     rests_on.user = Some(grant.user);
     if !grant.terms.is_offline() {
-        let session = provider.session_row(grant.session, call.now).await?;
-        let Some(session) = session.filter(|session| session.is_live(call.now)) else {
+        let Some((session, ends)) = term::live_row(provider, call, &person, grant.session).await? else {
             return Ok(None);
         };
+        let at_client = end_at_client(&client, grant.terms.auth_time, session.remember).unwrap_or(ends);
         rests_on.session = Some(session.id);
-        until = until.min(session.expires_at);
+        until = until.min(ends).min(at_client);
+        if call.now >= until {
+            return Ok(None);
+        }
     }
     let permissions = held(&claims.scope, &person.permissions);
     claims.client_id.clone_from(&client.client_id);

@@ -2,8 +2,7 @@
 local answer, now = {}, tonumber(ARGV[1])
 for _, token in ipairs(redis.call('ZRANGE', by_end, 0, -1)) do
   if live(token, now) then
-    answer[#answer + 1] = {token, redis.call('HMGET', key(token), 'token', 'user', 'id', 'started', 'seen', 'expires',
-      'idle', 'data')}
+    answer[#answer + 1] = {token, fields(token)}
   end
 end
 return answer

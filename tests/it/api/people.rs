@@ -588,7 +588,7 @@ async fn sign_in(ground: &Ground, user: &User) -> Id<Session> {
         seen: now,
         expires,
         idle_timeout: Duration::from_secs(600),
-        data: Vec::new(),
+        data: br#"{"auth_time": 0, "amr": ["pwd"], "acr": "urn:ostiary:password", "remember": false}"#.to_vec(),
     };
     let limit = Limit {
         max: None,

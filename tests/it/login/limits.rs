@@ -100,7 +100,7 @@ async fn a_place_that_nobody_took_is_free_after_a_minute() {
     };
     let token = Digest::of(b"lost");
     let admitting = server.provider().sessions.admit(&token, &session, limit, now);
-    assert!(matches!(admitting.await.unwrap(), Admission::Admitted { .. }));
+    assert!(matches!(admitting.await.unwrap(), Admission::Admitted(_)));
     let browser = Browser::new();
     assert_eq!(
         sign_in(&server, &browser, &ada).await.status,
@@ -367,4 +367,82 @@ async fn explain_tells_of_the_limit() {
     assert!(text.contains("session.max_concurrent"), "{text}");
     let _: &Value = &told;
     server.stop().await;
+}
+
+/// A browser with the same key as another one and nothing else: what came back to it never arrives there.
+fn beside(browser: &Browser) -> Browser {
+    let lost = Browser::new();
+    lost.set_cookie(
+        "localhost",
+        "ostiary_browser",
+        &browser.cookie("ostiary_browser").unwrap(),
+    );
+    lost
+}
+
+/// The answer to a sign-in gets lost, and the person sends the form once more: that is one browser, and one login.
+#[tokio::test]
+async fn a_sign_in_whose_answer_was_lost_takes_no_second_place() {
+    each_backend(async |server| {
+        let values = |user: &TestUser| [("username", user.username.clone()), ("password", user.password.clone())];
+        for at_limit in ["refuse", "ask", "end_oldest"] {
+            for max in [1, 2] {
+                server
+                    .settings(json!({"session.max_concurrent": max, "session.at_limit": at_limit}))
+                    .await;
+                let ada = server.user(&format!("ada-{at_limit}-{max}")).await;
+                let values = values(&ada);
+                let values = values.each_ref().map(|(name, value)| (*name, value.as_str()));
+                let browser = Browser::new();
+                let page = browser.get(&server.url("/login")).await;
+                let lost = beside(&browser);
+                let first = lost.submit(&page, page.form_with("password"), &values).await;
+                assert_eq!(first.location().unwrap().path(), "/");
+                server.advance(MINUTE);
+                let again = browser.submit(&page, page.form_with("password"), &values).await;
+                assert_eq!(again.location().unwrap().path(), "/", "{at_limit} {max}");
+                assert!(is_signed_in(server, &browser).await);
+                assert!(!is_signed_in(server, &lost).await, "nobody had that one");
+                assert_eq!(sessions(server, &ada).await, 1, "{at_limit} {max}");
+                // for others it is as it was
+                let other = Browser::new();
+                let entered = sign_in(server, &other, &ada).await;
+                let goes_in = entered.location().is_some_and(|to| to.path() == "/");
+                assert_eq!(goes_in, max == 2 || at_limit == "end_oldest", "{at_limit} {max}");
+                assert_eq!(
+                    is_signed_in(server, &browser).await,
+                    max == 2 || at_limit != "end_oldest"
+                );
+            }
+        }
+    })
+    .await;
+}
+
+/// Both sendings of a form at once: one of them has the browser signed in, and there is one login.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_that_is_sent_twice_at_once_is_one_login() {
+    each_backend(async |server| {
+        server
+            .settings(json!({"session.max_concurrent": 1, "session.at_limit": "refuse"}))
+            .await;
+        for round in 0..8 {
+            let ada = server.user(&format!("ada-{round}")).await;
+            let browser = Browser::new();
+            let page = browser.get(&server.url("/login")).await;
+            let both = [beside(&browser), beside(&browser)];
+            let values = [("username", ada.username.as_str()), ("password", ada.password.as_str())];
+            let sent = both
+                .each_ref()
+                .map(|one| one.submit(&page, page.form_with("password"), &values));
+            futures_util::future::join_all(sent).await;
+            assert_eq!(sessions(server, &ada).await, 1);
+            let inside = [
+                is_signed_in(server, &both[0]).await,
+                is_signed_in(server, &both[1]).await,
+            ];
+            assert_eq!(inside.iter().filter(|inside| **inside).count(), 1, "{inside:?}");
+        }
+    })
+    .await;
 }

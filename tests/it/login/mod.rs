@@ -6,6 +6,7 @@ mod ending;
 mod forms;
 mod guesses;
 mod headers;
+mod interrupted;
 mod language;
 mod limits;
 mod not_me;
@@ -18,6 +19,7 @@ mod session_references;
 mod sessions;
 mod setup;
 mod sign_in;
+mod tightened;
 
 use std::time::Duration;
 

@@ -9,6 +9,7 @@ use ostiary::flow::{Call, Provider};
 use ostiary::model::User;
 use serde_json::json;
 
+use crate::api::conversation::Caller;
 use crate::oauth::steps::skips;
 use crate::support::backend::{Backend, backends};
 use crate::support::browser::Browser;
@@ -152,6 +153,67 @@ async fn connected_applications_and_sessions_race_for_the_same_places() {
                 "{sessions} and {} with {at_limit}",
                 families.len()
             );
+        }
+        if let Some(node) = node {
+            node.stop().await;
+        }
+        server.stop().await;
+    }
+}
+
+/// SEC-177: what a client allows holds while its codes are redeemed at two nodes at once, and sessions go that they began in.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_number_of_a_client_holds_while_sessions_come_and_go() {
+    const AT_ONCE: usize = 24;
+    for backend in backends() {
+        let server = Server::start_with(backend).await;
+        let node = if backend == Backend::PostgresRedis {
+            Some(server.node().await)
+        } else {
+            None
+        };
+        let other = node.as_ref().unwrap_or(&server);
+        for at_limit in ["refuse", "end_oldest"] {
+            let person = server.user(&format!("ada-{at_limit}")).await;
+            let client = server.client(skips).await;
+            let mut scenes = Vec::new();
+            for number in 0..AT_ONCE {
+                let base = if number % 2 == 0 { &server } else { other };
+                let mut party = RelyingParty::at(&base.url(""), &server.host(), &client);
+                party.scope = "openid offline_access".to_owned();
+                let browser = Browser::new();
+                let mut asking = RelyingParty::new(&server, &client);
+                asking.scope.clone_from(&party.scope);
+                asking.code_verifier.clone_from(&party.code_verifier);
+                let code = asking.sign_in(&browser, &person).await.code().to_owned();
+                scenes.push((number, party, browser, code));
+            }
+            let caller = Caller::client(&server, "admin:clients").await;
+            let limit = json!({"session": {"max_concurrent": MOST, "at_limit": at_limit}});
+            let path = format!("/clients/{}/settings", client.client.id);
+            caller.patch(&path, limit).await.ok();
+            other.provider().refresh_memory().await.unwrap();
+            let coming_and_going = scenes.iter().map(async |(number, party, browser, code)| {
+                party.redeem(code).await;
+                if number % 3 > 0 {
+                    let page = browser.get(&server.url("/logout")).await;
+                    let form = page.form_with_button("decision", "sign_out");
+                    browser.submit(&page, form, &[("decision", "sign_out")]).await;
+                }
+            });
+            join_all(coming_and_going).await;
+            let call = server.call();
+            let mut store = server.provider().store.read().await.unwrap();
+            let served = store.list_served_clients_of(person.id, call.now, 500).await.unwrap();
+            let families = store.list_offline_families_of(person.id, call.now, 500).await.unwrap();
+            let mut logins: HashSet<_> = families.iter().map(|family| family.session).collect();
+            logins.extend(
+                served
+                    .iter()
+                    .filter(|one| one.client == client.client.id)
+                    .map(|one| one.session),
+            );
+            assert!((1..=MOST).contains(&logins.len()), "{} with {at_limit}", logins.len());
         }
         if let Some(node) = node {
             node.stop().await;

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use ostiary::model::{Digest, Id, Session, Timestamp, User};
-use ostiary::sessions::{Admission, AtLimit, Family, Limit, Login, NOTE, Room, Sessions};
+use ostiary::sessions::{Admission, AtLimit, Family, Limit, Login, MadeRoom, NOTE, Room, Sessions};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
-use super::{MINUTE, NOW, backends, session, token, user};
+use super::{Going, MINUTE, NOW, backends, session, token, user};
 
 /// Runs a contract on every backend.
 macro_rules! on_each {
@@ -62,9 +62,9 @@ fn room<'a>(max: u32, at_limit: AtLimit, families: &'a [Family]) -> Room<'a> {
     }
 }
 
-fn admitted(ended: &[Id<Session>], families: &[Digest]) -> Admission {
-    Admission::Admitted {
-        ended: ended.to_vec(),
+fn admitted(sessions: &[Id<Session>], families: &[Digest]) -> Going {
+    Going {
+        sessions: sessions.to_vec(),
         families: families.to_vec(),
     }
 }
@@ -302,7 +302,7 @@ async fn run(store: &Sessions, user: Id<User>, number: u64, at_limit: AtLimit, s
     } else {
         store.admit(&name, &session(user, NOW), room, NOW).await.unwrap()
     };
-    let Admission::Admitted { families, .. } = admission else {
+    let Admission::Admitted(MadeRoom { families, .. }) = admission else {
         return;
     };
     tokio::task::yield_now().await;
@@ -438,11 +438,12 @@ impl Model {
                 assert_eq!(*live as usize, self.logins.len());
                 None
             }
-            Admission::Admitted { ended, families } => {
-                let sessions = ended.iter().map(|id| Login::Session(*id));
+            Admission::Admitted(made_room) => {
+                let going = Going::from(made_room);
+                let sessions = going.sessions.iter().map(|id| Login::Session(*id));
                 Some(
                     sessions
-                        .chain(families.iter().map(|code| Login::Family(*code)))
+                        .chain(going.families.iter().map(|code| Login::Family(*code)))
                         .collect(),
                 )
             }

@@ -155,6 +155,7 @@ impl Nodes {
             events: Default::default(),
             traces: Default::default(),
             uses: Default::default(),
+            walk: Default::default(),
             memory: Default::default(),
             counts: Default::default(),
             remote_keys: Default::default(),

@@ -11,6 +11,7 @@ pub mod cli;
 pub mod disk;
 pub mod documents;
 pub mod failpoints;
+pub mod gate;
 pub mod html;
 pub mod http;
 pub mod ledger;

@@ -74,6 +74,7 @@ impl Rooms {
             events: Default::default(),
             traces: Default::default(),
             uses: Default::default(),
+            walk: Default::default(),
             memory: Default::default(),
             counts: Default::default(),
             remote_keys: Default::default(),

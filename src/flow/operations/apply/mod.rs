@@ -91,7 +91,7 @@ pub async fn apply(
     let table = (!changes.is_empty()).then_some(&document.settings);
     let (planned, steps) = steps::prepare_all(provider, call, &settings, planned).await?;
     let afterwards = again(|| steps::carry_out(provider, call, table, &steps)).await?;
-    afterwards.happen(provider).await;
+    afterwards.happen(provider, call).await;
     Ok(told(changes, planned.into_iter()))
 }
 

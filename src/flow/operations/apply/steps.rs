@@ -131,10 +131,10 @@ fn at(error: Error, pointer: &str) -> Error {
 
 impl Afterwards {
     /// Does it. What fails here is told in the log, and stands all the same.
-    pub(super) async fn happen(self, provider: &Provider) {
+    pub(super) async fn happen(self, provider: &Provider, call: &Call) {
         operations::forget(provider).await;
         for id in self.departed {
-            departure::end_browsers(provider, id).await;
+            departure::end_browsers(provider, call, id).await;
         }
         for id in self.disabled {
             end::drop_tokens(provider, id).await;

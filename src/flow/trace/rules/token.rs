@@ -123,6 +123,9 @@ rules! {
         request "PATCH /api/v1/clients/{client} {\"scope\": \"openid offline_access\"}";
     "refresh.session": "The session behind the refresh token has ended, and without offline_access the tokens end with it.",
         remedy "An application that works without the person asks for offline_access.";
+    "refresh.client_lifetime": "The client asks people to prove who they are more often: its own session.lifetime is over since the proof that the refresh token rests on.",
+        remedy "The application sends the person to sign in again.",
+        request "PATCH /api/v1/clients/{client}/settings {\"session\": {\"lifetime\": null}}";
     "refresh.consent": "The person has taken back what was allowed.";
     "refresh.scope": "The refresh asks for scopes that were not granted.";
     "refresh.resource": "The refresh asks for a resource that was not agreed.";
@@ -144,6 +147,8 @@ rules! {
         command "ostiary users reactivate {username}",
         request "POST /api/v1/users/{user}/reactivate";
     "access_token.session": "The session behind the access token has ended.";
+    "access_token.client_lifetime": "The client's own session.lifetime is over since the proof that the access token rests on.",
+        remedy "The application sends the person to sign in again.";
     "access_token.audience": "The access token was made for another resource than the one it was shown to.",
         remedy "The application has to ask for a token with the resource it wants to call, or a scope of it.";
     "access_token.counts": "The access token counts.";
