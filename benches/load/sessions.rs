@@ -138,7 +138,7 @@ fn session(user: Id<User>) -> Session {
         seen: NOW,
         expires: NOW.after(DAY),
         idle_timeout: DAY / 3,
-        data: br#"{"auth_time":1800000000000000,"amr":["pwd"],"acr":"urn:ostiary:password","remember":false,"rested":{"secs":0,"nanos":0}}"#.to_vec(),
+        data: br#"{"auth_time":1800000000000000,"amr":["pwd"],"acr":"urn:ostiary:password","remember":false,"rested":{"secs":0,"nanos":0},"browser":"4f8c1b2a9d3e5f60718293a4b5c6d7e8"}"#.to_vec(),
     }
 }
 
