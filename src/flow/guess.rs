@@ -31,6 +31,10 @@ pub enum Account<'a> {
     Client(&'a str),
     /// The one-time setup link.
     SetupLink,
+    /// A link to a new password.
+    RecoveryLink,
+    /// A wish for such a link, in the name of a person (the row's id). It is no guess, but it costs somebody a mail.
+    RecoveryWish(&'a str),
     /// An initial access token for registering clients.
     RegistrationToken,
 }
@@ -96,6 +100,27 @@ pub async fn unjudged(provider: &Provider, call: &Call, account: Account<'_>) ->
     budgets.give_back_to_source(provider, call).await
 }
 
+/// Counts a wish for a link to a new password against the network that it comes from, before anybody looks for whom it is.
+///
+/// # Errors
+/// [`Error::Throttled`] if too many came from there.
+pub async fn spend_wish_of_source(provider: &Provider, call: &Call) -> Result<(), Error> {
+    let budgets = Budgets::of(provider, call, Account::RecoveryWish("")).await?;
+    match &budgets.source {
+        Some(source) => budgets.take(provider, call, source).await,
+        None => Ok(()),
+    }
+}
+
+/// Counts a mail with such a link against the person. What is left of older mails still works: nobody is locked out.
+///
+/// # Errors
+/// [`Error::Throttled`] if the person was sent enough of them.
+pub async fn spend_wish_for(provider: &Provider, call: &Call, name: &str) -> Result<(), Error> {
+    let budgets = Budgets::of(provider, call, Account::RecoveryWish(name)).await?;
+    budgets.take(provider, call, &budgets.account).await
+}
+
 impl Account<'_> {
     fn is_taken_ahead(self) -> bool {
         matches!(self, Self::User(_) | Self::KnownDevice(_))
@@ -106,7 +131,8 @@ impl Account<'_> {
         match self {
             Self::User(_) | Self::KnownDevice(_) => (Counted::PasswordByUser, Counted::PasswordByAddress),
             Self::Client(_) => (Counted::ClientAuthentication, Counted::ClientAuthentication),
-            Self::SetupLink => (Counted::Recovery, Counted::Recovery),
+            Self::SetupLink | Self::RecoveryLink => (Counted::Recovery, Counted::Recovery),
+            Self::RecoveryWish(_) => (Counted::Mail, Counted::Mail),
             Self::RegistrationToken => (Counted::Registration, Counted::Registration),
         }
     }
@@ -117,6 +143,8 @@ impl Account<'_> {
             Self::KnownDevice(_) => "known device",
             Self::Client(_) => "client",
             Self::SetupLink => "setup link",
+            Self::RecoveryLink => "recovery link",
+            Self::RecoveryWish(_) => "recovery wish",
             Self::RegistrationToken => "registration token",
         }
     }
@@ -166,10 +194,12 @@ impl Budgets {
         let key = |parts: &[&[u8]]| crypto::hex(&crypto::mac(&mac, parts));
         let word = account.word().as_bytes();
         let account_key = match account {
-            Account::User(name) => key(&[b"account", word, name.as_bytes()]),
+            Account::User(name) | Account::RecoveryWish(name) => key(&[b"account", word, name.as_bytes()]),
             Account::KnownDevice(device) => key(&[b"account", word, device.uuid().as_bytes()]),
             Account::Client(client_id) => key(&[b"account", word, client_id.as_bytes(), &source]),
-            Account::SetupLink | Account::RegistrationToken => key(&[b"account", word, &source]),
+            Account::SetupLink | Account::RecoveryLink | Account::RegistrationToken => {
+                key(&[b"account", word, &source])
+            }
         };
         let (of_account, of_source) = account.counted();
         let is_known_device = matches!(account, Account::KnownDevice(_));
@@ -177,7 +207,10 @@ impl Budgets {
             account: Budget {
                 counted: of_account,
                 key: account_key,
-                most: budget(setting::GUESS_ACCOUNT_BUDGET),
+                most: budget(match account {
+                    Account::RecoveryWish(_) => setting::RECOVERY_MOST_MAILS,
+                    _ => setting::GUESS_ACCOUNT_BUDGET,
+                }),
                 rule: if is_known_device {
                     "guess.device"
                 } else {

@@ -8,6 +8,7 @@ use super::audit::EventQueue;
 use super::clients::keys::RemoteKeysCache;
 use super::counts::Counts;
 use super::memory::Memory;
+use super::people::RecoveryWishes;
 use super::session::{Uses, Walk};
 use super::trace::Traces;
 use crate::clock::Clock;
@@ -52,6 +53,8 @@ pub struct Parts {
     pub uses: Uses,
     /// Where this node is with looking at every session, after limits have changed for many.
     pub walk: Walk,
+    /// Wishes for a link to a new password that wait to be looked at.
+    pub recovery_wishes: RecoveryWishes,
     /// What is remembered between requests, and forgotten in time.
     pub memory: Memory,
     /// The public keys of clients.

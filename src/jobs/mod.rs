@@ -9,11 +9,12 @@ use tokio::task::JoinSet;
 use crate::clock;
 use crate::flow::operations::outbox::Post;
 use crate::flow::operations::{cleaning, keys, logouts, outbox};
-use crate::flow::{Call, Error, Provider, session};
+use crate::flow::{Call, Error, Provider, people, session};
 
 const MEMORY_EVERY: Duration = Duration::from_millis(500);
 const EVENTS_EVERY: Duration = Duration::from_millis(200);
 const TRACES_EVERY: Duration = Duration::from_millis(200);
+const WISHES_EVERY: Duration = Duration::from_millis(200);
 const OUTBOX_EVERY: Duration = Duration::from_secs(2);
 const LOGOUTS_EVERY: Duration = Duration::from_secs(1);
 const LAPSED_EVERY: Duration = Duration::from_secs(10);
@@ -49,6 +50,10 @@ pub fn start(provider: &Provider, post: Post, stop: &watch::Receiver<bool>) -> R
         provider.write_events(call.now).await
     }));
     jobs.spawn(of("traces", TRACES_EVERY).run(|provider| async move { provider.write_traces().await }));
+    jobs.spawn(
+        of("recovery wishes", WISHES_EVERY)
+            .run(|provider| async move { people::answer_recovery_wishes(&provider).await.map(drop) }),
+    );
     jobs.spawn(of("outbox", OUTBOX_EVERY).run(move |provider| {
         let post = post.clone();
         async move {

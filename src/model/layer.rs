@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::setting::{
-    Declaration, Law, SESSION_ADMIN_IDLE_TIMEOUT, SESSION_ADMIN_LIFETIME, SESSION_AT_LIMIT, SESSION_IDLE_TIMEOUT,
-    SESSION_KNOWN_DEVICES_ONLY, SESSION_LIFETIME, SESSION_MAX_CONCURRENT, SESSION_REMEMBER_IDLE_TIMEOUT,
-    SESSION_REMEMBER_LIFETIME, SettingValue, Settings, Source,
+    Declaration, Law, PASSWORD_EXPIRES_AFTER, PASSWORD_HISTORY, PASSWORD_INITIAL_EXPIRES_AFTER,
+    PASSWORD_MAXIMUM_LENGTH, PASSWORD_MINIMUM_LENGTH, SESSION_ADMIN_IDLE_TIMEOUT, SESSION_ADMIN_LIFETIME,
+    SESSION_AT_LIMIT, SESSION_IDLE_TIMEOUT, SESSION_KNOWN_DEVICES_ONLY, SESSION_LIFETIME, SESSION_MAX_CONCURRENT,
+    SESSION_REMEMBER_IDLE_TIMEOUT, SESSION_REMEMBER_LIFETIME, SettingValue, Settings, Source,
 };
 use super::{Client, Group, Id, User};
 
@@ -53,6 +54,12 @@ impl LayerOwner {
             | SESSION_AT_LIMIT => true,
             // people are known by their devices, whatever they sign in to
             SESSION_KNOWN_DEVICES_ONLY => !matches!(self, Self::Client(_)),
+            // and have one password for all of it
+            PASSWORD_MINIMUM_LENGTH
+            | PASSWORD_MAXIMUM_LENGTH
+            | PASSWORD_HISTORY
+            | PASSWORD_EXPIRES_AFTER
+            | PASSWORD_INITIAL_EXPIRES_AFTER => !matches!(self, Self::Client(_)),
             _ => false,
         }
     }
@@ -247,6 +254,10 @@ fn choose(law: Law, said: &[(Speaker, SettingValue)]) -> usize {
     let found = match law {
         Law::Least => places().min_by_key(|(_, (_, value))| size(value)).map(|(at, _)| at),
         Law::Greatest => places().max_by_key(|(_, (_, value))| size(value)).map(|(at, _)| at),
+        Law::Soonest => places()
+            .filter(|(_, (_, value))| size(value) > 0)
+            .min_by_key(|(_, (_, value))| size(value))
+            .map(|(at, _)| at),
         Law::Any => places()
             .find(|(_, (_, value))| *value == SettingValue::Flag(true))
             .map(|(at, _)| at),

@@ -48,4 +48,4 @@ pub use session::Session;
 pub use signing_key::{SigningKey, SigningKeyState};
 pub use timestamp::Timestamp;
 pub use trace::{Part, Reason, Step, Trace, TraceId, Verdict};
-pub use user::{Address, PasswordHash, Profile, User, UserStatus};
+pub use user::{Address, PasswordHash, PasswordSetter, Profile, User, UserStatus};

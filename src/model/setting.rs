@@ -35,6 +35,8 @@ pub enum Law {
     Least,
     /// The largest counts.
     Greatest,
+    /// The smallest counts, but zero, which stands for never, only where nobody says more.
+    Soonest,
     /// Yes as soon as one says yes.
     Any,
     /// The nearest to the person counts: user, primary group, other groups by name, client, everyone.
@@ -130,6 +132,20 @@ declare! {
         "How long a signing key is published before it signs, so that every verifier knows it.";
     PASSWORD_MINIMUM_LENGTH: "password.minimum_length", Kind::Count { least: 8, most: 128 }, "10", Greatest,
         "How many characters a password needs.";
+    PASSWORD_MAXIMUM_LENGTH: "password.maximum_length", Kind::Count { least: 64, most: 1024 }, "256", Least,
+        "How many characters a password may have; never less than it needs.";
+    PASSWORD_HISTORY: "password.history", Kind::Count { least: 0, most: 12 }, "0", Greatest,
+        "How many of somebody's former passwords can't be taken again; 0 remembers none.";
+    PASSWORD_EXPIRES_AFTER: "password.expires_after", duration(0, 3650 * DAY), "0s", Soonest,
+        "How long after it was set a password has to be replaced at the next sign-in; 0s never.";
+    PASSWORD_INITIAL_EXPIRES_AFTER: "password.initial_expires_after", duration(0, 365 * DAY), "0s", Soonest,
+        "The same for a password that somebody else set for the person: an administrator, a file or a command; 0s never.";
+    RECOVERY_ENABLED: "recovery.enabled", Kind::Flag, "true", Nearest,
+        "Whether people who forgot their password are mailed a link to a new one.";
+    RECOVERY_LINK_LIFETIME: "recovery.link_lifetime", duration(5 * MINUTE, 30 * MINUTE), "20m", Least,
+        "How long the link to a new password may be followed.";
+    RECOVERY_MOST_MAILS: "recovery.most_mails", Kind::Count { least: 1, most: 100 }, "5", Least,
+        "How many links to a new password are mailed to one person within the guess period.";
     GUESS_ACCOUNT_BUDGET: "guess.account_budget", Kind::Count { least: 3, most: 1000 }, "10", Least,
         "How many wrong guesses an account bears within the guess period before it has to wait; a device that the person knows bears as many of its own.";
     GUESS_SOURCE_BUDGET: "guess.source_budget", Kind::Count { least: 5, most: 100_000 }, "100", Least,

@@ -26,6 +26,8 @@ pub struct User {
     pub password_changed_at: Option<Timestamp>,
     /// Since when the password is not enough to sign in, because it has to be replaced.
     pub password_expired_at: Option<Timestamp>,
+    /// Whether somebody else than the person has set it.
+    pub password_initial: bool,
     /// When the account was made.
     pub created_at: Timestamp,
     /// When it last changed: the claim `updated_at`.
@@ -121,6 +123,15 @@ pub struct Address {
     /// Country.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub country: Option<String>,
+}
+
+/// Who has set a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PasswordSetter {
+    /// The person.
+    Person,
+    /// Somebody else, who may know it.
+    Other,
 }
 
 /// A password's hash as a PHC string. Prints as `***`.

@@ -19,7 +19,7 @@ use super::{Error, Lock, Parts, wiring};
 use crate::clock::{self, Clock};
 use crate::config::Config;
 use crate::flow::operations::outbox::Post;
-use crate::flow::{Call, Provider, session};
+use crate::flow::{Call, Provider, people, session};
 use crate::http::layer::{Door, Places, Running};
 use crate::http::{self, Http, Limits, MetricsAccess};
 use crate::jobs;
@@ -237,6 +237,9 @@ impl Application {
             tracing::warn!("changes were still running when the time to finish was over");
         }
         self.jobs.ended().await;
+        if let Err(error) = people::answer_recovery_wishes(&self.provider).await {
+            tracing::warn!(%error, "the last wishes for a new password were not answered");
+        }
         if let Err(error) = self.provider.write_traces().await {
             tracing::warn!(%error, "the last traces were not written");
         }

@@ -1,5 +1,6 @@
 //! Mails that told of a new device: each holds a link that says "this wasn't me". What is stored of it is a digest. A link that
 //! only leads to a new password is one that is used already.
+//! They are action links ([`super::recovery_links`] says more).
 
 use super::rows::Columns;
 use super::{Error, Write, readers};
@@ -32,14 +33,15 @@ impl Record for DeviceAlert {
 
 const FIND: &str = "
 select user_id, device_id, created_at, used_at
-from device_alerts
+from action_links
 where digest = $1
+and purpose = 'device_alert'
 and expires_at > $2
 and created_at >= (select epoch from installation)";
 
 const COUNT_SINCE: &str = "
 select count(*)
-from (select 1 as one from device_alerts where user_id = $1 and created_at > $2 limit $3) as counted";
+from (select 1 as one from action_links where user_id = $1 and purpose = 'device_alert' and created_at > $2 limit $3) as counted";
 
 readers! {
     /// The mail whose link has this digest, used or not, until it expires.
@@ -54,20 +56,17 @@ readers! {
 }
 
 const ADD: &str = "
-insert into device_alerts (digest, user_id, device_id, created_at, expires_at, used_at)
-values ($1, $2, $3, $4, $5, $6)";
+insert into action_links (digest, purpose, user_id, device_id, created_at, expires_at, used_at)
+values ($1, 'device_alert', $2, $3, $4, $5, $6)";
 
 const USE: &str = "
-update device_alerts
+update action_links
 set used_at = $2
 where digest = $1
+and purpose = 'device_alert'
 and used_at is null
 and expires_at > $2
 and created_at >= (select epoch from installation)";
-
-const SWEEP: &str = "
-delete from device_alerts
-where digest in (select digest from device_alerts where expires_at < $1 limit $2)";
 
 impl Write {
     /// Adds a mail's link.
@@ -85,10 +84,5 @@ impl Write {
     /// Uses a link. False if it is unknown, ended or used; the database decides.
     pub async fn use_device_alert(&mut self, digest: &Digest, now: Timestamp) -> Result<bool, Error> {
         Ok(self.sql(USE).bind(digest).bind(now).changed().await? == 1)
-    }
-
-    /// Forgets links that ended before `before`, a bounded number.
-    pub async fn sweep_device_alerts(&mut self, before: Timestamp, limit: u32) -> Result<u64, Error> {
-        Ok(self.sql(SWEEP).bind(before).bind(limit).changed().await?)
     }
 }

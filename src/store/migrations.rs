@@ -29,5 +29,6 @@ migrations![
     "0013_logouts",
     "0014_devices",
     "0015_kept_sessions",
-    "0016_latest"
+    "0016_latest",
+    "0018_passwords"
 ];

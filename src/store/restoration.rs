@@ -26,8 +26,8 @@ where ended_at is null";
 const FORGET_ACCESS_TOKENS: &str = "
 delete from access_tokens";
 
-const CLOSE_SETUP_LINKS: &str = "
-update setup_links
+const CLOSE_LINKS: &str = "
+update action_links
 set used_at = $1
 where used_at is null";
 
@@ -38,7 +38,7 @@ where uses_left is not null
 and revoked_at is null";
 
 impl Write {
-    /// Begins a new epoch, ends every session and grant, forgets opaque access tokens, closes setup links, and revokes the registration tokens
+    /// Begins a new epoch, ends every session and grant, forgets opaque access tokens, closes links that were mailed or shown, and revokes the registration tokens
     /// whose uses are counted.
     pub async fn void_what_was_open(&mut self, now: Timestamp) -> Result<Voided, Error> {
         self.raise_epoch(now).await?;
@@ -48,7 +48,7 @@ impl Write {
         self.tell_of_all(now);
         let grants = self.sql(END_GRANTS).bind(now).changed().await?;
         self.sql(FORGET_ACCESS_TOKENS).changed().await?;
-        self.sql(CLOSE_SETUP_LINKS).bind(now).changed().await?;
+        self.sql(CLOSE_LINKS).bind(now).changed().await?;
         self.sql(REVOKE_COUNTED_TOKENS).bind(now).changed().await?;
         Ok(Voided { sessions, grants })
     }

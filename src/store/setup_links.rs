@@ -1,12 +1,13 @@
-//! One-time setup links: who follows one makes the first administrator.
+//! One-time setup links: who follows one makes the first administrator. They are action links ([`super::recovery_links`] says more).
 
 use super::{Error, Write, readers};
 use crate::model::{Digest, Timestamp};
 
 const FIND: &str = "
 select expires_at
-from setup_links
+from action_links
 where digest = $1
+and purpose = 'setup'
 and used_at is null
 and expires_at > $2
 and created_at >= (select epoch from installation)";
@@ -20,21 +21,23 @@ readers! {
 }
 
 const ADD: &str = "
-insert into setup_links (digest, created_at, expires_at)
-values ($1, $2, $3)";
+insert into action_links (digest, purpose, created_at, expires_at)
+values ($1, 'setup', $2, $3)";
 
 const USE: &str = "
-update setup_links
+update action_links
 set used_at = $2
 where digest = $1
+and purpose = 'setup'
 and used_at is null
 and expires_at > $2
 and created_at >= (select epoch from installation)";
 
 const CLOSE_ALL: &str = "
-update setup_links
+update action_links
 set used_at = $1
-where used_at is null";
+where purpose = 'setup'
+and used_at is null";
 
 impl Write {
     /// Adds a link; earlier ones no longer count.

@@ -3,7 +3,7 @@
 use super::rows::{Columns, to_json};
 use super::{Ended, Error, Write, readers};
 use crate::model::user::comparison_key;
-use crate::model::{Digest, Id, PasswordHash, Timestamp, User};
+use crate::model::{Digest, Id, PasswordHash, PasswordSetter, Timestamp, User};
 use crate::sql::{self, Record, Row};
 
 /// A page of users.
@@ -21,6 +21,7 @@ impl Record for User {
             password: row.maybe_text("password_hash")?.map(PasswordHash::new),
             password_changed_at: row.maybe_time("password_changed_at")?,
             password_expired_at: row.maybe_time("password_expired_at")?,
+            password_initial: row.boolean("password_initial")?,
             created_at: row.time("created_at")?,
             updated_at: row.time("updated_at")?,
         })
@@ -29,31 +30,31 @@ impl Record for User {
 
 const FIND: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
-  password_expired_at, version, created_at, updated_at
+  password_expired_at, password_initial, version, created_at, updated_at
 from users
 where id = $1";
 
 const FIND_BY_SUBJECT: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
-  password_expired_at, version, created_at, updated_at
+  password_expired_at, password_initial, version, created_at, updated_at
 from users
 where subject = $1";
 
 const FIND_BY_USERNAME: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
-  password_expired_at, version, created_at, updated_at
+  password_expired_at, password_initial, version, created_at, updated_at
 from users
 where username_key = $1";
 
 const FIND_BY_EMAIL: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
-  password_expired_at, version, created_at, updated_at
+  password_expired_at, password_initial, version, created_at, updated_at
 from users
 where email_key = $1";
 
 const LIST: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
-  password_expired_at, version, created_at, updated_at
+  password_expired_at, password_initial, version, created_at, updated_at
 from users
 where id > $1
 order by id
@@ -61,7 +62,7 @@ limit $2";
 
 const LIST_NEWEST: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
-  password_expired_at, version, created_at, updated_at
+  password_expired_at, password_initial, version, created_at, updated_at
 from users
 where id < $1
 order by id desc
@@ -69,7 +70,7 @@ limit $2";
 
 const LIST_BY_USERNAME_PREFIX: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
-  password_expired_at, version, created_at, updated_at
+  password_expired_at, password_initial, version, created_at, updated_at
 from users
 where username_key >= $1
 and username_key < $2
@@ -79,7 +80,7 @@ limit $4";
 
 const LIST_BY_EMAIL_PREFIX: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
-  password_expired_at, version, created_at, updated_at
+  password_expired_at, password_initial, version, created_at, updated_at
 from users
 where email_key >= $1
 and email_key < $2
@@ -193,8 +194,8 @@ readers! {
 
 const ADD: &str = "
 insert into users (id, subject, username, username_key, email_key, status, profile, password_hash,
-  password_changed_at, applied, version, created_at, updated_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+  password_changed_at, password_initial, applied, version, created_at, updated_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
 
 const CHANGE: &str = "
 update users
@@ -204,7 +205,7 @@ and version = $2";
 
 const SET_PASSWORD: &str = "
 update users
-set password_hash = $2, password_changed_at = $3, password_expired_at = null
+set password_hash = $2, password_changed_at = $3, password_initial = $4, password_expired_at = null
 where id = $1";
 
 const HOLD_AS: &str = "
@@ -222,6 +223,15 @@ where id = $1
 and password_hash is not null
 and password_expired_at is null
 and (password_changed_at is null or password_changed_at <= $3)";
+
+// links to a new password lead nowhere once the person is reached elsewhere
+const VOID_LINKS_SENT_ELSEWHERE: &str = "
+update action_links
+set used_at = $2
+where user_id = $1
+and purpose = 'recovery'
+and used_at is null
+and email_key is distinct from $3";
 
 const REHASH_PASSWORD: &str = "
 update users
@@ -256,6 +266,7 @@ impl Write {
             .bind(to_json(&user.profile)?)
             .bind(user.password.as_ref().map(|hash| hash.expose().to_owned()))
             .bind(user.password_changed_at)
+            .bind(user.password_initial)
             .bind(false)
             .bind(user.version)
             .bind(user.created_at)
@@ -280,6 +291,11 @@ impl Write {
             .changed()
             .await?;
         if changed == 1 {
+            self.sql(VOID_LINKS_SENT_ELSEWHERE)
+                .bind(user.id)
+                .bind(user.updated_at)
+                .bind(user.profile.email.as_deref().map(comparison_key))
+                .later();
             self.forget(Ended::User(user.id)).await?;
         }
         Ok(changed == 1)
@@ -300,14 +316,23 @@ impl Write {
             .must_change_later();
     }
 
-    /// Sets the password.
-    pub async fn set_password(&mut self, id: Id<User>, hash: &PasswordHash, at: Timestamp) -> Result<(), Error> {
+    /// Sets the password; links to a new one lead nowhere from then on.
+    pub async fn set_password(
+        &mut self,
+        id: Id<User>,
+        hash: &PasswordHash,
+        setter: PasswordSetter,
+        at: Timestamp,
+    ) -> Result<(), Error> {
+        self.remember_password(id, at).await?;
         self.sql(SET_PASSWORD)
             .bind(id)
             .bind(hash.expose())
             .bind(at)
+            .bind(setter == PasswordSetter::Other)
             .changed()
             .await?;
+        self.void_recovery_links(id, at).await?;
         self.forget(Ended::User(id)).await
     }
 

@@ -21,7 +21,7 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 40] = templates![
+const TEMPLATES: [(&str, &str); 49] = templates![
     "page/layout.html",
     "page/login.html",
     "page/consent.html",
@@ -37,6 +37,9 @@ const TEMPLATES: [(&str, &str); 40] = templates![
     "page/ending.html",
     "page/new_password.html",
     "page/not_me.html",
+    "page/forgot.html",
+    "page/recover.html",
+    "page/own_password.html",
     "page/own_account.html",
     "page/devices.html",
     "page/leave.html",
@@ -56,12 +59,18 @@ const TEMPLATES: [(&str, &str); 40] = templates![
     "part/login.html",
     "part/mark.html",
     "part/wordmark.html",
+    "part/new_password.html",
+    "part/password_problems.html",
     "mail/welcome.html",
     "mail/welcome.txt",
     "mail/new_device.html",
     "mail/new_device.txt",
     "mail/new_password.html",
     "mail/new_password.txt",
+    "mail/recovery.html",
+    "mail/recovery.txt",
+    "mail/password_changed.html",
+    "mail/password_changed.txt",
 ];
 
 /// Every page and mail, ready to draw.

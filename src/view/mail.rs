@@ -15,6 +15,10 @@ pub enum Mail {
     NewDevice(NewDevice),
     /// Your password has to be replaced, and here is where.
     NewPassword(PasswordMail),
+    /// You forgot your password, and here is the way to a new one.
+    Recovery(Recovery),
+    /// Your password is a new one.
+    PasswordChanged(PasswordChanged),
 }
 
 impl Mail {
@@ -35,6 +39,19 @@ impl Mail {
                 name: None,
                 ..PasswordMail::sample()
             }),
+            Self::Recovery(Recovery::sample()),
+            Self::Recovery(Recovery {
+                name: None,
+                address: None,
+                ..Recovery::sample()
+            }),
+            Self::PasswordChanged(PasswordChanged::sample()),
+            Self::PasswordChanged(PasswordChanged {
+                name: None,
+                address: None,
+                recovery: None,
+                ..PasswordChanged::sample()
+            }),
         ]
     }
 
@@ -45,6 +62,12 @@ impl Mail {
             Self::NewDevice(context) => (
                 "mail/new_device.txt",
                 "mail/new_device.html",
+                Value::from(Serde(context)),
+            ),
+            Self::Recovery(context) => ("mail/recovery.txt", "mail/recovery.html", Value::from(Serde(context))),
+            Self::PasswordChanged(context) => (
+                "mail/password_changed.txt",
+                "mail/password_changed.html",
                 Value::from(Serde(context)),
             ),
             Self::NewPassword(context) => (
@@ -130,6 +153,65 @@ impl PasswordMail {
         Self {
             name: Some("Ada Lovelace".to_owned()),
             link: Link::sample(),
+        }
+    }
+}
+
+/// Leads to a new password in place of a forgotten one.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Recovery {
+    /// The person's name, where known.
+    pub name: Option<String>,
+    /// What to sign in with.
+    pub username: String,
+    /// How long the link works, in seconds.
+    pub seconds: u64,
+    /// From which network address it was asked for.
+    pub address: Option<String>,
+    /// The page where the password is set.
+    pub link: Link,
+}
+
+impl Recovery {
+    /// With every field filled.
+    pub fn sample() -> Self {
+        Self {
+            name: Some("Ada Lovelace".to_owned()),
+            username: "ada".to_owned(),
+            seconds: 1_200,
+            address: Some("192.0.2.7".to_owned()),
+            link: Link::sample(),
+        }
+    }
+}
+
+/// Says that a password was replaced.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PasswordChanged {
+    /// The person's name, where known.
+    pub name: Option<String>,
+    /// Whose.
+    pub username: String,
+    /// When, in microseconds since 1970.
+    pub at: i64,
+    /// From which network address.
+    pub address: Option<String>,
+    /// The page to sign in on.
+    pub sign_in: Link,
+    /// Where a link to a new one is asked for, if people may help themselves.
+    pub recovery: Option<Link>,
+}
+
+impl PasswordChanged {
+    /// With every field filled.
+    pub fn sample() -> Self {
+        Self {
+            name: Some("Ada Lovelace".to_owned()),
+            username: "ada".to_owned(),
+            at: 1_800_000_000_000_000,
+            address: Some("192.0.2.7".to_owned()),
+            sign_in: Link::sample(),
+            recovery: Some(Link::sample()),
         }
     }
 }

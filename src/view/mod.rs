@@ -26,7 +26,7 @@ pub use error::Error;
 pub use frame::{Frame, Warning};
 pub use link::{Link, Logo, OwnPath};
 pub use locale::Locale;
-pub use mail::{Mail, NewDevice, PasswordMail, RenderedMail, Welcome};
+pub use mail::{Mail, NewDevice, PasswordChanged, PasswordMail, Recovery, RenderedMail, Welcome};
 pub use negotiate::negotiate;
 pub use page::*;
 pub use subject::{Account, Client, Hidden};

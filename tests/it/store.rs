@@ -93,6 +93,7 @@ fn sample_user(name: &str) -> User {
         password: Some(PasswordHash::new("$argon2id$one")),
         password_changed_at: Some(NOW),
         password_expired_at: None,
+        password_initial: false,
         created_at: NOW,
         updated_at: NOW,
     }

@@ -6,8 +6,11 @@
 use crate::flow::session::remains;
 use crate::flow::{Call, Error, Provider};
 use crate::model::group::ADMIN;
-use crate::model::{Id, User};
+use crate::model::{Id, Session, User};
 use crate::store::Write;
+
+/// More logins nobody has (`session.max_concurrent`).
+const MOST: u32 = 1_000;
 
 /// Why everything of a user ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +37,27 @@ impl Departure {
 pub(super) async fn end_everything(tx: &mut Write, call: &Call, id: Id<User>, why: Departure) -> Result<u64, Error> {
     let sessions = tx.end_sessions_of_user(id, call.now, why.word()).await?;
     tx.end_grants_of_user(id, call.now, why.word()).await?;
+    // an account that comes back has no link from before
+    tx.void_recovery_links(id, call.now).await?;
     Ok(sessions)
+}
+
+/// Ends every session of a user but this one, and every grant. Gives which sessions, to be cleared.
+pub(super) async fn end_all_but(
+    tx: &mut Write,
+    call: &Call,
+    id: Id<User>,
+    session: Id<Session>,
+) -> Result<Vec<Id<Session>>, Error> {
+    let why = Departure::PasswordChanged.word();
+    let mut ended = Vec::new();
+    for row in tx.list_live_sessions_of(id, call.now, MOST).await? {
+        if row.id != session && tx.end_session(row.id, call.now, why).await? {
+            ended.push(row.id);
+        }
+    }
+    tx.end_grants_of_user(id, call.now, why).await?;
+    Ok(ended)
 }
 
 /// Clears the session store of what SQL has ended of a user: whatever has begun since stays. If it does not answer they are over

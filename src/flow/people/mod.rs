@@ -7,8 +7,12 @@ pub mod fields;
 pub mod groups;
 pub mod members;
 pub mod new_password;
+pub mod own_password;
+pub mod password_rules;
 pub mod passwords;
 pub mod permissions;
+pub mod recovery;
+pub mod recovery_wish;
 pub mod rights;
 pub mod session_lists;
 pub mod sessions;
@@ -26,7 +30,11 @@ pub use groups::{
 };
 pub use members::{Membership, add_member, list_groups_of, list_members, make_primary, remove_member};
 pub use new_password::{PasswordLink, can_be_mailed_to, mail_password_link};
-pub use passwords::{NewPassword, WeakPasswords, set_password};
+pub use own_password::{NotReplaced, change_own_password};
+pub use password_rules::{PasswordRules, password_rules_of};
+pub use passwords::{NewPassword, Sessions, WeakPasswords, set_password};
+pub use recovery::{look_at_recovery, recover};
+pub use recovery_wish::{RecoveryWishes, answer_recovery_wishes, ask_for_recovery, is_recovery_enabled};
 pub use rights::{Rights, rights_of};
 pub use session_lists::{
     EndedSessions, OfflineGrants, SessionsOf, end_every_session, end_sessions_of, list_live_sessions,
@@ -34,7 +42,7 @@ pub use session_lists::{
 pub use sessions::{LiveSession, end_session, end_sessions, list_sessions};
 pub use source::ChangeSource;
 pub use standing::{deactivate_user, delete_user, reactivate_user};
-pub use stranger::{Alert, NotReplaced, Stage, disown_device, look_at_alert, replace_password};
+pub use stranger::{Alert, Stage, disown_device, look_at_alert, replace_password};
 pub use user_change::{UserChange, change_user};
 pub use users::{
     CreatedUser, NewUser, Page, UserKey, UserSelection, count_users, create_user, find_user, get_user, judge_user,

@@ -1,13 +1,14 @@
 //! Setting passwords. They are hashed before the transaction begins; a new one ends what the old one let in.
 
 use super::departure::{self, Departure};
-use super::{ChangeSource, NewUser};
-use crate::credential::{self, Policy, Weakness};
+use super::{ChangeSource, NewUser, PasswordRules};
+use crate::credential::{self, Policy, Verdict, Weakness};
 use crate::flow::settle::settle;
-use crate::flow::{Call, Error, FieldError, Provider};
-use crate::model::setting::{PASSWORD_MINIMUM_LENGTH, Settings};
-use crate::model::{EventKind, Id, PasswordHash, Profile, Secret, User};
-use crate::store::Write;
+use crate::flow::{Call, Error, FieldError, Provider, letter};
+use crate::model::setting::Settings;
+use crate::model::{EventKind, Id, PasswordHash, PasswordSetter, Profile, Secret, Session, User};
+use crate::store::{OutboxMail, Write};
+use crate::view;
 
 /// What a user's password becomes.
 #[derive(Clone, Debug, Default)]
@@ -41,11 +42,22 @@ pub(super) struct Prepared {
     pub told: Option<Secret>,
 }
 
+/// Which of somebody's sessions end with their password. What applications were granted before ends in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sessions {
+    /// All of them.
+    EndAll,
+    /// All but this one.
+    EndOthers(Id<Session>),
+    /// None.
+    Keep,
+}
+
 /// Sets the password of a user and ends the user's sessions and grants. Gives a generated password, to be told once.
 ///
 /// # Errors
 /// [`Error::NotFound`], [`Error::Forbidden`] if the user holds rights of administration that the caller lacks,
-/// [`Error::Invalid`] for a weak password or an unusable hash, [`Error::Busy`].
+/// [`Error::Invalid`] for a password that can't be taken or an unusable hash, [`Error::Busy`].
 pub async fn set_password(
     provider: &Provider,
     call: &Call,
@@ -56,41 +68,159 @@ pub async fn set_password(
 ) -> Result<Option<Secret>, Error> {
     let user = super::get_user(provider, id).await?;
     source.must_outrank(&provider.store.read().await?.list_permissions_of(id).await?)?;
-    let settings = provider.settings().await?;
-    let prepared = prepare(provider, &settings, &user.username, &user.profile, (password, weak)).await?;
-    let Some(hash) = prepared.hash else {
-        return Err(Error::field("/password", "required", "expected a password"));
-    };
+    let judged = Judged::of(provider, call, &user, (password, weak)).await?;
     let mut tx = provider.store.write().await?;
-    let done = set_in(&mut tx, call, source, id, &hash).await;
+    let done = set_in(&mut tx, call, source, (id, &judged)).await;
     settle(tx, done).await?;
     departure::end_browsers(provider, call, id).await;
-    Ok(prepared.told)
+    Ok(judged.told)
 }
 
 async fn set_in(
     tx: &mut Write,
     call: &Call,
     source: &ChangeSource,
-    id: Id<User>,
-    hash: &PasswordHash,
+    (id, judged): (Id<User>, &Judged),
 ) -> Result<(), Error> {
     // rights may have changed while the hash was made
     source.must_outrank(&tx.list_permissions_of(id).await?)?;
     if tx.find_user(id).await?.is_none() {
         return Err(Error::NotFound);
     }
-    tx.set_password(id, hash, call.now).await?;
+    let setter = match source {
+        ChangeSource::Person | ChangeSource::Setup => PasswordSetter::Person,
+        ChangeSource::Api(_) | ChangeSource::Apply | ChangeSource::Command => PasswordSetter::Other,
+    };
+    tx.set_password(id, &judged.hash, setter, call.now).await?;
+    tx.trim_password_history(id, judged.history).await?;
     departure::end_everything(tx, call, id, Departure::PasswordChanged).await?;
     let event = call.event(EventKind::PasswordChanged).user(id);
     tx.add_event(&event.fact("source", source.fact())).await?;
     Ok(())
 }
 
+/// Sets a person's own password, as a part of a transaction in which it was shown who they are, and tells them by mail. Gives which
+/// single sessions ended: what lies in the session store is cleared afterwards.
+pub(super) async fn set_own_in(
+    tx: &mut Write,
+    call: &Call,
+    (user, judged): (&User, &Judged),
+    sessions: Sessions,
+    because: &'static str,
+) -> Result<Vec<Id<Session>>, Error> {
+    tx.set_password(user.id, &judged.hash, PasswordSetter::Person, call.now)
+        .await?;
+    tx.trim_password_history(user.id, judged.history).await?;
+    let ended = match sessions {
+        Sessions::EndAll => {
+            departure::end_everything(tx, call, user.id, Departure::PasswordChanged).await?;
+            Vec::new()
+        }
+        Sessions::EndOthers(session) => departure::end_all_but(tx, call, user.id, session).await?,
+        Sessions::Keep => {
+            tx.end_grants_of_user(user.id, call.now, "password_changed").await?;
+            Vec::new()
+        }
+    };
+    let event = call.event(EventKind::PasswordChanged).because(because).user(user.id);
+    tx.add_event(&event.fact("source", ChangeSource::Person.fact())).await?;
+    if let Some(mail) = &judged.mail {
+        tx.add_mail(mail, call.now).await?;
+    }
+    Ok(ended)
+}
+
+/// A new password of somebody that was judged and hashed: nothing is left to do but to store it.
+pub(super) struct Judged {
+    hash: PasswordHash,
+    told: Option<Secret>,
+    /// So many former ones are remembered.
+    history: u32,
+    /// What tells the person.
+    mail: Option<OutboxMail>,
+}
+
+impl Judged {
+    /// Judges a new password by the rules that count for the person.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a password that can't be taken or an unusable hash, [`Error::Busy`].
+    pub(super) async fn of(
+        provider: &Provider,
+        call: &Call,
+        user: &User,
+        (password, weak): (NewPassword, WeakPasswords),
+    ) -> Result<Self, Error> {
+        let rules = super::password_rules_of(provider, call, user.id).await?;
+        let given = match &password {
+            NewPassword::Given(secret) if weak == WeakPasswords::Refuse => Some(secret.clone()),
+            _ => None,
+        };
+        if let Some(secret) = &given {
+            judge(provider, rules, &user.username, &user.profile, (secret, weak))?;
+            must_be_new(provider, user, secret, rules.history).await?;
+        }
+        let prepared = prepare(provider, rules, &user.username, &user.profile, (password, weak)).await?;
+        let Some(hash) = prepared.hash else {
+            return Err(Error::field("/password", "required", "expected a password"));
+        };
+        Ok(Self {
+            hash,
+            told: prepared.told,
+            history: rules.history,
+            mail: changed_mail(provider, call, user).await?,
+        })
+    }
+}
+
+/// Refuses a password that the person has, or had a while ago. Each comparison costs a hash.
+async fn must_be_new(provider: &Provider, user: &User, password: &Secret, history: u32) -> Result<(), Error> {
+    if history == 0 {
+        return Ok(());
+    }
+    let former = {
+        let mut store = provider.store.read().await?;
+        store.list_former_passwords(user.id, history.saturating_sub(1)).await?
+    };
+    for hash in user.password.iter().chain(&former) {
+        let Ok(stored) = credential::PasswordHash::parse(hash.expose()) else {
+            continue;
+        };
+        let verdict = provider.passwords.verify(password.clone(), Some(stored)).await?;
+        if matches!(verdict, Verdict::Right { .. }) {
+            return Err(Error::field("/password", "used_before", "the password was used before"));
+        }
+    }
+    Ok(())
+}
+
+/// The mail that tells of a password the person has set.
+async fn changed_mail(provider: &Provider, call: &Call, user: &User) -> Result<Option<OutboxMail>, Error> {
+    let Some(recipient) = user.profile.email.clone() else {
+        return Ok(None);
+    };
+    let link = |path: &str| {
+        view::Link::parse(&provider.issuer.path(path)).ok_or_else(|| Error::defect("the issuer is not a link"))
+    };
+    let mail = view::Mail::PasswordChanged(view::PasswordChanged {
+        name: user.full_name(),
+        username: user.username.clone(),
+        at: call.now.micros(),
+        address: call.origin.address.map(|address| address.to_string()),
+        sign_in: link("/login")?,
+        recovery: match super::is_recovery_enabled(provider).await? {
+            true => Some(link("/login/forgot")?),
+            false => None,
+        },
+    });
+    let mail = letter::to(provider, user, recipient, ("password_changed", &mail)).await?;
+    Ok(Some(mail))
+}
+
 /// Judges a password and makes its hash.
 pub(super) async fn prepare(
     provider: &Provider,
-    settings: &Settings,
+    rules: PasswordRules,
     username: &str,
     profile: &Profile,
     (password, weak): (NewPassword, WeakPasswords),
@@ -106,7 +236,7 @@ pub(super) async fn prepare(
             });
         }
         NewPassword::Given(secret) => {
-            judge(provider, settings, username, profile, (&secret, weak))?;
+            judge(provider, rules, username, profile, (&secret, weak))?;
             (secret, None)
         }
         NewPassword::Generated => {
@@ -125,12 +255,15 @@ pub(super) async fn prepare(
     })
 }
 
-/// Judges the password of a user to be, without the work of hashing it.
+/// Judges the password of a user to be by the rules for everyone, without the work of hashing it; those of the groups follow.
 pub(super) fn judge_new(provider: &Provider, settings: &Settings, new: &NewUser) -> Result<(), Error> {
     match &new.password {
         NewPassword::None | NewPassword::Generated => Ok(()),
         NewPassword::Hash(hash) => judge_hash(hash),
-        NewPassword::Given(secret) => judge(provider, settings, &new.username, &new.profile, (secret, new.weak)),
+        NewPassword::Given(secret) => {
+            let rules = PasswordRules::of_everyone(settings);
+            judge(provider, rules, &new.username, &new.profile, (secret, new.weak))
+        }
     }
 }
 
@@ -147,7 +280,7 @@ fn judge_hash(hash: &PasswordHash) -> Result<(), Error> {
 
 fn judge(
     provider: &Provider,
-    settings: &Settings,
+    rules: PasswordRules,
     username: &str,
     profile: &Profile,
     (secret, weak): (&Secret, WeakPasswords),
@@ -158,10 +291,10 @@ fn judge(
     if weak == WeakPasswords::Accept {
         return Ok(());
     }
-    let minimum = settings.count(PASSWORD_MINIMUM_LENGTH);
+    let length = |count| usize::try_from(count).unwrap_or(usize::MAX);
     let policy = Policy {
-        minimum_length: usize::try_from(minimum).unwrap_or(usize::MAX),
-        ..Policy::default()
+        minimum_length: length(rules.least),
+        maximum_length: length(rules.most),
     };
     let host = provider.issuer.url().host_str().unwrap_or_default();
     let mut personal = vec![username, host];

@@ -2,16 +2,16 @@
 //!
 //! Whoever holds the link can read the person's mail, and no more: it signs nobody in. It takes something away at once (the
 //! device, its sessions, the password's worth), once. A new password needs the link and the old password: the stranger who
-//! knows the password does not have the link, and whoever reads the mail does not know the password. Who has not both asks an
-//! administrator.
+//! knows the password does not have the link. Who has forgotten the old password has another link mailed (`recovery`), where people may
+//! help themselves, or asks an administrator.
 
+use super::OfflineGrants;
 use super::devices::{self, DeviceAct};
-use super::passwords::{NewPassword, WeakPasswords, set_password};
-use super::{ChangeSource, OfflineGrants};
-use crate::credential::{self, Verdict};
+use super::own_password::{self, NotReplaced};
+use super::passwords::Sessions;
 use crate::flow::again::again;
 use crate::flow::settle::settle;
-use crate::flow::{Call, Error, FieldError, Provider, guess};
+use crate::flow::{Call, Error, Provider};
 use crate::model::{Device, EventKind, Fact, Id, Secret, Session, Timestamp, User};
 use crate::store::{DeviceAlert, Write};
 
@@ -37,23 +37,6 @@ pub enum Stage {
     Replace,
     /// Nothing.
     Done,
-}
-
-/// Why a password was not replaced.
-#[derive(Debug, thiserror::Error)]
-pub enum NotReplaced {
-    /// The old one is not the person's.
-    #[error("the old password is wrong")]
-    Wrong,
-    /// The new one is the old one.
-    #[error("the new password is the old one")]
-    Same,
-    /// The new one can't be taken.
-    #[error("the new password can't be taken")]
-    Weak(Vec<FieldError>),
-    /// It could not be done.
-    #[error(transparent)]
-    Failed(#[from] Error),
 }
 
 /// Looks at a link. It changes nothing: programs that look at mails follow links.
@@ -133,43 +116,12 @@ pub async fn replace_password(
     provider: &Provider,
     call: &Call,
     token: &Secret,
-    (old, new): (Secret, Secret),
+    passwords: (Secret, Secret),
 ) -> Result<(), NotReplaced> {
     let alert = look_at_alert(provider, call, token).await?;
     if alert.stage != Stage::Replace || !alert.user.is_active() {
         return Err(Error::NotFound.into());
     }
-    let user = &alert.user;
-    let name = user.id.to_string();
-    let account = guess::Account::User(&name);
-    guess::look(provider, call, account).await?;
-    match is_right(provider, user, &old).await {
-        Ok(true) => guess::right(provider, call, account).await?,
-        Ok(false) => {
-            guess::wrong(provider, call, account).await?;
-            return Err(NotReplaced::Wrong);
-        }
-        Err(error) => {
-            guess::unjudged(provider, call, account).await?;
-            return Err(error.into());
-        }
-    }
-    if new.matches(&old) {
-        return Err(NotReplaced::Same);
-    }
-    let (source, new) = (ChangeSource::Person, NewPassword::Given(new));
-    match set_password(provider, call, &source, user.id, new, WeakPasswords::Refuse).await {
-        Ok(_) => Ok(()),
-        Err(Error::Invalid(fields)) => Err(NotReplaced::Weak(fields)),
-        Err(error) => Err(error.into()),
-    }
-}
-
-async fn is_right(provider: &Provider, user: &User, password: &Secret) -> Result<bool, Error> {
-    let stored = match &user.password {
-        Some(hash) => Some(credential::PasswordHash::parse(hash.expose())?),
-        None => None,
-    };
-    let verdict = provider.passwords.verify(password.clone(), stored).await?;
-    Ok(matches!(verdict, Verdict::Right { .. }))
+    let ends = (Sessions::EndAll, "not_me");
+    own_password::replace(provider, call, &alert.user, passwords, ends).await
 }

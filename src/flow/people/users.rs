@@ -1,7 +1,7 @@
 //! Users: made, found, listed.
 
 use super::passwords::{self, prepare};
-use super::{ChangeSource, NewPassword, WeakPasswords, Welcome, fields, members, welcome};
+use super::{ChangeSource, NewPassword, PasswordRules, WeakPasswords, Welcome, fields, members, welcome};
 use crate::flow::settle::settle;
 use crate::flow::{Call, Error, FieldError, Provider};
 use crate::model::setting::Settings;
@@ -107,7 +107,9 @@ pub(in crate::flow) async fn make_ready(
     new: &NewUser,
 ) -> Result<ReadyUser, Error> {
     let password = (new.password.clone(), new.weak);
-    let prepared = prepare(provider, settings, &new.username, &new.profile, password).await?;
+    let groups = (new.groups.as_slice(), new.primary_group.as_deref());
+    let rules = PasswordRules::of_groups(provider, settings, groups).await?;
+    let prepared = prepare(provider, rules, &new.username, &new.profile, password).await?;
     let user = User {
         id: Id::new(call.now),
         subject: new.subject.clone().unwrap_or_else(random::token),
@@ -117,6 +119,8 @@ pub(in crate::flow) async fn make_ready(
         profile: new.profile.clone(),
         password_changed_at: prepared.hash.as_ref().map(|_| call.now),
         password_expired_at: None,
+        // whoever sets up the installation sets their own
+        password_initial: prepared.hash.is_some() && new.setup_link.is_none(),
         password: prepared.hash,
         created_at: call.now,
         updated_at: call.now,

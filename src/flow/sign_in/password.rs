@@ -8,6 +8,7 @@ use super::decisions;
 use crate::credential::{self, Verdict};
 use crate::flow::effective::WhenFull;
 use crate::flow::guess;
+use crate::flow::people;
 use crate::flow::session::{
     self, Account, Browser, DeviceRefused, Full, KnownLogin, NotBegun, Proof, Purpose, choice, logins,
 };
@@ -150,7 +151,7 @@ async fn prove(
         provider.note(refused(call, "sign_in.inactive", Some(user))).await;
         return Err(Refused::Inactive);
     }
-    if user.password_expired_at.is_some() {
+    if user.password_expired_at.is_some() || has_expired(provider, call, user).await? {
         provider
             .note(refused(call, "sign_in.password_expired", Some(user)))
             .await;
@@ -187,6 +188,22 @@ async fn prove(
             Err(Refused::Asked(full, handle))
         }
     }
+}
+
+/// Whether the password is older than the person's rules allow. From then on it has to be replaced, whatever the rules become.
+async fn has_expired(provider: &Provider, call: &Call, user: &User) -> Result<bool, Error> {
+    let rules = people::password_rules_of(provider, call, user.id).await?;
+    if !rules.have_expired(user, call.now) {
+        return Ok(false);
+    }
+    let mut store = provider.store.write().await?;
+    let set = user.password_changed_at.unwrap_or(user.created_at);
+    if store.expire_password(user.id, call.now, set).await? {
+        let event = call.event(EventKind::PasswordExpired).because("age").user(user.id);
+        store.add_event(&event).await?;
+    }
+    store.commit().await?;
+    Ok(true)
 }
 
 async fn find(provider: &Provider, identifier: &str) -> Result<Option<User>, Error> {

@@ -7,15 +7,19 @@
 
 use axum::Extension;
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
+use schemars::JsonSchema;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, BASE, Problem, bearer};
-use crate::flow::people::{self, DeviceAct, OfflineGrants};
+use super::route::Method;
+use super::{Answer, BASE, Problem, bearer, body};
+use crate::flow::people::{self, DeviceAct, NotReplaced, OfflineGrants};
 use crate::flow::session::{self, Asker, Browser, NotEnded, OwnEnd, OwnSession};
 use crate::flow::token::verify;
 use crate::flow::{Call, Error};
@@ -34,6 +38,7 @@ pub(super) fn routes() -> Router<Http> {
         .route(&format!("{BASE}/me"), get(show).options(preflight))
         .route(&format!("{BASE}/me/sessions"), get(list).options(preflight))
         .route(&format!("{BASE}/me/sessions/{{id}}"), delete(end).options(preflight))
+        .route(&format!("{BASE}/me/password"), post(change_password).options(preflight))
         .route(&format!("{BASE}/me/devices"), get(list_devices).options(preflight))
         .route(
             &format!("{BASE}/me/devices/{{id}}/{{act}}"),
@@ -42,13 +47,19 @@ pub(super) fn routes() -> Router<Http> {
 }
 
 /// The same for the OpenAPI document, as method, path, sentence and scope.
-pub(super) const DESCRIBED: [(&str, &str, &str, &str); 3] = [
+pub(super) const DESCRIBED: [(&str, &str, &str, &str); 4] = [
     ("get", "/me", "The person's own account.", READ),
     ("get", "/me/sessions", "The person's own sessions.", READ),
     (
         "delete",
         "/me/sessions/{id}",
         "Ends one of the person's own sessions.",
+        WRITE,
+    ),
+    (
+        "post",
+        "/me/password",
+        "Replaces the person's own password, shown the one until now.",
         WRITE,
     ),
 ];
@@ -68,6 +79,52 @@ async fn end(Path(id): Path<String>, asking: Asking) -> Response {
     asking.answer(Act::End(id)).await
 }
 
+/// What is sent to replace a password.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct PasswordBody {
+    /// The one until now.
+    #[schemars(with = "Option<String>")]
+    current_password: Option<Secret>,
+    /// The new one.
+    #[schemars(with = "Option<String>")]
+    password: Option<Secret>,
+    /// Whether the person is signed out everywhere else: so unless it is `false`.
+    end_other_sessions: Option<bool>,
+}
+
+/// POST /api/v1/me/password
+async fn change_password(asking: Asking, bytes: Bytes) -> Response {
+    asking.answer(Act::Password(bytes)).await
+}
+
+async fn replace_password(
+    http: &Http,
+    call: &Call,
+    asker: Asker,
+    (headers, bytes): (&HeaderMap, &Bytes),
+) -> Result<Answer, Problem> {
+    let body: PasswordBody = body::read(&body::members(Method::Post, headers, bytes)?)?;
+    let sessions = match body.end_other_sessions {
+        Some(false) => people::Sessions::Keep,
+        _ => people::Sessions::EndOthers(asker.session),
+    };
+    let given = |password: Option<Secret>| password.unwrap_or_else(|| Secret::new(""));
+    let passwords = (given(body.current_password), given(body.password));
+    match people::change_own_password(&http.provider, call, asker.user, passwords, sessions).await {
+        Ok(()) => Ok(Answer::done()),
+        Err(NotReplaced::Wrong) => {
+            let detail = "this is not the person's password";
+            Err(Error::field("/current_password", "wrong", detail).into())
+        }
+        Err(NotReplaced::Same) => {
+            Err(Error::field("/password", "unchanged", "the new password is the one until now").into())
+        }
+        Err(NotReplaced::Weak(fields)) => Err(Error::Invalid(fields).into()),
+        Err(NotReplaced::Failed(error)) => Err(error.into()),
+    }
+}
+
 /// GET /api/v1/me/devices
 async fn list_devices(asking: Asking) -> Response {
     asking.answer(Act::Devices).await
@@ -83,15 +140,20 @@ enum Act {
     Show,
     Sessions,
     End(String),
+    /// The body.
+    Password(Bytes),
     Devices,
-    ChangeDevice { id: String, act: String },
+    ChangeDevice {
+        id: String,
+        act: String,
+    },
 }
 
 impl Act {
     const fn wish(&self) -> Wish {
         match self {
             Self::Show | Self::Sessions | Self::Devices => Wish::Read,
-            Self::End(_) | Self::ChangeDevice { .. } => Wish::Change,
+            Self::End(_) | Self::Password(_) | Self::ChangeDevice { .. } => Wish::Change,
         }
     }
 }
@@ -126,7 +188,7 @@ impl Asking {
         let (call, headers) = (&self.call, &self.headers);
         let answered = match Myself::of(&self.http, call, headers, &self.browser, act.wish()).await {
             Ok(myself) => {
-                let answer = perform(&self.http, call, &myself, act).await;
+                let answer = perform(&self.http, call, (&myself, headers), act).await;
                 Ok((myself, answer))
             }
             Err(problem) => Err(problem),
@@ -135,15 +197,21 @@ impl Asking {
     }
 }
 
-async fn perform(http: &Http, call: &Call, myself: &Myself, act: Act) -> Result<Answer, Problem> {
+async fn perform(
+    http: &Http,
+    call: &Call,
+    (myself, headers): (&Myself, &HeaderMap),
+    act: Act,
+) -> Result<Answer, Problem> {
     match act {
         Act::Show => Answer::of(&about(&myself.user)),
         Act::Sessions => {
             let sessions = session::own_sessions(&http.provider, call, myself.asker).await?;
-            let items: Vec<Value> = sessions.into_iter().map(body).collect();
+            let items: Vec<Value> = sessions.into_iter().map(entry).collect();
             Answer::of(&json!({ "items": items }))
         }
         Act::End(id) => end_one(http, call, myself.asker, &id).await,
+        Act::Password(bytes) => replace_password(http, call, myself.asker, (headers, &bytes)).await,
         Act::Devices => {
             let own = people::own_devices(&http.provider, call, myself.asker).await?;
             let items: Vec<Value> = own.devices.into_iter().map(|known| device(known, own.here)).collect();
@@ -339,7 +407,10 @@ async fn preflight(headers: HeaderMap) -> Response {
         for (name, value) in [
             (header::ACCESS_CONTROL_ALLOW_CREDENTIALS, "true"),
             (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, DELETE"),
-            (header::ACCESS_CONTROL_ALLOW_HEADERS, "authorization, x-requested-with"),
+            (
+                header::ACCESS_CONTROL_ALLOW_HEADERS,
+                "authorization, content-type, x-requested-with",
+            ),
             (header::ACCESS_CONTROL_MAX_AGE, "600"),
         ] {
             answer.insert(name, HeaderValue::from_static(value));
@@ -360,7 +431,7 @@ fn about(user: &User) -> Value {
     })
 }
 
-fn body(session: OwnSession) -> Value {
+fn entry(session: OwnSession) -> Value {
     let device = session.user_agent.as_deref().map(Device::read).unwrap_or_default();
     json!({
         "id": session.id.to_string(),

@@ -49,7 +49,11 @@ pub(super) fn document(table: &[Route], issuer: &Issuer) -> Value {
     }
     for (method, path, summary, scope) in me::DESCRIBED {
         let item = paths.entry(path).or_insert_with(|| json!({}));
-        insert(item, method, own_operation(method, path, summary, scope));
+        insert(
+            item,
+            method,
+            own_operation((method, path, summary, scope), &mut generator),
+        );
     }
     let scopes: Map<String, Value> = permissions::scopes()
         .iter()
@@ -86,9 +90,9 @@ pub(super) fn document(table: &[Route], issuer: &Issuer) -> Value {
 }
 
 /// What a person asks about their own account: by a token with this scope, or by the session's cookie.
-fn own_operation(method: &str, path: &str, summary: &str, scope: &str) -> Value {
+fn own_operation((method, path, summary, scope): (&str, &str, &str, &str), generator: &mut SchemaGenerator) -> Value {
     let success = match method {
-        "delete" => json!({"204": {"description": "It was done."}}),
+        "delete" | "post" => json!({"204": {"description": "It was done."}}),
         _ => json!({"200": {
             "description": "It was done.",
             "content": {"application/json": {"schema": {"type": "object"}}},
@@ -101,6 +105,11 @@ fn own_operation(method: &str, path: &str, summary: &str, scope: &str) -> Value 
         "responses": success,
         "security": [{"bearer": [scope]}, {"session": []}],
     });
+    if method == "post" {
+        let schema = generator.subschema_for::<me::PasswordBody>();
+        let body = json!({"required": true, "content": {"application/json": {"schema": schema}}});
+        insert(&mut operation, "requestBody", body);
+    }
     if path.contains("{id}") {
         let id = json!({"name": "id", "in": "path", "required": true, "schema": {"type": "string"}});
         insert(&mut operation, "parameters", json!([id]));

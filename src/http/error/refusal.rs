@@ -171,6 +171,16 @@ impl Refusal {
         )
     }
 
+    /// The link to a new password is unknown, used, replaced or too old.
+    pub const fn recovery_link() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            Trouble::RecoveryLink,
+            "invalid_request",
+            "recovery.link",
+        )
+    }
+
     /// A defect of ours.
     pub const fn failed() -> Self {
         Self::new(

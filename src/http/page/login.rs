@@ -6,7 +6,7 @@ use serde::Deserialize;
 use url::form_urlencoded;
 
 use super::new_password::Stuck;
-use super::{devices, pending, return_target, shown};
+use super::{devices, forgot, pending, return_target, shown};
 use crate::flow::authorization::{Interaction, answer};
 use crate::flow::session::Purpose;
 use crate::flow::sign_in::password::{self, Attempt, NoRoom, Refused};
@@ -27,6 +27,8 @@ pub(super) struct Wish {
     again: Option<String>,
     /// Where to go afterwards when there is no such request.
     return_to: Option<String>,
+    /// Set where a new password was set a moment ago.
+    replaced: Option<String>,
 }
 
 /// What the form sends.
@@ -48,6 +50,7 @@ pub(super) async fn show(visit: Visit, Query(wish): Query<Wish>) -> Result<Respo
     let form = Filled {
         identifier: hint.unwrap_or_default(),
         remember: false,
+        replaced: wish.replaced.is_some(),
         error: None,
     };
     Ok(door.show(&visit, form, StatusCode::OK))
@@ -65,6 +68,7 @@ pub(super) async fn sign_in(
     let mut form = Filled {
         identifier: fields.username.clone(),
         remember,
+        replaced: false,
         error: Some(LoginError::Expired),
     };
     match visit.check(&door.purpose(), &fields.csrf) {
@@ -121,6 +125,7 @@ pub(super) async fn sign_in(
 struct Filled {
     identifier: String,
     remember: bool,
+    replaced: bool,
     error: Option<LoginError>,
 }
 
@@ -191,6 +196,8 @@ impl Door {
             account: self.again.as_ref().map(|account| shown::account(&account.user)),
             remember: form.remember,
             cancel: self.interaction.is_some(),
+            forgot: forgot::link(visit, self.interaction.as_ref()),
+            replaced: form.replaced,
             error: form.error,
         });
         let sheet = visit.sheet(page, self.locale, &self.purpose()).status(status);

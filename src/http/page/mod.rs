@@ -7,6 +7,7 @@ mod consent;
 mod devices;
 mod doctor;
 mod ending;
+mod forgot;
 mod home;
 mod leave;
 mod login;
@@ -14,7 +15,9 @@ mod logout;
 mod new_password;
 mod not_me;
 mod own_account;
+mod own_password;
 mod pending;
+mod recover;
 mod report;
 mod return_target;
 mod security_contact;
@@ -31,6 +34,7 @@ pub fn routes() -> Router<Http> {
     Router::new()
         .route("/", get(home::show))
         .route("/account", get(own_account::show).post(own_account::change))
+        .route("/account/password", get(own_password::show).post(own_password::change))
         .route("/login", get(login::show).post(login::sign_in))
         .route("/login/account", get(account::show).post(account::choose))
         .route("/login/consent", get(consent::show).post(consent::decide))
@@ -38,6 +42,8 @@ pub fn routes() -> Router<Http> {
         .route("/login/leave", get(leave::show).post(leave::decide))
         .route("/login/ending", get(ending::show).post(ending::stay))
         .route("/login/new-password", get(new_password::show).post(new_password::mail))
+        .route("/login/forgot", get(forgot::show).post(forgot::ask))
+        .route("/login/recover", get(recover::show).post(recover::set))
         .route("/login/not-me", get(not_me::show).post(not_me::act))
         .route("/logout", get(logout::show).post(logout::decide))
         .route("/logout/onward", get(logout::onward))

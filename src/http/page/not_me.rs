@@ -5,13 +5,13 @@ use axum::response::Response;
 use serde::Deserialize;
 use url::form_urlencoded;
 
-use super::shown;
+use super::{forgot, shown};
+use crate::flow::Error;
 use crate::flow::people::{self, Alert, NotReplaced, Stage};
-use crate::flow::{Error, FieldError};
 use crate::http::Refusal;
 use crate::http::answer::next::see_other;
 use crate::http::extract::{Forgery, Form, Query, Visit};
-use crate::model::{Secret, setting};
+use crate::model::Secret;
 use crate::view::{Device, NotMe, NotMeError, NotMeField, NotMeProblem, NotMeStage, OwnPath, Page, SetupProblem};
 
 /// What the address says.
@@ -62,7 +62,7 @@ pub(super) async fn act(
     }
     let given = |password: Option<Secret>| password.unwrap_or_else(|| Secret::new(""));
     let (old, new) = (given(fields.old_password), given(fields.password));
-    let errors = gaps(&old, &new, fields.password_again.as_ref());
+    let errors = shown::gaps_with_old(&old, &new, fields.password_again.as_ref());
     if !errors.is_empty() {
         return Ok(link.show(&visit, errors, StatusCode::UNPROCESSABLE_ENTITY));
     }
@@ -72,7 +72,7 @@ pub(super) async fn act(
         Err(NotReplaced::Wrong) => error(NotMeField::OldPassword, NotMeProblem::Wrong),
         Err(NotReplaced::Same) => error(NotMeField::Password, NotMeProblem::Same),
         Err(NotReplaced::Weak(fields)) => {
-            let problem = fields.first().map_or(SetupProblem::TooCommon, weakness);
+            let problem = fields.first().map_or(SetupProblem::TooCommon, shown::weakness);
             error(NotMeField::Password, NotMeProblem::Password(problem))
         }
         Err(NotReplaced::Failed(Error::Throttled { retry_after, .. })) => {
@@ -93,6 +93,8 @@ pub(super) async fn act(
 struct Followed {
     token: Secret,
     alert: Alert,
+    /// The shortest password that this person may have.
+    least: u32,
     expired: bool,
     wait: Option<u64>,
 }
@@ -101,8 +103,11 @@ impl Followed {
     async fn open(visit: &Visit, wish: Wish) -> Result<Self, Refusal> {
         let token = wish.token.ok_or_else(Refusal::alert_link)?;
         let alert = people::look_at_alert(visit.provider(), &visit.call, &token).await;
+        let alert = alert.map_err(dead)?;
+        let rules = people::password_rules_of(visit.provider(), &visit.call, alert.user.id).await?;
         Ok(Self {
-            alert: alert.map_err(dead)?,
+            alert,
+            least: rules.least,
             token,
             expired: false,
             wait: None,
@@ -122,7 +127,6 @@ impl Followed {
 
     fn show(&self, visit: &Visit, errors: Vec<NotMeError>, status: StatusCode) -> Response {
         let (alert, device) = (&self.alert, self.alert.device.as_ref());
-        let least = visit.settings.count(setting::PASSWORD_MINIMUM_LENGTH);
         let page = Page::NotMe(NotMe {
             action: self.address(),
             account: shown::account(&alert.user),
@@ -137,41 +141,15 @@ impl Followed {
                 Stage::Replace => NotMeStage::Replace,
                 Stage::Done => NotMeStage::Done,
             },
-            least: u32::try_from(least).unwrap_or(u32::MAX),
+            least: self.least,
             errors,
             wait: self.wait,
             expired: self.expired,
             sign_in: OwnPath::or_home("/login"),
+            forgot: forgot::link(visit, None),
         });
         let locale = visit.locale(&[], Some(&alert.user));
         visit.show(visit.sheet(page, locale, &self.purpose()).status(status))
-    }
-}
-
-/// What is missing, and whether both new passwords are the same.
-fn gaps(old: &Secret, new: &Secret, again: Option<&Secret>) -> Vec<NotMeError> {
-    let error = |field, problem| NotMeError {
-        field,
-        problem: NotMeProblem::Password(problem),
-    };
-    let mut errors = Vec::new();
-    for (field, password) in [(NotMeField::OldPassword, old), (NotMeField::Password, new)] {
-        if password.expose().is_empty() {
-            errors.push(error(field, SetupProblem::Empty));
-        }
-    }
-    if !again.is_some_and(|again| again.matches(new)) {
-        errors.push(error(NotMeField::PasswordAgain, SetupProblem::Different));
-    }
-    errors
-}
-
-fn weakness(error: &FieldError) -> SetupProblem {
-    match error.code {
-        "too_short" => SetupProblem::TooShort,
-        "too_long" => SetupProblem::TooLong,
-        "personal" => SetupProblem::TooSimilar,
-        _ => SetupProblem::TooCommon,
     }
 }
 

@@ -160,6 +160,11 @@ impl Own {
 
     /// The address of this page.
     fn address(&self, notice: Option<AccountNotice>) -> String {
+        self.at(HERE, notice)
+    }
+
+    /// The address of another page of the same person.
+    fn at(&self, path: &str, notice: Option<AccountNotice>) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
         if !self.is_first {
             query.append_pair("account", &self.account.user.id.to_string());
@@ -169,7 +174,7 @@ impl Own {
         }
         let query = query.finish();
         let mark = if query.is_empty() { "" } else { "?" };
-        format!("{HERE}{mark}{query}")
+        format!("{path}{mark}{query}")
     }
 
     /// Where the person proves once more who they are, and comes back from.
@@ -221,6 +226,7 @@ impl Own {
             sessions: sessions.into_iter().map(entry).collect(),
             devices: own.devices.into_iter().map(|known| device(known, own.here)).collect(),
             applications: applications.collect::<Vec<AllowedApplication>>(),
+            password: OwnPath::or_home(&self.at("/account/password", None)),
             sign_out: OwnPath::or_home("/logout"),
         });
         let status = match notice {

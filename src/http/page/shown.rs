@@ -2,8 +2,9 @@
 
 use axum::http::StatusCode;
 
-use crate::model::{self, Resource, User};
-use crate::view::{Account, Asked, Client, Link, Logo};
+use crate::flow::FieldError;
+use crate::model::{self, Resource, Secret, User};
+use crate::view::{Account, Asked, Client, Link, Logo, NotMeError, NotMeField, NotMeProblem, SetupProblem};
 
 /// Whether a form is shown for the first time, or because the one that was sent had been open for too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,5 +75,41 @@ pub(super) fn whereabouts(place: Option<String>, address: Option<String>) -> Opt
     match (place, address) {
         (Some(place), Some(address)) => Some(format!("{place} ({address})")),
         (place, address) => place.or(address),
+    }
+}
+
+/// What is missing of a new password that is entered twice, and whether both are the same.
+pub(super) fn gaps(new: &Secret, again: Option<&Secret>) -> Vec<NotMeError> {
+    let error = |field, problem| NotMeError {
+        field,
+        problem: NotMeProblem::Password(problem),
+    };
+    let mut errors = Vec::new();
+    if new.expose().is_empty() {
+        errors.push(error(NotMeField::Password, SetupProblem::Empty));
+    }
+    if !again.is_some_and(|again| again.matches(new)) {
+        errors.push(error(NotMeField::PasswordAgain, SetupProblem::Different));
+    }
+    errors
+}
+
+/// The same where the password until now is asked for besides.
+pub(super) fn gaps_with_old(old: &Secret, new: &Secret, again: Option<&Secret>) -> Vec<NotMeError> {
+    let missing = old.expose().is_empty().then_some(NotMeError {
+        field: NotMeField::OldPassword,
+        problem: NotMeProblem::Password(SetupProblem::Empty),
+    });
+    missing.into_iter().chain(gaps(new, again)).collect()
+}
+
+/// Why a new password was not taken.
+pub(super) fn weakness(error: &FieldError) -> SetupProblem {
+    match error.code {
+        "too_short" => SetupProblem::TooShort,
+        "too_long" => SetupProblem::TooLong,
+        "personal" => SetupProblem::TooSimilar,
+        "used_before" => SetupProblem::UsedBefore,
+        _ => SetupProblem::TooCommon,
     }
 }

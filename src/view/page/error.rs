@@ -51,6 +51,8 @@ pub enum Trouble {
     SetupLink,
     /// The link of a mail about a new device is too old.
     AlertLink,
+    /// The link to a new password was used, replaced or is too old.
+    RecoveryLink,
     /// Something here broke.
     Failure,
     /// Something here is overloaded or away.
@@ -59,7 +61,7 @@ pub enum Trouble {
 
 impl Trouble {
     /// Every one.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::BadRequest,
         Self::UnknownClient,
         Self::UnknownRedirect,
@@ -72,6 +74,7 @@ impl Trouble {
         Self::TooMany,
         Self::SetupLink,
         Self::AlertLink,
+        Self::RecoveryLink,
         Self::Failure,
         Self::Unavailable,
     ];

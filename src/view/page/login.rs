@@ -22,6 +22,10 @@ pub struct Login {
     pub remember: bool,
     /// Whether there is an application to go back to without signing in.
     pub cancel: bool,
+    /// Where a link to a new password is asked for, if people may help themselves.
+    pub forgot: Option<OwnPath>,
+    /// Whether a new password was set a moment ago.
+    pub replaced: bool,
     /// Why the last attempt did not succeed.
     pub error: Option<LoginError>,
 }
@@ -60,6 +64,8 @@ impl Login {
             account: None,
             remember: false,
             cancel: true,
+            forgot: Some(OwnPath::or_home("/login/forgot")),
+            replaced: false,
             error: Some(LoginError::Credentials),
         }
     }

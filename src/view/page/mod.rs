@@ -8,6 +8,7 @@ mod devices;
 mod doctor;
 mod ending;
 mod error;
+mod forgot;
 mod form_post;
 mod home;
 mod leave;
@@ -15,6 +16,8 @@ mod login;
 mod new_password;
 mod not_me;
 mod own_account;
+mod own_password;
+mod recover;
 mod setup;
 mod sign_out;
 
@@ -30,6 +33,7 @@ pub use devices::{Devices, DevicesPlace, DevicesProblem, KnownDevice};
 pub use doctor::{Doctor, DoctorFinding, DoctorSeen};
 pub use ending::{Ending, EndingStage};
 pub use error::{ErrorPage, Trouble};
+pub use forgot::{Forgot, ForgotError};
 pub use form_post::FormPost;
 pub use home::Home;
 pub use leave::{Leave, LeaveCause};
@@ -37,6 +41,8 @@ pub use login::{Login, LoginError};
 pub use new_password::{NewPassword, NewPasswordStage};
 pub use not_me::{NotMe, NotMeError, NotMeField, NotMeProblem, NotMeStage};
 pub use own_account::{AccountNotice, AllowedApplication, OtherAccount, OwnAccount, OwnDevice, OwnSession};
+pub use own_password::OwnPassword;
+pub use recover::Recover;
 pub use setup::{Setup, SetupDone, SetupError, SetupField, SetupProblem};
 pub use sign_out::{SignOut, SignedOut, SigningOut};
 
@@ -77,6 +83,12 @@ pub enum Page {
     NotMe(NotMe),
     /// A password that has to be replaced: the way to a new one is mailed.
     NewPassword(NewPassword),
+    /// Who forgot their password?
+    Forgot(Forgot),
+    /// A new password in place of a forgotten one.
+    Recover(Recover),
+    /// A new password of one's own.
+    OwnPassword(OwnPassword),
     /// The administration API, readable.
     ApiDocs(ApiDocs),
     /// How the installation stands.
@@ -159,6 +171,9 @@ impl Page {
             Self::Ending(Ending::sample()),
             Self::NotMe(NotMe::sample()),
             Self::NewPassword(NewPassword::sample()),
+            Self::Forgot(Forgot::sample()),
+            Self::Recover(Recover::sample()),
+            Self::OwnPassword(OwnPassword::sample()),
             Self::ApiDocs(ApiDocs::sample()),
             Self::Doctor(Doctor::sample()),
             Self::DemoMessages(DemoMessages::sample()),
@@ -186,6 +201,9 @@ impl Page {
             Self::Ending(page) => Drawing::of("page/ending.html", Door, page),
             Self::NotMe(page) => Drawing::of("page/not_me.html", DoorWide, page).with("show-password.js"),
             Self::NewPassword(page) => Drawing::of("page/new_password.html", Door, page),
+            Self::Forgot(page) => Drawing::of("page/forgot.html", Door, page),
+            Self::Recover(page) => Drawing::of("page/recover.html", Door, page).with("show-password.js"),
+            Self::OwnPassword(page) => Drawing::of("page/own_password.html", Read, page).with("show-password.js"),
             Self::ApiDocs(page) => Drawing::of("page/api_docs.html", Wide, page),
             Self::Doctor(page) => Drawing::of("page/doctor.html", Read, page).with("browser-clock.js"),
             Self::DemoMessages(page) => Drawing::of("page/demo_messages.html", Read, page),

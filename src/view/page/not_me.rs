@@ -31,6 +31,8 @@ pub struct NotMe {
     pub expired: bool,
     /// Where to sign in.
     pub sign_in: OwnPath,
+    /// Where a link to a new password is asked for, if people may help themselves.
+    pub forgot: Option<OwnPath>,
 }
 
 /// What is left to do.
@@ -102,6 +104,7 @@ impl NotMe {
             wait: None,
             expired: false,
             sign_in: OwnPath::or_home("/login"),
+            forgot: Some(OwnPath::or_home("/login/forgot")),
         }
     }
 }

@@ -27,6 +27,8 @@ pub struct OwnAccount {
     pub devices: Vec<OwnDevice>,
     /// What was allowed.
     pub applications: Vec<AllowedApplication>,
+    /// Where the password is changed.
+    pub password: OwnPath,
     /// Where to sign out in this browser.
     pub sign_out: OwnPath,
 }
@@ -47,19 +49,22 @@ pub enum AccountNotice {
     Admitted,
     /// The person has just proved who they are and may go on.
     Proved,
+    /// The password is a new one.
+    Password,
     /// The form had been open for too long.
     Expired,
 }
 
 impl AccountNotice {
     /// Every one.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Ended,
         Self::TakenBack,
         Self::Blocked,
         Self::Unblocked,
         Self::Admitted,
         Self::Proved,
+        Self::Password,
         Self::Expired,
     ];
 
@@ -72,6 +77,7 @@ impl AccountNotice {
             Self::Unblocked => "unblocked",
             Self::Admitted => "admitted",
             Self::Proved => "proved",
+            Self::Password => "password",
             Self::Expired => "expired",
         }
     }
@@ -194,6 +200,7 @@ impl OwnAccount {
                     .collect(),
                 since: STARTED,
             }],
+            password: OwnPath::or_home("/account/password"),
             sign_out: OwnPath::or_home("/logout"),
         }
     }

@@ -64,13 +64,15 @@ pub enum SetupProblem {
     TooCommon,
     /// Contains the email address or the username.
     TooSimilar,
+    /// Had before, a while ago.
+    UsedBefore,
     /// Not the same as the first one.
     Different,
 }
 
 impl SetupProblem {
     /// Every one.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Empty,
         Self::NotAnEmail,
         Self::NotAUsername,
@@ -79,6 +81,7 @@ impl SetupProblem {
         Self::TooLong,
         Self::TooCommon,
         Self::TooSimilar,
+        Self::UsedBefore,
         Self::Different,
     ];
 }

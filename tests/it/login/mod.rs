@@ -1,5 +1,6 @@
 //! Signing in, and what every page and response has to hold to: outside-in, over HTTP.
 
+mod action_links;
 mod devices;
 mod durable;
 mod ending;
@@ -11,8 +12,10 @@ mod language;
 mod limits;
 mod not_me;
 mod own_account;
+mod own_password;
 mod raw;
 mod recorded;
+mod recovery;
 mod requests;
 mod session_loss;
 mod session_references;
@@ -111,6 +114,7 @@ fn switch(page: &Page, tag: &str) -> Option<url::Url> {
 const ADDRESSES: &[&str] = &[
     "/",
     "/account",
+    "/account/password",
     "/login",
     "/login?flow=unknown",
     "/login/account?flow=unknown",
@@ -123,6 +127,11 @@ const ADDRESSES: &[&str] = &[
     "/login/ending?account=unknown",
     "/login/new-password",
     "/login/new-password?flow=unknown",
+    "/login/forgot",
+    "/login/forgot?flow=unknown",
+    "/login/forgot?sent=1",
+    "/login/recover?token=unknown",
+    "/login/recover",
     "/login/not-me?token=unknown",
     "/login/not-me",
     "/logout",

@@ -142,7 +142,10 @@ async fn a_hash_of_other_parameters_is_renewed() {
     let call = server.call();
     let mut store = server.provider().store.write().await.unwrap();
     let moved_in = ostiary::model::PasswordHash::new(hash.expose());
-    store.set_password(user.id, &moved_in, call.now).await.unwrap();
+    store
+        .set_password(user.id, &moved_in, ostiary::model::PasswordSetter::Other, call.now)
+        .await
+        .unwrap();
     store.commit().await.unwrap();
     assert_eq!(sign_in(&server, &Browser::new(), &user).await.status, 303);
     let stored = server.account(&user).await;

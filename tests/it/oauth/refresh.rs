@@ -2,7 +2,9 @@
 //! RFC 9700 section 4.14).
 
 use ostiary::flow::clients;
-use ostiary::model::{ConsentMode, GrantType, Id, PasswordHash, Scopes, TokenEndpointAuthMethod, UserStatus};
+use ostiary::model::{
+    ConsentMode, GrantType, Id, PasswordHash, PasswordSetter, Scopes, TokenEndpointAuthMethod, UserStatus,
+};
 
 use super::scene::{
     DAY, MINUTE, SECOND, Scene, Tokens, assert_invalid_grant, assert_refused, count_events, events, resource, trusted,
@@ -306,7 +308,9 @@ async fn refresh_rechecks_everything() {
                     server.advance(SECOND);
                     let mut tx = provider.store.write().await.unwrap();
                     let hash = PasswordHash::new("$argon2id$none");
-                    tx.set_password(scene.user.id, &hash, server.call().now).await.unwrap();
+                    tx.set_password(scene.user.id, &hash, PasswordSetter::Other, server.call().now)
+                        .await
+                        .unwrap();
                     tx.commit().await.unwrap();
                 }
                 _ => {}

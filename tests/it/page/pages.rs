@@ -5,8 +5,9 @@ use std::fs;
 
 use ostiary::view::{
     Account, AccountNotice, Client, DemoClock, Devices, DevicesPlace, DevicesProblem, Ending, EndingStage, ErrorPage,
-    Frame, Home, Locale, Login, LoginError, Mail, NewPassword, NewPasswordStage, NotMe, NotMeError, NotMeField,
-    NotMeProblem, NotMeStage, OwnAccount, Page, Setup, SetupError, SetupField, SetupProblem, Trouble, Views,
+    Forgot, ForgotError, Frame, Home, Locale, Login, LoginError, Mail, NewPassword, NewPasswordStage, NotMe,
+    NotMeError, NotMeField, NotMeProblem, NotMeStage, OwnAccount, OwnPassword, Page, Recover, Setup, SetupError,
+    SetupField, SetupProblem, Trouble, Views,
 };
 
 use super::document::{Node, read};
@@ -106,6 +107,45 @@ fn all() -> Vec<Page> {
             field: NotMeField::Password,
             problem: NotMeProblem::Same,
         }],
+        ..NotMe::sample()
+    }));
+    for error in [
+        None,
+        Some(ForgotError::Expired),
+        Some(ForgotError::Throttled { seconds: 61 }),
+    ] {
+        for sent in [false, true] {
+            pages.push(Page::Forgot(Forgot {
+                client: None,
+                error: error.filter(|_| !sent),
+                sent,
+                ..Forgot::sample()
+            }));
+        }
+    }
+    for (expired, wait) in [(true, None), (false, Some(5)), (false, None)] {
+        pages.push(Page::Recover(Recover {
+            errors: Vec::new(),
+            expired,
+            wait,
+            ..Recover::sample()
+        }));
+        pages.push(Page::OwnPassword(OwnPassword {
+            errors: Vec::new(),
+            expired,
+            wait,
+            forgot: None,
+            ..OwnPassword::sample()
+        }));
+    }
+    pages.push(Page::Login(Login {
+        error: None,
+        replaced: true,
+        forgot: None,
+        ..Login::sample()
+    }));
+    pages.push(Page::NotMe(NotMe {
+        forgot: None,
         ..NotMe::sample()
     }));
     for place in DevicesPlace::ALL {
@@ -359,7 +399,7 @@ fn password_field_ux() {
     for (page, nodes) in documents() {
         for node in nodes.iter().filter(|node| node.attribute("type") == Some("password")) {
             let expected = match (&page, node.attribute("name")) {
-                (Page::Login(_), _) | (Page::NotMe(_), Some("old_password")) => "current-password",
+                (Page::Login(_), _) | (_, Some("old_password")) => "current-password",
                 _ => "new-password",
             };
             assert_eq!(node.attribute("autocomplete"), Some(expected));

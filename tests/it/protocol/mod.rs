@@ -67,6 +67,7 @@ fn user() -> User {
         password: None,
         password_changed_at: None,
         password_expired_at: None,
+        password_initial: false,
         created_at: NOW,
         updated_at: NOW,
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ostiary::model::{Consent, Id, PasswordHash, Scopes, User, UserStatus};
+use ostiary::model::{Consent, Id, PasswordHash, PasswordSetter, Scopes, User, UserStatus};
 use ostiary::store::Error;
 
 use super::{Ground, MINUTE, NOW, each_store, sample_client, sample_group, sample_session, sample_user, write};
@@ -110,7 +110,7 @@ async fn a_user_is_changed_under_its_version_only() {
         assert!(stored.profile.email.is_none() && stored.password.is_some());
 
         let (new, newer) = (PasswordHash::new("$argon2id$two"), PasswordHash::new("$argon2id$three"));
-        write!(store, tx => tx.set_password(ada.id, &new, NOW.after(2 * MINUTE)).await.unwrap());
+        write!(store, tx => tx.set_password(ada.id, &new, PasswordSetter::Other, NOW.after(2 * MINUTE)).await.unwrap());
         // a rehash of what is no longer the password changes nothing
         write!(store, tx => tx.rehash_password(ada.id, &old, &newer).await.unwrap());
         assert_eq!(read().await.password.unwrap().expose(), "$argon2id$two");

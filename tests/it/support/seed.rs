@@ -55,6 +55,7 @@ pub async fn user(
         password: Some(PasswordHash::new(hash)),
         password_changed_at: Some(now),
         password_expired_at: None,
+        password_initial: false,
         created_at: now,
         updated_at: now,
     };

@@ -79,6 +79,11 @@ rules! {
         remedy "Block the device, and set a new password, if it was not the person.",
         command "ostiary devices list {username}",
         request "GET /api/v1/users/{user}/devices";
+    "recovery.link": "The link to a new password was used, replaced by a newer one, voided by a change, or is too old.",
+        setting setting::RECOVERY_LINK_LIFETIME,
+        remedy "Ask for another one at /login/forgot, or set a password.",
+        command "ostiary users set-password {username}",
+        request "POST /api/v1/users/{user}/reset-password";
     "setup.link": "The setup link was used, replaced by a newer one, or is too old.",
         remedy "Make a new one.",
         command "ostiary setup";

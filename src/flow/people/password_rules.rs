@@ -1,0 +1,105 @@
+//! What a password of somebody has to be, from everything that is said about the person.
+
+use std::time::Duration;
+
+use crate::flow::{Call, Error, Provider};
+use crate::model::setting::{
+    PASSWORD_EXPIRES_AFTER, PASSWORD_HISTORY, PASSWORD_INITIAL_EXPIRES_AFTER, PASSWORD_MAXIMUM_LENGTH,
+    PASSWORD_MINIMUM_LENGTH, Settings,
+};
+use crate::model::user::comparison_key;
+use crate::model::{GroupLayer, Id, Layer, LayerOwner, Layers, Timestamp, User};
+
+/// What a password has to be, and how long it may stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PasswordRules {
+    /// At least so many characters.
+    pub least: u32,
+    /// At most so many; never fewer than `least`.
+    pub most: u32,
+    /// So many former ones can't be taken again.
+    pub history: u32,
+    /// How long one that the person set is enough to sign in; for ever if none.
+    pub expires_after: Option<Duration>,
+    /// The same of one that somebody else set; that of the others counts too.
+    pub initial_expires_after: Option<Duration>,
+}
+
+impl PasswordRules {
+    /// Those that these layers make.
+    pub fn of(layers: &Layers<'_>) -> Self {
+        let count = |key| u32::try_from(layers.count(key)).unwrap_or(u32::MAX);
+        let time = |key| Some(layers.duration(key)).filter(|length| !length.is_zero());
+        let least = count(PASSWORD_MINIMUM_LENGTH);
+        Self {
+            least,
+            most: count(PASSWORD_MAXIMUM_LENGTH).max(least),
+            history: count(PASSWORD_HISTORY),
+            expires_after: time(PASSWORD_EXPIRES_AFTER),
+            initial_expires_after: time(PASSWORD_INITIAL_EXPIRES_AFTER),
+        }
+    }
+
+    /// Those that count for everyone.
+    pub fn of_everyone(settings: &Settings) -> Self {
+        Self::of(&Layers {
+            everyone: settings,
+            user: &Layer::new(),
+            groups: &[],
+            client: None,
+            administrator: false,
+        })
+    }
+
+    /// Those of somebody who will be in these groups, as far as they are there.
+    pub(super) async fn of_groups(
+        provider: &Provider,
+        settings: &Settings,
+        (names, primary): (&[String], Option<&str>),
+    ) -> Result<Self, Error> {
+        if names.is_empty() {
+            return Ok(Self::of_everyone(settings));
+        }
+        let primary = primary.or(names.first().map(String::as_str)).map(comparison_key);
+        let mut groups = Vec::new();
+        let mut store = provider.store.read().await?;
+        for name in names {
+            if let Some(group) = store.find_group_by_name(name).await? {
+                groups.push(GroupLayer {
+                    primary: primary.as_ref() == Some(&comparison_key(&group.name)),
+                    layer: store.get_layer(LayerOwner::Group(group.id)).await?,
+                    name: group.name,
+                });
+            }
+        }
+        drop(store);
+        groups.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(Self::of(&Layers {
+            everyone: settings,
+            user: &Layer::new(),
+            groups: &groups,
+            client: None,
+            administrator: false,
+        }))
+    }
+
+    /// Whether somebody's password has to be replaced for its age.
+    pub fn have_expired(&self, user: &User, now: Timestamp) -> bool {
+        let Some(set) = user.password_changed_at else {
+            return false;
+        };
+        let initial = self.initial_expires_after.filter(|_| user.password_initial);
+        let over = |length: &Duration| now >= set.after(*length);
+        self.expires_after.iter().chain(&initial).any(over)
+    }
+}
+
+/// The rules that count for this person.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::Unavailable`].
+pub async fn password_rules_of(provider: &Provider, call: &Call, id: Id<User>) -> Result<PasswordRules, Error> {
+    let settings = provider.settings().await?;
+    let person = provider.person(id, call.now).await?.ok_or(Error::NotFound)?;
+    Ok(PasswordRules::of(&person.layers(&settings, None)))
+}

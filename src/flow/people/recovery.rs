@@ -1,0 +1,63 @@
+//! A forgotten password: what the mailed link does.
+//!
+//! Whoever holds the link can read the person's mail. That is enough to set a new password, once, and no more: nobody is signed in by
+//! it, so whatever a sign-in asks for besides (a second factor, a known device) is asked for afterwards.
+
+use super::departure;
+use super::passwords::{self, Judged, NewPassword, Sessions, WeakPasswords};
+use crate::flow::again::again;
+use crate::flow::settle::settle;
+use crate::flow::{Call, Error, Provider, guess};
+use crate::model::{Actor, Secret, User};
+
+/// Looks at a link. It changes nothing: programs that look at mails follow links. Secrets that lead nowhere are counted as guesses.
+///
+/// # Errors
+/// [`Error::NotFound`] if it is unknown, used, void or too old, or people may not help themselves; [`Error::Throttled`].
+pub async fn look_at_recovery(provider: &Provider, call: &Call, token: &Secret) -> Result<User, Error> {
+    if !super::is_recovery_enabled(provider).await? {
+        return Err(Error::NotFound);
+    }
+    guess::look(provider, call, guess::Account::RecoveryLink).await?;
+    let found = {
+        let mut store = provider.store.read().await?;
+        match store.find_recovery_link(&token.digest(), call.now).await? {
+            Some(link) => store.find_user(link.user).await?,
+            None => None,
+        }
+    };
+    let Some(user) = found else {
+        guess::wrong(provider, call, guess::Account::RecoveryLink).await?;
+        return Err(Error::NotFound);
+    };
+    guess::right(provider, call, guess::Account::RecoveryLink).await?;
+    Ok(user)
+}
+
+/// Sets a new password by a link, which counts no more from then on. Every session and grant of the person ends, and they are told by
+/// mail.
+///
+/// # Errors
+/// As [`look_at_recovery`]; [`Error::Invalid`] for a password that can't be taken, [`Error::Busy`]: the link still counts then.
+pub async fn recover(provider: &Provider, call: &Call, token: &Secret, new: Secret) -> Result<(), Error> {
+    let user = look_at_recovery(provider, call, token).await?;
+    let call = &call.by(Actor::User(user.id));
+    // what takes time is done before the link is used; of two who follow it at once, one is turned away
+    let password = (NewPassword::Given(new), WeakPasswords::Refuse);
+    let judged = Judged::of(provider, call, &user, password).await?;
+    let (digest, by) = (token.digest(), &judged);
+    again(|| async {
+        let mut tx = provider.store.write().await?;
+        let done = async {
+            if !tx.use_recovery_link(&digest, call.now).await? {
+                return Err(Error::NotFound);
+            }
+            passwords::set_own_in(&mut tx, call, (&user, by), Sessions::EndAll, "recovery").await
+        }
+        .await;
+        settle(tx, done).await
+    })
+    .await?;
+    departure::end_browsers(provider, call, user.id).await;
+    Ok(())
+}
