@@ -176,6 +176,7 @@ async fn route_permission_inventory_of_every_mounted_route() {
             "src/http/api/me.rs: &format!(\"{BASE}/me\")",
             "src/http/api/me.rs: &format!(\"{BASE}/me/devices\")",
             "src/http/api/me.rs: &format!(\"{BASE}/me/devices/{{id}}/{{act}}\")",
+            "src/http/api/me.rs: &format!(\"{BASE}/me/password\")",
             "src/http/api/me.rs: &format!(\"{BASE}/me/sessions\")",
             "src/http/api/me.rs: &format!(\"{BASE}/me/sessions/{{id}}\")",
             "src/http/api/mod.rs: &format!(\"{BASE}{}\"",

@@ -29,7 +29,7 @@ rules! {
         remedy "Let it in, if it is the person's. They can do so themselves, at /account on a device that is known.",
         command "ostiary devices list {username}",
         request "GET /api/v1/users/{user}/devices";
-    "sign_in.password_expired": "The password is right, but it has to be replaced: the person said of a sign-in that it was not them.",
+    "sign_in.password_expired": "The password is right, but it has to be replaced: the person said of a sign-in that it was not them, or it is too old.",
         remedy "The person replaces it by the link in the mail about that sign-in; or set another one.",
         command "ostiary users set-password {username}",
         request "POST /api/v1/users/{user}/reset-password";
@@ -79,6 +79,14 @@ rules! {
         remedy "Block the device, and set a new password, if it was not the person.",
         command "ostiary devices list {username}",
         request "GET /api/v1/users/{user}/devices";
+    "recovery.unknown": "Somebody asked for a link to a new password, and no account is called so. They were told what everybody is told.";
+    "recovery.inactive": "Somebody asked for a link to a new password, and the account is deactivated: none was mailed.";
+    "recovery.no_address": "Somebody asked for a link to a new password, and the account has no mail address to send it to.",
+        remedy "Give the account an address, or set a password.",
+        command "ostiary users set-password {username}",
+        request "POST /api/v1/users/{user}/reset-password";
+    "recovery.too_many": "Somebody asked for a link to a new password, and the person was mailed enough of them. The last one works.",
+        setting setting::RECOVERY_MOST_MAILS;
     "recovery.link": "The link to a new password was used, replaced by a newer one, voided by a change, or is too old.",
         setting setting::RECOVERY_LINK_LIFETIME,
         remedy "Ask for another one at /login/forgot, or set a password.",
