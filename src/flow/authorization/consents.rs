@@ -1,8 +1,9 @@
 //! What people have allowed clients: to look at, and to take back.
 
 use crate::flow::people::ChangeSource;
+use crate::flow::session::{Asker, NotEnded, PROOF_GOOD_FOR};
 use crate::flow::{Call, Error, Provider};
-use crate::model::{Client, Consent, EventKind, Fact, Id, User};
+use crate::model::{Actor, Client, Consent, EventKind, Fact, Id, User};
 use crate::store::Write;
 
 /// More consents of one person are not listed.
@@ -38,14 +39,20 @@ pub async fn list_with_clients(provider: &Provider, user: Id<User>) -> Result<Ve
     Ok(allowed)
 }
 
-/// Takes back everything a person has allowed a client: every grant ends, and with it every token (RFC 9700 section 2.2).
+/// Takes back everything a person has allowed a client: every grant ends, and with it every token (RFC 9700 section 2.2). A connected
+/// application is a login, so whoever ends it has proved a moment ago who they are, as for a session.
 ///
 /// A client that people are not asked about has grants without a consent; those end, too.
 ///
 /// # Errors
-/// [`Error::NotFound`] if there is nothing to take back.
-pub async fn withdraw(provider: &Provider, call: &Call, user: Id<User>, client: Id<Client>) -> Result<(), Error> {
-    take_back(provider.store.write().await?, call, user, client).await
+/// [`NotEnded`]: nothing was taken back. [`Error::NotFound`] in it: there is nothing to take back.
+pub async fn withdraw(provider: &Provider, call: &Call, asker: Asker, client: Id<Client>) -> Result<(), NotEnded> {
+    if call.now >= asker.proved.after(PROOF_GOOD_FOR) {
+        return Err(NotEnded::ProofTooOld);
+    }
+    let call = call.by(Actor::User(asker.user));
+    let store = provider.store.write().await.map_err(Error::from)?;
+    Ok(take_back(store, &call, asker.user, client).await?)
 }
 
 /// The same by somebody who administers people: it ends what the person is signed in to.

@@ -13,7 +13,7 @@ use crate::flow::session::{self, NotEnded, OwnEnd};
 use crate::http::Refusal;
 use crate::http::answer::next::see_other;
 use crate::http::extract::{Forgery, Form, Query, Visit};
-use crate::model::{self, Actor, Id, User};
+use crate::model::{self, Client, Id, User};
 use crate::view::{
     AccountNotice, AllowedApplication, Device, OtherAccount, OwnAccount, OwnDevice, OwnPath, OwnSession, Page,
 };
@@ -70,15 +70,6 @@ pub(super) async fn change(
         Err(Forgery::Token) => return own.page(&visit, Some(AccountNotice::Expired)).await,
         Err(forgery) => return Err(forgery.into()),
     }
-    let user = own.account.user.id;
-    if let Some(client) = fields.take_back.as_deref().and_then(|text| text.parse().ok()) {
-        let call = visit.call.by(Actor::User(user));
-        return match consents::withdraw(visit.provider(), &call, user, client).await {
-            // taken back twice is taken back
-            Ok(()) | Err(Error::NotFound) => Ok(visit.keep(see_other(&own.address(Some(AccountNotice::TakenBack))))),
-            Err(error) => Err(error.into()),
-        };
-    }
     let (provider, call, asker) = (visit.provider(), &visit.call, (&own.account).into());
     let (done, notice) = match Wanted::of(&fields)? {
         Wanted::Nothing => return Ok(visit.keep(see_other(&own.address(None)))),
@@ -89,6 +80,14 @@ pub(super) async fn change(
                 done => done,
             };
             (done, AccountNotice::Ended)
+        }
+        Wanted::TakeBack(client) => {
+            let done = match consents::withdraw(provider, call, asker, client).await {
+                // taken back twice is taken back
+                Err(NotEnded::Failed(Error::NotFound)) => Ok(()),
+                done => done,
+            };
+            (done, AccountNotice::TakenBack)
         }
         Wanted::Device(device, act, notice) => {
             let done = people::change_own_device(provider, call, asker, device, act).await;
@@ -108,11 +107,15 @@ pub(super) async fn change(
 enum Wanted {
     Nothing,
     End(OwnEnd),
+    TakeBack(Id<Client>),
     Device(Id<model::Device>, DeviceAct, AccountNotice),
 }
 
 impl Wanted {
     fn of(fields: &Fields) -> Result<Self, Refusal> {
+        if let Some(client) = fields.take_back.as_deref().and_then(|text| text.parse().ok()) {
+            return Ok(Self::TakeBack(client));
+        }
         let acts = [
             (
                 &fields.block,

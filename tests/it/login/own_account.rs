@@ -1,12 +1,17 @@
 //! `/account`: where a person is signed in, and what they have allowed; seen and ended by themselves.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use ostiary::flow::people::{self, ChangeSource, DeviceAct, OfflineGrants};
 use ostiary::model::Id;
 use ostiary::store::SessionRow;
+use reqwest::Method;
+use serde_json::json;
 
 use super::{is_signed_in, offers, sign_in};
 use crate::support::browser::{Browser, Page};
+use crate::support::http::plain_http;
 use crate::support::relying_party::RelyingParty;
 use crate::support::server::{Server, TestUser, each_backend};
 
@@ -175,6 +180,126 @@ async fn a_session_is_ended_by_its_id_however_many_came_after_it() {
         assert!(is_signed_in(server, &here).await);
         let left = provider.sessions.list(user.id, server.call().now).await.unwrap();
         assert_eq!(left.len(), 1, "and no other");
+    })
+    .await;
+}
+
+/// What a page offers to change, and each thing once.
+fn changes(page: &Page) -> BTreeMap<String, String> {
+    let buttons = page.forms().into_iter().flat_map(|form| form.buttons);
+    buttons.filter(|(_, value)| value != "others").collect()
+}
+
+/// The answer to a change by script, with the session cookie.
+async fn by_script(server: &Server, browser: &Browser, method: Method, path: &str) -> reqwest::Response {
+    let cookies: Vec<String> = ["ostiary_session", "ostiary_browser"]
+        .into_iter()
+        .map(|name| format!("{name}={}", browser.cookie(name).unwrap()))
+        .collect();
+    let request = plain_http()
+        .build()
+        .unwrap()
+        .request(method, server.url(&format!("/api/v1/me{path}")))
+        .header("cookie", cookies.join("; "))
+        .header("origin", server.issuer())
+        .header("x-requested-with", "fetch");
+    request.send().await.unwrap()
+}
+
+/// SEC-176: whatever the page and the API of one's own account can change takes a proof of the last five minutes; who has an older one is
+/// asked for it, and nothing is changed. Devices stand for factors here: with known devices only, whoever lets one in lets somebody in.
+#[tokio::test]
+async fn sensitive_change_needs_recent_auth() {
+    each_backend(async |server| {
+        let user = server.user("ada").await;
+        let (here, there, lost, new) = (Browser::new(), Browser::new(), Browser::new(), Browser::new());
+        for browser in [&lost, &there, &here] {
+            server.advance(Duration::from_secs(1));
+            sign_in(server, browser, &user).await;
+        }
+        let devices = async || people::list_devices(server.provider(), user.id).await.unwrap();
+        let known = devices().await;
+        let first = known.iter().min_by_key(|device| device.first_at).unwrap().id;
+        let act = DeviceAct::Block(OfflineGrants::End);
+        people::change_device(
+            server.provider(),
+            &server.call(),
+            &ChangeSource::Command,
+            (user.id, first),
+            act,
+        )
+        .await
+        .unwrap();
+        server.settings(json!({"session.known_devices_only": true})).await;
+        assert_eq!(sign_in(server, &new, &user).await.status, 403, "it waits");
+        let client = server.client(|_| ()).await;
+        let mut party = RelyingParty::new(server, &client);
+        party.scope = "openid offline_access".to_owned();
+        let arrival = party.sign_in(&here, &user).await;
+        let refresh = party.redeem(arrival.code()).await.ok().get("refresh_token");
+
+        server.advance(Duration::from_secs(5 * 60));
+        let page = account(server, &here).await;
+        let offered = changes(&page);
+        let names: Vec<&str> = offered.keys().map(String::as_str).collect();
+        assert_eq!(
+            names,
+            ["admit", "block", "end", "take_back", "unblock"],
+            "every change there is"
+        );
+        let before = devices().await;
+        let mut asked = None;
+        for (name, value) in &offered {
+            let answer = press(&here, &page, name, value).await;
+            assert_eq!(answer.location().unwrap().path(), "/login", "{name}");
+            asked = Some(answer);
+        }
+        let scripts = [
+            (Method::DELETE, format!("/sessions/{}", offered["end"])),
+            (Method::POST, format!("/devices/{}/block", offered["block"])),
+            (Method::POST, format!("/devices/{}/unblock", offered["unblock"])),
+            (Method::POST, format!("/devices/{}/admit", offered["admit"])),
+        ];
+        for (method, path) in &scripts {
+            let answer = by_script(server, &here, method.clone(), path).await;
+            assert_eq!(answer.status(), 401, "{path}");
+            let challenge = answer.headers()["www-authenticate"].to_str().unwrap();
+            assert!(
+                challenge.contains("insufficient_user_authentication"),
+                "{path}: {challenge}"
+            );
+            assert!(challenge.contains("max_age=\"300\""), "{path}: {challenge}");
+        }
+        assert_eq!(devices().await, before, "nothing is changed yet");
+        assert!(is_signed_in(server, &there).await);
+        let refresh = party.refresh(&refresh).await.ok().get("refresh_token");
+
+        // the proof is for this account alone, and then everything goes
+        let proved = prove(&here, &asked.unwrap(), &user).await;
+        let page = here.follow(proved).await;
+        assert_eq!(changes(&page), offered);
+        for (name, notice) in [
+            ("admit", "admitted"),
+            ("unblock", "unblocked"),
+            ("take_back", "taken_back"),
+            ("end", "ended"),
+        ] {
+            let done = press(&here, &page, name, &offered[name]).await;
+            let to = done.location().unwrap();
+            assert_eq!(
+                (to.path(), to.query()),
+                ("/account", Some(format!("notice={notice}").as_str()))
+            );
+        }
+        assert_eq!(party.refresh(&refresh).await.error(), "invalid_grant");
+        assert!(!is_signed_in(server, &there).await);
+        assert_eq!(sign_in(server, &new, &user).await.status, 303, "it was let in");
+        // five minutes to the second
+        server.advance(Duration::from_secs(4 * 60 + 50));
+        let (method, path) = &scripts[1];
+        assert_eq!(by_script(server, &here, method.clone(), path).await.status(), 204);
+        server.advance(Duration::from_secs(10));
+        assert_eq!(by_script(server, &here, method.clone(), path).await.status(), 401);
     })
     .await;
 }
