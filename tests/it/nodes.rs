@@ -1,8 +1,12 @@
 //! Several processes on one Postgres and one Redis: nobody is kept at a node, and what one learns all know.
 
+mod activity;
+mod at_node;
+mod consents;
 mod forgetting;
 mod limits;
 mod partition;
+mod rate_limits;
 mod restarts;
 mod rotation;
 mod signing_out;

@@ -277,7 +277,7 @@ async fn a_device_that_waits_is_told_too_and_a_mailbox_is_not_filled() {
     server.stop().await;
 }
 
-/// Whoever has lost the mail, or was too late, is told at the sign-in what to do, and has the link mailed once more.
+/// SEC-640: whoever has lost the mail, or was too late, is told at the sign-in what to do, and has the link mailed once more.
 #[tokio::test]
 async fn whoever_has_to_replace_a_password_has_the_link_mailed_again() {
     each_backend(async |server| {
