@@ -15,6 +15,7 @@ mod metrics;
 mod moving;
 mod oracle;
 mod outbox;
+mod pool_timeouts;
 mod reseal;
 mod secrets;
 mod security_contact;

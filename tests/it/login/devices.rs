@@ -403,7 +403,7 @@ async fn no_sign_in_outruns_a_block() {
     .await;
 }
 
-/// SEC-066: what one person can have here is bounded, and what waits pushes out nothing but what waits.
+/// SEC-066, SEC-647: what one person can have here is bounded, and what waits pushes out nothing but what waits.
 #[tokio::test]
 async fn devices_are_bounded_and_forgotten_with_time_and_with_their_person() {
     let server = Server::start().await;

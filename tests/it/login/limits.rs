@@ -53,6 +53,7 @@ async fn two_of_two(server: &Server, at_limit: &str) -> (TestUser, Browser, Brow
     (ada, first, second)
 }
 
+/// SEC-647: two of two, and one more.
 #[tokio::test]
 async fn a_refused_login_is_told_how_many_there_are_and_what_to_do() {
     each_backend(async |server| {

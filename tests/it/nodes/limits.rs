@@ -161,7 +161,7 @@ async fn connected_applications_and_sessions_race_for_the_same_places() {
     }
 }
 
-/// SEC-177: what a client allows holds while its codes are redeemed at two nodes at once, and sessions go that they began in.
+/// SEC-177, SEC-647: what a client allows holds while its codes are redeemed at two nodes at once, and sessions go that they began in.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_number_of_a_client_holds_while_sessions_come_and_go() {
     const AT_ONCE: usize = 24;

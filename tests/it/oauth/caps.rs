@@ -17,7 +17,7 @@ const MOST_SESSIONS: usize = 200;
 const MOST_CODES: usize = 100;
 const MOST_PENDING: usize = 1000;
 
-/// SEC-066: sessions of a person, codes of a person at a client, requests from a network; the families of refresh tokens are
+/// SEC-066, SEC-647: sessions of a person, codes of a person at a client, requests from a network; the families of refresh tokens are
 /// `past_the_cap_the_oldest_family_of_a_person_at_a_client_ends`.
 #[tokio::test(flavor = "multi_thread")]
 async fn token_count_caps() {

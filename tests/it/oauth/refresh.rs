@@ -372,7 +372,7 @@ async fn tokens_of_a_deleted_client_do_not_come_back_under_its_name() {
     server.stop().await;
 }
 
-/// SEC-066: one person's families at one client are capped, the oldest end first.
+/// SEC-066, SEC-647: one person's families at one client are capped, the oldest end first.
 #[tokio::test(flavor = "multi_thread")]
 async fn past_the_cap_the_oldest_family_of_a_person_at_a_client_ends() {
     each_backend(async |server| {
