@@ -21,6 +21,8 @@ pub enum Kind {
     Logout,
     /// A proof of who somebody is that waits until they have said which of their logins ends.
     LoginChoice,
+    /// A proof of who somebody is that waits for the second factor.
+    LoginFactor,
     /// The identifier of a proof or assertion that was seen: refuses a replay early, never admits one.
     Proof,
     /// A nonce handed out for proofs (RFC 9449 section 8).
@@ -31,7 +33,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Interaction,
         Self::ErrorRedirect,
         Self::CodePayload,
@@ -41,6 +43,7 @@ impl Kind {
         Self::Form,
         Self::Logout,
         Self::LoginChoice,
+        Self::LoginFactor,
         Self::Proof,
         Self::Nonce,
         Self::JwksCache,
@@ -50,7 +53,12 @@ impl Kind {
     pub(super) const fn is_owned(self) -> bool {
         matches!(
             self,
-            Self::Interaction | Self::ErrorRedirect | Self::CodePayload | Self::Logout | Self::LoginChoice
+            Self::Interaction
+                | Self::ErrorRedirect
+                | Self::CodePayload
+                | Self::Logout
+                | Self::LoginChoice
+                | Self::LoginFactor
         )
     }
 
@@ -66,6 +74,7 @@ impl Kind {
             Self::Form => "form",
             Self::Logout => "logout",
             Self::LoginChoice => "login_choice",
+            Self::LoginFactor => "login_factor",
             Self::Proof => "proof",
             Self::Nonce => "nonce",
             Self::JwksCache => "jwks",

@@ -94,6 +94,16 @@ named! {
         DeviceAdmitted = "device.admitted",
         /// A device was forgotten.
         DeviceForgotten = "device.forgotten",
+        /// A second factor was added.
+        FactorAdded = "factor.added",
+        /// A second factor got another name.
+        FactorRenamed = "factor.renamed",
+        /// A second factor was removed.
+        FactorRemoved = "factor.removed",
+        /// A set of recovery codes took the place of the one before.
+        RecoveryCodesRenewed = "recovery_codes.renewed",
+        /// A recovery code was used.
+        RecoveryCodeUsed = "recovery_code.used",
         /// A client authenticated wrongly.
         ClientAuthentication = "client.authentication",
         /// An authorization request was answered.

@@ -2,7 +2,7 @@
 
 use super::rows::Columns;
 use super::{Error, Write, readers};
-use crate::model::{Device, DeviceState, Id, Timestamp, User};
+use crate::model::{Device, DeviceState, Factor, Id, Timestamp, User};
 use crate::sql::{self, Record, Row};
 
 /// How many devices of one person are kept, each kind by itself: what one pushes out is never of another.
@@ -26,6 +26,10 @@ pub struct Acquaintance {
     pub state: Option<DeviceState>,
     /// How many devices the person has or had that may be signed in with: blocked ones count.
     pub known: i64,
+    /// Whether the person has a second factor.
+    pub has_factor: bool,
+    /// Whether the factor that the person used is still theirs; true if none was named.
+    pub is_factor_held: bool,
 }
 
 impl Record for Acquaintance {
@@ -35,6 +39,8 @@ impl Record for Acquaintance {
         Ok(Self {
             state: state.map_err(|_| sql::Error::unreadable("state"))?,
             known: row.int("known")?,
+            has_factor: row.int("factors")? > 0,
+            is_factor_held: row.int("held")? > 0,
         })
     }
 }
@@ -60,7 +66,11 @@ select
    from devices
    where user_id = $1
    and id = $2) as state,
-  (select count(*) from devices where user_id = $1 and admitted) as known";
+  (select count(*) from devices where user_id = $1 and admitted) as known,
+  (select count(*) from factors where user_id = $1 and confirmed_at is not null) as factors,
+  case when $3 is null then 1
+    else (select count(*) from factors where user_id = $1 and id = $3 and confirmed_at is not null)
+  end as held";
 
 const FIND: &str = "
 select id, user_id, first_at, last_at, user_agent, address, place,
@@ -78,9 +88,15 @@ order by last_at desc, id
 limit $2";
 
 readers! {
-    /// What is known of a device that somebody comes with; of none, how many the person has.
-    pub async fn get_acquaintance(&mut self, user: Id<User>, device: Option<Id<Device>>) -> Result<Acquaintance, Error> {
-        Ok(self.sql(ACQUAINTANCE).bind(user).bind(device).one().await?)
+    /// What is known of a device that somebody comes with; of none, how many the person has. And whether the person has to
+    /// prove more than a password; `factor` is what they have proved besides.
+    pub async fn get_acquaintance(
+        &mut self,
+        user: Id<User>,
+        device: Option<Id<Device>>,
+        factor: Option<Id<Factor>>,
+    ) -> Result<Acquaintance, Error> {
+        Ok(self.sql(ACQUAINTANCE).bind(user).bind(device).bind(factor).one().await?)
     }
 
     /// A person's device.

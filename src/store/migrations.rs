@@ -30,5 +30,6 @@ migrations![
     "0014_devices",
     "0015_kept_sessions",
     "0016_latest",
+    "0017_factors",
     "0018_passwords"
 ];

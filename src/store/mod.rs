@@ -12,6 +12,7 @@ mod ended;
 mod epoch;
 mod events;
 mod examination;
+mod factors;
 mod generations;
 mod grants;
 mod groups;

@@ -33,6 +33,8 @@ const TABLES: &[Table] = &[
     plain("devices"),
     plain("action_links"),
     plain("password_history"),
+    plain("factors"),
+    plain("recovery_codes"),
     plain("sessions"),
     plain("session_clients"),
     plain("logouts"),

@@ -17,6 +17,8 @@ pub enum SealedColumn {
     Outbox,
     /// Answers to repeated requests.
     IdempotentAnswers,
+    /// The secrets of second factors.
+    Factors,
 }
 
 /// How the rows of a table are told apart.
@@ -47,11 +49,12 @@ enum Key {
 
 impl SealedColumn {
     /// Every one.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::SigningKeys,
         Self::ClientSecrets,
         Self::Outbox,
         Self::IdempotentAnswers,
+        Self::Factors,
     ];
 
     /// The table and the column.
@@ -61,12 +64,13 @@ impl SealedColumn {
             Self::ClientSecrets => ("client_secrets", "sealed"),
             Self::Outbox => ("outbox", "sealed"),
             Self::IdempotentAnswers => ("idempotency_keys", "sealed_answer"),
+            Self::Factors => ("factors", "sealed"),
         }
     }
 
     const fn shape(self) -> KeyShape {
         match self {
-            Self::SigningKeys | Self::ClientSecrets | Self::Outbox => KeyShape::Id,
+            Self::SigningKeys | Self::ClientSecrets | Self::Outbox | Self::Factors => KeyShape::Id,
             Self::IdempotentAnswers => KeyShape::CallerAndKey,
         }
     }
