@@ -1,14 +1,18 @@
 //! What a person proves themselves with. Passwords are hashed with Argon2id (RFC 9106) on threads of their own; what a new
-//! password must look like is judged by a pure function.
+//! password must look like is judged by a pure function. Beside them one-time codes of authenticators (RFC 6238), and recovery codes.
 
 mod derived_key;
 mod hash_queue;
 mod password;
 mod password_hash;
 mod password_policy;
+mod recovery_code;
+mod totp;
 
 pub use derived_key::derive_key;
 pub use hash_queue::Load;
 pub use password::{Error, Passwords, Verdict};
 pub use password_hash::{Parameters, PasswordHash};
 pub use password_policy::{Policy, Weakness, generate_password, judge};
+pub use recovery_code::{RECOVERY_CODES, digest_recovery_code, generate_recovery_codes};
+pub use totp::{Totp, Unsuitable};

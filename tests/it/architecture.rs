@@ -496,7 +496,8 @@ fn random_values_audit() {
     }
 }
 
-/// SEC-581, SEC-586: cryptography comes from vetted libraries, and hashes are SHA-256 or stronger.
+/// SEC-581, SEC-586: cryptography comes from vetted libraries, and hashes are SHA-256 or stronger. One-time codes alone are made with
+/// HMAC-SHA-1 where authenticators know no other (RFC 6238): the library that makes them brings it.
 #[test]
 fn crypto_libs_only() {
     let manifest: toml::Table = std::fs::read_to_string(root().join("Cargo.toml"))

@@ -30,6 +30,7 @@ mod oauth;
 mod oidc;
 mod oidf;
 mod once_only;
+mod one_time_codes;
 mod operations;
 mod page;
 mod protocol;

@@ -126,6 +126,7 @@ pub const PACKAGES: &[(&str, &[&str])] = &[
     ("josekit", &["jose"]),
     ("redis", &["ephemeral", "sessions"]),
     ("argon2", &["credential"]),
+    ("totp_rs", &["credential"]),
     // the priority of the threads that hash
     ("rustix", &["credential"]),
     // the sample application of the sandbox stands for somebody else's program
@@ -133,6 +134,7 @@ pub const PACKAGES: &[(&str, &[&str])] = &[
     ("lettre", &["mail"]),
     ("maxminddb", &["geo"]),
     ("minijinja", &["view"]),
+    ("qrcode", &["view"]),
     ("oxide_auth", &["protocol"]),
     // oxide-auth's grants carry chrono times
     ("chrono", &["protocol"]),

@@ -16,6 +16,7 @@ pub mod html;
 pub mod http;
 pub mod ledger;
 pub mod logout_receiver;
+pub mod otp;
 pub mod own_postgres;
 pub mod places;
 pub mod process;
