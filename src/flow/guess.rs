@@ -27,6 +27,8 @@ pub enum Account<'a> {
     User(&'a str),
     /// A person at a device that they have signed in with before. The row's id is theirs alone.
     KnownDevice(Id<Device>),
+    /// A person's second factors, all of them together, by the row's id. Only whoever has proved a password gets there.
+    SecondFactor(&'a str),
     /// A client, by `client_id`.
     Client(&'a str),
     /// The one-time setup link.
@@ -90,6 +92,12 @@ pub async fn right(provider: &Provider, call: &Call, account: Account<'_>) -> Re
     budgets.give_back_to_source(provider, call).await
 }
 
+/// Says that the whole of a sign-in succeeded, of which this secret was an earlier step: the account's budget is whole again.
+pub async fn right_before(provider: &Provider, call: &Call, account: Account<'_>) -> Result<(), Error> {
+    let budgets = Budgets::of(provider, call, account).await?;
+    Ok(provider.ephemeral.clear(budgets.account.counter()).await?)
+}
+
 /// Says that the guess was not checked after all, because the machine was busy or a store was not there.
 pub async fn unjudged(provider: &Provider, call: &Call, account: Account<'_>) -> Result<(), Error> {
     if !account.is_taken_ahead() {
@@ -123,13 +131,14 @@ pub async fn spend_wish_for(provider: &Provider, call: &Call, name: &str) -> Res
 
 impl Account<'_> {
     fn is_taken_ahead(self) -> bool {
-        matches!(self, Self::User(_) | Self::KnownDevice(_))
+        matches!(self, Self::User(_) | Self::KnownDevice(_) | Self::SecondFactor(_))
     }
 
     /// The counters: of the account, and of the address.
     fn counted(self) -> (Counted, Counted) {
         match self {
             Self::User(_) | Self::KnownDevice(_) => (Counted::PasswordByUser, Counted::PasswordByAddress),
+            Self::SecondFactor(_) => (Counted::SecondFactor, Counted::SecondFactor),
             Self::Client(_) => (Counted::ClientAuthentication, Counted::ClientAuthentication),
             Self::SetupLink | Self::RecoveryLink => (Counted::Recovery, Counted::Recovery),
             Self::RecoveryWish(_) => (Counted::Mail, Counted::Mail),
@@ -141,6 +150,7 @@ impl Account<'_> {
         match self {
             Self::User(_) => "user",
             Self::KnownDevice(_) => "known device",
+            Self::SecondFactor(_) => "second factor",
             Self::Client(_) => "client",
             Self::SetupLink => "setup link",
             Self::RecoveryLink => "recovery link",
@@ -194,7 +204,9 @@ impl Budgets {
         let key = |parts: &[&[u8]]| crypto::hex(&crypto::mac(&mac, parts));
         let word = account.word().as_bytes();
         let account_key = match account {
-            Account::User(name) | Account::RecoveryWish(name) => key(&[b"account", word, name.as_bytes()]),
+            Account::User(name) | Account::SecondFactor(name) | Account::RecoveryWish(name) => {
+                key(&[b"account", word, name.as_bytes()])
+            }
             Account::KnownDevice(device) => key(&[b"account", word, device.uuid().as_bytes()]),
             Account::Client(client_id) => key(&[b"account", word, client_id.as_bytes(), &source]),
             Account::SetupLink | Account::RecoveryLink | Account::RegistrationToken => {

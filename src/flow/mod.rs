@@ -9,6 +9,7 @@ pub mod counts;
 pub mod effective;
 pub mod error;
 pub mod explain;
+pub mod factor;
 mod forgetting;
 pub mod guess;
 pub mod letter;

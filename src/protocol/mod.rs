@@ -1,6 +1,7 @@
 //! What the specifications say, one file per term. Pure: no I/O, no clock, no randomness; time and random values arrive as arguments.
 
 pub mod access_token;
+pub mod acr;
 pub mod audience;
 pub mod authorization_request;
 pub mod authorization_response;

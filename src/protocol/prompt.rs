@@ -1,5 +1,6 @@
 //! Must the person be asked something? One list of reasons, gone through again after every answer (Core section 3.1.2.3).
 
+use super::acr::{self, Demand};
 use super::authorization_request::{AuthorizationRequest, Prompt};
 use super::oauth_error::{ErrorCode, OAuthError};
 use crate::model::{Client, Consent, ConsentMode, Fact, Timestamp};
@@ -13,6 +14,8 @@ pub struct Account {
     pub auth_time: Timestamp,
     /// How well.
     pub acr: String,
+    /// Whether the person has a second factor, which that proof was given without.
+    pub can_prove_more: bool,
     /// That the session is older than this client allows, or was not used for longer.
     pub outlived: Option<Because>,
 }
@@ -169,8 +172,16 @@ fn next_question(
     {
         return Decision::Reauthenticate(because);
     }
-    if let Some(refusal) = unmet_acr(request, account) {
-        return Decision::Refuse(refusal);
+    match acr::demand(request, &account.acr) {
+        Demand::Met if !acr::wishes_more(request, &account.acr) => {}
+        // a wish is fulfilled where it can be, and nothing fails for it
+        Demand::Met if !account.can_prove_more || proved_for_this || silent => {}
+        Demand::Met => return Decision::Reauthenticate(Because::Acr),
+        // who has what it needs is asked for it, once
+        Demand::Stronger if account.can_prove_more && !proved_for_this => {
+            return Decision::Reauthenticate(Because::Acr);
+        }
+        Demand::Stronger | Demand::Unknown => return Decision::Refuse(unmet_acr()),
     }
     if client.policy.consent == ConsentMode::Skip || answers.consented {
         return Decision::Issue;
@@ -194,20 +205,12 @@ fn could_be_another(request: &AuthorizationRequest, client: &Client) -> bool {
 }
 
 /// Core section 5.5.1.1: an essential `acr` with values none of which can be met makes the request fail.
-fn unmet_acr(request: &AuthorizationRequest, account: &Account) -> Option<OAuthError> {
-    let wanted = request
-        .claims
-        .id_token
-        .iter()
-        .find(|claim| claim.name == "acr" && claim.essential)?;
-    let met = wanted.values.is_empty() || wanted.values.iter().any(|value| value == &account.acr);
-    (!met).then(|| {
-        OAuthError::new(
-            ErrorCode::UnmetAuthenticationRequirements,
-            "authorization.acr",
-            "no way to sign in here meets the essential acr",
-        )
-    })
+fn unmet_acr() -> OAuthError {
+    OAuthError::new(
+        ErrorCode::UnmetAuthenticationRequirements,
+        "authorization.acr",
+        "no way to sign in here meets the essential acr",
+    )
 }
 
 /// Whether everything asked for was allowed before.

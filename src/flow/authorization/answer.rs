@@ -8,6 +8,7 @@ use crate::flow::effective;
 use crate::flow::session::{Account, Browser};
 use crate::flow::{Call, Error, Provider};
 use crate::model::{Actor, Consent, ConsentMode, EventKind, Id, User};
+use crate::protocol::acr::{self, Demand};
 use crate::protocol::authorization_response::AuthorizationResponse;
 use crate::protocol::prompt::{self, Decision};
 use crate::protocol::{ErrorCode, OAuthError, subject};
@@ -103,7 +104,7 @@ pub async fn consent(
         return deny(provider, call, browser, interaction, why).await;
     }
     // only what decide would ask now may be answered: never a consent for an account that has to prove itself first
-    let account_facts = facts_of(provider, call, &interaction, account);
+    let account_facts = facts_of(provider, call, &interaction, account).await?;
     let before = load_consent(provider, &interaction, account).await?;
     let decision = prompt::decide(
         &interaction.request,
@@ -190,7 +191,10 @@ pub(super) async fn advance(
         return Ok(next);
     }
     let account = account_of(provider, browser, &interaction);
-    let facts = account.map(|account| facts_of(provider, call, &interaction, account));
+    let facts = match account {
+        Some(account) => Some(facts_of(provider, call, &interaction, account).await?),
+        None => None,
+    };
     let before = match account {
         Some(account) if interaction.client.policy.consent == ConsentMode::Ask => {
             load_consent(provider, &interaction, account).await?
@@ -233,13 +237,26 @@ pub(super) async fn advance(
     Ok(ask(interaction.id))
 }
 
-fn facts_of(provider: &Provider, call: &Call, interaction: &Interaction, account: &Account) -> prompt::Account {
-    prompt::Account {
+async fn facts_of(
+    provider: &Provider,
+    call: &Call,
+    interaction: &Interaction,
+    account: &Account,
+) -> Result<prompt::Account, Error> {
+    // only where it decides something
+    let (request, held) = (&interaction.request, &account.facts.acr);
+    let wants_more = acr::demand(request, held) == Demand::Stronger || acr::wishes_more(request, held);
+    let can_prove_more = wants_more && {
+        let mut store = provider.store.read().await?;
+        !store.list_factors_of(account.user.id).await?.is_empty()
+    };
+    Ok(prompt::Account {
+        can_prove_more,
         subject: subject::of(&account.user, &interaction.client, &provider.pairwise_key()),
         auth_time: account.facts.auth_time,
         acr: account.facts.acr.clone(),
         outlived: effective::outlived(&interaction.client, &account.facts, call.now),
-    }
+    })
 }
 
 async fn load_consent(

@@ -12,6 +12,7 @@ use crate::flow::token::authorization_code;
 use crate::flow::{Call, Error, Provider};
 use crate::model::setting;
 use crate::model::{Actor, EventKind, Fact, GrantTerms, Secret, Timestamp};
+use crate::protocol::acr;
 use crate::protocol::authorization_request::Answerable;
 use crate::protocol::authorization_response::AuthorizationResponse;
 use crate::protocol::code_exchange::CodePayload;
@@ -48,7 +49,7 @@ pub(super) async fn issue(
             claims: request.claims.clone(),
             nonce: request.nonce.clone(),
             auth_time: account.facts.auth_time,
-            acr: account.facts.acr.clone(),
+            acr: acr::told(request, &account.facts.acr).to_owned(),
             amr: account.facts.amr.clone(),
             journey: Some(interaction.trace),
         },

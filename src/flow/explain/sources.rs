@@ -69,7 +69,7 @@ fn source(origins: &Origins<'_>, name: &str) -> String {
         ("jti", _) => "random, behind the id of the sign-in that it belongs to",
         ("scope", _) => "what was asked for, as far as the client may have it and the audience knows it",
         ("auth_time", _) => "when the person last proved who they are, before the sign-in was granted",
-        ("acr", _) => "how the person proved who they are: with a password",
+        ("acr", _) => "how the person proved who they are: with a password, or with a second factor besides",
         ("amr", _) => "by what the person proved who they are (RFC 8176)",
         ("sid", _) => "the session of the browser that the person was signed in with",
         ("nonce", _) => "echoed from the authorization request",

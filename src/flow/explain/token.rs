@@ -7,12 +7,12 @@ use super::chain::{Decided, Named};
 use super::sources::{self, Kind, Origins};
 
 use super::words;
-use crate::flow::session::PASSWORD;
 use crate::flow::token::standing::{self, Standing};
 use crate::flow::{Call, Error, Provider};
 use crate::model::setting::ID_TOKEN_LIFETIME;
 use crate::model::{Client, Grant, GrantTerms, Id, Scopes, Secret, Session, SigningAlgorithm, Timestamp, User};
 use crate::protocol::access_token::{self, AccessTokenClaims};
+use crate::protocol::acr;
 use crate::protocol::claims::Person;
 use crate::protocol::id_token::{self, IdToken};
 use crate::protocol::subject;
@@ -275,7 +275,11 @@ fn stand_in(set: &Map<String, Value>, auth_time: Timestamp) -> GrantTerms {
         claims: crate::model::ClaimsRequest::default(),
         nonce: None,
         auth_time,
-        acr: set.get("acr").and_then(Value::as_str).unwrap_or(PASSWORD).to_owned(),
+        acr: set
+            .get("acr")
+            .and_then(Value::as_str)
+            .unwrap_or(acr::PASSWORD)
+            .to_owned(),
         amr: amr.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
         journey: None,
     }

@@ -80,6 +80,9 @@ fn more(name: &str, word: &str) -> Option<&'static str> {
         ("differs_in", "unreadable") => "It is no address that can be read.",
         ("differs_in", "nothing_registered") => "The client has registered none.",
         ("what", "last_administrator") => "Nobody would be left to administer this installation.",
+        ("what", "too_many_factors") => "There are as many second factors as one person may have.",
+        ("what", "factor_known") => "The person has an authenticator with this secret.",
+        ("what", "no_factor") => "Recovery codes stand in for a second factor, and there is none.",
         ("what", "in_progress") => "The same request was being done at that moment.",
         _ => return None,
     })

@@ -114,6 +114,7 @@ enum Kind {
     Sessions,
     Devices,
     ActionLinks,
+    Factors,
     Logouts,
     Proofs,
     IdempotencyKeys,
@@ -125,13 +126,14 @@ const fn swept(name: &'static str, kind: Kind, kept: Duration) -> Swept {
 }
 
 /// In this order: a family goes when its tokens are gone.
-const KINDS: [Swept; 10] = [
+const KINDS: [Swept; 11] = [
     swept("tokens", Kind::Tokens, ENDED_KEPT),
     swept("refresh tokens", Kind::RefreshTokens, REFRESH_TOKENS_KEPT),
     swept("families", Kind::Grants, HISTORY_KEPT),
     swept("sessions", Kind::Sessions, HISTORY_KEPT),
     swept("devices", Kind::Devices, DEVICES_KEPT),
     swept("links", Kind::ActionLinks, ENDED_KEPT),
+    swept("begun factors", Kind::Factors, ENDED_KEPT),
     swept("logouts", Kind::Logouts, LOGOUTS_KEPT),
     swept("proofs", Kind::Proofs, ENDED_KEPT),
     swept("idempotency keys", Kind::IdempotencyKeys, ANSWERS_KEPT),
@@ -160,6 +162,7 @@ async fn sweep_batch(provider: &Provider, swept: &Swept, now: Timestamp) -> Resu
         Kind::Sessions => tx.sweep_sessions(before, BATCH).await?,
         Kind::Devices => tx.sweep_devices(before, BATCH).await?,
         Kind::ActionLinks => tx.sweep_action_links(before, BATCH).await?,
+        Kind::Factors => tx.sweep_unconfirmed_factors(before, BATCH).await?,
         Kind::Logouts => tx.sweep_logouts(before, BATCH).await?,
         Kind::Proofs => tx.sweep_proofs(before, BATCH).await?,
         Kind::IdempotencyKeys => tx.sweep_idempotency_keys(before, BATCH).await?,

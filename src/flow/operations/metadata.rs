@@ -9,6 +9,7 @@ use crate::crypto;
 use crate::flow::{Error, Provider};
 use crate::model::scope::STANDARD;
 use crate::model::setting;
+use crate::protocol::acr;
 use crate::protocol::discovery;
 
 /// The document and a word that changes with it.
@@ -44,7 +45,7 @@ pub fn of(provider: &Provider, published: &Published, ui_locales: Vec<&'static s
         registration_open: settings.word(setting::CLIENT_REGISTRATION_MODE) != "closed",
         scopes,
         ui_locales,
-        acr_values: vec![crate::flow::session::PASSWORD],
+        acr_values: vec![acr::PASSWORD, acr::MULTIPLE],
     });
     let bytes = Bytes::from(value.to_string());
     let etag = crypto::hex(crypto::sha256(&bytes).iter().take(8));

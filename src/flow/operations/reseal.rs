@@ -7,7 +7,7 @@ use crate::clock;
 use crate::crypto::KeyId;
 use crate::flow::clients::SECRET_PURPOSE;
 use crate::flow::operations::{idempotency, keyring};
-use crate::flow::{Call, Error, Provider, letter};
+use crate::flow::{Call, Error, Provider, factor, letter};
 use crate::model::{EventKind, Fact, MasterKeyRecord, MasterKeyState, Timestamp};
 use crate::store::{SealedColumn, SealedValue};
 
@@ -296,6 +296,7 @@ fn under_current(provider: &Provider, column: SealedColumn, sealed: &[u8]) -> Op
         SealedColumn::ClientSecrets => SECRET_PURPOSE,
         SealedColumn::Outbox => letter::SEALED_FOR,
         SealedColumn::IdempotentAnswers => idempotency::SEALED_FOR,
+        SealedColumn::Factors => factor::SEALED_FOR,
     };
     let plain = provider.master.open(purpose, sealed).ok()?;
     Some(provider.master.seal(purpose, &plain))

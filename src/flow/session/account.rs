@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::SessionToken;
 use super::state::BrowserMark;
-use crate::model::{Session, Timestamp, User};
+use crate::model::{Factor, Id, Session, Timestamp, User};
+use crate::protocol::acr;
 
-/// The authentication context class of a sign-in with a password (OpenID Connect Core section 2, `acr`).
-pub const PASSWORD: &str = "urn:ostiary:password";
+/// The word for several factors among the methods (RFC 8176 section 2).
+const MFA: &str = "mfa";
 
 /// Somebody who is signed in in a browser.
 #[derive(Clone, Debug)]
@@ -78,6 +79,18 @@ pub struct Proof {
     pub acr: String,
     /// Whether the person asks to stay signed in.
     pub remember: bool,
+    /// The factor that they have shown to have: the proof is worth as much as that.
+    #[serde(default)]
+    pub factor: Option<Id<Factor>>,
+}
+
+/// What somebody proved themselves with besides a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SecondProof {
+    /// A one-time code of this factor.
+    OneTimeCode(Id<Factor>),
+    /// A recovery code.
+    RecoveryCode,
 }
 
 impl Proof {
@@ -85,10 +98,33 @@ impl Proof {
     pub fn password(remember: bool) -> Self {
         Self {
             amr: vec!["pwd".to_owned()],
-            acr: PASSWORD.to_owned(),
+            acr: acr::PASSWORD.to_owned(),
             remember,
+            factor: None,
         }
     }
+
+    /// With a second one beside it (RFC 8176 section 2: `otp` is a code as RFC 6238 makes it, which a recovery code is not).
+    #[must_use]
+    pub fn and(mut self, second: SecondProof) -> Self {
+        if let SecondProof::OneTimeCode(factor) = second {
+            self.amr.push("otp".to_owned());
+            self.factor = Some(factor);
+        }
+        self.amr.push(MFA.to_owned());
+        self.acr = acr::MULTIPLE.to_owned();
+        self
+    }
+
+    /// Whether there is a second one.
+    pub fn is_multiple(&self) -> bool {
+        is_multiple(&self.amr)
+    }
+}
+
+/// Whether several factors are among these methods.
+pub fn is_multiple(amr: &[String]) -> bool {
+    amr.iter().any(|method| method == MFA)
 }
 
 impl SessionFacts {
@@ -108,6 +144,8 @@ impl SessionFacts {
     pub(super) fn method(&self) -> &'static str {
         match self.amr.as_slice() {
             [one] if one == "pwd" => "pwd",
+            [one, two, ..] if one == "pwd" && two == "otp" => "pwd_otp",
+            [one, two] if one == "pwd" && two == MFA => "pwd_recovery_code",
             _ => "other",
         }
     }

@@ -24,6 +24,9 @@ pub enum NotBegun {
     /// The person may not sign in with this device.
     #[error("the device may not be signed in with")]
     Device(DeviceRefused),
+    /// The person has a second factor, and has not proved it. The only way around it is to have none.
+    #[error("a second factor is missing")]
+    Factor,
     /// The account was deactivated or has got another password since the person proved who they are.
     #[error("the account is not what it was")]
     Changed,
@@ -85,7 +88,14 @@ pub(super) async fn enter(
     user: &User,
     entry: Entry<'_>,
 ) -> Result<Account, NotBegun> {
-    let arrival = Arrival::of(provider, call, browser, user.id).await?;
+    let arrival = Arrival::of(provider, call, browser, user.id, entry.proof.factor).await?;
+    // before anything else is told of the account: a password alone is not enough of a proof
+    if arrival.has_factor() && !entry.proof.is_multiple() {
+        return Err(NotBegun::Factor);
+    }
+    if !arrival.is_factor_held() {
+        return Err(NotBegun::Changed);
+    }
     if arrival.is_blocked() {
         return Err(NotBegun::Device(DeviceRefused::Blocked));
     }

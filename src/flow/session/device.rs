@@ -14,7 +14,7 @@ use super::news::News;
 use crate::crypto;
 use crate::flow::again::again;
 use crate::flow::{Call, Error, Provider};
-use crate::model::{Device, DeviceState, Id, Secret, User};
+use crate::model::{Device, DeviceState, Factor, Id, Secret, User};
 use crate::store::{DeviceLimits, Write};
 
 /// How many devices of one person are kept. What waits pushes out nothing but what waits: whoever knows a password can't make
@@ -56,6 +56,8 @@ pub(super) struct Arrival {
     device: Device,
     state: Option<DeviceState>,
     known: i64,
+    has_factor: bool,
+    is_factor_held: bool,
 }
 
 /// The device of this browser, if this person has signed in with it before and it is not blocked. It proves nothing.
@@ -68,7 +70,12 @@ pub async fn known_device(provider: &Provider, browser: &Browser, user: Id<User>
         return Ok(None);
     };
     let id = id_of(&key, token, user);
-    let known = provider.store.read().await?.get_acquaintance(user, Some(id)).await?;
+    let known = provider
+        .store
+        .read()
+        .await?
+        .get_acquaintance(user, Some(id), None)
+        .await?;
     Ok((known.state == Some(DeviceState::Known)).then_some(id))
 }
 
@@ -90,6 +97,7 @@ impl Arrival {
         call: &Call,
         browser: &mut Browser,
         user: Id<User>,
+        factor: Option<Id<Factor>>,
     ) -> Result<Self, Error> {
         let key = provider.master.derive(PURPOSE);
         let held = browser.device.as_ref().filter(|device| is_ours(&key, device));
@@ -102,7 +110,12 @@ impl Arrival {
             Some(address) => provider.geo.place(address, provider.clock.moment()).await,
             None => None,
         };
-        let known = provider.store.read().await?.get_acquaintance(user, Some(id)).await?;
+        let known = provider
+            .store
+            .read()
+            .await?
+            .get_acquaintance(user, Some(id), factor)
+            .await?;
         browser.device = Some(token);
         Ok(Self {
             device: Device {
@@ -117,6 +130,8 @@ impl Arrival {
             },
             state: known.state,
             known: known.known,
+            has_factor: known.has_factor,
+            is_factor_held: known.is_factor_held,
         })
     }
 
@@ -126,6 +141,16 @@ impl Arrival {
 
     pub(super) const fn device(&self) -> &Device {
         &self.device
+    }
+
+    /// Whether the person has a second factor.
+    pub(super) const fn has_factor(&self) -> bool {
+        self.has_factor
+    }
+
+    /// Whether the factor that the person has proved, if any, is still theirs.
+    pub(super) const fn is_factor_held(&self) -> bool {
+        self.is_factor_held
     }
 
     /// Whether the person has never come with it, and has come with another one: they are told.

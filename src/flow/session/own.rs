@@ -28,6 +28,8 @@ pub struct Asker {
     pub session: Id<Session>,
     /// When the person last proved who they are.
     pub proved: Timestamp,
+    /// Whether they did so with a second factor.
+    pub is_multiple: bool,
 }
 
 impl From<&Account> for Asker {
@@ -36,6 +38,7 @@ impl From<&Account> for Asker {
             user: account.user.id,
             session: account.session.id,
             proved: account.facts.auth_time,
+            is_multiple: super::is_multiple(&account.facts.amr),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! What was decided about a sign-in, kept for whoever asks why.
 
+use super::factor::NotProved;
 use super::password::Refused;
-use crate::flow::session::{Account, Full};
+use crate::flow::session::{Account, Answered, Full};
 use crate::flow::trace::Kept;
 use crate::flow::{Call, Error, Provider};
 use crate::model::setting::{SESSION_AT_LIMIT, SESSION_LIFETIME, SESSION_REMEMBER_LIFETIME};
@@ -31,6 +32,10 @@ pub(super) fn keep(provider: &Provider, call: &Call, user: Option<&User>, signed
         Err(Refused::Expired(_)) => refusal(Reason::new("sign_in.password_expired")),
         Err(Refused::Device(refused)) => refusal(Reason::new(refused.rule())),
         Err(Refused::Full(no_room)) => refusal(limit(&no_room.full)),
+        Err(Refused::Factor(_)) => provider.keep_trace(call, Kept::SignIn, || {
+            let step = Step::new("sign_in.factor", Verdict::Asked);
+            of_user(call, user).step(Step::passed("sign_in.password")).step(step)
+        }),
         Err(Refused::Asked(full, _)) => provider.keep_trace(call, Kept::SignIn, || {
             let asked = limit(full);
             let mut step = Step::new(asked.rule, Verdict::Asked).setting(SESSION_AT_LIMIT);
@@ -47,6 +52,40 @@ fn limit(full: &Full) -> Reason {
     Reason::new("sign_in.limit")
         .fact("logins", Fact::Number(full.live.into()))
         .fact("most", Fact::Number(full.max.into()))
+}
+
+/// How a second factor was answered.
+pub(super) fn keep_factor(provider: &Provider, call: &Call, user: &User, answered: &Result<Answered, NotProved>) {
+    let step = |step: Step| {
+        provider.keep_trace(call, Kept::SignIn, || {
+            of_user(call, Some(user))
+                .step(Step::passed("sign_in.factor_proved"))
+                .step(step)
+        });
+    };
+    let refusal = |reason: Reason| {
+        provider.keep_trace(call, Kept::Refusal, || of_user(call, Some(user)).refused(reason, None));
+    };
+    match answered {
+        Ok(Answered::SignedIn(account)) => step(
+            Step::passed("sign_in.session")
+                .fact("session", Fact::Id(account.session.id.uuid()))
+                .fact("ends", Fact::Time(account.session.ends())),
+        ),
+        Ok(Answered::Asked(Some(full), _)) => {
+            let asked = limit(full);
+            let mut put = Step::new(asked.rule, Verdict::Asked).setting(SESSION_AT_LIMIT);
+            put.facts = asked.facts;
+            step(put);
+        }
+        // the same form once more
+        Ok(Answered::Asked(None, _)) => {}
+        Ok(Answered::Full(full)) => refusal(limit(full)),
+        Ok(Answered::Refused(refused)) => refusal(Reason::new(refused.rule())),
+        Err(NotProved::Wrong) => refusal(Reason::new("sign_in.wrong_factor")),
+        Err(NotProved::Failed(error @ (Error::Throttled { .. } | Error::Busy { .. }))) => refusal(error.reason()),
+        Err(NotProved::Failed(_)) => {}
+    }
 }
 
 /// What the answer does not say about a wrong pair.

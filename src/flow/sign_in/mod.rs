@@ -1,4 +1,5 @@
 //! Signing in: how people prove who they are.
 
 mod decisions;
+pub mod factor;
 pub mod password;

@@ -10,7 +10,7 @@ use crate::flow::effective::WhenFull;
 use crate::flow::guess;
 use crate::flow::people;
 use crate::flow::session::{
-    self, Account, Browser, DeviceRefused, Full, KnownLogin, NotBegun, Proof, Purpose, choice, logins,
+    self, Account, Browser, DeviceRefused, Full, KnownLogin, NotBegun, Proof, Purpose, choice, demand, logins,
 };
 use crate::flow::{Call, Error, Provider};
 use crate::model::user::comparison_key;
@@ -50,6 +50,9 @@ pub enum Refused {
     /// The same, and the person is asked which one ends: the proof waits under this handle.
     #[error("{live} logins are there already; one of them may end", live = .0.live)]
     Asked(Full, String),
+    /// The pair is right, and the person has a second factor: the proof waits for it under this handle.
+    #[error("a second factor is missing")]
+    Factor(String),
     /// The pair is right, but the person may not sign in with this device.
     #[error("the device may not be signed in with")]
     Device(DeviceRefused),
@@ -94,6 +97,7 @@ impl Refused {
             Self::Expired(_) => "expired",
             Self::Full(_) => "full",
             Self::Asked(..) => "asked",
+            Self::Factor(_) => "factor",
             Self::Device(_) => "device",
             Self::Failed(Error::Throttled { .. }) => "throttled",
             Self::Failed(Error::Busy { .. }) => "busy",
@@ -146,7 +150,27 @@ async fn prove(
         note(provider, call, user).await;
         return Err(Refused::Wrong);
     };
-    guess::right(provider, call, counted).await?;
+    let entered = enter(provider, call, browser, user, attempt, rehash).await;
+    // where more has to be proved the sign-in has not succeeded yet: nothing is forgiven before
+    let settled = match &entered {
+        Err(Refused::Factor(_)) => guess::unjudged(provider, call, counted).await,
+        _ => guess::right(provider, call, counted).await,
+    };
+    if let Err(error) = settled {
+        tracing::warn!(%error, "a right password stays counted as a guess");
+    }
+    entered
+}
+
+/// Signs somebody in whose password is right.
+async fn enter(
+    provider: &Provider,
+    call: &Call,
+    browser: &mut Browser,
+    user: &User,
+    attempt: Attempt,
+    rehash: bool,
+) -> Result<Account, Refused> {
     if !user.is_active() {
         provider.note(refused(call, "sign_in.inactive", Some(user))).await;
         return Err(Refused::Inactive);
@@ -164,6 +188,10 @@ async fn prove(
     match session::begin(provider, call, browser, user, proof.clone()).await {
         Ok(account) => Ok(account),
         Err(NotBegun::Failed(error)) => Err(error.into()),
+        Err(NotBegun::Factor) => {
+            let handle = demand::wait(provider, call, browser, user.id, proof, attempt.purpose).await?;
+            Err(Refused::Factor(handle))
+        }
         // what was proved is no proof any more
         Err(NotBegun::Changed) => {
             provider.note(refused(call, "sign_in.changed", Some(user))).await;
@@ -184,7 +212,7 @@ async fn prove(
                 return Err(Refused::Full(Box::new(NoRoom { full, user, logins })));
             }
             let waiting = (attempt.purpose, full);
-            let handle = choice::wait(provider, call, browser, user.id, proof, waiting).await?;
+            let handle = choice::wait(provider, call, browser, user.id, (proof, call.now), waiting).await?;
             Err(Refused::Asked(full, handle))
         }
     }

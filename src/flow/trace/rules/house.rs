@@ -39,6 +39,12 @@ rules! {
         remedy "A larger number for the person or one of their groups; or one of their logins ends.",
         request "PATCH /api/v1/users/{user}/settings {\"session\": {\"max_concurrent\": 5}}";
     "sign_in.password": "The password is right.";
+    "sign_in.factor": "The person has a second factor and was asked for it.";
+    "sign_in.factor_proved": "The second factor is right.";
+    "sign_in.wrong_factor": "The password was right, but the code was not: mistyped, too old, used before, or of another factor.",
+        remedy "The clock of the authenticator may be wrong. If the authenticator is lost and no recovery code is left, take it away.",
+        command "ostiary users reset-factors {username}",
+        request "DELETE /api/v1/users/{user}/factors";
     "sign_in.session": "A session began.";
     "guess.account": "There were too many wrong guesses for this account; more are not looked at before the period is over.",
         setting setting::GUESS_ACCOUNT_BUDGET,
@@ -104,8 +110,10 @@ rules! {
     "api.foreign_page": "A page of another site asked with the person's cookie. Only pages of this server and origins that a trusted client registered, which the session serves, may; and changes need the header X-Requested-With.",
         remedy "Register the origin in allowed_cors_origins of the application's client, or let the application show a token.",
         command "ostiary clients trust ...";
-    "api.proof_too_old": "Sessions are ended by somebody who has proved within five minutes who they are.",
+    "api.proof_too_old": "Sessions are ended, and devices and second factors changed, by somebody who has proved within five minutes who they are.",
         remedy "Send the person to sign in once more (prompt=login, or max_age=300).";
+    "api.proof_too_weak": "Second factors are changed by somebody who has proved one of them in this session.",
+        remedy "Send the person to sign in once more (prompt=login): they are asked for the second factor.";
     "api.token_missing": "The administration API takes a bearer token, and there was none.";
     "request.not_found": "There is nothing at this address.";
     "request.nothing_there": "There is no such thing, or it has ended.";

@@ -1,0 +1,21 @@
+//! Second factors: judged at a sign-in, looked after by the person, taken away by an administrator where a device is lost.
+
+mod administer;
+mod check;
+mod kept_codes;
+mod news;
+mod own;
+
+pub use administer::{NewImport, import, list, list_as_administrator, remove_all_of, remove_of};
+pub use check::Typed;
+pub(in crate::flow) use check::{accept, judge};
+pub use kept_codes::{forget_codes, keep_codes, kept_codes};
+pub use own::{
+    Begun, Confirmed, NewFactor, NotChanged, OwnFactors, begin, confirm, look_at_begun, own_factors, remove, rename,
+    renew_recovery_codes,
+};
+
+/// What the secrets of factors are sealed for.
+pub const SEALED_FOR: &str = "second factor";
+/// So many factors one person may have.
+const MOST: usize = 10;

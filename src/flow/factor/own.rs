@@ -1,0 +1,408 @@
+//! A person's own second factors: begun, confirmed by a code, renamed, removed; and their recovery codes.
+//!
+//! Each change needs a proof of a moment ago, and once there is a factor, one that it was part of: a session that a password
+//! alone has begun takes nothing away (SEC-256). Changes of one person's factors come one after another: they hold the account.
+
+use std::time::Duration;
+
+use super::check::open;
+use super::news::{self, What};
+use super::{MOST, SEALED_FOR};
+use crate::credential::{Totp, Unsuitable, digest_recovery_code, generate_recovery_codes};
+use crate::flow::again::again;
+use crate::flow::session::{Asker, PROOF_GOOD_FOR};
+use crate::flow::settle::refuse;
+use crate::flow::{Call, Error, Provider};
+use crate::model::{Actor, Digest, Event, EventKind, Fact, Factor, FactorKind, Id, OtpShape, Secret, Timestamp, User};
+use crate::store::{self, Write};
+
+/// How long somebody may take to set up an authenticator.
+const LIFETIME: Duration = Duration::from_secs(15 * 60);
+/// No name is longer, in characters.
+const LONGEST_NAME: usize = 60;
+/// What authenticators show above the codes of an installation without another name.
+const ISSUER: &str = "Ostiary";
+
+/// Somebody's second factors.
+#[derive(Clone, Debug)]
+pub struct OwnFactors {
+    /// Those that count, in the order in which they came.
+    pub factors: Vec<Factor>,
+    /// How many recovery codes are left.
+    pub recovery_codes: u64,
+}
+
+/// An authenticator to be.
+#[derive(Clone, Debug)]
+pub struct NewFactor {
+    /// What the person calls it.
+    pub name: String,
+    /// How its codes are made.
+    pub shape: OtpShape,
+}
+
+/// An authenticator that was begun, as the person has to see it once.
+#[derive(Clone, Debug)]
+pub struct Begun {
+    /// What is confirmed.
+    pub id: Id<Factor>,
+    /// What the person calls it.
+    pub name: String,
+    /// The secret, in base32.
+    pub secret: Secret,
+    /// The same for an authenticator: an `otpauth` address.
+    pub address: Secret,
+    /// How its codes are made.
+    pub shape: OtpShape,
+    /// Until when it can be confirmed.
+    pub until: Timestamp,
+}
+
+/// A factor that counts from now on.
+#[derive(Clone, Debug)]
+pub struct Confirmed {
+    /// Which.
+    pub id: Id<Factor>,
+    /// The recovery codes that came with the first one: never to be seen again.
+    pub recovery_codes: Option<Vec<Secret>>,
+}
+
+/// Why nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum NotChanged {
+    /// The person has to prove once more who they are.
+    #[error("the person has to prove once more who they are")]
+    ProofTooOld,
+    /// The person has a second factor, and did not prove it in this session.
+    #[error("the person has to prove once more who they are, with a second factor")]
+    ProofTooWeak,
+    /// The code is not the authenticator's.
+    #[error("the code is wrong")]
+    Wrong,
+    /// It could not be done.
+    #[error(transparent)]
+    Failed(#[from] Error),
+}
+
+impl From<store::Error> for NotChanged {
+    fn from(error: store::Error) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// The factors of whoever asks.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn own_factors(provider: &Provider, user: Id<User>) -> Result<OwnFactors, Error> {
+    let mut store = provider.store.read().await?;
+    let factors = store.list_factors_of(user).await?;
+    let left = store.count_recovery_codes_of(user).await?;
+    Ok(OwnFactors {
+        factors,
+        recovery_codes: u64::try_from(left).unwrap_or_default(),
+    })
+}
+
+/// Begins an authenticator, in the place of one that was begun before and not confirmed. It does not count yet.
+///
+/// # Errors
+/// [`NotChanged`].
+pub async fn begin(provider: &Provider, call: &Call, asker: Asker, new: NewFactor) -> Result<Begun, NotChanged> {
+    let name = name_of(&new.name)?;
+    let totp = Totp::generate(new.shape).map_err(unsuitable)?;
+    let factor = Factor {
+        id: Id::new(call.now),
+        user: asker.user,
+        kind: FactorKind::Totp,
+        name,
+        sealed: provider.master.seal(SEALED_FOR, totp.secret()),
+        shape: new.shape,
+        last_step: 0,
+        created_at: call.now,
+        confirmed_at: None,
+        used_at: None,
+    };
+    let held = make(provider, call, asker, &Change::Begin(&factor)).await?;
+    Ok(shown(provider, &held.user, &factor)?)
+}
+
+/// What was begun, to be seen until it is confirmed: by whoever was let begin it.
+///
+/// # Errors
+/// [`NotChanged`]; [`Error::NotFound`] if nothing was begun, or too long ago.
+pub async fn look_at_begun(
+    provider: &Provider,
+    call: &Call,
+    asker: Asker,
+    id: Id<Factor>,
+) -> Result<Begun, NotChanged> {
+    let (user, factor, others) = async {
+        let mut store = provider.store.read().await?;
+        let since = call.now.before(LIFETIME);
+        let factor = store.find_unconfirmed_factor(asker.user, id, since).await?;
+        let user = store.find_user(asker.user).await?;
+        let others = store.list_factors_of(asker.user).await?;
+        let found = user.zip(factor).ok_or(Error::NotFound)?;
+        Ok::<_, Error>((found.0, found.1, others))
+    }
+    .await?;
+    // set up at leisure: the proof has to have been fresh when it was begun
+    judge(asker, factor.created_at.min(call.now), !others.is_empty())?;
+    Ok(shown(provider, &user, &factor)?)
+}
+
+/// Lets an authenticator count, by a code of it. The first one comes with recovery codes.
+///
+/// Wrong codes are not counted: whoever may confirm it has been shown the secret.
+///
+/// # Errors
+/// [`NotChanged`]: it does not count.
+pub async fn confirm(
+    provider: &Provider,
+    call: &Call,
+    asker: Asker,
+    id: Id<Factor>,
+    code: &Secret,
+) -> Result<Confirmed, NotChanged> {
+    let codes = RecoveryCodes::new();
+    let digests = &codes.digests;
+    let held = make(provider, call, asker, &Change::Confirm { id, code, digests }).await?;
+    Ok(Confirmed {
+        id,
+        recovery_codes: held.factors.is_empty().then_some(codes.plain),
+    })
+}
+
+/// Calls a factor otherwise.
+///
+/// # Errors
+/// [`NotChanged`].
+pub async fn rename(
+    provider: &Provider,
+    call: &Call,
+    asker: Asker,
+    id: Id<Factor>,
+    name: &str,
+) -> Result<(), NotChanged> {
+    let name = &name_of(name)?;
+    make(provider, call, asker, &Change::Rename { id, name })
+        .await
+        .map(drop)
+}
+
+/// Removes a factor; with the last one go the recovery codes.
+///
+/// # Errors
+/// [`NotChanged`].
+pub async fn remove(provider: &Provider, call: &Call, asker: Asker, id: Id<Factor>) -> Result<(), NotChanged> {
+    make(provider, call, asker, &Change::Remove(id)).await.map(drop)
+}
+
+/// Puts a new set of recovery codes in the place of the old one, of which none counts any more.
+///
+/// # Errors
+/// [`NotChanged`]; [`Error::Conflict`] `no_factor` for somebody who has no factor.
+pub async fn renew_recovery_codes(provider: &Provider, call: &Call, asker: Asker) -> Result<Vec<Secret>, NotChanged> {
+    let codes = RecoveryCodes::new();
+    make(provider, call, asker, &Change::RenewCodes(&codes.digests)).await?;
+    Ok(codes.plain)
+}
+
+/// What is to become of somebody's factors.
+enum Change<'a> {
+    Begin(&'a Factor),
+    Confirm {
+        id: Id<Factor>,
+        code: &'a Secret,
+        digests: &'a [Digest],
+    },
+    Rename {
+        id: Id<Factor>,
+        name: &'a str,
+    },
+    Remove(Id<Factor>),
+    RenewCodes(&'a [Digest]),
+}
+
+/// Makes a change, if whoever asks may. Gives what there was before.
+async fn make(provider: &Provider, call: &Call, asker: Asker, change: &Change<'_>) -> Result<Held, NotChanged> {
+    let made = again(|| async {
+        let mut tx = provider.store.write().await?;
+        match make_in(provider, &mut tx, call, asker, change).await {
+            Ok(held) => {
+                tx.commit().await?;
+                Ok(Ok(held))
+            }
+            Err(NotChanged::Failed(error)) => refuse(tx, error).await,
+            Err(refused) => {
+                tx.abandon().await?;
+                Ok(Err(refused))
+            }
+        }
+    });
+    made.await?
+}
+
+async fn make_in(
+    provider: &Provider,
+    tx: &mut Write,
+    call: &Call,
+    asker: Asker,
+    change: &Change<'_>,
+) -> Result<Held, NotChanged> {
+    let held = Held::of(tx, asker.user).await?;
+    let has_factor = !held.factors.is_empty();
+    let has_room = held.factors.len() < MOST;
+    let (user, by) = (asker.user, call.by(Actor::User(asker.user)));
+    if let Change::Confirm { id, code, digests } = change {
+        let since = call.now.before(LIFETIME);
+        let found = tx.find_unconfirmed_factor(user, *id, since).await?;
+        let factor = found.ok_or(Error::NotFound)?;
+        judge(asker, factor.created_at.min(call.now), has_factor)?;
+        let step = open(provider, &factor)?.step_of(code, call.now, factor.last_step);
+        let step = step.ok_or(NotChanged::Wrong)?;
+        if !has_room {
+            return Err(Error::Conflict("too_many_factors").into());
+        }
+        if !tx.confirm_factor(user, *id, step, call.now).await? {
+            return Err(Error::NotFound.into());
+        }
+        if !has_factor {
+            tx.replace_recovery_codes(user, digests, call.now).await?;
+        }
+        tx.add_event(&event(&by, EventKind::FactorAdded, &factor)).await?;
+        let what = What::Added { factor: factor.name };
+        news::write(provider, tx, call, &held.user, what).await?;
+        return Ok(held);
+    }
+    judge(asker, call.now, has_factor)?;
+    match change {
+        Change::Begin(_) if !has_room => return Err(Error::Conflict("too_many_factors").into()),
+        Change::Begin(factor) => {
+            tx.forget_unconfirmed_factors_of(user).await?;
+            tx.add_factor(factor).await?;
+        }
+        Change::Rename { id, name } => {
+            let factor = held.find(*id)?;
+            if factor.name != *name {
+                tx.rename_factor(user, *id, name).await?;
+                tx.add_event(&event(&by, EventKind::FactorRenamed, factor)).await?;
+            }
+        }
+        Change::Remove(id) => {
+            let factor = held.find(*id)?;
+            tx.remove_factor(user, *id).await?;
+            if held.factors.len() == 1 {
+                tx.forget_recovery_codes_of(user).await?;
+            }
+            tx.add_event(&event(&by, EventKind::FactorRemoved, factor)).await?;
+            let what = What::Removed {
+                factor: factor.name.clone(),
+                by_administrator: false,
+            };
+            news::write(provider, tx, call, &held.user, what).await?;
+        }
+        Change::RenewCodes(_) if !has_factor => return Err(Error::Conflict("no_factor").into()),
+        Change::RenewCodes(digests) => {
+            tx.replace_recovery_codes(user, digests, call.now).await?;
+            tx.add_event(&by.event(EventKind::RecoveryCodesRenewed).user(user))
+                .await?;
+            news::write(provider, tx, call, &held.user, What::CodesRenewed).await?;
+        }
+        Change::Confirm { .. } => {}
+    }
+    Ok(held)
+}
+
+/// What a change begins with: the account, held, and its factors.
+struct Held {
+    user: User,
+    factors: Vec<Factor>,
+}
+
+impl Held {
+    async fn of(tx: &mut Write, user: Id<User>) -> Result<Self, Error> {
+        tx.hold_user(user).await?;
+        let found = tx.find_user(user).await?.filter(User::is_active);
+        Ok(Self {
+            user: found.ok_or(Error::NotFound)?,
+            factors: tx.list_factors_of(user).await?,
+        })
+    }
+
+    fn find(&self, id: Id<Factor>) -> Result<&Factor, Error> {
+        self.factors
+            .iter()
+            .find(|factor| factor.id == id)
+            .ok_or(Error::NotFound)
+    }
+}
+
+fn judge(asker: Asker, at: Timestamp, has_factor: bool) -> Result<(), NotChanged> {
+    if at >= asker.proved.after(PROOF_GOOD_FOR) {
+        return Err(NotChanged::ProofTooOld);
+    }
+    if has_factor && !asker.is_multiple {
+        return Err(NotChanged::ProofTooWeak);
+    }
+    Ok(())
+}
+
+fn shown(provider: &Provider, user: &User, factor: &Factor) -> Result<Begun, Error> {
+    let totp = open(provider, factor)?;
+    let account = user.profile.email.as_deref().unwrap_or(&user.username);
+    let issuer = provider.issuer.url().host_str().unwrap_or(ISSUER);
+    let address = totp.address(issuer, account);
+    Ok(Begun {
+        id: factor.id,
+        name: factor.name.clone(),
+        secret: totp.base32(),
+        address: address.ok_or_else(|| Error::defect("an authenticator has no address"))?,
+        shape: factor.shape,
+        until: factor.created_at.after(LIFETIME),
+    })
+}
+
+/// A name as it is kept.
+pub(super) fn name_of(name: &str) -> Result<String, Error> {
+    let name = name.trim();
+    if name.is_empty() {
+        return Err(Error::field("/name", "required", "expected a name"));
+    }
+    if name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
+        let detail = "expected at most 60 characters, and none that control";
+        return Err(Error::field("/name", "malformed", detail));
+    }
+    Ok(name.to_owned())
+}
+
+pub(super) fn unsuitable(unsuitable: Unsuitable) -> Error {
+    let pointer = match unsuitable {
+        Unsuitable::Spelling | Unsuitable::Secret => "/secret",
+        Unsuitable::Digits => "/digits",
+        Unsuitable::Period => "/period",
+    };
+    Error::field(pointer, "unsupported", unsuitable.to_string())
+}
+
+pub(super) fn event(call: &Call, kind: EventKind, factor: &Factor) -> Event {
+    call.event(kind)
+        .user(factor.user)
+        .fact("factor", Fact::Id(factor.id.uuid()))
+        .fact("kind", Fact::Word(factor.kind.as_str()))
+}
+
+/// A set of recovery codes, and what is kept of it.
+struct RecoveryCodes {
+    plain: Vec<Secret>,
+    digests: Vec<Digest>,
+}
+
+impl RecoveryCodes {
+    fn new() -> Self {
+        let plain = generate_recovery_codes();
+        let digests = plain.iter().filter_map(digest_recovery_code).collect();
+        Self { plain, digests }
+    }
+}

@@ -1,0 +1,181 @@
+//! A person has proved their password and has a second factor: the proof waits until they have proved that too.
+//!
+//! Whether what they type is right is judged elsewhere; here it is taken care that one proof begins one session.
+
+use super::begin::{Full, NotBegun};
+use super::logins::{self, KnownLogin};
+use super::waiting::{self, Before, Kept, Purpose, Question, WaitingProof};
+use super::{Account, Browser, DeviceRefused, Proof, SecondProof, choice};
+use crate::flow::effective::WhenFull;
+use crate::flow::{Call, Error, Provider};
+use crate::model::{Id, TraceId, User};
+
+/// A proof that waits for the second factor.
+#[derive(Debug)]
+pub struct Demand {
+    /// Its handle in our pages' addresses: random, worth nothing in another browser.
+    pub id: String,
+    /// Who has proved the first.
+    pub user: User,
+    /// What for.
+    pub purpose: Purpose,
+    /// The call that the journey began with.
+    pub journey: Option<TraceId>,
+    waiting: WaitingProof,
+}
+
+/// What became of a right answer.
+#[derive(Debug)]
+pub enum Answered {
+    /// The person is signed in.
+    SignedIn(Box<Account>),
+    /// They have as many logins as they may have, and are asked which one ends: the proof waits under this handle.
+    Asked(Option<Full>, String),
+    /// They have as many logins as they may have. The proof is spent.
+    Full(Full),
+    /// The device may not be signed in with. The proof is spent.
+    Refused(DeviceRefused),
+}
+
+/// Keeps a proof until the second factor is proved. Gives its handle.
+pub(in crate::flow) async fn wait(
+    provider: &Provider,
+    call: &Call,
+    browser: &Browser,
+    user: Id<User>,
+    proof: Proof,
+    purpose: Purpose,
+) -> Result<String, Error> {
+    let kept = Kept {
+        user,
+        proof,
+        proved_at: call.now,
+        purpose,
+        max: 0,
+    };
+    waiting::wait(provider, call, browser, Question::Factor, kept).await
+}
+
+/// Opens a proof in the browser that it was given in.
+///
+/// # Errors
+/// [`Error::NotFound`] if it has ended, was used, belongs to another browser, or the account has changed since.
+pub async fn load(provider: &Provider, call: &Call, browser: &Browser, id: &str) -> Result<Demand, Error> {
+    let waiting = waiting::load(provider, call, browser, Question::Factor, id).await?;
+    Ok(Demand {
+        id: waiting.id.clone(),
+        user: waiting.user.clone(),
+        purpose: waiting.stored.purpose.clone(),
+        journey: waiting.journey(),
+        waiting,
+    })
+}
+
+impl Demand {
+    /// Whether something has come of it already.
+    pub const fn is_over(&self) -> bool {
+        self.waiting.is_over()
+    }
+
+    /// The logins of the person, the last used first.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn logins(&self, provider: &Provider, call: &Call) -> Result<Vec<KnownLogin>, Error> {
+        logins::list(provider, call, self.user.id).await
+    }
+
+    /// What was proved before, and nothing came of.
+    pub(in crate::flow) const fn proved(&self) -> Option<SecondProof> {
+        self.waiting.stored.second
+    }
+
+    /// Takes it, for an answer that is about to be judged for good. False if somebody was faster.
+    pub(in crate::flow) async fn take(&self, provider: &Provider, call: &Call) -> Result<bool, Error> {
+        self.waiting.take(provider, call).await
+    }
+
+    /// The answer was wrong after all.
+    pub(in crate::flow) async fn put_back(&self, provider: &Provider, call: &Call) -> Result<(), Error> {
+        self.waiting.put_back(provider, call, None).await
+    }
+
+    /// Begins the session of a proof that was taken.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if the account is not what it was, [`Error::Unavailable`]: what was proved stays proved, and the
+    /// same form may be sent again.
+    pub(in crate::flow) async fn enter(
+        &self,
+        provider: &Provider,
+        call: &Call,
+        browser: &mut Browser,
+        second: SecondProof,
+    ) -> Result<Answered, Error> {
+        let proof = self.waiting.stored.proof.clone().and(second);
+        match self.waiting.enter(provider, call, browser, proof.clone(), &[]).await {
+            Ok(account) => Ok(Answered::SignedIn(Box::new(account))),
+            Err(NotBegun::Changed | NotBegun::Factor) => {
+                self.waiting.forget(provider).await?;
+                Err(Error::NotFound)
+            }
+            Err(NotBegun::Device(refused)) => {
+                self.waiting.forget(provider).await?;
+                Ok(Answered::Refused(refused))
+            }
+            Err(NotBegun::Full(full)) if full.at_limit != WhenFull::Ask => {
+                self.waiting.forget(provider).await?;
+                Ok(Answered::Full(full))
+            }
+            Err(NotBegun::Full(full)) => {
+                let proof = (proof, self.waiting.stored.proved_at);
+                let asked = (self.purpose.clone(), full);
+                let choice = choice::wait(provider, call, browser, self.user.id, proof, asked).await?;
+                self.waiting.asked(provider, call, &choice).await;
+                Ok(Answered::Asked(Some(full), choice))
+            }
+            Err(NotBegun::Failed(error)) => {
+                self.waiting.put_back(provider, call, Some(second)).await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// What the same form has brought about a moment ago.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if that is nothing, or has ended.
+    pub async fn enter_again(
+        &self,
+        provider: &Provider,
+        call: &Call,
+        browser: &mut Browser,
+    ) -> Result<Answered, Error> {
+        landed(self.waiting.before(provider, call, browser).await?)
+    }
+
+    /// The same where somebody was faster to take it.
+    pub(in crate::flow) async fn follow(
+        &self,
+        provider: &Provider,
+        call: &Call,
+        browser: &mut Browser,
+    ) -> Result<Answered, Error> {
+        landed(self.waiting.again(provider, call, browser).await?)
+    }
+
+    /// The person does not want to sign in after all, or may not.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn give_up(&self, provider: &Provider) -> Result<(), Error> {
+        self.waiting.forget(provider).await
+    }
+}
+
+fn landed(before: Before) -> Result<Answered, Error> {
+    Ok(match before {
+        Before::In(account) => Answered::SignedIn(account),
+        Before::Asked(choice) => Answered::Asked(None, choice),
+    })
+}
