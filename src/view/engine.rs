@@ -21,7 +21,7 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 49] = templates![
+const TEMPLATES: [(&str, &str); 56] = templates![
     "page/layout.html",
     "page/login.html",
     "page/consent.html",
@@ -41,6 +41,10 @@ const TEMPLATES: [(&str, &str); 49] = templates![
     "page/recover.html",
     "page/own_password.html",
     "page/own_account.html",
+    "page/own_factors.html",
+    "page/new_authenticator.html",
+    "page/recovery_codes.html",
+    "page/second_factor.html",
     "page/devices.html",
     "page/leave.html",
     "page/api_docs.html",
@@ -51,6 +55,7 @@ const TEMPLATES: [(&str, &str); 49] = templates![
     "part/device.html",
     "part/alert.html",
     "part/client.html",
+    "part/code.html",
     "part/demo_tabs.html",
     "part/field.html",
     "part/hidden.html",
@@ -71,6 +76,8 @@ const TEMPLATES: [(&str, &str); 49] = templates![
     "mail/recovery.txt",
     "mail/password_changed.html",
     "mail/password_changed.txt",
+    "mail/factor.html",
+    "mail/factor.txt",
 ];
 
 /// Every page and mail, ready to draw.

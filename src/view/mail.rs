@@ -19,6 +19,8 @@ pub enum Mail {
     Recovery(Recovery),
     /// Your password is a new one.
     PasswordChanged(PasswordChanged),
+    /// Something became of your second factors.
+    Factor(FactorNews),
 }
 
 impl Mail {
@@ -53,6 +55,14 @@ impl Mail {
                 ..PasswordChanged::sample()
             }),
         ]
+        .into_iter()
+        .chain(FactorChange::ALL.map(|change| {
+            Self::Factor(FactorNews {
+                change,
+                ..FactorNews::sample()
+            })
+        }))
+        .collect()
     }
 
     /// Its two templates and their context.
@@ -75,6 +85,7 @@ impl Mail {
                 "mail/new_password.html",
                 Value::from(Serde(context)),
             ),
+            Self::Factor(context) => ("mail/factor.txt", "mail/factor.html", Value::from(Serde(context))),
         }
     }
 }
@@ -212,6 +223,64 @@ impl PasswordChanged {
             address: Some("192.0.2.7".to_owned()),
             sign_in: Link::sample(),
             recovery: Some(Link::sample()),
+        }
+    }
+}
+
+/// Says that something became of somebody's second factors.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FactorNews {
+    /// The person's name, where known.
+    pub name: Option<String>,
+    /// What.
+    pub change: FactorChange,
+    /// What the person called the factor, where it is about one.
+    pub factor: Option<String>,
+    /// How many recovery codes are left, where one was used.
+    pub left: u64,
+    /// When, in microseconds since 1970.
+    pub at: i64,
+    /// The person's own second factors.
+    pub account: Link,
+}
+
+/// What became of somebody's second factors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FactorChange {
+    /// One was added.
+    Added,
+    /// The person removed one.
+    Removed,
+    /// An administrator removed one.
+    Reset,
+    /// There are other recovery codes.
+    CodesRenewed,
+    /// A recovery code was used to sign in.
+    CodeUsed,
+}
+
+impl FactorChange {
+    /// Every one.
+    pub const ALL: [Self; 5] = [
+        Self::Added,
+        Self::Removed,
+        Self::Reset,
+        Self::CodesRenewed,
+        Self::CodeUsed,
+    ];
+}
+
+impl FactorNews {
+    /// With every field filled.
+    pub fn sample() -> Self {
+        Self {
+            name: Some("Ada Lovelace".to_owned()),
+            change: FactorChange::Added,
+            factor: Some("Telephone".to_owned()),
+            left: 9,
+            at: 1_800_000_000_000_000,
+            account: Link::sample(),
         }
     }
 }

@@ -16,6 +16,7 @@ mod locale;
 mod mail;
 mod negotiate;
 mod page;
+mod qr;
 mod subject;
 
 pub use asset::Asset;
@@ -26,7 +27,10 @@ pub use error::Error;
 pub use frame::{Frame, Warning};
 pub use link::{Link, Logo, OwnPath};
 pub use locale::Locale;
-pub use mail::{Mail, NewDevice, PasswordChanged, PasswordMail, Recovery, RenderedMail, Welcome};
+pub use mail::{
+    FactorChange, FactorNews, Mail, NewDevice, PasswordChanged, PasswordMail, Recovery, RenderedMail, Welcome,
+};
 pub use negotiate::negotiate;
 pub use page::*;
+pub use qr::Qr;
 pub use subject::{Account, Client, Hidden};

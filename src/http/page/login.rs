@@ -97,6 +97,7 @@ pub(super) async fn sign_in(
         Err(Refused::Full(no_room)) => return Ok(door.full(&visit, &no_room)),
         Err(Refused::Asked(_, proof)) => return Ok(visit.keep(see_other(&format!("/login/devices?proof={proof}")))),
         Err(Refused::Expired(user)) => return Ok(door.stuck(&visit, &user)),
+        Err(Refused::Factor(proof)) => return Ok(visit.keep(see_other(&format!("/login/factor?proof={proof}")))),
         Err(Refused::Wrong) => (LoginError::Credentials, StatusCode::UNPROCESSABLE_ENTITY, None),
         Err(Refused::Inactive) => (LoginError::Inactive, StatusCode::FORBIDDEN, None),
         Err(Refused::Device(refused)) => (devices::refused(refused), StatusCode::FORBIDDEN, None),

@@ -7,6 +7,7 @@ mod consent;
 mod devices;
 mod doctor;
 mod ending;
+mod factor;
 mod forgot;
 mod home;
 mod leave;
@@ -15,6 +16,7 @@ mod logout;
 mod new_password;
 mod not_me;
 mod own_account;
+mod own_factors;
 mod own_password;
 mod pending;
 mod recover;
@@ -35,10 +37,20 @@ pub fn routes() -> Router<Http> {
         .route("/", get(home::show))
         .route("/account", get(own_account::show).post(own_account::change))
         .route("/account/password", get(own_password::show).post(own_password::change))
+        .route("/account/factors", get(own_factors::show).post(own_factors::change))
+        .route(
+            "/account/factors/new",
+            get(own_factors::show_new).post(own_factors::confirm),
+        )
+        .route(
+            "/account/factors/codes",
+            get(own_factors::show_codes).post(own_factors::codes_are_kept),
+        )
         .route("/login", get(login::show).post(login::sign_in))
         .route("/login/account", get(account::show).post(account::choose))
         .route("/login/consent", get(consent::show).post(consent::decide))
         .route("/login/devices", get(devices::show).post(devices::choose))
+        .route("/login/factor", get(factor::show).post(factor::prove))
         .route("/login/leave", get(leave::show).post(leave::decide))
         .route("/login/ending", get(ending::show).post(ending::stay))
         .route("/login/new-password", get(new_password::show).post(new_password::mail))

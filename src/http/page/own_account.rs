@@ -180,6 +180,15 @@ impl Own {
         format!("{path}{mark}{query}")
     }
 
+    /// The page of the second factors.
+    fn factors(&self) -> String {
+        if self.is_first {
+            format!("{HERE}/factors")
+        } else {
+            format!("{HERE}/factors?account={}", self.account.user.id)
+        }
+    }
+
     /// Where the person proves once more who they are, and comes back from.
     fn proving(&self) -> String {
         let again = if self.is_first {
@@ -230,6 +239,7 @@ impl Own {
             devices: own.devices.into_iter().map(|known| device(known, own.here)).collect(),
             applications: applications.collect::<Vec<AllowedApplication>>(),
             password: OwnPath::or_home(&self.at("/account/password", None)),
+            factors: OwnPath::or_home(&self.factors()),
             sign_out: OwnPath::or_home("/logout"),
         });
         let status = match notice {

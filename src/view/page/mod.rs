@@ -16,8 +16,10 @@ mod login;
 mod new_password;
 mod not_me;
 mod own_account;
+mod own_factors;
 mod own_password;
 mod recover;
+mod second_factor;
 mod setup;
 mod sign_out;
 
@@ -41,8 +43,10 @@ pub use login::{Login, LoginError};
 pub use new_password::{NewPassword, NewPasswordStage};
 pub use not_me::{NotMe, NotMeError, NotMeField, NotMeProblem, NotMeStage};
 pub use own_account::{AccountNotice, AllowedApplication, OtherAccount, OwnAccount, OwnDevice, OwnSession};
+pub use own_factors::{FactorNotice, NewAuthenticator, NewAuthenticatorError, OwnFactor, OwnFactors, RecoveryCodes};
 pub use own_password::OwnPassword;
 pub use recover::Recover;
+pub use second_factor::{SecondFactor, SecondFactorError, SecondFactorWith};
 pub use setup::{Setup, SetupDone, SetupError, SetupField, SetupProblem};
 pub use sign_out::{SignOut, SignedOut, SigningOut};
 
@@ -77,6 +81,14 @@ pub enum Page {
     Home(Home),
     /// Where the person is signed in, and what they have allowed.
     OwnAccount(OwnAccount),
+    /// The person's second factors.
+    OwnFactors(OwnFactors),
+    /// An authenticator to be.
+    NewAuthenticator(NewAuthenticator),
+    /// Recovery codes, shown once.
+    RecoveryCodes(RecoveryCodes),
+    /// The second step of a sign-in.
+    SecondFactor(SecondFactor),
     /// A session that is about to end, goes on, or has ended.
     Ending(Ending),
     /// A sign-in with a new device: was it them?
@@ -168,6 +180,10 @@ impl Page {
             Self::SetupDone(SetupDone::sample()),
             Self::Home(Home::sample()),
             Self::OwnAccount(OwnAccount::sample()),
+            Self::OwnFactors(OwnFactors::sample()),
+            Self::NewAuthenticator(NewAuthenticator::sample()),
+            Self::RecoveryCodes(RecoveryCodes::sample()),
+            Self::SecondFactor(SecondFactor::sample()),
             Self::Ending(Ending::sample()),
             Self::NotMe(NotMe::sample()),
             Self::NewPassword(NewPassword::sample()),
@@ -198,6 +214,10 @@ impl Page {
             Self::SetupDone(page) => Drawing::of("page/setup_done.html", Door, page),
             Self::Home(page) => Drawing::of("page/home.html", Door, page),
             Self::OwnAccount(page) => Drawing::of("page/own_account.html", Read, page),
+            Self::OwnFactors(page) => Drawing::of("page/own_factors.html", Read, page),
+            Self::NewAuthenticator(page) => Drawing::of("page/new_authenticator.html", DoorWide, page),
+            Self::RecoveryCodes(page) => Drawing::of("page/recovery_codes.html", DoorWide, page),
+            Self::SecondFactor(page) => Drawing::of("page/second_factor.html", Door, page),
             Self::Ending(page) => Drawing::of("page/ending.html", Door, page),
             Self::NotMe(page) => Drawing::of("page/not_me.html", DoorWide, page).with("show-password.js"),
             Self::NewPassword(page) => Drawing::of("page/new_password.html", Door, page),

@@ -29,6 +29,8 @@ pub struct OwnAccount {
     pub applications: Vec<AllowedApplication>,
     /// Where the password is changed.
     pub password: OwnPath,
+    /// The page of the second factors.
+    pub factors: OwnPath,
     /// Where to sign out in this browser.
     pub sign_out: OwnPath,
 }
@@ -201,6 +203,7 @@ impl OwnAccount {
                 since: STARTED,
             }],
             password: OwnPath::or_home("/account/password"),
+            factors: OwnPath::or_home("/account/factors"),
             sign_out: OwnPath::or_home("/logout"),
         }
     }

@@ -1,0 +1,221 @@
+//! `/login/factor`: the password is right, and the person has a second factor. Its code, or a recovery code?
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+use serde::Deserialize;
+use url::form_urlencoded;
+
+use super::{devices, pending, return_target, shown};
+use crate::flow::Error;
+use crate::flow::authorization::{Interaction, answer};
+use crate::flow::factor::Typed;
+use crate::flow::session::{Answered, Demand, Full, demand};
+use crate::flow::sign_in::factor::{self, NotProved};
+use crate::flow::sign_in::password::NoRoom;
+use crate::http::Refusal;
+use crate::http::answer::next::see_other;
+use crate::http::extract::{Forgery, Form, Query, Visit};
+use crate::model::{Reason, Secret};
+use crate::view::{Locale, OwnPath, Page, SecondFactor, SecondFactorError, SecondFactorWith};
+
+/// What the address says.
+#[derive(Deserialize)]
+pub(super) struct Wish {
+    /// The proof that waits.
+    #[serde(default)]
+    proof: String,
+    /// By what the person wants to go on.
+    with: Option<SecondFactorWith>,
+}
+
+/// What the form sends.
+#[derive(Deserialize)]
+pub(super) struct Fields {
+    #[serde(default)]
+    csrf: String,
+    code: Option<Secret>,
+    recovery_code: Option<Secret>,
+    intent: Option<String>,
+}
+
+/// GET /login/factor
+pub(super) async fn show(visit: Visit, Query(wish): Query<Wish>) -> Result<Response, Refusal> {
+    let door = Door::open(&visit, &wish).await?;
+    if door.demand.is_over() {
+        return door.land(visit).await;
+    }
+    Ok(door.show(&visit, None))
+}
+
+/// POST /login/factor
+pub(super) async fn prove(
+    mut visit: Visit,
+    Query(wish): Query<Wish>,
+    Form(fields): Form<Fields>,
+) -> Result<Response, Refusal> {
+    let door = Door::open(&visit, &wish).await?;
+    visit.call = visit.call.within(door.demand.journey);
+    match visit.check(&door.purpose(), &fields.csrf) {
+        Ok(()) => {}
+        Err(Forgery::Token) if door.demand.is_over() => return door.land(visit).await,
+        Err(Forgery::Token) => return Ok(door.show(&visit, Some(SecondFactorError::Expired))),
+        Err(forgery) => return Err(forgery.into()),
+    }
+    if fields.intent.as_deref() == Some("cancel") && !door.demand.is_over() {
+        return door.give_up(&visit).await;
+    }
+    let typed = match (fields.recovery_code, fields.code) {
+        (Some(code), _) => Typed::RecoveryCode(code),
+        (None, code) => Typed::Code(code.unwrap_or_else(|| Secret::new(""))),
+    };
+    door.answer(visit, &typed).await
+}
+
+/// A proof that waits, and the request that it was given for.
+struct Door {
+    demand: Demand,
+    interaction: Option<Interaction>,
+    locale: Locale,
+    with: SecondFactorWith,
+}
+
+impl Door {
+    async fn open(visit: &Visit, wish: &Wish) -> Result<Self, Refusal> {
+        let demand = match demand::load(visit.provider(), &visit.call, &visit.browser, &wish.proof).await {
+            Ok(demand) => demand,
+            Err(Error::NotFound) => return Err(Refusal::expired()),
+            Err(error) => return Err(error.into()),
+        };
+        let interaction = match &demand.purpose.interaction {
+            Some(id) => Some(pending::open(visit, id).await?),
+            None => None,
+        };
+        let wished = interaction.as_ref().map(|it| it.request.ui_locales.as_slice());
+        Ok(Self {
+            locale: visit.locale(wished.unwrap_or_default(), Some(&demand.user)),
+            with: wish.with.unwrap_or(SecondFactorWith::Code),
+            demand,
+            interaction,
+        })
+    }
+
+    /// What the form's token is for.
+    fn purpose(&self) -> String {
+        format!("factor of {}", self.demand.id)
+    }
+
+    fn address(&self, with: SecondFactorWith) -> OwnPath {
+        let with = match with {
+            SecondFactorWith::Code => "",
+            SecondFactorWith::RecoveryCode => "&with=recovery_code",
+        };
+        OwnPath::or_home(&format!("/login/factor?proof={}{with}", self.demand.id))
+    }
+
+    /// Where the person begins anew.
+    fn anew(&self) -> OwnPath {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        if let Some(interaction) = &self.interaction {
+            query.append_pair("flow", &interaction.id);
+        }
+        if let Some(path) = &self.demand.purpose.return_to {
+            query.append_pair("return_to", path);
+        }
+        OwnPath::or_home(&format!("/login?{}", query.finish()))
+    }
+
+    fn show(&self, visit: &Visit, error: Option<SecondFactorError>) -> Response {
+        let (status, is_over) = match error {
+            None => (StatusCode::OK, false),
+            Some(SecondFactorError::Wrong) => (StatusCode::UNPROCESSABLE_ENTITY, false),
+            Some(SecondFactorError::Throttled { .. }) => (StatusCode::TOO_MANY_REQUESTS, true),
+            Some(SecondFactorError::Expired) => (StatusCode::FORBIDDEN, false),
+        };
+        let other = match self.with {
+            SecondFactorWith::Code => SecondFactorWith::RecoveryCode,
+            SecondFactorWith::RecoveryCode => SecondFactorWith::Code,
+        };
+        let page = Page::SecondFactor(SecondFactor {
+            client: self.interaction.as_ref().map(|it| shown::client(&it.client)),
+            account: shown::account(&self.demand.user),
+            action: self.address(self.with),
+            with: self.with,
+            other: self.address(other),
+            error,
+            again: is_over.then(|| self.anew()),
+        });
+        let sheet = visit.sheet(page, self.locale, &self.purpose()).status(status);
+        visit.show(match &self.interaction {
+            Some(interaction) => sheet.leads_to(&interaction.request.answerable.redirect_uri),
+            None => sheet,
+        })
+    }
+
+    async fn give_up(self, visit: &Visit) -> Result<Response, Refusal> {
+        self.demand.give_up(visit.provider()).await?;
+        match self.interaction {
+            Some(it) => {
+                let next = answer::cancel(visit.provider(), &visit.call, &visit.browser, it).await;
+                pending::go_on(visit, self.locale, next)
+            }
+            None => Ok(visit.keep(see_other("/"))),
+        }
+    }
+
+    /// Somebody comes back to a demand that was answered: on, where it led.
+    async fn land(self, mut visit: Visit) -> Result<Response, Refusal> {
+        let http = visit.http.clone();
+        // by a form only does a browser get a session
+        if visit.browser.account(self.demand.user.id).is_none() {
+            return Err(Refusal::expired());
+        }
+        let answered = self
+            .demand
+            .enter_again(&http.provider, &visit.call, &mut visit.browser)
+            .await;
+        self.go_on(visit, answered.map_err(NotProved::from)).await
+    }
+
+    async fn answer(self, mut visit: Visit, typed: &Typed) -> Result<Response, Refusal> {
+        let http = visit.http.clone();
+        let answered = factor::answer(&http.provider, &visit.call, &mut visit.browser, &self.demand, typed).await;
+        self.go_on(visit, answered).await
+    }
+
+    async fn go_on(self, visit: Visit, answered: Result<Answered, NotProved>) -> Result<Response, Refusal> {
+        match answered {
+            Ok(Answered::SignedIn(account)) => {
+                let issuer = visit.provider().issuer.url();
+                let return_to = self.demand.purpose.return_to.as_deref();
+                let return_to = return_to.and_then(|text| return_target::wished(issuer, text));
+                Ok(pending::entered(&visit, self.interaction, self.locale, return_to.as_ref(), &account).await)
+            }
+            Ok(Answered::Asked(_, choice)) => Ok(visit.keep(see_other(&format!("/login/devices?proof={choice}")))),
+            Ok(Answered::Full(full)) => self.full(&visit, full).await,
+            Ok(Answered::Refused(refused)) => Err(Refusal::forbidden().reason(Reason::new(refused.rule()))),
+            Err(NotProved::Wrong) => Ok(self.show(&visit, Some(SecondFactorError::Wrong))),
+            Err(NotProved::Failed(Error::Throttled { retry_after, .. })) => {
+                let seconds = retry_after.as_secs().max(1);
+                let mut response = self.show(&visit, Some(SecondFactorError::Throttled { seconds }));
+                response
+                    .headers_mut()
+                    .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+                Ok(response)
+            }
+            Err(NotProved::Failed(Error::NotFound)) => Err(Refusal::expired()),
+            Err(NotProved::Failed(error)) => Err(error.into()),
+        }
+    }
+
+    /// There is no room for one more login, and nobody is asked.
+    async fn full(self, visit: &Visit, full: Full) -> Result<Response, Refusal> {
+        let user = self.demand.user.clone();
+        let logins = self.demand.logins(visit.provider(), &visit.call).await?;
+        let client = self.interaction.as_ref().map(|it| shown::client(&it.client));
+        let page = devices::full(client, &NoRoom { full, user, logins }, self.anew());
+        let sheet = visit
+            .sheet(page, self.locale, &self.purpose())
+            .status(StatusCode::FORBIDDEN);
+        Ok(visit.show(sheet))
+    }
+}

@@ -1,0 +1,356 @@
+//! `/account/factors`: a person's second factors and recovery codes.
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Deserialize;
+use url::form_urlencoded;
+
+use super::shown;
+use crate::flow::Error;
+use crate::flow::factor::{self, Begun, NewFactor, NotChanged};
+use crate::flow::session::{self, Asker};
+use crate::http::Refusal;
+use crate::http::answer::next::see_other;
+use crate::http::extract::{Forgery, Form, Query, Visit};
+use crate::model::{Factor, Id, OtpShape, Secret, User};
+use crate::view::{
+    FactorNotice, NewAuthenticator, NewAuthenticatorError, OwnFactor, OwnFactors, OwnPath, Page, Qr, RecoveryCodes,
+};
+
+const HERE: &str = "/account/factors";
+const NEW: &str = "/account/factors/new";
+const CODES: &str = "/account/factors/codes";
+/// Letters of a secret stand in groups of so many.
+const GROUP: usize = 4;
+
+/// What the addresses say.
+#[derive(Deserialize)]
+pub(super) struct Wish {
+    /// What there is to say first.
+    notice: Option<FactorNotice>,
+    /// Whose page it is, where several people are signed in.
+    account: Option<Id<User>>,
+    /// What was begun.
+    factor: Option<Id<Factor>>,
+}
+
+/// What the forms send.
+#[derive(Deserialize)]
+pub(super) struct Fields {
+    #[serde(default)]
+    csrf: String,
+    #[serde(default)]
+    name: String,
+    /// A kind of factor.
+    begin: Option<String>,
+    /// A factor.
+    rename: Option<Id<Factor>>,
+    /// A factor.
+    remove: Option<Id<Factor>>,
+    /// New recovery codes.
+    codes: Option<String>,
+    /// The code of an authenticator that was begun.
+    code: Option<Secret>,
+}
+
+/// GET /account/factors
+pub(super) async fn show(visit: Visit, Query(wish): Query<Wish>) -> Result<Response, Refusal> {
+    // that a form was too old is said by the answer to it alone
+    let notice = wish.notice.filter(|notice| *notice != FactorNotice::Expired);
+    match Own::of(&visit, &wish) {
+        Some(own) => own.list(&visit, notice).await,
+        None => Ok(visit.keep(sign_in())),
+    }
+}
+
+/// POST /account/factors
+pub(super) async fn change(
+    visit: Visit,
+    Query(wish): Query<Wish>,
+    Form(fields): Form<Fields>,
+) -> Result<Response, Refusal> {
+    let Some(own) = Own::of(&visit, &wish) else {
+        return Ok(visit.keep(sign_in()));
+    };
+    match visit.check(&own.purpose(), &fields.csrf) {
+        Ok(()) => {}
+        Err(Forgery::Token) => return own.list(&visit, Some(FactorNotice::Expired)).await,
+        Err(forgery) => return Err(forgery.into()),
+    }
+    let (provider, call, asker) = (visit.provider(), &visit.call, own.asker());
+    let next = if let Some(id) = fields.rename {
+        let renamed = factor::rename(provider, call, asker, id, &fields.name).await;
+        renamed.map(|()| own.address(HERE, Some(FactorNotice::Renamed)))
+    } else if let Some(id) = fields.remove {
+        let removed = factor::remove(provider, call, asker, id).await;
+        removed.map(|()| own.address(HERE, Some(FactorNotice::Removed)))
+    } else if fields.codes.is_some() {
+        match factor::renew_recovery_codes(provider, call, asker).await {
+            Ok(codes) => {
+                factor::keep_codes(provider, call, &visit.browser, asker.user, &codes).await?;
+                Ok(own.address(CODES, None))
+            }
+            Err(refused) => Err(refused),
+        }
+    } else if fields.begin.is_some() {
+        let new = NewFactor {
+            name: fields.name,
+            shape: OtpShape::default(),
+        };
+        let begun = factor::begin(provider, call, asker, new).await;
+        begun.map(|begun| own.setting_up(begun.id))
+    } else {
+        Ok(own.address(HERE, None))
+    };
+    own.go(&visit, next)
+}
+
+/// GET /account/factors/new
+pub(super) async fn show_new(visit: Visit, Query(wish): Query<Wish>) -> Result<Response, Refusal> {
+    match Own::of(&visit, &wish) {
+        Some(own) => own.set_up(&visit, wish.factor, None).await,
+        None => Ok(visit.keep(sign_in())),
+    }
+}
+
+/// POST /account/factors/new
+pub(super) async fn confirm(
+    visit: Visit,
+    Query(wish): Query<Wish>,
+    Form(fields): Form<Fields>,
+) -> Result<Response, Refusal> {
+    let (Some(own), Some(id)) = (Own::of(&visit, &wish), wish.factor) else {
+        return Ok(visit.keep(sign_in()));
+    };
+    match visit.check(&own.purpose(), &fields.csrf) {
+        Ok(()) => {}
+        Err(Forgery::Token) => return own.set_up(&visit, Some(id), Some(NewAuthenticatorError::Expired)).await,
+        Err(forgery) => return Err(forgery.into()),
+    }
+    let (provider, call, asker) = (visit.provider(), &visit.call, own.asker());
+    let code = fields.code.unwrap_or_else(|| Secret::new(""));
+    let next = match factor::confirm(provider, call, asker, id, &code).await {
+        Ok(confirmed) => match confirmed.recovery_codes {
+            Some(codes) => {
+                factor::keep_codes(provider, call, &visit.browser, asker.user, &codes).await?;
+                Ok(own.address(CODES, None))
+            }
+            None => Ok(own.address(HERE, Some(FactorNotice::Added))),
+        },
+        Err(NotChanged::Wrong) => return own.set_up(&visit, Some(id), Some(NewAuthenticatorError::Wrong)).await,
+        // of two clicks the browser sees the answer to the second alone
+        Err(NotChanged::Failed(Error::NotFound)) => Ok(own.after_somebody_faster(&visit, id).await?),
+        Err(refused) => Err(refused),
+    };
+    own.go(&visit, next)
+}
+
+/// GET /account/factors/codes
+pub(super) async fn show_codes(visit: Visit, Query(wish): Query<Wish>) -> Result<Response, Refusal> {
+    let Some(own) = Own::of(&visit, &wish) else {
+        return Ok(visit.keep(sign_in()));
+    };
+    let (provider, user) = (visit.provider(), own.account.user.id);
+    let Some((codes, made)) = factor::kept_codes(provider, &visit.call, &visit.browser, user).await? else {
+        return Ok(visit.keep(see_other(&own.address(HERE, None))));
+    };
+    let page = Page::RecoveryCodes(RecoveryCodes {
+        account: shown::account(&own.account.user),
+        site: provider.issuer.url().host_str().unwrap_or_default().to_owned(),
+        made: made.micros(),
+        codes: codes.iter().map(|code| code.expose().to_owned()).collect(),
+        action: OwnPath::or_home(&own.address(CODES, None)),
+    });
+    let sheet = visit.sheet(page, own.locale(&visit), &own.purpose());
+    Ok(visit.show(sheet.warns(visit.warning(&own.account))))
+}
+
+/// POST /account/factors/codes
+pub(super) async fn codes_are_kept(
+    visit: Visit,
+    Query(wish): Query<Wish>,
+    Form(fields): Form<Fields>,
+) -> Result<Response, Refusal> {
+    let Some(own) = Own::of(&visit, &wish) else {
+        return Ok(visit.keep(sign_in()));
+    };
+    match visit.check(&own.purpose(), &fields.csrf) {
+        Ok(()) => {}
+        Err(Forgery::Token) => return Ok(visit.keep(see_other(&own.address(CODES, None)))),
+        Err(forgery) => return Err(forgery.into()),
+    }
+    factor::forget_codes(visit.provider(), &visit.browser, own.account.user.id).await?;
+    Ok(visit.keep(see_other(&own.address(HERE, Some(FactorNotice::Kept)))))
+}
+
+/// Whose page it is.
+struct Own {
+    account: session::Account,
+    /// Whether it is who signed in last in this browser: whose page needs no name.
+    is_first: bool,
+}
+
+impl Own {
+    /// The page of whoever the address names, else of who signed in last.
+    fn of(visit: &Visit, wish: &Wish) -> Option<Self> {
+        let first = visit.browser.accounts.first()?;
+        let named = wish.account.and_then(|user| visit.browser.account(user));
+        let account = named.unwrap_or(first);
+        Some(Self {
+            account: account.clone(),
+            is_first: account.user.id == first.user.id,
+        })
+    }
+
+    fn asker(&self) -> Asker {
+        (&self.account).into()
+    }
+
+    fn locale(&self, visit: &Visit) -> crate::view::Locale {
+        visit.locale(&[], Some(&self.account.user))
+    }
+
+    /// Bound to the session that the page shows: another tab may have gone on with another account (SEC-017).
+    fn purpose(&self) -> String {
+        format!("own factors {}", self.account.session.id)
+    }
+
+    fn address(&self, path: &str, notice: Option<FactorNotice>) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        if !self.is_first {
+            query.append_pair("account", &self.account.user.id.to_string());
+        }
+        if let Some(notice) = notice {
+            query.append_pair("notice", notice.as_str());
+        }
+        let query = query.finish();
+        let mark = if query.is_empty() { "" } else { "?" };
+        format!("{path}{mark}{query}")
+    }
+
+    /// Where an authenticator that was begun is set up.
+    fn setting_up(&self, id: Id<Factor>) -> String {
+        let address = self.address(NEW, None);
+        let mark = if address.contains('?') { '&' } else { '?' };
+        format!("{address}{mark}factor={id}")
+    }
+
+    /// Where the person proves once more who they are, and comes back from.
+    fn proving(&self) -> String {
+        let again = if self.is_first {
+            "1".to_owned()
+        } else {
+            self.account.user.id.to_string()
+        };
+        let back = format!("{HERE}?notice={}", FactorNotice::Proved.as_str());
+        let query = form_urlencoded::Serializer::new(String::new())
+            .append_pair("again", &again)
+            .append_pair("return_to", &back)
+            .finish();
+        format!("/login?{query}")
+    }
+
+    /// On to the next page, or to what has to be done before.
+    fn go(&self, visit: &Visit, next: Result<String, NotChanged>) -> Result<Response, Refusal> {
+        let next = match next {
+            Ok(next) => next,
+            Err(NotChanged::ProofTooOld | NotChanged::ProofTooWeak) => self.proving(),
+            Err(NotChanged::Wrong | NotChanged::Failed(Error::NotFound)) => {
+                self.address(HERE, Some(FactorNotice::Over))
+            }
+            Err(NotChanged::Failed(Error::Invalid(_))) => self.address(HERE, Some(FactorNotice::Name)),
+            Err(NotChanged::Failed(Error::Conflict(_))) => self.address(HERE, Some(FactorNotice::TooMany)),
+            Err(NotChanged::Failed(error)) => return Err(error.into()),
+        };
+        Ok(visit.keep(see_other(&next)))
+    }
+
+    async fn list(&self, visit: &Visit, notice: Option<FactorNotice>) -> Result<Response, Refusal> {
+        let own = factor::own_factors(visit.provider(), self.account.user.id).await?;
+        let factors = own.factors.into_iter().map(|factor| OwnFactor {
+            value: factor.id.to_string(),
+            name: factor.name,
+            added: factor.created_at.micros(),
+            used: factor.used_at.map(|at| at.micros()),
+        });
+        let page = Page::OwnFactors(OwnFactors {
+            account: shown::account(&self.account.user),
+            action: OwnPath::or_home(&self.address(HERE, None)),
+            back: OwnPath::or_home(&self.address("/account", None)),
+            notice,
+            factors: factors.collect::<Vec<OwnFactor>>(),
+            recovery_codes: own.recovery_codes,
+        });
+        let status = match notice {
+            Some(FactorNotice::Expired) => StatusCode::FORBIDDEN,
+            _ => StatusCode::OK,
+        };
+        let sheet = visit.sheet(page, self.locale(visit), &self.purpose()).status(status);
+        Ok(visit.show(sheet.warns(visit.warning(&self.account))))
+    }
+
+    async fn set_up(
+        &self,
+        visit: &Visit,
+        id: Option<Id<Factor>>,
+        error: Option<NewAuthenticatorError>,
+    ) -> Result<Response, Refusal> {
+        let begun = match id {
+            Some(id) => factor::look_at_begun(visit.provider(), &visit.call, self.asker(), id).await,
+            None => Err(Error::NotFound.into()),
+        };
+        let begun = match begun {
+            Ok(begun) => begun,
+            Err(refused) => return self.go(visit, Err(refused)),
+        };
+        let status = match error {
+            None => StatusCode::OK,
+            Some(NewAuthenticatorError::Wrong) => StatusCode::UNPROCESSABLE_ENTITY,
+            Some(NewAuthenticatorError::Expired) => StatusCode::FORBIDDEN,
+        };
+        let picture = Qr::of(begun.address.expose()).ok_or_else(Refusal::failed)?;
+        let page = Page::NewAuthenticator(NewAuthenticator {
+            account: shown::account(&self.account.user),
+            action: OwnPath::or_home(&self.setting_up(begun.id)),
+            back: OwnPath::or_home(&self.address(HERE, None)),
+            picture,
+            secret: in_groups(&begun.secret),
+            shape: shape(&begun),
+            digits: begun.shape.digits,
+            name: begun.name,
+            error,
+        });
+        let sheet = visit.sheet(page, self.locale(visit), &self.purpose()).status(status);
+        Ok(visit.show(sheet.warns(visit.warning(&self.account))))
+    }
+
+    /// What was begun is there no more: maybe because the same form has confirmed it a moment ago.
+    async fn after_somebody_faster(&self, visit: &Visit, id: Id<Factor>) -> Result<String, Refusal> {
+        let (provider, user) = (visit.provider(), self.account.user.id);
+        let own = factor::own_factors(provider, user).await?;
+        if !own.factors.iter().any(|factor| factor.id == id) {
+            return Ok(self.address(HERE, Some(FactorNotice::Over)));
+        }
+        let codes = factor::kept_codes(provider, &visit.call, &visit.browser, user).await?;
+        Ok(match codes {
+            Some(_) => self.address(CODES, None),
+            None => self.address(HERE, Some(FactorNotice::Added)),
+        })
+    }
+}
+
+/// What an authenticator has to be told besides, where it is unusual.
+fn shape(begun: &Begun) -> Option<(String, u8, u32)> {
+    let shape = begun.shape;
+    (shape != OtpShape::default()).then(|| (shape.algorithm.to_string(), shape.digits, shape.period))
+}
+
+fn in_groups(secret: &Secret) -> String {
+    let letters: Vec<char> = secret.expose().chars().collect();
+    let groups = letters.chunks(GROUP).map(|group| group.iter().collect::<String>());
+    groups.collect::<Vec<_>>().join(" ")
+}
+
+fn sign_in() -> Response {
+    see_other("/login?return_to=%2Faccount%2Ffactors")
+}

@@ -1,0 +1,64 @@
+//! The second step of a sign-in: a one-time code, or a recovery code.
+
+use serde::{Deserialize, Serialize};
+
+use crate::view::{Account, Client, OwnPath};
+
+/// A form that posts `code` or `recovery_code` with `csrf` to `action`; a quiet one posts `intent` = `cancel` there instead.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SecondFactor {
+    /// The application that asks, if one does.
+    pub client: Option<Client>,
+    /// Who signs in.
+    pub account: Account,
+    /// Where the forms post to.
+    pub action: OwnPath,
+    /// What is asked for.
+    pub with: SecondFactorWith,
+    /// This page with the other way.
+    pub other: OwnPath,
+    /// Why the last answer did not do.
+    pub error: Option<SecondFactorError>,
+    /// Where to begin anew, if this sign-in is over: then nothing is asked.
+    pub again: Option<OwnPath>,
+}
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SecondFactorWith {
+    /// The code that an authenticator shows.
+    Code,
+    /// A code from a list that was kept for this.
+    RecoveryCode,
+}
+
+/// Why an answer did not do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum SecondFactorError {
+    /// It is no code that counts now, for whatever reason.
+    Wrong,
+    /// Too many wrong ones.
+    Throttled {
+        /// When it is worth trying again.
+        seconds: u64,
+    },
+    /// The form was open for too long.
+    Expired,
+}
+
+impl SecondFactor {
+    /// With every field filled.
+    pub fn sample() -> Self {
+        Self {
+            client: Some(Client::sample()),
+            account: Account::sample(),
+            action: OwnPath::or_home("/login/factor?proof=Zm9v"),
+            with: SecondFactorWith::Code,
+            other: OwnPath::or_home("/login/factor?proof=Zm9v&with=recovery_code"),
+            error: Some(SecondFactorError::Wrong),
+            again: None,
+        }
+    }
+}
