@@ -259,6 +259,19 @@ pub(super) enum Users {
     Reactivate { user: String },
     /// Delete a user.
     Delete { user: String },
+    /// List a user's second factors.
+    Factors {
+        user: String,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Take second factors of a user away, because a device is lost: all of them and the recovery codes, or one.
+    ResetFactors {
+        user: String,
+        /// This one alone: its id, as `users factors` shows it.
+        #[arg(long, value_name = "ID")]
+        factor: Option<String>,
+    },
     /// Set a user's password; all sessions and tokens end.
     SetPassword {
         user: String,

@@ -8,8 +8,8 @@ use super::input;
 use super::output::Output;
 use crate::flow::operations::inventory;
 use crate::flow::people::{self, ChangeSource, NewPassword, NewUser, UserKey, UserSelection, WeakPasswords, Welcome};
-use crate::flow::{Call, Provider};
-use crate::model::{Secret, User};
+use crate::flow::{Call, Provider, factor};
+use crate::model::{Factor, Secret, User};
 
 const SOURCE: ChangeSource = ChangeSource::Command;
 
@@ -76,6 +76,32 @@ pub(super) async fn run(
             let user = find(provider, &user).await?;
             people::delete_user(provider, call, &SOURCE, user.id, None).await?;
             Ok(Output::line(format!("{} is deleted", user.username)))
+        }
+        Users::Factors { user, json } => {
+            let user = find(provider, &user).await?;
+            let factors = factor::list(provider, user.id).await?;
+            let rows: Vec<Value> = factors.iter().map(factor_row).collect();
+            Ok(Output::table(
+                json.shape(),
+                &rows,
+                &["name", "kind", "used_at", "created_at", "id"],
+            ))
+        }
+        Users::ResetFactors { user, factor: None } => {
+            let user = find(provider, &user).await?;
+            let count = factor::remove_all_of(provider, call, &SOURCE, user.id).await?;
+            Ok(Output::line(format!(
+                "{count} second factors of {} are removed",
+                user.username
+            )))
+        }
+        Users::ResetFactors { user, factor: Some(id) } => {
+            let user = find(provider, &user).await?;
+            let id = id
+                .parse()
+                .map_err(|_| Failure::usage(format!("{id} is not the id of a second factor")))?;
+            factor::remove_of(provider, call, &SOURCE, user.id, id).await?;
+            Ok(Output::line(format!("a second factor of {} is removed", user.username)))
         }
         Users::SetPassword {
             user,
@@ -146,6 +172,16 @@ fn weak(accept: bool) -> WeakPasswords {
     } else {
         WeakPasswords::Refuse
     }
+}
+
+fn factor_row(factor: &Factor) -> Value {
+    json!({
+        "id": factor.id.to_string(),
+        "name": factor.name,
+        "kind": factor.kind,
+        "created_at": factor.created_at.rfc3339(),
+        "used_at": factor.used_at.map(|at| at.rfc3339()),
+    })
 }
 
 fn row(user: &User) -> Value {

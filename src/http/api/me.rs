@@ -47,7 +47,7 @@ pub(super) fn routes() -> Router<Http> {
 }
 
 /// The same for the OpenAPI document, as method, path, sentence and scope.
-pub(super) const DESCRIBED: [(&str, &str, &str, &str); 4] = [
+pub(super) const DESCRIBED: [(&str, &str, &str, &str); 10] = [
     ("get", "/me", "The person's own account.", READ),
     ("get", "/me/sessions", "The person's own sessions.", READ),
     (
@@ -60,6 +60,27 @@ pub(super) const DESCRIBED: [(&str, &str, &str, &str); 4] = [
         "post",
         "/me/password",
         "Replaces the person's own password, shown the one until now.",
+        WRITE,
+    ),
+    ("get", "/me/factors", "The person's own second factors.", READ),
+    (
+        "post",
+        "/me/factors",
+        "Begins an authenticator: its secret is told once, and it counts when it is confirmed.",
+        WRITE,
+    ),
+    (
+        "post",
+        "/me/factors/{id}/confirm",
+        "Confirms an authenticator by a code of it; the first one comes with recovery codes.",
+        WRITE,
+    ),
+    ("patch", "/me/factors/{id}", "Renames a second factor.", WRITE),
+    ("delete", "/me/factors/{id}", "Removes a second factor.", WRITE),
+    (
+        "post",
+        "/me/factors/recovery-codes",
+        "Makes new recovery codes in the place of all that there are.",
         WRITE,
     ),
 ];
@@ -258,13 +279,13 @@ fn done(done: Result<(), NotEnded>) -> Result<Answer, Problem> {
 
 /// Whether it changes anything.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Wish {
+pub(super) enum Wish {
     Read,
     Change,
 }
 
 /// Who asks about themselves.
-struct Myself {
+pub(super) struct Myself {
     user: User,
     asker: Asker,
     /// Whose page may read the answer.
@@ -274,7 +295,18 @@ struct Myself {
 }
 
 impl Myself {
-    async fn of(http: &Http, call: &Call, headers: &HeaderMap, browser: &Browser, wish: Wish) -> Result<Self, Problem> {
+    /// Who asks.
+    pub(super) const fn asker(&self) -> Asker {
+        self.asker
+    }
+
+    pub(super) async fn of(
+        http: &Http,
+        call: &Call,
+        headers: &HeaderMap,
+        browser: &Browser,
+        wish: Wish,
+    ) -> Result<Self, Problem> {
         if let Some(token) = bearer::token(headers)? {
             return Self::by_token(http, call, headers, &token, wish).await;
         }
@@ -322,6 +354,7 @@ impl Myself {
                 user: person.user.id,
                 session: grant.session,
                 proved: grant.terms.auth_time,
+                is_multiple: session::is_multiple(&grant.terms.amr),
             },
             reader: reader.cloned(),
             by_cookie: false,
@@ -366,7 +399,11 @@ impl Myself {
     }
 }
 
-fn respond(call: &Call, headers: &HeaderMap, answered: Result<(Myself, Result<Answer, Problem>), Problem>) -> Response {
+pub(super) fn respond(
+    call: &Call,
+    headers: &HeaderMap,
+    answered: Result<(Myself, Result<Answer, Problem>), Problem>,
+) -> Response {
     let (reader, by_cookie, answer) = match answered {
         Ok((myself, answer)) => (myself.reader, myself.by_cookie, answer),
         Err(problem) => (None, false, Err(problem)),
@@ -393,7 +430,7 @@ fn respond(call: &Call, headers: &HeaderMap, answered: Result<(Myself, Result<An
 
 /// May a page ask at all? Neither person nor client is known yet, so any web origin may; what it may do and read is decided
 /// with the request itself.
-async fn preflight(headers: HeaderMap) -> Response {
+pub(super) async fn preflight(headers: HeaderMap) -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
     let answer = response.headers_mut();
     answer.append(header::VARY, HeaderValue::from_static("Origin"));
@@ -406,7 +443,7 @@ async fn preflight(headers: HeaderMap) -> Response {
         answer.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
         for (name, value) in [
             (header::ACCESS_CONTROL_ALLOW_CREDENTIALS, "true"),
-            (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, DELETE"),
+            (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, PATCH, DELETE"),
             (
                 header::ACCESS_CONTROL_ALLOW_HEADERS,
                 "authorization, content-type, x-requested-with",

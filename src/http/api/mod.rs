@@ -14,6 +14,8 @@ mod docs;
 mod doctor;
 mod entity_tag;
 mod events;
+mod factor_body;
+mod factors;
 mod groups;
 mod keys;
 mod layers;
@@ -21,6 +23,7 @@ mod list;
 mod me;
 mod members;
 pub mod metrics;
+mod my_factors;
 mod openapi;
 mod problem;
 mod protected_resource;
@@ -57,6 +60,7 @@ pub fn table() -> Vec<Route> {
     table.extend(members::table());
     table.extend(sessions::table());
     table.extend(devices::table());
+    table.extend(factors::table());
     table.extend(consents::table());
     table.extend(clients::table());
     table.extend(registration_tokens::table());
@@ -80,6 +84,7 @@ pub fn routes() -> Router<Http> {
         .layer(DefaultBodyLimit::max(BODY_BYTES))
         .merge(metrics::public())
         .merge(me::routes())
+        .merge(my_factors::routes())
         .route("/api/docs", get(docs::show))
         .route(
             "/.well-known/oauth-protected-resource",

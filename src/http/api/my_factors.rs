@@ -1,0 +1,253 @@
+//! `/api/v1/me/factors`: a person's own second factors. Whoever changes them has proved a moment ago who they are, and once there
+//! is a factor, with it: a client sends the person to sign in once more where the answer says so (RFC 9470).
+
+use axum::Extension;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use axum::routing::{get, patch, post};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::factor_body::{FactorBody, NewFactorBody};
+use super::me::{Myself, Wish, preflight, respond};
+use super::route::Method;
+use super::{Answer, BASE, Problem, body};
+use crate::flow::factor::{self, NotChanged};
+use crate::flow::session::{self, Asker, Browser};
+use crate::flow::{Call, Error};
+use crate::http::Http;
+use crate::model::{Factor, Id, Reason, Secret};
+use crate::protocol::acr;
+
+/// The routes of a person's own second factors.
+pub(super) fn routes() -> Router<Http> {
+    Router::new()
+        .route(&format!("{BASE}/me/factors"), get(list).post(begin).options(preflight))
+        .route(
+            &format!("{BASE}/me/factors/recovery-codes"),
+            post(renew).options(preflight),
+        )
+        .route(
+            &format!("{BASE}/me/factors/{{id}}"),
+            patch(rename).delete(remove).options(preflight),
+        )
+        .route(
+            &format!("{BASE}/me/factors/{{id}}/confirm"),
+            post(confirm).options(preflight),
+        )
+}
+
+/// What a change brings.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Named {
+    name: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Proving {
+    code: Option<Secret>,
+}
+
+/// GET /api/v1/me/factors
+async fn list(
+    State(http): State<Http>,
+    Extension(call): Extension<Call>,
+    headers: HeaderMap,
+    browser: Browser,
+) -> Response {
+    let answered = async {
+        let myself = Myself::of(&http, &call, &headers, &browser, Wish::Read).await?;
+        let own = factor::own_factors(&http.provider, myself.asker().user).await?;
+        let items: Vec<FactorBody> = own.factors.into_iter().map(FactorBody::of).collect();
+        let answer = Answer::of(&json!({ "items": items, "recovery_codes": own.recovery_codes }));
+        Ok((myself, answer))
+    };
+    respond(&call, &headers, answered.await)
+}
+
+/// POST /api/v1/me/factors
+async fn begin(
+    State(http): State<Http>,
+    Extension(call): Extension<Call>,
+    headers: HeaderMap,
+    browser: Browser,
+    bytes: Bytes,
+) -> Response {
+    let answered = async {
+        let myself = Myself::of(&http, &call, &headers, &browser, Wish::Change).await?;
+        let answer = begin_one(&http, &call, myself.asker(), (&headers, &bytes)).await;
+        Ok((myself, answer))
+    };
+    respond(&call, &headers, answered.await)
+}
+
+async fn begin_one(
+    http: &Http,
+    call: &Call,
+    asker: Asker,
+    (headers, bytes): (&HeaderMap, &[u8]),
+) -> Result<Answer, Problem> {
+    let new: NewFactorBody = body::read(&body::members(Method::Post, headers, bytes)?)?;
+    let begun = factor::begin(&http.provider, call, asker, new.into_new()?).await;
+    let begun = begun.map_err(refused)?;
+    let shown = json!({
+        "id": begun.id.to_string(),
+        "name": begun.name,
+        "secret": begun.secret.expose(),
+        "address": begun.address.expose(),
+        "algorithm": begun.shape.algorithm,
+        "digits": begun.shape.digits,
+        "period": begun.shape.period,
+        "expires_at": begun.until.rfc3339(),
+    });
+    Answer::created(format!("{BASE}/me/factors/{}", begun.id), &shown)
+}
+
+/// POST /api/v1/me/factors/{id}/confirm
+async fn confirm(
+    State(http): State<Http>,
+    Extension(call): Extension<Call>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    browser: Browser,
+    bytes: Bytes,
+) -> Response {
+    let answered = async {
+        let myself = Myself::of(&http, &call, &headers, &browser, Wish::Change).await?;
+        let answer = confirm_one(&http, &call, myself.asker(), &id, (&headers, &bytes)).await;
+        Ok((myself, answer))
+    };
+    respond(&call, &headers, answered.await)
+}
+
+async fn confirm_one(
+    http: &Http,
+    call: &Call,
+    asker: Asker,
+    id: &str,
+    (headers, bytes): (&HeaderMap, &[u8]),
+) -> Result<Answer, Problem> {
+    let id = named(id)?;
+    let proving: Proving = body::read(&body::members(Method::Post, headers, bytes)?)?;
+    let code = proving
+        .code
+        .ok_or_else(|| Error::field("/code", "required", "expected the code that the authenticator shows"))?;
+    let confirmed = factor::confirm(&http.provider, call, asker, id, &code).await;
+    let confirmed = confirmed.map_err(refused)?;
+    Answer::of(&json!({
+        "id": confirmed.id.to_string(),
+        "recovery_codes": confirmed.recovery_codes.as_deref().map(plain),
+    }))
+}
+
+/// PATCH /api/v1/me/factors/{id}
+async fn rename(
+    State(http): State<Http>,
+    Extension(call): Extension<Call>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    browser: Browser,
+    bytes: Bytes,
+) -> Response {
+    let answered = async {
+        let myself = Myself::of(&http, &call, &headers, &browser, Wish::Change).await?;
+        let answer = rename_one(&http, &call, myself.asker(), &id, (&headers, &bytes)).await;
+        Ok((myself, answer))
+    };
+    respond(&call, &headers, answered.await)
+}
+
+async fn rename_one(
+    http: &Http,
+    call: &Call,
+    asker: Asker,
+    id: &str,
+    (headers, bytes): (&HeaderMap, &[u8]),
+) -> Result<Answer, Problem> {
+    let id = named(id)?;
+    let change: Named = body::read(&body::members(Method::Patch, headers, bytes)?)?;
+    done(factor::rename(&http.provider, call, asker, id, &change.name).await)
+}
+
+/// DELETE /api/v1/me/factors/{id}
+async fn remove(
+    State(http): State<Http>,
+    Extension(call): Extension<Call>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    browser: Browser,
+) -> Response {
+    let answered = async {
+        let myself = Myself::of(&http, &call, &headers, &browser, Wish::Change).await?;
+        let answer = match named(&id) {
+            Ok(id) => done(factor::remove(&http.provider, &call, myself.asker(), id).await),
+            Err(problem) => Err(problem),
+        };
+        Ok((myself, answer))
+    };
+    respond(&call, &headers, answered.await)
+}
+
+/// POST /api/v1/me/factors/recovery-codes
+async fn renew(
+    State(http): State<Http>,
+    Extension(call): Extension<Call>,
+    headers: HeaderMap,
+    browser: Browser,
+) -> Response {
+    let answered = async {
+        let myself = Myself::of(&http, &call, &headers, &browser, Wish::Change).await?;
+        let codes = factor::renew_recovery_codes(&http.provider, &call, myself.asker()).await;
+        let answer = match codes {
+            Ok(codes) => Answer::of(&json!({ "recovery_codes": plain(&codes) })),
+            Err(not_changed) => Err(refused(not_changed)),
+        };
+        Ok((myself, answer))
+    };
+    respond(&call, &headers, answered.await)
+}
+
+fn named(id: &str) -> Result<Id<Factor>, Problem> {
+    id.parse().map_err(|_| Error::NotFound.into())
+}
+
+fn plain(codes: &[Secret]) -> Vec<&str> {
+    codes.iter().map(Secret::expose).collect()
+}
+
+fn done(done: Result<(), NotChanged>) -> Result<Answer, Problem> {
+    done.map(|()| Answer::done()).map_err(refused)
+}
+
+/// RFC 9470 section 3: how the person has to prove themselves, in the challenge.
+fn refused(not_changed: NotChanged) -> Problem {
+    let seconds = session::PROOF_GOOD_FOR.as_secs();
+    let (detail, demand, rule) = match not_changed {
+        NotChanged::ProofTooOld => (
+            "the person has to prove once more who they are",
+            format!("max_age=\"{seconds}\""),
+            "api.proof_too_old",
+        ),
+        NotChanged::ProofTooWeak => (
+            "the person has to prove once more who they are, with a second factor",
+            format!("acr_values=\"{}\", max_age=\"{seconds}\"", acr::MULTIPLE),
+            "api.proof_too_weak",
+        ),
+        NotChanged::Wrong => {
+            return Error::field(
+                "/code",
+                "wrong",
+                "this is not the code that the authenticator shows now",
+            )
+            .into();
+        }
+        NotChanged::Failed(error) => return error.into(),
+    };
+    let challenge = format!("Bearer error=\"insufficient_user_authentication\", {demand}");
+    Problem::unauthenticated(detail, challenge, Reason::new(rule))
+}
