@@ -85,6 +85,7 @@ const MOUNTED: &[(&str, Guard)] = &[
     ("/login/account", Guard::Form),
     ("/login/consent", Guard::Form),
     ("/login/devices", Guard::Form),
+    ("/login/factor", Guard::Form),
     ("/login/leave", Guard::Form),
     ("/login/ending", Guard::Form),
     ("/login/new-password", Guard::Form),
@@ -96,6 +97,9 @@ const MOUNTED: &[(&str, Guard)] = &[
     ("/logout/onward", Guard::Open),
     ("/account", Guard::Person),
     ("/account/password", Guard::Person),
+    ("/account/factors", Guard::Person),
+    ("/account/factors/new", Guard::Person),
+    ("/account/factors/codes", Guard::Person),
     ("/console/doctor", Guard::Person),
     ("/doctor/seen", Guard::Person),
     ("/setup", Guard::Form),
@@ -180,6 +184,10 @@ async fn route_permission_inventory_of_every_mounted_route() {
             "src/http/api/me.rs: &format!(\"{BASE}/me/sessions\")",
             "src/http/api/me.rs: &format!(\"{BASE}/me/sessions/{{id}}\")",
             "src/http/api/mod.rs: &format!(\"{BASE}{}\"",
+            "src/http/api/my_factors.rs: &format!(\"{BASE}/me/factors\")",
+            "src/http/api/my_factors.rs: &format!(\"{BASE}/me/factors/recovery-codes\")",
+            "src/http/api/my_factors.rs: &format!(\"{BASE}/me/factors/{{id}}\")",
+            "src/http/api/my_factors.rs: &format!(\"{BASE}/me/factors/{{id}}/confirm\")",
             "src/http/router.rs: .fallback(",
         ]
     );

@@ -40,6 +40,7 @@ fn account(subject: &str, ago: u64) -> Account {
         subject: subject.to_owned(),
         auth_time: NOW.before(Duration::from_secs(ago)),
         acr: "pwd".to_owned(),
+        can_prove_more: false,
         outlived: None,
     }
 }
