@@ -7,6 +7,7 @@ use ostiary::flow::people;
 use ostiary::view::Views;
 use serde_json::json;
 
+use super::factor_scene::{answer, asked, enrolled, now};
 use super::{MINUTE, is_signed_in, sign_in, sign_in_with};
 use crate::api::conversation::Caller;
 use crate::support::browser::{Browser, Page};
@@ -381,4 +382,26 @@ async fn mail_links_from_config() {
             .all(|(_, text)| !text.contains("evil.example"))
     );
     server.stop().await;
+}
+
+/// SEC-292: whoever has a second factor is asked for it after a reset as before; neither the link nor the new password is one.
+#[tokio::test]
+async fn reset_keeps_mfa() {
+    each_backend(async |server| {
+        let mut ada = enrolled(server, "ada").await;
+        let browser = Browser::new();
+        ask(server, &browser, &ada.user.email).await;
+        let link = links(server, &ada.user).await.remove(0);
+        let page = browser.get(&link).await;
+        assert_eq!(set(&browser, &page, NEW).await.status, 303);
+        assert!(!is_signed_in(server, &browser).await);
+        assert!(!is_signed_in(server, &ada.browser).await, "every session has ended");
+        ada.user.password = NEW.to_owned();
+        let page = asked(server, &browser, &ada.user).await;
+        assert!(!is_signed_in(server, &browser).await);
+        let done = answer(&browser, &page, &now(server, &ada.authenticator)).await;
+        assert_eq!(done.status, 303, "{}", done.body);
+        assert!(is_signed_in(server, &browser).await);
+    })
+    .await;
 }
