@@ -39,6 +39,7 @@ async fn the_keyboard_alone_signs_a_person_in() {
     assert_eq!(tab(&browser).await, "password|");
     browser.press(ada.password.expose()).await;
     assert_eq!(tab(&browser).await, "Show|");
+    assert_eq!(tab(&browser).await, "Forgot your password?|");
     assert_eq!(tab(&browser).await, "remember|1");
     assert_eq!(tab(&browser).await, "Sign in|");
     browser.press(&ENTER.to_string()).await;
