@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{HOUR, MINUTE, is_signed_in, sign_in};
 use crate::api::conversation::Caller;
 use crate::oauth::steps::skips;
-use crate::support::backend::Backend;
+use crate::support::backend::{Backend, quick};
 use crate::support::browser::Browser;
 use crate::support::relying_party::RelyingParty;
 use crate::support::server::{Server, TestClient, TestUser, each_backend};
@@ -224,6 +224,9 @@ async fn a_session_that_a_tightened_limit_has_ended_takes_no_place() {
 /// Said on one node, judged on the other.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tightened_limit_is_judged_on_every_node() {
+    if quick() {
+        return;
+    }
     let server = Server::start_with(Backend::PostgresRedis).await;
     let node = server.node().await;
     let client = server.client(skips).await;

@@ -441,7 +441,7 @@ impl Drop for Telling {
 /// Some walks on each backend, or the one of `OSTIARY_TEST_SEED`; many long ones with `OSTIARY_TEST_LENGTH=full`.
 #[tokio::test]
 async fn model_login_flow() {
-    let (walks, steps) = length((6, 500), (8, 600), (60, 3_000));
+    let (walks, steps) = length((3, 250), (8, 600), (60, 3_000));
     let wanted = std::env::var("OSTIARY_TEST_SEED")
         .ok()
         .and_then(|seed| seed.parse().ok());
