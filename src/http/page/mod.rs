@@ -18,6 +18,7 @@ mod not_me;
 mod own_account;
 mod own_factors;
 mod own_password;
+mod owner;
 mod pending;
 mod recover;
 mod report;

@@ -3,8 +3,8 @@
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
-use url::form_urlencoded;
 
+use super::owner::Owner;
 use super::shown;
 use crate::flow::Error;
 use crate::flow::authorization::consents;
@@ -19,6 +19,7 @@ use crate::view::{
 };
 
 const HERE: &str = "/account";
+const FACTORS: &str = "/account/factors";
 
 /// What the address says.
 #[derive(Deserialize)]
@@ -50,7 +51,7 @@ pub(super) struct Fields {
 pub(super) async fn show(visit: Visit, Query(wish): Query<Wish>) -> Result<Response, Refusal> {
     // that a form was too old is said by the answer to it alone
     let notice = wish.notice.filter(|notice| *notice != AccountNotice::Expired);
-    match Own::of(&visit, &wish) {
+    match Owner::of(&visit, wish.account).map(Own) {
         Some(own) => own.page(&visit, notice).await,
         None => Ok(visit.keep(sign_in())),
     }
@@ -62,7 +63,7 @@ pub(super) async fn change(
     Query(wish): Query<Wish>,
     Form(fields): Form<Fields>,
 ) -> Result<Response, Refusal> {
-    let Some(own) = Own::of(&visit, &wish) else {
+    let Some(own) = Owner::of(&visit, wish.account).map(Own) else {
         return Ok(visit.keep(sign_in()));
     };
     match visit.check(&own.purpose(), &fields.csrf) {
@@ -70,7 +71,7 @@ pub(super) async fn change(
         Err(Forgery::Token) => return own.page(&visit, Some(AccountNotice::Expired)).await,
         Err(forgery) => return Err(forgery.into()),
     }
-    let (provider, call, asker) = (visit.provider(), &visit.call, (&own.account).into());
+    let (provider, call, asker) = (visit.provider(), &visit.call, (&own.0.account).into());
     let (done, notice) = match Wanted::of(&fields)? {
         Wanted::Nothing => return Ok(visit.keep(see_other(&own.address(None)))),
         Wanted::End(wish) => {
@@ -143,76 +144,32 @@ impl Wanted {
 }
 
 /// Whose page it is.
-struct Own {
-    account: session::Account,
-    /// Whether it is who signed in last in this browser: whose page needs no name.
-    is_first: bool,
-}
+struct Own(Owner);
 
 impl Own {
-    /// The page of whoever the address names, else of who signed in last.
-    fn of(visit: &Visit, wish: &Wish) -> Option<Self> {
-        let first = visit.browser.accounts.first()?;
-        let named = wish.account.and_then(|user| visit.browser.account(user));
-        let account = named.unwrap_or(first);
-        Some(Self {
-            account: account.clone(),
-            is_first: account.user.id == first.user.id,
-        })
-    }
-
     /// The address of this page.
     fn address(&self, notice: Option<AccountNotice>) -> String {
-        self.at(HERE, notice)
-    }
-
-    /// The address of another page of the same person.
-    fn at(&self, path: &str, notice: Option<AccountNotice>) -> String {
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        if !self.is_first {
-            query.append_pair("account", &self.account.user.id.to_string());
-        }
-        if let Some(notice) = notice {
-            query.append_pair("notice", notice.as_str());
-        }
-        let query = query.finish();
-        let mark = if query.is_empty() { "" } else { "?" };
-        format!("{path}{mark}{query}")
+        self.0.at(HERE, notice.map(AccountNotice::as_str))
     }
 
     /// The page of the second factors.
     fn factors(&self) -> String {
-        if self.is_first {
-            format!("{HERE}/factors")
-        } else {
-            format!("{HERE}/factors?account={}", self.account.user.id)
-        }
+        self.0.at(FACTORS, None)
     }
 
     /// Where the person proves once more who they are, and comes back from.
     fn proving(&self) -> String {
-        let again = if self.is_first {
-            "1".to_owned()
-        } else {
-            self.account.user.id.to_string()
-        };
-        let query = form_urlencoded::Serializer::new(String::new())
-            .append_pair("again", &again)
-            .append_pair(
-                "return_to",
-                &format!("{HERE}?notice={}", AccountNotice::Proved.as_str()),
-            )
-            .finish();
-        format!("/login?{query}")
+        self.0
+            .proving(&format!("{HERE}?notice={}", AccountNotice::Proved.as_str()))
     }
 
     /// Bound to the session that the page shows: another tab may have gone on with another account (SEC-017).
     fn purpose(&self) -> String {
-        format!("own account {}", self.account.session.id)
+        format!("own account {}", self.0.account.session.id)
     }
 
     async fn page(&self, visit: &Visit, notice: Option<AccountNotice>) -> Result<Response, Refusal> {
-        let (provider, account) = (visit.provider(), &self.account);
+        let (provider, account) = (visit.provider(), &self.0.account);
         let times = session::own_times(provider, &visit.call, account).await?;
         let sessions = session::own_sessions(provider, &visit.call, account.into()).await?;
         let own = people::own_devices(provider, &visit.call, account.into()).await?;
@@ -238,7 +195,7 @@ impl Own {
             sessions: sessions.into_iter().map(entry).collect(),
             devices: own.devices.into_iter().map(|known| device(known, own.here)).collect(),
             applications: applications.collect::<Vec<AllowedApplication>>(),
-            password: OwnPath::or_home(&self.at("/account/password", None)),
+            password: OwnPath::or_home(&self.0.at("/account/password", None)),
             factors: OwnPath::or_home(&self.factors()),
             sign_out: OwnPath::or_home("/logout"),
         });

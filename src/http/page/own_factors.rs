@@ -3,12 +3,12 @@
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
-use url::form_urlencoded;
 
+use super::owner::Owner;
 use super::shown;
 use crate::flow::Error;
 use crate::flow::factor::{self, Begun, NewFactor, NotChanged};
-use crate::flow::session::{self, Asker};
+use crate::flow::session::Asker;
 use crate::http::Refusal;
 use crate::http::answer::next::see_other;
 use crate::http::extract::{Forgery, Form, Query, Visit};
@@ -57,7 +57,7 @@ pub(super) struct Fields {
 pub(super) async fn show(visit: Visit, Query(wish): Query<Wish>) -> Result<Response, Refusal> {
     // that a form was too old is said by the answer to it alone
     let notice = wish.notice.filter(|notice| *notice != FactorNotice::Expired);
-    match Own::of(&visit, &wish) {
+    match Owner::of(&visit, wish.account).map(Own) {
         Some(own) => own.list(&visit, notice).await,
         None => Ok(visit.keep(sign_in())),
     }
@@ -69,7 +69,7 @@ pub(super) async fn change(
     Query(wish): Query<Wish>,
     Form(fields): Form<Fields>,
 ) -> Result<Response, Refusal> {
-    let Some(own) = Own::of(&visit, &wish) else {
+    let Some(own) = Owner::of(&visit, wish.account).map(Own) else {
         return Ok(visit.keep(sign_in()));
     };
     match visit.check(&own.purpose(), &fields.csrf) {
@@ -107,7 +107,7 @@ pub(super) async fn change(
 
 /// GET /account/factors/new
 pub(super) async fn show_new(visit: Visit, Query(wish): Query<Wish>) -> Result<Response, Refusal> {
-    match Own::of(&visit, &wish) {
+    match Owner::of(&visit, wish.account).map(Own) {
         Some(own) => own.set_up(&visit, wish.factor, None).await,
         None => Ok(visit.keep(sign_in())),
     }
@@ -119,7 +119,7 @@ pub(super) async fn confirm(
     Query(wish): Query<Wish>,
     Form(fields): Form<Fields>,
 ) -> Result<Response, Refusal> {
-    let (Some(own), Some(id)) = (Own::of(&visit, &wish), wish.factor) else {
+    let (Some(own), Some(id)) = (Owner::of(&visit, wish.account).map(Own), wish.factor) else {
         return Ok(visit.keep(sign_in()));
     };
     match visit.check(&own.purpose(), &fields.csrf) {
@@ -147,22 +147,22 @@ pub(super) async fn confirm(
 
 /// GET /account/factors/codes
 pub(super) async fn show_codes(visit: Visit, Query(wish): Query<Wish>) -> Result<Response, Refusal> {
-    let Some(own) = Own::of(&visit, &wish) else {
+    let Some(own) = Owner::of(&visit, wish.account).map(Own) else {
         return Ok(visit.keep(sign_in()));
     };
-    let (provider, user) = (visit.provider(), own.account.user.id);
+    let (provider, user) = (visit.provider(), own.0.account.user.id);
     let Some((codes, made)) = factor::kept_codes(provider, &visit.call, &visit.browser, user).await? else {
         return Ok(visit.keep(see_other(&own.address(HERE, None))));
     };
     let page = Page::RecoveryCodes(RecoveryCodes {
-        account: shown::account(&own.account.user),
+        account: shown::account(&own.0.account.user),
         site: provider.issuer.url().host_str().unwrap_or_default().to_owned(),
         made: made.micros(),
         codes: codes.iter().map(|code| code.expose().to_owned()).collect(),
         action: OwnPath::or_home(&own.address(CODES, None)),
     });
     let sheet = visit.sheet(page, own.locale(&visit), &own.purpose());
-    Ok(visit.show(sheet.warns(visit.warning(&own.account))))
+    Ok(visit.show(sheet.warns(visit.warning(&own.0.account))))
 }
 
 /// POST /account/factors/codes
@@ -171,7 +171,7 @@ pub(super) async fn codes_are_kept(
     Query(wish): Query<Wish>,
     Form(fields): Form<Fields>,
 ) -> Result<Response, Refusal> {
-    let Some(own) = Own::of(&visit, &wish) else {
+    let Some(own) = Owner::of(&visit, wish.account).map(Own) else {
         return Ok(visit.keep(sign_in()));
     };
     match visit.check(&own.purpose(), &fields.csrf) {
@@ -179,53 +179,29 @@ pub(super) async fn codes_are_kept(
         Err(Forgery::Token) => return Ok(visit.keep(see_other(&own.address(CODES, None)))),
         Err(forgery) => return Err(forgery.into()),
     }
-    factor::forget_codes(visit.provider(), &visit.browser, own.account.user.id).await?;
+    factor::forget_codes(visit.provider(), &visit.browser, own.0.account.user.id).await?;
     Ok(visit.keep(see_other(&own.address(HERE, Some(FactorNotice::Kept)))))
 }
 
 /// Whose page it is.
-struct Own {
-    account: session::Account,
-    /// Whether it is who signed in last in this browser: whose page needs no name.
-    is_first: bool,
-}
+struct Own(Owner);
 
 impl Own {
-    /// The page of whoever the address names, else of who signed in last.
-    fn of(visit: &Visit, wish: &Wish) -> Option<Self> {
-        let first = visit.browser.accounts.first()?;
-        let named = wish.account.and_then(|user| visit.browser.account(user));
-        let account = named.unwrap_or(first);
-        Some(Self {
-            account: account.clone(),
-            is_first: account.user.id == first.user.id,
-        })
-    }
-
     fn asker(&self) -> Asker {
-        (&self.account).into()
+        (&self.0.account).into()
     }
 
     fn locale(&self, visit: &Visit) -> crate::view::Locale {
-        visit.locale(&[], Some(&self.account.user))
+        visit.locale(&[], Some(&self.0.account.user))
     }
 
     /// Bound to the session that the page shows: another tab may have gone on with another account (SEC-017).
     fn purpose(&self) -> String {
-        format!("own factors {}", self.account.session.id)
+        format!("own factors {}", self.0.account.session.id)
     }
 
     fn address(&self, path: &str, notice: Option<FactorNotice>) -> String {
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        if !self.is_first {
-            query.append_pair("account", &self.account.user.id.to_string());
-        }
-        if let Some(notice) = notice {
-            query.append_pair("notice", notice.as_str());
-        }
-        let query = query.finish();
-        let mark = if query.is_empty() { "" } else { "?" };
-        format!("{path}{mark}{query}")
+        self.0.at(path, notice.map(FactorNotice::as_str))
     }
 
     /// Where an authenticator that was begun is set up.
@@ -237,17 +213,8 @@ impl Own {
 
     /// Where the person proves once more who they are, and comes back from.
     fn proving(&self) -> String {
-        let again = if self.is_first {
-            "1".to_owned()
-        } else {
-            self.account.user.id.to_string()
-        };
-        let back = format!("{HERE}?notice={}", FactorNotice::Proved.as_str());
-        let query = form_urlencoded::Serializer::new(String::new())
-            .append_pair("again", &again)
-            .append_pair("return_to", &back)
-            .finish();
-        format!("/login?{query}")
+        self.0
+            .proving(&format!("{HERE}?notice={}", FactorNotice::Proved.as_str()))
     }
 
     /// On to the next page, or to what has to be done before.
@@ -266,7 +233,7 @@ impl Own {
     }
 
     async fn list(&self, visit: &Visit, notice: Option<FactorNotice>) -> Result<Response, Refusal> {
-        let own = factor::own_factors(visit.provider(), self.account.user.id).await?;
+        let own = factor::own_factors(visit.provider(), self.0.account.user.id).await?;
         let factors = own.factors.into_iter().map(|factor| OwnFactor {
             value: factor.id.to_string(),
             name: factor.name,
@@ -274,7 +241,7 @@ impl Own {
             used: factor.used_at.map(|at| at.micros()),
         });
         let page = Page::OwnFactors(OwnFactors {
-            account: shown::account(&self.account.user),
+            account: shown::account(&self.0.account.user),
             action: OwnPath::or_home(&self.address(HERE, None)),
             back: OwnPath::or_home(&self.address("/account", None)),
             notice,
@@ -286,7 +253,7 @@ impl Own {
             _ => StatusCode::OK,
         };
         let sheet = visit.sheet(page, self.locale(visit), &self.purpose()).status(status);
-        Ok(visit.show(sheet.warns(visit.warning(&self.account))))
+        Ok(visit.show(sheet.warns(visit.warning(&self.0.account))))
     }
 
     async fn set_up(
@@ -310,7 +277,7 @@ impl Own {
         };
         let picture = Qr::of(begun.address.expose()).ok_or_else(Refusal::failed)?;
         let page = Page::NewAuthenticator(NewAuthenticator {
-            account: shown::account(&self.account.user),
+            account: shown::account(&self.0.account.user),
             action: OwnPath::or_home(&self.setting_up(begun.id)),
             back: OwnPath::or_home(&self.address(HERE, None)),
             picture,
@@ -321,12 +288,12 @@ impl Own {
             error,
         });
         let sheet = visit.sheet(page, self.locale(visit), &self.purpose()).status(status);
-        Ok(visit.show(sheet.warns(visit.warning(&self.account))))
+        Ok(visit.show(sheet.warns(visit.warning(&self.0.account))))
     }
 
     /// What was begun is there no more: maybe because the same form has confirmed it a moment ago.
     async fn after_somebody_faster(&self, visit: &Visit, id: Id<Factor>) -> Result<String, Refusal> {
-        let (provider, user) = (visit.provider(), self.account.user.id);
+        let (provider, user) = (visit.provider(), self.0.account.user.id);
         let own = factor::own_factors(provider, user).await?;
         if !own.factors.iter().any(|factor| factor.id == id) {
             return Ok(self.address(HERE, Some(FactorNotice::Over)));

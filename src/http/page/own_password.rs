@@ -4,10 +4,10 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde::Deserialize;
 
+use super::owner::Owner;
 use super::{forgot, shown};
 use crate::flow::Error;
 use crate::flow::people::{self, NotReplaced, Sessions};
-use crate::flow::session::Account;
 use crate::http::Refusal;
 use crate::http::answer::next::see_other;
 use crate::http::extract::{Forgery, Form, Query, Visit};
@@ -36,7 +36,7 @@ pub(super) struct Fields {
 
 /// GET /account/password
 pub(super) async fn show(visit: Visit, Query(wish): Query<Wish>) -> Result<Response, Refusal> {
-    match Own::of(&visit, &wish) {
+    match Owner::of(&visit, wish.account).map(Own) {
         Some(own) => own.page(&visit, Shown::fresh(), StatusCode::OK).await,
         None => Ok(visit.keep(sign_in())),
     }
@@ -48,7 +48,7 @@ pub(super) async fn change(
     Query(wish): Query<Wish>,
     Form(fields): Form<Fields>,
 ) -> Result<Response, Refusal> {
-    let Some(own) = Own::of(&visit, &wish) else {
+    let Some(own) = Owner::of(&visit, wish.account).map(Own) else {
         return Ok(visit.keep(sign_in()));
     };
     let mut filled = Shown {
@@ -70,12 +70,12 @@ pub(super) async fn change(
         return own.page(&visit, filled, StatusCode::UNPROCESSABLE_ENTITY).await;
     }
     let sessions = if filled.end_others {
-        Sessions::EndOthers(own.account.session.id)
+        Sessions::EndOthers(own.0.account.session.id)
     } else {
         Sessions::Keep
     };
     let (provider, call) = (visit.provider(), &visit.call);
-    let done = people::change_own_password(provider, call, own.account.user.id, (old, new), sessions).await;
+    let done = people::change_own_password(provider, call, own.0.account.user.id, (old, new), sessions).await;
     let error = |field, problem| vec![NotMeError { field, problem }];
     filled.errors = match done {
         Ok(()) => return Ok(visit.keep(see_other(own.account_page(Some(AccountNotice::Password)).as_str()))),
@@ -119,35 +119,16 @@ impl Shown {
 }
 
 /// Whose page it is.
-struct Own {
-    account: Account,
-    is_first: bool,
-}
+struct Own(Owner);
 
 impl Own {
-    fn of(visit: &Visit, wish: &Wish) -> Option<Self> {
-        let first = visit.browser.accounts.first()?;
-        let named = wish.account.and_then(|user| visit.browser.account(user));
-        let account = named.unwrap_or(first);
-        Some(Self {
-            account: account.clone(),
-            is_first: account.user.id == first.user.id,
-        })
-    }
-
     /// Bound to the session that the page shows (SEC-017).
     fn purpose(&self) -> String {
-        format!("own password {}", self.account.session.id)
+        format!("own password {}", self.0.account.session.id)
     }
 
     fn address(&self, path: &str, notice: Option<AccountNotice>) -> OwnPath {
-        let account = (!self.is_first).then(|| self.account.user.id.to_string());
-        let more: Vec<(&str, &str)> = account
-            .iter()
-            .map(|account| ("account", account.as_str()))
-            .chain(notice.map(|notice| ("notice", notice.as_str())))
-            .collect();
-        forgot::address(path, None, &more)
+        OwnPath::or_home(&self.0.at(path, notice.map(AccountNotice::as_str)))
     }
 
     fn account_page(&self, notice: Option<AccountNotice>) -> OwnPath {
@@ -155,10 +136,10 @@ impl Own {
     }
 
     async fn page(&self, visit: &Visit, filled: Shown, status: StatusCode) -> Result<Response, Refusal> {
-        let rules = people::password_rules_of(visit.provider(), &visit.call, self.account.user.id).await?;
+        let rules = people::password_rules_of(visit.provider(), &visit.call, self.0.account.user.id).await?;
         let page = Page::OwnPassword(OwnPassword {
             action: self.address(HERE, None),
-            account: shown::account(&self.account.user),
+            account: shown::account(&self.0.account.user),
             least: rules.least,
             end_others: filled.end_others,
             errors: filled.errors,
@@ -167,9 +148,9 @@ impl Own {
             back: self.account_page(None),
             forgot: forgot::link(visit, None),
         });
-        let locale = visit.locale(&[], Some(&self.account.user));
+        let locale = visit.locale(&[], Some(&self.0.account.user));
         let sheet = visit.sheet(page, locale, &self.purpose());
-        Ok(visit.show(sheet.warns(visit.warning(&self.account)).status(status)))
+        Ok(visit.show(sheet.warns(visit.warning(&self.0.account)).status(status)))
     }
 }
 
