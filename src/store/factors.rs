@@ -52,6 +52,13 @@ from recovery_codes
 where user_id = $1
 and spent_at is null";
 
+const HAS_RECOVERY_CODE: &str = "
+select count(*)
+from recovery_codes
+where user_id = $1
+and digest = $2
+and spent_at is null";
+
 readers! {
     /// The factors of a person that count, in the order in which they came.
     pub async fn list_factors_of(&mut self, user: Id<User>) -> Result<Vec<Factor>, Error> {
@@ -71,6 +78,12 @@ readers! {
     /// How many recovery codes a person has left.
     pub async fn count_recovery_codes_of(&mut self, user: Id<User>) -> Result<i64, Error> {
         Ok(self.sql(COUNT_RECOVERY_CODES).bind(user).one().await?)
+    }
+
+    /// Whether a recovery code is a person's, and not spent.
+    pub async fn has_recovery_code(&mut self, user: Id<User>, digest: &Digest) -> Result<bool, Error> {
+        let found: i64 = self.sql(HAS_RECOVERY_CODE).bind(user).bind(digest).one().await?;
+        Ok(found > 0)
     }
 }
 

@@ -6,12 +6,14 @@ mod kept_codes;
 mod news;
 mod own;
 
+use std::time::Duration;
+
 pub use administer::{NewImport, import, list, list_as_administrator, remove_all_of, remove_of};
 pub use check::Typed;
 pub(in crate::flow) use check::{accept, judge};
-pub use kept_codes::{forget_codes, keep_codes, kept_codes};
+pub use kept_codes::{codes_that_came_with, forget_codes, keep_codes, kept_codes};
 pub use own::{
-    Begun, Confirmed, NewFactor, NotChanged, OwnFactors, begin, confirm, look_at_begun, own_factors, remove, rename,
+    Begun, Confirmed, NewFactor, NotChanged, OwnFactors, begin, confirm, confirm_in, look_at_begun, own_factors, remove, rename,
     renew_recovery_codes,
 };
 
@@ -19,3 +21,5 @@ pub use own::{
 pub const SEALED_FOR: &str = "second factor";
 /// So many factors one person may have.
 const MOST: usize = 10;
+/// How long somebody may take to set up an authenticator.
+const LIFETIME: Duration = Duration::from_secs(15 * 60);

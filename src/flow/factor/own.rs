@@ -3,21 +3,18 @@
 //! Each change needs a proof of a moment ago, and once there is a factor, one that it was part of: a session that a password
 //! alone has begun takes nothing away (SEC-256). Changes of one person's factors come one after another: they hold the account.
 
-use std::time::Duration;
-
 use super::check::open;
+use super::kept_codes::prepare_codes;
 use super::news::{self, What};
-use super::{MOST, SEALED_FOR};
+use super::{LIFETIME, MOST, SEALED_FOR};
 use crate::credential::{Totp, Unsuitable, digest_recovery_code, generate_recovery_codes};
 use crate::flow::again::again;
-use crate::flow::session::{Asker, PROOF_GOOD_FOR};
+use crate::flow::session::{Asker, Browser, PROOF_GOOD_FOR};
 use crate::flow::settle::refuse;
 use crate::flow::{Call, Error, Provider};
 use crate::model::{Actor, Digest, Event, EventKind, Fact, Factor, FactorKind, Id, OtpShape, Secret, Timestamp, User};
 use crate::store::{self, Write};
 
-/// How long somebody may take to set up an authenticator.
-const LIFETIME: Duration = Duration::from_secs(15 * 60);
 /// No name is longer, in characters.
 const LONGEST_NAME: usize = 60;
 /// What authenticators show above the codes of an installation without another name.
@@ -165,7 +162,33 @@ pub async fn confirm(
     id: Id<Factor>,
     code: &Secret,
 ) -> Result<Confirmed, NotChanged> {
-    let codes = RecoveryCodes::new();
+    confirm_with(provider, call, asker, (id, code), RecoveryCodes::new()).await
+}
+
+/// The same for a browser, which may send its form twice: the codes are the same each time
+/// ([`codes_that_came_with`](super::codes_that_came_with)).
+///
+/// # Errors
+/// [`NotChanged`]: it does not count.
+pub async fn confirm_in(
+    provider: &Provider,
+    call: &Call,
+    browser: &Browser,
+    asker: Asker,
+    id: Id<Factor>,
+    code: &Secret,
+) -> Result<Confirmed, NotChanged> {
+    let codes = prepare_codes(provider, call, browser, id).await?;
+    confirm_with(provider, call, asker, (id, code), RecoveryCodes::of(codes)).await
+}
+
+async fn confirm_with(
+    provider: &Provider,
+    call: &Call,
+    asker: Asker,
+    (id, code): (Id<Factor>, &Secret),
+    codes: RecoveryCodes,
+) -> Result<Confirmed, NotChanged> {
     let digests = &codes.digests;
     let held = make(provider, call, asker, &Change::Confirm { id, code, digests }).await?;
     Ok(Confirmed {
@@ -401,7 +424,10 @@ struct RecoveryCodes {
 
 impl RecoveryCodes {
     fn new() -> Self {
-        let plain = generate_recovery_codes();
+        Self::of(generate_recovery_codes())
+    }
+
+    fn of(plain: Vec<Secret>) -> Self {
         let digests = plain.iter().filter_map(digest_recovery_code).collect();
         Self { plain, digests }
     }

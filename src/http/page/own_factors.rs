@@ -129,7 +129,7 @@ pub(super) async fn confirm(
     }
     let (provider, call, asker) = (visit.provider(), &visit.call, own.asker());
     let code = fields.code.unwrap_or_else(|| Secret::new(""));
-    let next = match factor::confirm(provider, call, asker, id, &code).await {
+    let next = match factor::confirm_in(provider, call, &visit.browser, asker, id, &code).await {
         Ok(confirmed) => match confirmed.recovery_codes {
             Some(codes) => {
                 factor::keep_codes(provider, call, &visit.browser, asker.user, &codes).await?;
@@ -298,11 +298,14 @@ impl Own {
         if !own.factors.iter().any(|factor| factor.id == id) {
             return Ok(self.address(HERE, Some(FactorNotice::Over)));
         }
-        let codes = factor::kept_codes(provider, &visit.call, &visit.browser, user).await?;
-        Ok(match codes {
-            Some(_) => self.address(CODES, None),
-            None => self.address(HERE, Some(FactorNotice::Added)),
-        })
+        let (call, browser) = (&visit.call, &visit.browser);
+        match factor::codes_that_came_with(provider, call, browser, user, id).await? {
+            Some(codes) => {
+                factor::keep_codes(provider, call, browser, user, &codes).await?;
+                Ok(self.address(CODES, None))
+            }
+            None => Ok(self.address(HERE, Some(FactorNotice::Added))),
+        }
     }
 }
 
