@@ -50,7 +50,7 @@ pub(super) enum StoreCommand {
     Export(Export),
     /// People's accounts.
     #[command(subcommand)]
-    Users(Users),
+    Users(super::user_arguments::Users),
     /// Groups and their members.
     #[command(subcommand)]
     Groups(Groups),
@@ -230,94 +230,6 @@ pub(super) enum Explained {
         #[command(flatten)]
         json: Json,
     },
-}
-
-#[derive(Clone, Debug, Subcommand)]
-pub(super) enum Users {
-    /// List users, by their making.
-    List {
-        /// Only those whose username or mail address begins like this.
-        #[arg(long)]
-        beginning: Option<String>,
-        /// How many.
-        #[arg(long, default_value_t = 100)]
-        limit: u32,
-        #[command(flatten)]
-        json: Json,
-    },
-    /// Make a user.
-    Create(CreateUser),
-    /// Show a user, by username or mail address.
-    Show {
-        user: String,
-        #[command(flatten)]
-        json: Json,
-    },
-    /// Deactivate a user: no more sign-ins, all sessions and tokens end.
-    Deactivate { user: String },
-    /// Reactivate a user.
-    Reactivate { user: String },
-    /// Delete a user.
-    Delete { user: String },
-    /// List a user's second factors.
-    Factors {
-        user: String,
-        #[command(flatten)]
-        json: Json,
-    },
-    /// Take second factors of a user away, because a device is lost: all of them and the recovery codes, or one.
-    ResetFactors {
-        user: String,
-        /// This one alone: its id, as `users factors` shows it.
-        #[arg(long, value_name = "ID")]
-        factor: Option<String>,
-    },
-    /// Set a user's password; all sessions and tokens end.
-    SetPassword {
-        user: String,
-        /// Where the new password comes from.
-        #[arg(long, value_enum, value_name = "FROM", default_value_t = PasswordFrom::Prompt)]
-        password: PasswordFrom,
-        /// Take a password that the policy calls weak.
-        #[arg(long)]
-        accept_weak: bool,
-        #[command(flatten)]
-        json: Json,
-    },
-    /// Put a user into a group.
-    AddToGroup { user: String, group: String },
-    /// Take a user out of a group.
-    RemoveFromGroup { user: String, group: String },
-}
-
-#[derive(Clone, Debug, Args)]
-pub(super) struct CreateUser {
-    pub(super) username: String,
-    #[arg(long)]
-    pub(super) email: Option<String>,
-    /// The mail address is known to be the person's.
-    #[arg(long, requires = "email")]
-    pub(super) email_verified: bool,
-    #[arg(long)]
-    pub(super) given_name: Option<String>,
-    #[arg(long)]
-    pub(super) family_name: Option<String>,
-    #[arg(long)]
-    pub(super) locale: Option<String>,
-    /// A group to be in; the first is the primary one. Repeatable.
-    #[arg(long = "group", value_name = "GROUP")]
-    pub(super) groups: Vec<String>,
-    /// Where the password comes from.
-    #[arg(long, value_enum, value_name = "FROM", default_value_t = PasswordFrom::Generate)]
-    pub(super) password: PasswordFrom,
-    /// Take a password that the policy calls weak.
-    #[arg(long)]
-    pub(super) accept_weak: bool,
-    /// Tell the person by mail.
-    #[arg(long, requires = "email")]
-    pub(super) welcome: bool,
-    #[command(flatten)]
-    pub(super) json: Json,
 }
 
 #[derive(Clone, Debug, Subcommand)]

@@ -22,6 +22,7 @@ mod sessions;
 mod settings;
 mod setup;
 mod store_command;
+mod user_arguments;
 mod users;
 
 use std::process::ExitCode;

@@ -2,14 +2,17 @@
 
 use serde_json::{Value, json};
 
-use super::arguments::{CreateUser, PasswordFrom, Users};
+use super::arguments::PasswordFrom;
 use super::failure::Failure;
 use super::input;
 use super::output::Output;
+use super::user_arguments::{CreateUser, Users};
 use crate::flow::operations::inventory;
-use crate::flow::people::{self, ChangeSource, NewPassword, NewUser, UserKey, UserSelection, WeakPasswords, Welcome};
+use crate::flow::people::{
+    self, ChangeSource, NewPassword, NewUser, UserChange, UserKey, UserSelection, WeakPasswords, Welcome,
+};
 use crate::flow::{Call, Provider, factor};
-use crate::model::{Factor, Secret, User};
+use crate::model::{Factor, RequiredAction, Secret, UnknownName, User};
 
 const SOURCE: ChangeSource = ChangeSource::Command;
 
@@ -58,6 +61,7 @@ pub(super) async fn run(
                 members.insert("primary_group".to_owned(), json!(membership.primary));
                 members.insert("email_verified".to_owned(), user.profile.email_verified.into());
                 members.insert("has_password".to_owned(), user.password.is_some().into());
+                members.insert("required_actions".to_owned(), json!(user.required_actions));
                 members.insert("created_at".to_owned(), user.created_at.rfc3339().into());
             }
             Ok(Output::thing(json.shape(), &shown))
@@ -103,6 +107,20 @@ pub(super) async fn run(
             factor::remove_of(provider, call, &SOURCE, user.id, id).await?;
             Ok(Output::line(format!("a second factor of {} is removed", user.username)))
         }
+        Users::Require { user, actions, .. } => {
+            let user = find(provider, &user).await?;
+            let change = UserChange::requiring(required(&actions)?);
+            let user = people::change_user(provider, call, &SOURCE, user.id, None, change).await?;
+            let words: Vec<&str> = user.required_actions.iter().map(|action| action.as_str()).collect();
+            Ok(Output::line(match words.as_slice() {
+                [] => format!("nothing is required of {} at the next sign-in", user.username),
+                words => format!(
+                    "required of {} at the next sign-in: {}",
+                    user.username,
+                    words.join(", ")
+                ),
+            }))
+        }
         Users::SetPassword {
             user,
             password,
@@ -140,6 +158,7 @@ async fn create(provider: &Provider, call: &Call, new: CreateUser, input: Option
     user.groups = new.groups;
     user.password = new_password(new.password, input)?;
     user.weak = weak(new.accept_weak);
+    user.required_actions = required(&new.require)?;
     if new.welcome {
         user.welcome = Welcome::Mail;
     }
@@ -155,6 +174,12 @@ async fn create(provider: &Provider, call: &Call, new: CreateUser, input: Option
             format!("{line}; the password, shown this once: {told}\n")
         })
     }))
+}
+
+fn required(words: &[String]) -> Result<Vec<RequiredAction>, Failure> {
+    let read = words.iter().map(|word| word.parse());
+    read.collect::<Result<_, UnknownName>>()
+        .map_err(|unknown| Failure::usage(unknown.to_string()))
 }
 
 fn new_password(from: PasswordFrom, input: Option<Secret>) -> Result<NewPassword, Failure> {

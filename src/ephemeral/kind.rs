@@ -23,6 +23,8 @@ pub enum Kind {
     LoginChoice,
     /// A proof of who somebody is that waits for the second factor.
     LoginFactor,
+    /// A proof of who somebody is that waits until they have done what is required of them.
+    LoginAction,
     /// The identifier of a proof or assertion that was seen: refuses a replay early, never admits one.
     Proof,
     /// A nonce handed out for proofs (RFC 9449 section 8).
@@ -33,7 +35,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Interaction,
         Self::ErrorRedirect,
         Self::CodePayload,
@@ -44,6 +46,7 @@ impl Kind {
         Self::Logout,
         Self::LoginChoice,
         Self::LoginFactor,
+        Self::LoginAction,
         Self::Proof,
         Self::Nonce,
         Self::JwksCache,
@@ -59,6 +62,7 @@ impl Kind {
                 | Self::Logout
                 | Self::LoginChoice
                 | Self::LoginFactor
+                | Self::LoginAction
         )
     }
 
@@ -75,6 +79,7 @@ impl Kind {
             Self::Logout => "logout",
             Self::LoginChoice => "login_choice",
             Self::LoginFactor => "login_factor",
+            Self::LoginAction => "login_action",
             Self::Proof => "proof",
             Self::Nonce => "nonce",
             Self::JwksCache => "jwks",

@@ -14,6 +14,7 @@ mod forgetting;
 pub mod guess;
 pub mod letter;
 pub mod memory;
+pub mod needs;
 pub mod operations;
 pub mod pending;
 pub mod people;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::setting::{
-    Declaration, Law, PASSWORD_EXPIRES_AFTER, PASSWORD_HISTORY, PASSWORD_INITIAL_EXPIRES_AFTER,
+    Declaration, Law, MFA_REQUIRED, PASSWORD_EXPIRES_AFTER, PASSWORD_HISTORY, PASSWORD_INITIAL_EXPIRES_AFTER,
     PASSWORD_MAXIMUM_LENGTH, PASSWORD_MINIMUM_LENGTH, SESSION_ADMIN_IDLE_TIMEOUT, SESSION_ADMIN_LIFETIME,
     SESSION_AT_LIMIT, SESSION_IDLE_TIMEOUT, SESSION_KNOWN_DEVICES_ONLY, SESSION_LIFETIME, SESSION_MAX_CONCURRENT,
     SESSION_REMEMBER_IDLE_TIMEOUT, SESSION_REMEMBER_LIFETIME, SettingValue, Settings, Source,
@@ -51,7 +51,8 @@ impl LayerOwner {
             | SESSION_REMEMBER_IDLE_TIMEOUT
             | SESSION_REMEMBER_LIFETIME
             | SESSION_MAX_CONCURRENT
-            | SESSION_AT_LIMIT => true,
+            | SESSION_AT_LIMIT
+            | MFA_REQUIRED => true,
             // people are known by their devices, whatever they sign in to
             SESSION_KNOWN_DEVICES_ONLY => !matches!(self, Self::Client(_)),
             // and have one password for all of it

@@ -51,4 +51,4 @@ pub use session::Session;
 pub use signing_key::{SigningKey, SigningKeyState};
 pub use timestamp::Timestamp;
 pub use trace::{Part, Reason, Step, Trace, TraceId, Verdict};
-pub use user::{Address, PasswordHash, PasswordSetter, Profile, User, UserStatus};
+pub use user::{Address, PasswordHash, PasswordSetter, Profile, RequiredAction, User, UserStatus};

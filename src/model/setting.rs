@@ -140,6 +140,8 @@ declare! {
         "How long after it was set a password has to be replaced at the next sign-in; 0s never.";
     PASSWORD_INITIAL_EXPIRES_AFTER: "password.initial_expires_after", duration(0, 365 * DAY), "0s", Soonest,
         "The same for a password that somebody else set for the person: an administrator, a file or a command; 0s never.";
+    MFA_REQUIRED: "mfa.required", Kind::Flag, "false", Any,
+        "Whether people have to prove a second factor when they sign in; who has none sets one up on the way in.";
     RECOVERY_ENABLED: "recovery.enabled", Kind::Flag, "true", Nearest,
         "Whether people who forgot their password are mailed a link to a new one.";
     RECOVERY_LINK_LIFETIME: "recovery.link_lifetime", duration(5 * MINUTE, 30 * MINUTE), "20m", Least,

@@ -28,6 +28,8 @@ pub struct User {
     pub password_expired_at: Option<Timestamp>,
     /// Whether somebody else than the person has set it.
     pub password_initial: bool,
+    /// What the person has to do at the next sign-in before they are in, in the order of [`RequiredAction`].
+    pub required_actions: Vec<RequiredAction>,
     /// When the account was made.
     pub created_at: Timestamp,
     /// When it last changed: the claim `updated_at`.
@@ -41,6 +43,16 @@ named! {
         Active = "active",
         /// An administrator has deactivated it.
         Inactive = "inactive",
+    }
+}
+
+named! {
+    /// What somebody may have to do at a sign-in, in the order in which it is asked.
+    RequiredAction {
+        /// Set another password.
+        ChangePassword = "change_password",
+        /// Set up a second factor, if there is none.
+        EnrolFactor = "enrol_factor",
     }
 }
 

@@ -16,6 +16,8 @@ pub struct Account {
     pub acr: String,
     /// Whether the person has a second factor, which that proof was given without.
     pub can_prove_more: bool,
+    /// Whether the settings want a second factor here, which that proof was given without.
+    pub lacks_factor: bool,
     /// That the session is older than this client allows, or was not used for longer.
     pub outlived: Option<Because>,
 }
@@ -38,6 +40,8 @@ pub enum Decision {
     Login(Because),
     /// Ask the known person to prove it once more.
     Reauthenticate(Because),
+    /// Ask the known person for the second factor alone: the rest of the proof stands.
+    StepUp(Because),
     /// Ask which account.
     SelectAccount(Because),
     /// Ask whether they allow it: these scopes and claims are new.
@@ -59,8 +63,10 @@ pub enum Because {
     PromptLogin,
     /// `max_age` has passed.
     MaxAge,
-    /// An essential `acr` is not met.
+    /// A stronger `acr` is asked for.
     Acr,
+    /// The settings want a second factor.
+    Policy,
     /// The request is for somebody else.
     HintedSubject,
     /// `prompt=select_account`.
@@ -91,6 +97,7 @@ impl Because {
             Self::PromptLogin => "prompt_login",
             Self::MaxAge => "max_age",
             Self::Acr => "acr",
+            Self::Policy => "policy",
             Self::HintedSubject => "hinted_subject",
             Self::PromptSelectAccount => "prompt_select_account",
             Self::SeveralAccounts => "several_accounts",
@@ -172,15 +179,21 @@ fn next_question(
     {
         return Decision::Reauthenticate(because);
     }
+    if account.lacks_factor {
+        return if account.can_prove_more {
+            Decision::StepUp(Because::Policy)
+        } else {
+            // who has none sets one up, on the way in
+            Decision::Reauthenticate(Because::Policy)
+        };
+    }
     match acr::demand(request, &account.acr) {
         Demand::Met if !acr::wishes_more(request, &account.acr) => {}
         // a wish is fulfilled where it can be, and nothing fails for it
-        Demand::Met if !account.can_prove_more || proved_for_this || silent => {}
-        Demand::Met => return Decision::Reauthenticate(Because::Acr),
-        // who has what it needs is asked for it, once
-        Demand::Stronger if account.can_prove_more && !proved_for_this => {
-            return Decision::Reauthenticate(Because::Acr);
-        }
+        Demand::Met if !account.can_prove_more || silent => {}
+        Demand::Met => return Decision::StepUp(Because::Acr),
+        // who has what it needs is asked for it, and for nothing else
+        Demand::Stronger if account.can_prove_more => return Decision::StepUp(Because::Acr),
         Demand::Stronger | Demand::Unknown => return Decision::Refuse(unmet_acr()),
     }
     if client.policy.consent == ConsentMode::Skip || answers.consented {
@@ -267,7 +280,7 @@ fn refuse_question(decision: Decision) -> Decision {
     let (code, rule, description, because) = match decision {
         // who has no room is judged after this
         Decision::Issue | Decision::Refuse(_) | Decision::MakeRoom(_) => return decision,
-        Decision::Login(because) | Decision::Reauthenticate(because) => (
+        Decision::Login(because) | Decision::Reauthenticate(because) | Decision::StepUp(because) => (
             ErrorCode::LoginRequired,
             "prompt_none.login",
             "the person has to sign in",

@@ -3,7 +3,7 @@
 
 use super::rows::Columns;
 use super::{Error, Write, readers};
-use crate::model::{Digest, Factor, Id, OtpShape, Timestamp, User};
+use crate::model::{Digest, Factor, Id, OtpShape, RequiredAction, Timestamp, User};
 use crate::sql::{self, Record, Row};
 
 /// More factors of one person are not listed; nobody may have more.
@@ -166,6 +166,9 @@ impl Write {
             .bind(factor.confirmed_at)
             .changed()
             .await?;
+        if factor.confirmed_at.is_some() {
+            self.complete_action(factor.user, RequiredAction::EnrolFactor).await?;
+        }
         Ok(())
     }
 
@@ -184,7 +187,11 @@ impl Write {
         at: Timestamp,
     ) -> Result<bool, Error> {
         let confirming = self.sql(CONFIRM).bind(user).bind(id).bind(step).bind(at);
-        Ok(confirming.changed().await? == 1)
+        if confirming.changed().await? != 1 {
+            return Ok(false);
+        }
+        self.complete_action(user, RequiredAction::EnrolFactor).await?;
+        Ok(true)
     }
 
     /// Accepts the code of this step. False if that step or a later one was accepted before, or the factor is not there: of

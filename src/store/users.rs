@@ -3,7 +3,7 @@
 use super::rows::{Columns, to_json};
 use super::{Ended, Error, Write, readers};
 use crate::model::user::comparison_key;
-use crate::model::{Digest, Id, PasswordHash, PasswordSetter, Timestamp, User};
+use crate::model::{Digest, Id, PasswordHash, PasswordSetter, RequiredAction, Timestamp, User};
 use crate::sql::{self, Record, Row};
 
 /// A page of users.
@@ -22,39 +22,52 @@ impl Record for User {
             password_changed_at: row.maybe_time("password_changed_at")?,
             password_expired_at: row.maybe_time("password_expired_at")?,
             password_initial: row.boolean("password_initial")?,
+            required_actions: read_actions(&row.text("required_actions")?)?,
             created_at: row.time("created_at")?,
             updated_at: row.time("updated_at")?,
         })
     }
 }
 
+fn read_actions(text: &str) -> Result<Vec<RequiredAction>, sql::Error> {
+    let words = text.split_whitespace().map(str::parse);
+    words
+        .collect::<Result<_, _>>()
+        .map_err(|_| sql::Error::unreadable("required_actions"))
+}
+
+fn write_actions(actions: &[RequiredAction]) -> String {
+    let words: Vec<&str> = actions.iter().map(|action| action.as_str()).collect();
+    words.join(" ")
+}
+
 const FIND: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
-  password_expired_at, password_initial, version, created_at, updated_at
+  password_expired_at, password_initial, required_actions, version, created_at, updated_at
 from users
 where id = $1";
 
 const FIND_BY_SUBJECT: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
-  password_expired_at, password_initial, version, created_at, updated_at
+  password_expired_at, password_initial, required_actions, version, created_at, updated_at
 from users
 where subject = $1";
 
 const FIND_BY_USERNAME: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
-  password_expired_at, password_initial, version, created_at, updated_at
+  password_expired_at, password_initial, required_actions, version, created_at, updated_at
 from users
 where username_key = $1";
 
 const FIND_BY_EMAIL: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
-  password_expired_at, password_initial, version, created_at, updated_at
+  password_expired_at, password_initial, required_actions, version, created_at, updated_at
 from users
 where email_key = $1";
 
 const LIST: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
-  password_expired_at, password_initial, version, created_at, updated_at
+  password_expired_at, password_initial, required_actions, version, created_at, updated_at
 from users
 where id > $1
 order by id
@@ -62,7 +75,7 @@ limit $2";
 
 const LIST_NEWEST: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
-  password_expired_at, password_initial, version, created_at, updated_at
+  password_expired_at, password_initial, required_actions, version, created_at, updated_at
 from users
 where id < $1
 order by id desc
@@ -70,7 +83,7 @@ limit $2";
 
 const LIST_BY_USERNAME_PREFIX: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
-  password_expired_at, password_initial, version, created_at, updated_at
+  password_expired_at, password_initial, required_actions, version, created_at, updated_at
 from users
 where username_key >= $1
 and username_key < $2
@@ -80,7 +93,7 @@ limit $4";
 
 const LIST_BY_EMAIL_PREFIX: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
-  password_expired_at, password_initial, version, created_at, updated_at
+  password_expired_at, password_initial, required_actions, version, created_at, updated_at
 from users
 where email_key >= $1
 and email_key < $2
@@ -194,12 +207,13 @@ readers! {
 
 const ADD: &str = "
 insert into users (id, subject, username, username_key, email_key, status, profile, password_hash,
-  password_changed_at, password_initial, applied, version, created_at, updated_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+  password_changed_at, password_initial, required_actions, applied, version, created_at, updated_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
 
 const CHANGE: &str = "
 update users
-set username = $3, username_key = $4, email_key = $5, status = $6, profile = $7, updated_at = $8, version = version + 1
+set username = $3, username_key = $4, email_key = $5, status = $6, profile = $7, required_actions = $8, updated_at = $9,
+  version = version + 1
 where id = $1
 and version = $2";
 
@@ -214,7 +228,15 @@ set version = version
 where id = $1
 and status = 'active'
 and password_changed_at is not distinct from $2
-and password_expired_at is null";
+and password_expired_at is null
+and required_actions = $3";
+
+// whoever changes the account at the same time has read what is no longer so
+const COMPLETE_ACTION: &str = "
+update users
+set required_actions = $3, version = version + 1
+where id = $1
+and required_actions = $2";
 
 const EXPIRE_PASSWORD: &str = "
 update users
@@ -267,6 +289,7 @@ impl Write {
             .bind(user.password.as_ref().map(|hash| hash.expose().to_owned()))
             .bind(user.password_changed_at)
             .bind(user.password_initial)
+            .bind(write_actions(&user.required_actions))
             .bind(false)
             .bind(user.version)
             .bind(user.created_at)
@@ -287,6 +310,7 @@ impl Write {
             .bind(user.profile.email.as_deref().map(comparison_key))
             .bind(user.status.as_str())
             .bind(to_json(&user.profile)?)
+            .bind(write_actions(&user.required_actions))
             .bind(user.updated_at)
             .changed()
             .await?;
@@ -301,11 +325,11 @@ impl Write {
         Ok(changed == 1)
     }
 
-    /// Holds the account, if it is active and has the password that it had when it was read: whoever changes either waits for this
-    /// transaction. False if it is not.
+    /// Holds the account, if it is active, has the password that it had when it was read, and has to do what it had to do then:
+    /// whoever changes any of it waits for this transaction. False if it is not.
     pub async fn hold_user_as(&mut self, user: &User) -> Result<bool, Error> {
         let holding = self.sql(HOLD_AS).bind(user.id).bind(user.password_changed_at);
-        Ok(holding.changed().await? == 1)
+        Ok(holding.bind(write_actions(&user.required_actions)).changed().await? == 1)
     }
 
     /// The same as a condition of this transaction: otherwise the next answer or the commit is [`Error::Missing`].
@@ -313,10 +337,34 @@ impl Write {
         self.sql(HOLD_AS)
             .bind(user.id)
             .bind(user.password_changed_at)
+            .bind(write_actions(&user.required_actions))
             .must_change_later();
     }
 
-    /// Sets the password; links to a new one lead nowhere from then on.
+    /// The person has done what was required of them. Nothing changes if it was not.
+    pub async fn complete_action(&mut self, id: Id<User>, done: RequiredAction) -> Result<(), Error> {
+        let Some(user) = self.find_user(id).await? else {
+            return Ok(());
+        };
+        if !user.required_actions.contains(&done) {
+            return Ok(());
+        }
+        let left: Vec<RequiredAction> = user
+            .required_actions
+            .iter()
+            .copied()
+            .filter(|action| *action != done)
+            .collect();
+        self.sql(COMPLETE_ACTION)
+            .bind(id)
+            .bind(write_actions(&user.required_actions))
+            .bind(write_actions(&left))
+            .changed()
+            .await?;
+        self.forget(Ended::User(id)).await
+    }
+
+    /// Sets the password; links to a new one lead nowhere from then on. Whoever had to set one of their own has, if they did.
     pub async fn set_password(
         &mut self,
         id: Id<User>,
@@ -333,6 +381,9 @@ impl Write {
             .changed()
             .await?;
         self.void_recovery_links(id, at).await?;
+        if setter == PasswordSetter::Person {
+            self.complete_action(id, RequiredAction::ChangePassword).await?;
+        }
         self.forget(Ended::User(id)).await
     }
 

@@ -94,6 +94,7 @@ fn sample_user(name: &str) -> User {
         password_changed_at: Some(NOW),
         password_expired_at: None,
         password_initial: false,
+        required_actions: Vec::new(),
         created_at: NOW,
         updated_at: NOW,
     }

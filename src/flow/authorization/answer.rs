@@ -5,8 +5,9 @@ use super::error_redirect::{Refused, refuse};
 use super::interaction::{Interaction, LIFETIME, account_of};
 use super::{code, decisions, logins};
 use crate::flow::effective;
-use crate::flow::session::{Account, Browser};
+use crate::flow::session::{Account, Browser, Purpose, demand, is_multiple};
 use crate::flow::{Call, Error, Provider};
+use crate::model::setting::MFA_REQUIRED;
 use crate::model::{Actor, Consent, ConsentMode, EventKind, Id, User};
 use crate::protocol::acr::{self, Demand};
 use crate::protocol::authorization_response::AuthorizationResponse;
@@ -20,6 +21,8 @@ pub enum Next {
     Login(String),
     /// Ask the known person to prove it once more.
     Reauthenticate(String),
+    /// Ask the known person for the second factor alone: the proof waits for it under this handle.
+    StepUp(String),
     /// Ask which account.
     SelectAccount(String),
     /// Ask whether they allow it.
@@ -216,14 +219,15 @@ pub(super) async fn advance(
     };
     let consent = before.as_ref();
     decisions::keep_decision(provider, call, browser, &interaction, account, consent, &decision).await;
-    let ask = match decision {
+    let ask = match &decision {
         Decision::Login(_) => Next::Login,
         Decision::Reauthenticate(_) => Next::Reauthenticate,
+        Decision::StepUp(_) => Next::StepUp,
         Decision::SelectAccount(_) => Next::SelectAccount,
         Decision::Consent(_) => Next::Consent,
         Decision::MakeRoom(_) => Next::MakeRoom,
         Decision::Refuse(error) => {
-            return refuse(provider, call, browser, Refused::of(&interaction), &error).await;
+            return refuse(provider, call, browser, Refused::of(&interaction), error).await;
         }
         Decision::Issue => {
             let account = account.ok_or_else(|| Error::defect("issue without an account"))?;
@@ -234,7 +238,16 @@ pub(super) async fn advance(
     // whoever it was settled on and is signed out stays the one it waits for: what they have answered counts for nobody else
     interaction.account = account.map(|account| account.user.id).or(interaction.account);
     interaction.keep(provider, call, LIFETIME).await?;
-    Ok(ask(interaction.id))
+    let (Decision::StepUp(_), Some(account)) = (&decision, account) else {
+        return Ok(ask(interaction.id));
+    };
+    let purpose = Purpose {
+        client: Some(interaction.client.client_id.clone()),
+        interaction: Some(interaction.id),
+        return_to: None,
+    };
+    let handle = demand::wait_for_more(provider, call, browser, account, purpose).await?;
+    Ok(ask(handle))
 }
 
 async fn facts_of(
@@ -243,20 +256,40 @@ async fn facts_of(
     interaction: &Interaction,
     account: &Account,
 ) -> Result<prompt::Account, Error> {
-    // only where it decides something
     let (request, held) = (&interaction.request, &account.facts.acr);
-    let wants_more = acr::demand(request, held) == Demand::Stronger || acr::wishes_more(request, held);
+    let lacks_factor = lacks_factor(provider, call, interaction, account).await?;
+    // only where it decides something
+    let wants_more = lacks_factor || acr::demand(request, held) == Demand::Stronger || acr::wishes_more(request, held);
     let can_prove_more = wants_more && {
         let mut store = provider.store.read().await?;
         !store.list_factors_of(account.user.id).await?.is_empty()
     };
     Ok(prompt::Account {
         can_prove_more,
+        lacks_factor,
         subject: subject::of(&account.user, &interaction.client, &provider.pairwise_key()),
         auth_time: account.facts.auth_time,
         acr: account.facts.acr.clone(),
         outlived: effective::outlived(&interaction.client, &account.facts, call.now),
     })
+}
+
+/// Whether the settings that count for the person at this client want a second factor, and the person is signed in without one.
+async fn lacks_factor(
+    provider: &Provider,
+    call: &Call,
+    interaction: &Interaction,
+    account: &Account,
+) -> Result<bool, Error> {
+    if is_multiple(&account.facts.amr) {
+        return Ok(false);
+    }
+    let settings = provider.settings().await?;
+    let person = provider
+        .person(account.user.id, call.now)
+        .await?
+        .ok_or(Error::NotFound)?;
+    Ok(person.layers(&settings, Some(&interaction.client)).flag(MFA_REQUIRED))
 }
 
 async fn load_consent(

@@ -122,6 +122,7 @@ pub(super) async fn keep_decision(
                     None => step,
                 })
             }
+            Decision::StepUp(because) => trace.step(asked("prompt.step_up", *because)),
             Decision::SelectAccount(because) => trace.step(asked("prompt.select_account", *because)),
             Decision::MakeRoom(because) => {
                 trace.step(asked("prompt.make_room", *because).setting(SESSION_MAX_CONCURRENT))

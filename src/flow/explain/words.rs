@@ -52,6 +52,12 @@ fn more(name: &str, word: &str) -> Option<&'static str> {
         ("because", "prompt_login") => "The application asked for it (prompt=login).",
         ("because", "max_age") => "The last sign-in was longer ago than max_age allows.",
         ("because", "acr") => "The application wants a stronger proof (acr).",
+        ("because", "policy") => {
+            "The settings that count here want a second factor (mfa.required), or a newer password."
+        }
+        ("because", "administrator") => "Whoever administers the account requires it.",
+        ("action", "change_password") => "It is another password.",
+        ("action", "enrol_factor") => "It is a second factor, of which there is none.",
         ("because", "hinted_subject") => "The application expects somebody else (id_token_hint or the claim sub).",
         ("because", "prompt_select_account") => "The application asked for it (prompt=select_account).",
         ("because", "several_accounts") => "Several accounts are signed in.",

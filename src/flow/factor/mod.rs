@@ -1,6 +1,7 @@
 //! Second factors: judged at a sign-in, looked after by the person, taken away by an administrator where a device is lost.
 
 mod administer;
+mod at_sign_in;
 mod check;
 mod kept_codes;
 mod news;
@@ -9,6 +10,8 @@ mod own;
 use std::time::Duration;
 
 pub use administer::{NewImport, import, list, list_as_administrator, remove_all_of, remove_of};
+pub use at_sign_in::{ToSetUp, to_set_up};
+pub(in crate::flow) use at_sign_in::{enrol, step_of};
 pub use check::Typed;
 pub(in crate::flow) use check::{accept, judge};
 pub use kept_codes::{codes_that_came_with, forget_codes, keep_codes, kept_codes};

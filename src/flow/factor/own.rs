@@ -374,9 +374,7 @@ fn judge(asker: Asker, at: Timestamp, has_factor: bool) -> Result<(), NotChanged
 
 fn shown(provider: &Provider, user: &User, factor: &Factor) -> Result<Begun, Error> {
     let totp = open(provider, factor)?;
-    let account = user.profile.email.as_deref().unwrap_or(&user.username);
-    let issuer = provider.issuer.url().host_str().unwrap_or(ISSUER);
-    let address = totp.address(issuer, account);
+    let address = address(provider, user, &totp);
     Ok(Begun {
         id: factor.id,
         name: factor.name.clone(),
@@ -385,6 +383,13 @@ fn shown(provider: &Provider, user: &User, factor: &Factor) -> Result<Begun, Err
         shape: factor.shape,
         until: factor.created_at.after(LIFETIME),
     })
+}
+
+/// What a person's authenticator reads.
+pub(super) fn address(provider: &Provider, user: &User, totp: &Totp) -> Option<Secret> {
+    let account = user.profile.email.as_deref().unwrap_or(&user.username);
+    let issuer = provider.issuer.url().host_str().unwrap_or(ISSUER);
+    totp.address(issuer, account)
 }
 
 /// A name as it is kept.
@@ -417,13 +422,13 @@ pub(super) fn event(call: &Call, kind: EventKind, factor: &Factor) -> Event {
 }
 
 /// A set of recovery codes, and what is kept of it.
-struct RecoveryCodes {
-    plain: Vec<Secret>,
-    digests: Vec<Digest>,
+pub(super) struct RecoveryCodes {
+    pub(super) plain: Vec<Secret>,
+    pub(super) digests: Vec<Digest>,
 }
 
 impl RecoveryCodes {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self::of(generate_recovery_codes())
     }
 

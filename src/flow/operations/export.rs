@@ -100,6 +100,9 @@ async fn export_users(provider: &Provider, sealer: Option<&Sealer>) -> Result<Ve
         for user in &page {
             let membership = inventory::membership(provider, user).await?;
             let mut entry = users::to_json(user, &membership);
+            if !user.required_actions.is_empty() {
+                entry.insert("required_actions".to_owned(), json!(user.required_actions));
+            }
             say(provider, &mut entry, LayerOwner::User(user.id)).await?;
             // one that has to be replaced lets nobody in elsewhere either
             let password = user.password.as_ref().filter(|_| user.password_expired_at.is_none());

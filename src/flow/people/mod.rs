@@ -31,6 +31,7 @@ pub use groups::{
 pub use members::{Membership, add_member, list_groups_of, list_members, make_primary, remove_member};
 pub use new_password::{PasswordLink, can_be_mailed_to, mail_password_link};
 pub use own_password::{NotReplaced, change_own_password};
+pub(in crate::flow) use own_password::{judge_required_password, set_required_password};
 pub use password_rules::{PasswordRules, password_rules_of};
 pub use passwords::{NewPassword, Sessions, WeakPasswords, set_password};
 pub use recovery::{look_at_recovery, recover};

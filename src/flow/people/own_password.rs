@@ -110,3 +110,50 @@ async fn is_right(provider: &Provider, user: &User, password: &Secret) -> Result
     let verdict = provider.passwords.verify(password.clone(), stored).await?;
     Ok(matches!(verdict, Verdict::Right { .. }))
 }
+
+/// Judges the password that a person sets because they have to, on the way in: they have just proved the one until now.
+///
+/// # Errors
+/// [`NotReplaced`], but for a wrong one.
+pub(in crate::flow) async fn judge_required_password(
+    provider: &Provider,
+    call: &Call,
+    user: &User,
+    new: Secret,
+) -> Result<Judged, NotReplaced> {
+    if is_right(provider, user, &new).await? {
+        return Err(NotReplaced::Same);
+    }
+    match Judged::of(provider, call, user, (NewPassword::Given(new), WeakPasswords::Refuse)).await {
+        Ok(judged) => Ok(judged),
+        Err(Error::Invalid(fields)) => Err(NotReplaced::Weak(fields)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Sets it, if the account still is what it was: every session and grant ends, and the person is told by mail.
+///
+/// # Errors
+/// [`Error::Stale`] if the account has changed.
+pub(in crate::flow) async fn set_required_password(
+    provider: &Provider,
+    call: &Call,
+    user: &User,
+    judged: &Judged,
+) -> Result<(), Error> {
+    let by = &call.by(Actor::User(user.id));
+    again(|| async {
+        let mut tx = provider.store.write().await?;
+        let done = async {
+            if !tx.hold_user_as(user).await? {
+                return Err(Error::Stale);
+            }
+            passwords::set_own_in(&mut tx, by, (user, judged), Sessions::EndAll, "required").await
+        }
+        .await;
+        settle(tx, done).await
+    })
+    .await?;
+    departure::end_browsers(provider, call, user.id).await;
+    Ok(())
+}

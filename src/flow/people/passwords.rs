@@ -32,6 +32,8 @@ pub enum WeakPasswords {
     Refuse,
     /// They are taken: whoever says so knows why.
     Accept,
+    /// They are taken, and the person has to replace them at the first sign-in.
+    AcceptForNow,
 }
 
 /// A password ready to be stored.
@@ -131,7 +133,7 @@ pub(super) async fn set_own_in(
 }
 
 /// A new password of somebody that was judged and hashed: nothing is left to do but to store it.
-pub(super) struct Judged {
+pub(in crate::flow) struct Judged {
     hash: PasswordHash,
     told: Option<Secret>,
     /// So many former ones are remembered.
@@ -255,6 +257,21 @@ pub(super) async fn prepare(
     })
 }
 
+/// Whether a password is taken for now, and would not be otherwise: the person has to replace it.
+pub(super) fn is_for_now(provider: &Provider, rules: PasswordRules, new: &NewUser) -> bool {
+    let NewPassword::Given(secret) = &new.password else {
+        return false;
+    };
+    let judged = judge(
+        provider,
+        rules,
+        &new.username,
+        &new.profile,
+        (secret, WeakPasswords::Refuse),
+    );
+    new.weak == WeakPasswords::AcceptForNow && judged.is_err()
+}
+
 /// Judges the password of a user to be by the rules for everyone, without the work of hashing it; those of the groups follow.
 pub(super) fn judge_new(provider: &Provider, settings: &Settings, new: &NewUser) -> Result<(), Error> {
     match &new.password {
@@ -288,7 +305,7 @@ fn judge(
     if secret.expose().is_empty() {
         return Err(Error::field("/password", "required", "expected a password"));
     }
-    if weak == WeakPasswords::Accept {
+    if weak != WeakPasswords::Refuse {
         return Ok(());
     }
     let length = |count| usize::try_from(count).unwrap_or(usize::MAX);

@@ -3,7 +3,7 @@
 use super::{ChangeSource, fields, users};
 use crate::flow::settle::settle;
 use crate::flow::{Call, Error, Provider};
-use crate::model::{Address, EventKind, Fact, Id, Profile, User};
+use crate::model::{Address, EventKind, Fact, Id, Profile, RequiredAction, User};
 use crate::store::Write;
 
 /// A change of a user's fields. Names are those of the standard claims (OpenID Connect Core section 5.1).
@@ -45,6 +45,8 @@ pub struct UserChange {
     pub phone_number_verified: Option<bool>,
     /// Postal address, as a whole.
     pub address: Option<Option<Address>>,
+    /// What the person has to do at the next sign-in, all of it.
+    pub required_actions: Option<Vec<RequiredAction>>,
 }
 
 impl UserChange {
@@ -88,11 +90,21 @@ impl UserChange {
             phone_number: Some(phone_number),
             phone_number_verified: Some(phone_number_verified),
             address: Some(address),
+            required_actions: None,
+        }
+    }
+
+    /// The change of what the person has to do at the next sign-in.
+    pub fn requiring(actions: Vec<RequiredAction>) -> Self {
+        Self {
+            required_actions: Some(actions),
+            ..Self::default()
         }
     }
 
     /// What a username and profile become.
-    pub(super) fn make(self, username: &mut String, profile: &mut Profile) {
+    pub(super) fn make(self, user: &mut User) {
+        let (username, profile) = (&mut user.username, &mut user.profile);
         if let Some(new) = self.username {
             *username = new;
         }
@@ -137,6 +149,11 @@ impl UserChange {
         if let Some(address) = self.address {
             profile.address = address;
         }
+        if let Some(mut actions) = self.required_actions {
+            actions.sort_unstable();
+            actions.dedup();
+            user.required_actions = actions;
+        }
     }
 }
 
@@ -173,8 +190,9 @@ pub(in crate::flow) async fn change_in(
     }
     source.must_outrank(&tx.list_permissions_of(id).await?)?;
     let mut user = before.clone();
-    change.make(&mut user.username, &mut user.profile);
-    if user.username == before.username && user.profile == before.profile {
+    change.make(&mut user);
+    let is_required_the_same = user.required_actions == before.required_actions;
+    if user.username == before.username && user.profile == before.profile && is_required_the_same {
         return Ok(before);
     }
     let errors = fields::check_user(&user.username, &user.profile);
@@ -193,6 +211,7 @@ pub(in crate::flow) async fn change_in(
         .fact("source", source.fact())
         .fact("username", Fact::Bool(user.username != before.username))
         .fact("email", Fact::Bool(user.profile.email != before.profile.email))
+        .fact("required_actions", Fact::Bool(!is_required_the_same))
         .fact("version", Fact::Number(user.version));
     tx.add_event(&event).await?;
     Ok(user)

@@ -1,12 +1,14 @@
 //! Users: made, found, listed.
 
+use std::collections::BTreeSet;
+
 use super::passwords::{self, prepare};
 use super::{ChangeSource, NewPassword, PasswordRules, WeakPasswords, Welcome, fields, members, welcome};
 use crate::flow::settle::settle;
 use crate::flow::{Call, Error, FieldError, Provider};
 use crate::model::setting::Settings;
 use crate::model::user::comparison_key;
-use crate::model::{Digest, EventKind, Fact, Id, Profile, Secret, User, UserStatus};
+use crate::model::{Digest, EventKind, Fact, Id, Profile, RequiredAction, Secret, User, UserStatus};
 use crate::random;
 use crate::store::{self, OutboxMail, Read, Write};
 
@@ -31,6 +33,8 @@ pub struct NewUser {
     pub subject: Option<String>,
     /// Whether the person is told.
     pub welcome: Welcome,
+    /// What the person has to do at the first sign-in.
+    pub required_actions: Vec<RequiredAction>,
     /// The one-time setup link that is used up by making this user, in the same transaction.
     pub setup_link: Option<Digest>,
 }
@@ -48,6 +52,7 @@ impl NewUser {
             primary_group: None,
             subject: None,
             welcome: Welcome::Silent,
+            required_actions: Vec::new(),
             setup_link: None,
         }
     }
@@ -109,6 +114,7 @@ pub(in crate::flow) async fn make_ready(
     let password = (new.password.clone(), new.weak);
     let groups = (new.groups.as_slice(), new.primary_group.as_deref());
     let rules = PasswordRules::of_groups(provider, settings, groups).await?;
+    let for_now = passwords::is_for_now(provider, rules, new).then_some(RequiredAction::ChangePassword);
     let prepared = prepare(provider, rules, &new.username, &new.profile, password).await?;
     let user = User {
         id: Id::new(call.now),
@@ -122,6 +128,14 @@ pub(in crate::flow) async fn make_ready(
         // whoever sets up the installation sets their own
         password_initial: prepared.hash.is_some() && new.setup_link.is_none(),
         password: prepared.hash,
+        required_actions: new
+            .required_actions
+            .iter()
+            .copied()
+            .chain(for_now)
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect(),
         created_at: call.now,
         updated_at: call.now,
     };

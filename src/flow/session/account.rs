@@ -116,6 +116,11 @@ impl Proof {
         self
     }
 
+    /// Whether a password is part of it.
+    pub fn is_by_password(&self) -> bool {
+        self.amr.iter().any(|method| method == "pwd")
+    }
+
     /// Whether there is a second one.
     pub fn is_multiple(&self) -> bool {
         is_multiple(&self.amr)

@@ -6,9 +6,10 @@ use super::logins::Families;
 use super::news::{News, Told};
 use super::pushed_out::{self, PushedOut};
 use super::state::BrowserMark;
-use super::{Account, Browser, Ending, Proof, SessionFacts, SessionToken, end, kept, remains};
+use super::{Account, Browser, Ending, Proof, Purpose, SessionFacts, SessionToken, end, kept, remains};
 use crate::flow::again::again;
 use crate::flow::effective::{LoginLimit, SessionTimes, WhenFull};
+use crate::flow::needs::{self, HasFactor, Missing};
 use crate::flow::{Call, Error, Provider};
 use crate::model::setting::SESSION_KNOWN_DEVICES_ONLY;
 use crate::model::{Actor, Event, EventKind, Fact, Id, Session, Timestamp, User};
@@ -27,7 +28,10 @@ pub enum NotBegun {
     /// The person has a second factor, and has not proved it. The only way around it is to have none.
     #[error("a second factor is missing")]
     Factor,
-    /// The account was deactivated or has got another password since the person proved who they are.
+    /// Something has to be done first.
+    #[error("the person has to do something first: {}", .0.action)]
+    Action(Missing),
+    /// The account was deactivated, has got another password, or has to do something else since the person proved who they are.
     #[error("the account is not what it was")]
     Changed,
     /// It could not be completed.
@@ -55,6 +59,10 @@ pub(super) struct Entry<'a> {
     pub(super) token: SessionToken,
     /// Which browser it is.
     pub(super) browser: BrowserMark,
+    /// Whom the person signs in for, by `client_id`: what that client wants counts too.
+    pub(super) client: Option<&'a str>,
+    /// The session that goes on, if the proof is of one: then none begins.
+    pub(super) session: Option<Id<Session>>,
 }
 
 /// Signs a person in who has just proved who they are. The account stands first in the browser afterwards.
@@ -70,12 +78,29 @@ pub async fn begin(
     user: &User,
     proof: Proof,
 ) -> Result<Account, NotBegun> {
+    begin_for(provider, call, browser, user, proof, &Purpose::default()).await
+}
+
+/// The same for whatever the person signs in for.
+///
+/// # Errors
+/// As [`begin`].
+pub async fn begin_for(
+    provider: &Provider,
+    call: &Call,
+    browser: &mut Browser,
+    user: &User,
+    proof: Proof,
+    purpose: &Purpose,
+) -> Result<Account, NotBegun> {
     let entry = Entry {
         proof,
         proved_at: call.now,
         first: &[],
         token: SessionToken::generate(user.id),
         browser: BrowserMark::of(provider, browser, user.id),
+        client: purpose.client.as_deref(),
+        session: None,
     };
     enter(provider, call, browser, user, entry).await
 }
@@ -90,7 +115,7 @@ pub(super) async fn enter(
 ) -> Result<Account, NotBegun> {
     let arrival = Arrival::of(provider, call, browser, user.id, entry.proof.factor).await?;
     // before anything else is told of the account: a password alone is not enough of a proof
-    if arrival.has_factor() && !entry.proof.is_multiple() {
+    if arrival.has_factor() == HasFactor::Yes && !entry.proof.is_multiple() {
         return Err(NotBegun::Factor);
     }
     if !arrival.is_factor_held() {
@@ -104,6 +129,17 @@ pub(super) async fn enter(
     let earlier = earlier
         .filter(|account| !entry.first.contains(&Login::Session(account.session.id)))
         .cloned();
+    if entry.session.is_some() && entry.session != earlier.as_ref().map(|account| account.session.id) {
+        return Err(NotBegun::Changed);
+    }
+    if let Some(missing) = missing(provider, call, user, &entry, &arrival).await? {
+        if earlier.is_none() {
+            // nobody changes anything about an account that they could not enter with this device afterwards
+            let known_only = knows_devices_only(provider, call, user).await?;
+            must_be_let_in(provider, call, user, &arrival, known_only).await?;
+        }
+        return Err(NotBegun::Action(missing));
+    }
     let renewed = match earlier {
         Some(earlier) => renew(provider, call, earlier, user, &entry).await?,
         None => None,
@@ -118,6 +154,7 @@ pub(super) async fn enter(
             }
             account
         }
+        None if entry.session.is_some() => return Err(NotBegun::Changed),
         None => {
             // the cookie lasts from now on, whether the person is let in or has to wait for that
             browser.is_device_told = true;
@@ -136,6 +173,54 @@ pub(super) async fn enter(
         }
     }
     Ok(account)
+}
+
+/// What the person has to do before they are in.
+async fn missing(
+    provider: &Provider,
+    call: &Call,
+    user: &User,
+    entry: &Entry<'_>,
+    arrival: &Arrival,
+) -> Result<Option<Missing>, Error> {
+    let settings = provider.settings().await?;
+    let person = provider.person(user.id, call.now).await?.ok_or(Error::NotFound)?;
+    let client = match entry.client {
+        Some(client_id) => provider.client(client_id).await?,
+        None => None,
+    };
+    let layers = person.layers(&settings, client.as_deref());
+    Ok(needs::missing(
+        user,
+        &layers,
+        &entry.proof,
+        arrival.has_factor(),
+        call.now,
+    ))
+}
+
+async fn knows_devices_only(provider: &Provider, call: &Call, user: &User) -> Result<bool, Error> {
+    let settings = provider.settings().await?;
+    let person = provider.person(user.id, call.now).await?.ok_or(Error::NotFound)?;
+    Ok(person.layers(&settings, None).flag(SESSION_KNOWN_DEVICES_ONLY))
+}
+
+/// Turns somebody away whose device may not be signed in with; one that is not known waits from then on to be let in.
+async fn must_be_let_in(
+    provider: &Provider,
+    call: &Call,
+    user: &User,
+    arrival: &Arrival,
+    known_only: bool,
+) -> Result<(), NotBegun> {
+    let Err(refused) = arrival.judge(known_only) else {
+        return Ok(());
+    };
+    if refused == DeviceRefused::Unknown {
+        let news = news(provider, call, user, arrival, Told::Waits).await?;
+        arrival.wait(provider, call, news.as_ref()).await?;
+    }
+    Err(NotBegun::Device(refused))
 }
 
 /// The same session under a new token and with a new proof. `None`: it has ended meanwhile.
@@ -217,13 +302,7 @@ async fn start(
     let times = SessionTimes::of(&layers, entry.proof.remember);
     let limit = LoginLimit::of(&layers);
     let known_only = layers.flag(SESSION_KNOWN_DEVICES_ONLY);
-    if let Err(refused) = arrival.judge(known_only) {
-        if refused == DeviceRefused::Unknown {
-            let news = news(provider, call, user, arrival, Told::Waits).await?;
-            arrival.wait(provider, call, news.as_ref()).await?;
-        }
-        return Err(NotBegun::Device(refused));
-    }
+    must_be_let_in(provider, call, user, arrival, known_only).await?;
     let token = entry.token;
     let facts = SessionFacts::of(entry.proof, entry.proved_at, entry.browser);
     let session = Session {
@@ -323,7 +402,10 @@ async fn left_behind(
 async fn why_refused(provider: &Provider, proved: &User) -> Result<NotBegun, Error> {
     let now = provider.store.read().await?.find_user(proved.id).await?;
     let is_same = now.is_some_and(|now| {
-        now.is_active() && now.password_changed_at == proved.password_changed_at && now.password_expired_at.is_none()
+        now.is_active()
+            && now.password_changed_at == proved.password_changed_at
+            && now.password_expired_at.is_none()
+            && now.required_actions == proved.required_actions
     });
     Ok(if is_same {
         NotBegun::Device(DeviceRefused::Blocked)

@@ -40,15 +40,18 @@ pub(in crate::flow) async fn wait(
     call: &Call,
     browser: &Browser,
     user: Id<User>,
-    (proof, proved_at): (Proof, Timestamp),
+    (proof, proved_at, as_of): (Proof, Timestamp, Option<Timestamp>),
     (purpose, full): (Purpose, Full),
 ) -> Result<String, Error> {
     let kept = Kept {
         user,
         proof,
         proved_at,
+        as_of,
         purpose,
         max: full.max,
+        task: None,
+        session: None,
     };
     waiting::wait(provider, call, browser, Question::Choice, kept).await
 }
@@ -96,8 +99,8 @@ impl Choice {
         let proof = self.waiting.stored.proof.clone();
         match self.waiting.enter(provider, call, browser, proof, &chosen).await {
             Ok(account) => Ok(Chosen::SignedIn(Box::new(account))),
-            // a factor that came since, or left, makes what was proved too little
-            Err(NotBegun::Changed | NotBegun::Factor) => {
+            // a factor that came since, or left, makes what was proved too little; so does what is required since
+            Err(NotBegun::Changed | NotBegun::Factor | NotBegun::Action(_)) => {
                 self.waiting.forget(provider).await?;
                 Err(Error::NotFound)
             }
@@ -141,6 +144,6 @@ impl Choice {
 fn landed(before: Before) -> Result<Chosen, Error> {
     match before {
         Before::In(account) => Ok(Chosen::SignedIn(account)),
-        Before::Asked(_) => Err(Error::NotFound),
+        Before::Asked(_) | Before::Required(_) => Err(Error::NotFound),
     }
 }

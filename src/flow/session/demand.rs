@@ -2,11 +2,10 @@
 //!
 //! Whether what they type is right is judged elsewhere; here it is taken care that one proof begins one session.
 
-use super::begin::{Full, NotBegun};
 use super::logins::{self, KnownLogin};
-use super::waiting::{self, Before, Kept, Purpose, Question, WaitingProof};
-use super::{Account, Browser, DeviceRefused, Proof, SecondProof, choice};
-use crate::flow::effective::WhenFull;
+use super::onward::{Answered, landed};
+use super::waiting::{self, Kept, Purpose, Question, WaitingProof};
+use super::{Account, Browser, Proof, SecondProof};
 use crate::flow::{Call, Error, Provider};
 use crate::model::{Id, TraceId, User};
 
@@ -24,19 +23,6 @@ pub struct Demand {
     waiting: WaitingProof,
 }
 
-/// What became of a right answer.
-#[derive(Debug)]
-pub enum Answered {
-    /// The person is signed in.
-    SignedIn(Box<Account>),
-    /// They have as many logins as they may have, and are asked which one ends: the proof waits under this handle.
-    Asked(Option<Full>, String),
-    /// They have as many logins as they may have. The proof is spent.
-    Full(Full),
-    /// The device may not be signed in with. The proof is spent.
-    Refused(DeviceRefused),
-}
-
 /// Keeps a proof until the second factor is proved. Gives its handle.
 pub(in crate::flow) async fn wait(
     provider: &Provider,
@@ -50,8 +36,39 @@ pub(in crate::flow) async fn wait(
         user,
         proof,
         proved_at: call.now,
+        as_of: None,
         purpose,
         max: 0,
+        task: None,
+        session: None,
+    };
+    waiting::wait(provider, call, browser, Question::Factor, kept).await
+}
+
+/// Keeps the proof of a session that goes on, until the second factor is proved besides. Gives its handle.
+pub(in crate::flow) async fn wait_for_more(
+    provider: &Provider,
+    call: &Call,
+    browser: &Browser,
+    account: &Account,
+    purpose: Purpose,
+) -> Result<String, Error> {
+    let facts = &account.facts;
+    let kept = Kept {
+        user: account.user.id,
+        proof: Proof {
+            amr: facts.amr.clone(),
+            acr: facts.acr.clone(),
+            remember: facts.remember,
+            factor: None,
+        },
+        // as old as it is: what is added to it makes it no fresher
+        proved_at: facts.auth_time,
+        as_of: None,
+        purpose,
+        max: 0,
+        task: None,
+        session: Some(account.session.id),
     };
     waiting::wait(provider, call, browser, Question::Factor, kept).await
 }
@@ -113,32 +130,7 @@ impl Demand {
         second: SecondProof,
     ) -> Result<Answered, Error> {
         let proof = self.waiting.stored.proof.clone().and(second);
-        match self.waiting.enter(provider, call, browser, proof.clone(), &[]).await {
-            Ok(account) => Ok(Answered::SignedIn(Box::new(account))),
-            Err(NotBegun::Changed | NotBegun::Factor) => {
-                self.waiting.forget(provider).await?;
-                Err(Error::NotFound)
-            }
-            Err(NotBegun::Device(refused)) => {
-                self.waiting.forget(provider).await?;
-                Ok(Answered::Refused(refused))
-            }
-            Err(NotBegun::Full(full)) if full.at_limit != WhenFull::Ask => {
-                self.waiting.forget(provider).await?;
-                Ok(Answered::Full(full))
-            }
-            Err(NotBegun::Full(full)) => {
-                let proof = (proof, self.waiting.stored.proved_at);
-                let asked = (self.purpose.clone(), full);
-                let choice = choice::wait(provider, call, browser, self.user.id, proof, asked).await?;
-                self.waiting.asked(provider, call, &choice).await;
-                Ok(Answered::Asked(Some(full), choice))
-            }
-            Err(NotBegun::Failed(error)) => {
-                self.waiting.put_back(provider, call, Some(second)).await?;
-                Err(error)
-            }
-        }
+        self.waiting.go_on(provider, call, browser, (proof, Some(second))).await
     }
 
     /// What the same form has brought about a moment ago.
@@ -171,11 +163,4 @@ impl Demand {
     pub async fn give_up(&self, provider: &Provider) -> Result<(), Error> {
         self.waiting.forget(provider).await
     }
-}
-
-fn landed(before: Before) -> Result<Answered, Error> {
-    Ok(match before {
-        Before::In(account) => Answered::SignedIn(account),
-        Before::Asked(choice) => Answered::Asked(None, choice),
-    })
 }

@@ -13,6 +13,7 @@ use super::Browser;
 use super::news::News;
 use crate::crypto;
 use crate::flow::again::again;
+use crate::flow::needs::HasFactor;
 use crate::flow::{Call, Error, Provider};
 use crate::model::{Device, DeviceState, Factor, Id, Secret, User};
 use crate::store::{DeviceLimits, Write};
@@ -144,8 +145,8 @@ impl Arrival {
     }
 
     /// Whether the person has a second factor.
-    pub(super) const fn has_factor(&self) -> bool {
-        self.has_factor
+    pub(super) const fn has_factor(&self) -> HasFactor {
+        if self.has_factor { HasFactor::Yes } else { HasFactor::No }
     }
 
     /// Whether the factor that the person has proved, if any, is still theirs.

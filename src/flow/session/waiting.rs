@@ -10,13 +10,13 @@ use serde::{Deserialize, Serialize};
 use super::begin::{Entry, NotBegun, enter};
 use super::browser::{self, Seen};
 use super::state::BrowserMark;
-use super::{Account, Browser, Proof, SecondProof, SessionToken};
+use super::{Account, Browser, Proof, SecondProof, SessionToken, Task};
 use crate::clock;
 use crate::crypto;
 use crate::ephemeral::Kind;
 use crate::flow::pending::{self, Handle, Waiting};
 use crate::flow::{Call, Error, Provider};
-use crate::model::{Id, Secret, Timestamp, TraceId, User};
+use crate::model::{Id, Secret, Session, Timestamp, TraceId, User};
 use crate::sessions::Login;
 
 /// How long people may take.
@@ -36,6 +36,8 @@ pub(super) enum Question {
     Choice,
     /// The second factor.
     Factor,
+    /// Something that is required of them.
+    Action,
 }
 
 impl Question {
@@ -49,6 +51,10 @@ impl Question {
                 kind: Kind::LoginFactor,
                 sealed_for: "login factor",
             },
+            Self::Action => Waiting {
+                kind: Kind::LoginAction,
+                sealed_for: "login action",
+            },
         }
     }
 }
@@ -60,6 +66,9 @@ pub struct Purpose {
     pub interaction: Option<String>,
     /// Where to go afterwards when there is no such request.
     pub return_to: Option<String>,
+    /// The client of that request, by `client_id`.
+    #[serde(default)]
+    pub client: Option<String>,
 }
 
 /// What has come of a proof: kept beside it, which can be taken once.
@@ -69,8 +78,10 @@ enum Came {
     Enters,
     /// The session of the proof's token, on this device: what the browser was told.
     In { device: Option<String> },
-    /// The proof waits for another answer, under this handle.
+    /// The proof waits until the person says which login ends, under this handle.
     Asked { choice: String },
+    /// The proof waits for something else that is required of them, under this handle.
+    Required { action: String },
 }
 
 /// What is kept of a proof.
@@ -78,8 +89,11 @@ enum Came {
 pub(super) struct Stored {
     user: Id<User>,
     pub(super) proof: Proof,
-    /// When the person proved it first: what has changed since makes it void.
+    /// When the person proved it first.
     pub(super) proved_at: Timestamp,
+    /// The moment since which the account must not have changed: that, or when the person set another password on the way.
+    #[serde(default)]
+    pub(super) as_of: Option<Timestamp>,
     expires: Timestamp,
     pub(super) purpose: Purpose,
     /// How many logins there may be, where it is asked which one ends.
@@ -88,10 +102,16 @@ pub(super) struct Stored {
     /// The second factor, once it was proved and nothing came of it.
     #[serde(default)]
     pub(super) second: Option<SecondProof>,
+    /// What is required of the person, where that is asked.
+    #[serde(default)]
+    pub(super) task: Option<Task>,
+    /// The session that the proof is of, where it goes on with more: no other begins by it.
+    #[serde(default)]
+    pub(super) session: Option<Id<Session>>,
 }
 
 /// A proof that waits.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct WaitingProof {
     /// Its handle in our pages' addresses: random, worth nothing in another browser.
     pub(super) id: String,
@@ -108,16 +128,21 @@ pub(super) struct Kept {
     pub(super) user: Id<User>,
     pub(super) proof: Proof,
     pub(super) proved_at: Timestamp,
+    pub(super) as_of: Option<Timestamp>,
     pub(super) purpose: Purpose,
     pub(super) max: u32,
+    pub(super) task: Option<Task>,
+    pub(super) session: Option<Id<Session>>,
 }
 
 /// What has come of a form that was sent before.
 pub(super) enum Before {
     /// The session that it has begun.
     In(Box<Account>),
-    /// The person is asked something else, under this handle.
+    /// The person is asked which login ends, under this handle.
     Asked(String),
+    /// Something else is required of the person, under this handle.
+    Required(String),
 }
 
 /// Keeps a proof until the person has answered. Gives its handle.
@@ -134,11 +159,14 @@ pub(super) async fn wait(
         user: kept.user,
         proof: kept.proof,
         proved_at: kept.proved_at,
+        as_of: kept.as_of,
         expires,
         purpose: kept.purpose,
         max: kept.max,
         journey: call.journey,
         second: None,
+        task: kept.task,
+        session: kept.session,
     };
     pending::keep(provider, call, question.waiting(), &handle, stored, expires).await?;
     Ok(handle.id)
@@ -158,9 +186,10 @@ pub(super) async fn load(
     let (stored, handle, came) = find(provider, call, browser, question, id).await?;
     // what was proved counts only as long as it could be proved again
     let user = provider.store.read().await?.find_user(stored.user).await?;
+    let as_of = stored.as_of.unwrap_or(stored.proved_at);
     let user = user
         .filter(User::is_active)
-        .filter(|user| user.password_changed_at.is_none_or(|at| at <= stored.proved_at))
+        .filter(|user| user.password_changed_at.is_none_or(|at| at <= as_of))
         .filter(|user| user.password_expired_at.is_none())
         .ok_or(Error::NotFound)?;
     Ok(WaitingProof {
@@ -246,6 +275,13 @@ impl WaitingProof {
         self.tell_nothing(provider).await
     }
 
+    /// The account has changed by what its owner did on the way.
+    pub(super) async fn read_again(&mut self, provider: &Provider) -> Result<(), Error> {
+        let user = provider.store.read().await?.find_user(self.user.id).await?;
+        self.user = user.filter(User::is_active).ok_or(Error::NotFound)?;
+        Ok(())
+    }
+
     /// Begins the session, now that it is taken.
     pub(super) async fn enter(
         &self,
@@ -261,6 +297,8 @@ impl WaitingProof {
             first,
             token: self.token(provider, browser),
             browser: BrowserMark::of(provider, browser, self.user.id),
+            client: self.stored.purpose.client.as_deref(),
+            session: self.stored.session,
         };
         let account = enter(provider, call, browser, &self.user, entry).await?;
         let device = browser.device.as_ref().map(|device| device.expose().to_owned());
@@ -268,10 +306,16 @@ impl WaitingProof {
         Ok(account)
     }
 
-    /// The person is asked something else.
+    /// The person is asked which login ends.
     pub(super) async fn asked(&self, provider: &Provider, call: &Call, choice: &str) {
         let choice = choice.to_owned();
         self.say(provider, call, Came::Asked { choice }).await;
+    }
+
+    /// Something else is required of the person.
+    pub(super) async fn required(&self, provider: &Provider, call: &Call, action: &str) {
+        let action = action.to_owned();
+        self.say(provider, call, Came::Required { action }).await;
     }
 
     /// What the same form has brought about a moment ago, once it was taken by somebody faster.
@@ -295,6 +339,7 @@ impl WaitingProof {
         let device = match &self.came {
             Some(Came::In { device }) => device,
             Some(Came::Asked { choice }) => return Ok(Before::Asked(choice.clone())),
+            Some(Came::Required { action }) => return Ok(Before::Required(action.clone())),
             Some(Came::Enters) | None => return Err(Error::NotFound),
         };
         if let Some(account) = browser.account(self.user.id) {

@@ -36,6 +36,14 @@ pub(super) fn keep(provider: &Provider, call: &Call, user: Option<&User>, signed
             let step = Step::new("sign_in.factor", Verdict::Asked);
             of_user(call, user).step(Step::passed("sign_in.password")).step(step)
         }),
+        Err(Refused::Required(missing, _)) => provider.keep_trace(call, Kept::SignIn, || {
+            let asked = of_user(call, user).step(Step::passed("sign_in.password"));
+            let step = Step::new("sign_in.required", Verdict::Asked);
+            asked.step(
+                step.fact("action", Fact::Word(missing.action.as_str()))
+                    .fact("because", Fact::Word(missing.because.word())),
+            )
+        }),
         Err(Refused::Asked(full, _)) => provider.keep_trace(call, Kept::SignIn, || {
             let asked = limit(full);
             let mut step = Step::new(asked.rule, Verdict::Asked).setting(SESSION_AT_LIMIT);
@@ -56,35 +64,49 @@ fn limit(full: &Full) -> Reason {
 
 /// How a second factor was answered.
 pub(super) fn keep_factor(provider: &Provider, call: &Call, user: &User, answered: &Result<Answered, NotProved>) {
+    let refusal = |reason: Reason| {
+        provider.keep_trace(call, Kept::Refusal, || of_user(call, Some(user)).refused(reason, None));
+    };
+    match answered {
+        Ok(answered) => keep_answered(provider, call, user, ("sign_in.factor_proved", answered)),
+        Err(NotProved::Wrong) => refusal(Reason::new("sign_in.wrong_factor")),
+        Err(NotProved::Failed(error @ (Error::Throttled { .. } | Error::Busy { .. }))) => refusal(error.reason()),
+        Err(NotProved::Failed(_)) => {}
+    }
+}
+
+/// What came of something that was done right.
+pub(super) fn keep_answered(
+    provider: &Provider,
+    call: &Call,
+    user: &User,
+    (done, answered): (&'static str, &Answered),
+) {
     let step = |step: Step| {
         provider.keep_trace(call, Kept::SignIn, || {
-            of_user(call, Some(user))
-                .step(Step::passed("sign_in.factor_proved"))
-                .step(step)
+            of_user(call, Some(user)).step(Step::passed(done)).step(step)
         });
     };
     let refusal = |reason: Reason| {
         provider.keep_trace(call, Kept::Refusal, || of_user(call, Some(user)).refused(reason, None));
     };
     match answered {
-        Ok(Answered::SignedIn(account)) => step(
+        Answered::SignedIn(account) => step(
             Step::passed("sign_in.session")
                 .fact("session", Fact::Id(account.session.id.uuid()))
                 .fact("ends", Fact::Time(account.session.ends())),
         ),
-        Ok(Answered::Asked(Some(full), _)) => {
+        Answered::Asked(Some(full), _) => {
             let asked = limit(full);
             let mut put = Step::new(asked.rule, Verdict::Asked).setting(SESSION_AT_LIMIT);
             put.facts = asked.facts;
             step(put);
         }
         // the same form once more
-        Ok(Answered::Asked(None, _)) => {}
-        Ok(Answered::Full(full)) => refusal(limit(full)),
-        Ok(Answered::Refused(refused)) => refusal(Reason::new(refused.rule())),
-        Err(NotProved::Wrong) => refusal(Reason::new("sign_in.wrong_factor")),
-        Err(NotProved::Failed(error @ (Error::Throttled { .. } | Error::Busy { .. }))) => refusal(error.reason()),
-        Err(NotProved::Failed(_)) => {}
+        Answered::Asked(None, _) => {}
+        Answered::Required(_) => step(Step::new("sign_in.required", Verdict::Asked)),
+        Answered::Full(full) => refusal(limit(full)),
+        Answered::Refused(refused) => refusal(Reason::new(refused.rule())),
     }
 }
 

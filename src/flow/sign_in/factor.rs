@@ -40,6 +40,7 @@ pub async fn answer(
     let word = match &answered {
         Ok(Answered::SignedIn(_)) => "success",
         Ok(Answered::Asked(..)) => "asked",
+        Ok(Answered::Required(_)) => "required",
         Ok(Answered::Full(_)) => "full",
         Ok(Answered::Refused(_)) => "device",
         Err(NotProved::Wrong) => "wrong_factor",
@@ -76,9 +77,7 @@ async fn prove(
     }
     match judge(provider, call, browser, demand, typed).await {
         Ok(Judged::Right(second)) => {
-            if let Err(error) = forgive(provider, call, browser, user).await {
-                tracing::warn!(%error, "a right code stays counted as a guess");
-            }
+            forgive(provider, call, browser, user).await;
             Ok(demand.enter(provider, call, browser, second).await?)
         }
         Ok(Judged::SentTwice(answered)) => {
@@ -98,9 +97,25 @@ async fn prove(
 }
 
 /// The whole of the sign-in has succeeded: the password before it was right as well.
-async fn forgive(provider: &Provider, call: &Call, browser: &Browser, user: &User) -> Result<(), Error> {
+async fn forgive(provider: &Provider, call: &Call, browser: &Browser, user: &User) {
+    let forgiven = async {
+        let name = user.id.to_string();
+        guess::right(provider, call, guess::Account::SecondFactor(&name)).await?;
+        forgive_password(provider, call, browser, user).await
+    };
+    if let Err(error) = forgiven.await {
+        tracing::warn!(%error, "a right code stays counted as a guess");
+    }
+}
+
+/// The password before was right as well.
+pub(super) async fn forgive_password(
+    provider: &Provider,
+    call: &Call,
+    browser: &Browser,
+    user: &User,
+) -> Result<(), Error> {
     let name = user.id.to_string();
-    guess::right(provider, call, guess::Account::SecondFactor(&name)).await?;
     let device = session::known_device(provider, browser, user.id).await?;
     let counted = device.map_or(guess::Account::User(&name), guess::Account::KnownDevice);
     guess::right_before(provider, call, counted).await

@@ -8,9 +8,9 @@ use super::decisions;
 use crate::credential::{self, Verdict};
 use crate::flow::effective::WhenFull;
 use crate::flow::guess;
-use crate::flow::people;
+use crate::flow::needs::Missing;
 use crate::flow::session::{
-    self, Account, Browser, DeviceRefused, Full, KnownLogin, NotBegun, Proof, Purpose, choice, demand, logins,
+    self, Account, Browser, DeviceRefused, Full, KnownLogin, NotBegun, Proof, Purpose, choice, demand, duty, logins,
 };
 use crate::flow::{Call, Error, Provider};
 use crate::model::user::comparison_key;
@@ -53,6 +53,9 @@ pub enum Refused {
     /// The pair is right, and the person has a second factor: the proof waits for it under this handle.
     #[error("a second factor is missing")]
     Factor(String),
+    /// The pair is right, and something is required of the person: the proof waits until it is done under this handle.
+    #[error("something is required of the person")]
+    Required(Missing, String),
     /// The pair is right, but the person may not sign in with this device.
     #[error("the device may not be signed in with")]
     Device(DeviceRefused),
@@ -98,6 +101,7 @@ impl Refused {
             Self::Full(_) => "full",
             Self::Asked(..) => "asked",
             Self::Factor(_) => "factor",
+            Self::Required(..) => "required",
             Self::Device(_) => "device",
             Self::Failed(Error::Throttled { .. }) => "throttled",
             Self::Failed(Error::Busy { .. }) => "busy",
@@ -153,7 +157,7 @@ async fn prove(
     let entered = enter(provider, call, browser, user, attempt, rehash).await;
     // where more has to be proved the sign-in has not succeeded yet: nothing is forgiven before
     let settled = match &entered {
-        Err(Refused::Factor(_)) => guess::unjudged(provider, call, counted).await,
+        Err(Refused::Factor(_) | Refused::Required(..)) => guess::unjudged(provider, call, counted).await,
         _ => guess::right(provider, call, counted).await,
     };
     if let Err(error) = settled {
@@ -175,7 +179,8 @@ async fn enter(
         provider.note(refused(call, "sign_in.inactive", Some(user))).await;
         return Err(Refused::Inactive);
     }
-    if user.password_expired_at.is_some() || has_expired(provider, call, user).await? {
+    // somebody else may know it: whoever enters it is not let replace it here
+    if user.password_expired_at.is_some() {
         provider
             .note(refused(call, "sign_in.password_expired", Some(user)))
             .await;
@@ -185,12 +190,17 @@ async fn enter(
         renew_hash(provider, user, attempt.password).await;
     }
     let proof = Proof::password(attempt.remember);
-    match session::begin(provider, call, browser, user, proof.clone()).await {
+    match session::begin_for(provider, call, browser, user, proof.clone(), &attempt.purpose).await {
         Ok(account) => Ok(account),
         Err(NotBegun::Failed(error)) => Err(error.into()),
         Err(NotBegun::Factor) => {
             let handle = demand::wait(provider, call, browser, user.id, proof, attempt.purpose).await?;
             Err(Refused::Factor(handle))
+        }
+        Err(NotBegun::Action(missing)) => {
+            let (proof, wanted) = ((proof, call.now, None), (attempt.purpose, missing));
+            let handle = duty::wait(provider, call, browser, user.id, proof, wanted).await?;
+            Err(Refused::Required(missing, handle))
         }
         // what was proved is no proof any more
         Err(NotBegun::Changed) => {
@@ -212,26 +222,10 @@ async fn enter(
                 return Err(Refused::Full(Box::new(NoRoom { full, user, logins })));
             }
             let waiting = (attempt.purpose, full);
-            let handle = choice::wait(provider, call, browser, user.id, (proof, call.now), waiting).await?;
+            let handle = choice::wait(provider, call, browser, user.id, (proof, call.now, None), waiting).await?;
             Err(Refused::Asked(full, handle))
         }
     }
-}
-
-/// Whether the password is older than the person's rules allow. From then on it has to be replaced, whatever the rules become.
-async fn has_expired(provider: &Provider, call: &Call, user: &User) -> Result<bool, Error> {
-    let rules = people::password_rules_of(provider, call, user.id).await?;
-    if !rules.have_expired(user, call.now) {
-        return Ok(false);
-    }
-    let mut store = provider.store.write().await?;
-    let set = user.password_changed_at.unwrap_or(user.created_at);
-    if store.expire_password(user.id, call.now, set).await? {
-        let event = call.event(EventKind::PasswordExpired).because("age").user(user.id);
-        store.add_event(&event).await?;
-    }
-    store.commit().await?;
-    Ok(true)
 }
 
 async fn find(provider: &Provider, identifier: &str) -> Result<Option<User>, Error> {

@@ -16,6 +16,7 @@ pub fn next(http: &Http, call: &Call, locale: Locale, next: Next) -> Response {
         Next::Login(id) => see_other(&format!("/login?flow={id}")),
         // the known account's name stands there, and can't be typed over by accident
         Next::Reauthenticate(id) => see_other(&format!("/login?flow={id}&again=1")),
+        Next::StepUp(proof) => see_other(&format!("/login/factor?proof={proof}")),
         Next::SelectAccount(id) => see_other(&format!("/login/account?flow={id}")),
         Next::Consent(id) => see_other(&format!("/login/consent?flow={id}")),
         Next::MakeRoom(id) => see_other(&format!("/login/devices?flow={id}")),

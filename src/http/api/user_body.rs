@@ -4,8 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::body::present;
+use crate::flow::Error;
 use crate::flow::people::{NewPassword, NewUser, UserChange, WeakPasswords, Welcome};
-use crate::model::{Address, PasswordHash, Profile, Secret, User, UserStatus};
+use crate::model::{Address, PasswordHash, Profile, RequiredAction, Secret, UnknownName, User, UserStatus};
 
 /// The bodies of a user have these texts in common.
 macro_rules! user_bodies {
@@ -37,6 +38,8 @@ macro_rules! user_bodies {
             generate_password: bool,
             /// Whether the person is told of the account by mail.
             send_welcome: bool,
+            /// What the person has to do at the first sign-in before they are in: `change_password`, `enrol_factor`.
+            required_actions: Vec<String>,
         }
 
         /// A change of a user: what is absent stays, `null` clears.
@@ -55,6 +58,9 @@ macro_rules! user_bodies {
             /// Postal address, as a whole.
             #[serde(deserialize_with = "present")]
             address: Option<Option<AddressBody>>,
+            /// What the person has to do at the next sign-in before they are in, all of it: `change_password`,
+            /// `enrol_factor`. Each goes when it is done.
+            required_actions: Option<Vec<String>>,
         }
 
         /// A user.
@@ -85,6 +91,8 @@ macro_rules! user_bodies {
             /// Since when the password does not let anybody in, because it has to be replaced.
             #[serde(skip_serializing_if = "Option::is_none")]
             password_expired_at: Option<String>,
+            /// What the person has to do at the next sign-in before they are in: `change_password`, `enrol_factor`.
+            required_actions: Vec<String>,
             /// When the account was made.
             created_at: String,
             /// When it last changed.
@@ -96,14 +104,15 @@ macro_rules! user_bodies {
 
         impl NewUserBody {
             /// The user to make.
-            pub(super) fn into_new(self) -> NewUser {
+            pub(super) fn into_new(self) -> Result<NewUser, Error> {
+                let required_actions = actions(&self.required_actions)?;
                 let password = match (self.password, self.password_hash) {
                     (Some(password), _) => NewPassword::Given(password),
                     (None, Some(hash)) => NewPassword::Hash(PasswordHash::new(hash.expose())),
                     (None, None) if self.generate_password => NewPassword::Generated,
                     (None, None) => NewPassword::None,
                 };
-                NewUser {
+                Ok(NewUser {
                     username: self.username,
                     profile: Profile {
                         $($field: self.$field,)+
@@ -118,8 +127,9 @@ macro_rules! user_bodies {
                     primary_group: None,
                     subject: self.subject,
                     welcome: if self.send_welcome { Welcome::Mail } else { Welcome::Silent },
+                    required_actions,
                     setup_link: None,
-                }
+                })
             }
 
             /// Whether it says in more than one way what the password is.
@@ -129,15 +139,18 @@ macro_rules! user_bodies {
             }
         }
 
-        impl From<UserPatchBody> for UserChange {
-            fn from(body: UserPatchBody) -> Self {
-                Self {
+        impl UserPatchBody {
+            /// The change that it asks for.
+            pub(super) fn into_change(self) -> Result<UserChange, Error> {
+                let body = self;
+                Ok(UserChange {
                     username: body.username,
                     $($field: body.$field,)+
                     email_verified: body.email_verified,
                     phone_number_verified: body.phone_number_verified,
                     address: body.address.map(|address| address.map(Into::into)),
-                }
+                    required_actions: body.required_actions.as_deref().map(actions).transpose()?,
+                })
             }
         }
 
@@ -157,6 +170,7 @@ macro_rules! user_bodies {
                     has_password: user.password.is_some(),
                     password_changed_at: user.password_changed_at.map(|at| at.rfc3339()),
                     password_expired_at: user.password_expired_at.map(|at| at.rfc3339()),
+                    required_actions: user.required_actions.iter().map(ToString::to_string).collect(),
                     created_at: user.created_at.rfc3339(),
                     updated_at: user.updated_at.rfc3339(),
                     password: password.map(|password| password.expose().to_owned()),
@@ -195,6 +209,15 @@ user_bodies! {
     locale;
     /// Phone number in E.164: `+33123456789`.
     phone_number;
+}
+
+fn actions(words: &[String]) -> Result<Vec<RequiredAction>, Error> {
+    let read = words.iter().enumerate().map(|(index, word)| {
+        let unknown =
+            |error: UnknownName| Error::field(format!("/required_actions/{index}"), "unsupported", error.to_string());
+        word.parse().map_err(unknown)
+    });
+    read.collect()
 }
 
 /// A postal address (OpenID Connect Core section 5.1.1).

@@ -5,7 +5,7 @@ use super::route::{Method, Route, handler};
 use super::user_body::{NewUserBody, PasswordResetAnswer, PasswordResetBody, UserBody, UserPatchBody};
 use super::{Answer, Asked, BASE, Problem};
 use crate::flow::Error;
-use crate::flow::people::{self, NewPassword, UserChange, UserKey, UserSelection, WeakPasswords};
+use crate::flow::people::{self, NewPassword, UserKey, UserSelection, WeakPasswords};
 
 const READ: &str = "admin:users.read";
 const WRITE: &str = "admin:users";
@@ -95,7 +95,7 @@ async fn create(asked: Asked) -> Result<Answer, Problem> {
         let detail = "expected one of password, password_hash and generate_password";
         return Err(Error::field("/password", "contradiction", detail).into());
     }
-    let created = people::create_user(asked.provider(), asked.call(), &asked.source(), body.into_new()).await?;
+    let created = people::create_user(asked.provider(), asked.call(), &asked.source(), body.into_new()?).await?;
     let (location, version) = (format!("{BASE}/users/{}", created.user.id), created.user.version);
     let body = UserBody::of(created.user, created.password.as_ref());
     Ok(Answer::created(location, &body)?.version(version))
@@ -106,7 +106,7 @@ async fn get(asked: Asked) -> Result<Answer, Problem> {
 }
 
 async fn change(asked: Asked) -> Result<Answer, Problem> {
-    let change = UserChange::from(asked.read::<UserPatchBody>()?);
+    let change = asked.read::<UserPatchBody>()?.into_change()?;
     let (id, expected) = (asked.id("id")?, asked.expected()?);
     one(people::change_user(asked.provider(), asked.call(), &asked.source(), id, expected, change).await?)
 }

@@ -191,6 +191,7 @@ impl Door {
                 Ok(pending::entered(&visit, self.interaction, self.locale, return_to.as_ref(), &account).await)
             }
             Ok(Answered::Asked(_, choice)) => Ok(visit.keep(see_other(&format!("/login/devices?proof={choice}")))),
+            Ok(Answered::Required(action)) => Ok(visit.keep(see_other(&format!("/login/action?proof={action}")))),
             Ok(Answered::Full(full)) => self.full(&visit, full).await,
             Ok(Answered::Refused(refused)) => Err(Refusal::forbidden().reason(Reason::new(refused.rule()))),
             Err(NotProved::Wrong) => Ok(self.show(&visit, Some(SecondFactorError::Wrong))),

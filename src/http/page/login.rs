@@ -98,6 +98,7 @@ pub(super) async fn sign_in(
         Err(Refused::Asked(_, proof)) => return Ok(visit.keep(see_other(&format!("/login/devices?proof={proof}")))),
         Err(Refused::Expired(user)) => return Ok(door.stuck(&visit, &user)),
         Err(Refused::Factor(proof)) => return Ok(visit.keep(see_other(&format!("/login/factor?proof={proof}")))),
+        Err(Refused::Required(_, proof)) => return Ok(visit.keep(see_other(&format!("/login/action?proof={proof}")))),
         Err(Refused::Wrong) => (LoginError::Credentials, StatusCode::UNPROCESSABLE_ENTITY, None),
         Err(Refused::Inactive) => (LoginError::Inactive, StatusCode::FORBIDDEN, None),
         Err(Refused::Device(refused)) => (devices::refused(refused), StatusCode::FORBIDDEN, None),
@@ -227,6 +228,7 @@ impl Door {
         Purpose {
             interaction: self.interaction.as_ref().map(|interaction| interaction.id.clone()),
             return_to: self.return_to.as_ref().map(|path| path.as_str().to_owned()),
+            client: self.interaction.as_ref().map(|it| it.client.client_id.clone()),
         }
     }
 

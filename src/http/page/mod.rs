@@ -6,6 +6,7 @@ mod asset;
 mod consent;
 mod devices;
 mod doctor;
+mod duty;
 mod ending;
 mod factor;
 mod forgot;
@@ -52,6 +53,7 @@ pub fn routes() -> Router<Http> {
         .route("/login/consent", get(consent::show).post(consent::decide))
         .route("/login/devices", get(devices::show).post(devices::choose))
         .route("/login/factor", get(factor::show).post(factor::prove))
+        .route("/login/action", get(duty::show).post(duty::act))
         .route("/login/leave", get(leave::show).post(leave::decide))
         .route("/login/ending", get(ending::show).post(ending::stay))
         .route("/login/new-password", get(new_password::show).post(new_password::mail))

@@ -315,7 +315,7 @@ fn shape(begun: &Begun) -> Option<(String, u8, u32)> {
     (shape != OtpShape::default()).then(|| (shape.algorithm.to_string(), shape.digits, shape.period))
 }
 
-fn in_groups(secret: &Secret) -> String {
+pub(super) fn in_groups(secret: &Secret) -> String {
     let letters: Vec<char> = secret.expose().chars().collect();
     let groups = letters.chunks(GROUP).map(|group| group.iter().collect::<String>());
     groups.collect::<Vec<_>>().join(" ")

@@ -19,6 +19,7 @@ mod own_account;
 mod own_factors;
 mod own_password;
 mod recover;
+mod required;
 mod second_factor;
 mod setup;
 mod sign_out;
@@ -46,6 +47,7 @@ pub use own_account::{AccountNotice, AllowedApplication, OtherAccount, OwnAccoun
 pub use own_factors::{FactorNotice, NewAuthenticator, NewAuthenticatorError, OwnFactor, OwnFactors, RecoveryCodes};
 pub use own_password::OwnPassword;
 pub use recover::Recover;
+pub use required::{EnrolFactor, RequiredBy, RequiredPassword};
 pub use second_factor::{SecondFactor, SecondFactorError, SecondFactorWith};
 pub use setup::{Setup, SetupDone, SetupError, SetupField, SetupProblem};
 pub use sign_out::{SignOut, SignedOut, SigningOut};
@@ -89,6 +91,10 @@ pub enum Page {
     RecoveryCodes(RecoveryCodes),
     /// The second step of a sign-in.
     SecondFactor(SecondFactor),
+    /// Another password is required.
+    RequiredPassword(RequiredPassword),
+    /// A second factor is required.
+    EnrolFactor(EnrolFactor),
     /// A session that is about to end, goes on, or has ended.
     Ending(Ending),
     /// A sign-in with a new device: was it them?
@@ -184,6 +190,8 @@ impl Page {
             Self::NewAuthenticator(NewAuthenticator::sample()),
             Self::RecoveryCodes(RecoveryCodes::sample()),
             Self::SecondFactor(SecondFactor::sample()),
+            Self::RequiredPassword(RequiredPassword::sample()),
+            Self::EnrolFactor(EnrolFactor::sample()),
             Self::Ending(Ending::sample()),
             Self::NotMe(NotMe::sample()),
             Self::NewPassword(NewPassword::sample()),
@@ -218,6 +226,10 @@ impl Page {
             Self::NewAuthenticator(page) => Drawing::of("page/new_authenticator.html", DoorWide, page),
             Self::RecoveryCodes(page) => Drawing::of("page/recovery_codes.html", DoorWide, page),
             Self::SecondFactor(page) => Drawing::of("page/second_factor.html", Door, page),
+            Self::RequiredPassword(page) => {
+                Drawing::of("page/required_password.html", Door, page).with("show-password.js")
+            }
+            Self::EnrolFactor(page) => Drawing::of("page/enrol_factor.html", DoorWide, page),
             Self::Ending(page) => Drawing::of("page/ending.html", Door, page),
             Self::NotMe(page) => Drawing::of("page/not_me.html", DoorWide, page).with("show-password.js"),
             Self::NewPassword(page) => Drawing::of("page/new_password.html", Door, page),

@@ -543,14 +543,8 @@ async fn acr_truthful() {
         // a password alone does not do, and who has a factor is asked for it
         let page = ada.browser.get(&strong).await;
         let page = ada.browser.follow(page).await;
-        assert!(page.url.path() == "/login", "{} {}", page.url, page.status);
+        assert!(page.url.path() == "/login/factor", "{} {}", page.url, page.status);
         server.advance(STEP);
-        let form = page.form_with("password");
-        let page = ada
-            .browser
-            .submit(&page, form, &[("password", &ada.user.password)])
-            .await;
-        let page = ada.browser.follow(page).await;
         let page = answer(&ada.browser, &page, &now(server, &ada.authenticator)).await;
         let arrival = ada.browser.walk(page, &ada.user).await;
         let claimed = claims(&party.redeem(arrival.code()).await.ok().get("id_token"));
@@ -564,15 +558,10 @@ async fn acr_truthful() {
         server.advance(STEP);
         let page = plain_browser.get(&wish).await;
         let page = plain_browser.follow(page).await;
-        assert_eq!(page.url.path(), "/login");
+        assert_eq!(page.url.path(), "/login/factor");
         let silent = party.authorization_url_with(&[("acr_values", "urn:ostiary:mfa"), ("prompt", "none")]);
         let arrival = plain_browser.get(&silent).await;
         assert!(!arrival.location().unwrap().as_str().contains("login_required"));
-        let form = page.form_with("password");
-        let page = plain_browser
-            .submit(&page, form, &[("password", &carol.password)])
-            .await;
-        let page = plain_browser.follow(page).await;
         let page = answer(&plain_browser, &page, &now(server, &authenticator)).await;
         plain_browser.walk(page, &carol).await.code();
         // who has none can't meet it

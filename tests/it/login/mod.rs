@@ -20,11 +20,13 @@ mod raw;
 mod recorded;
 mod recovery;
 mod requests;
+mod required;
 mod session_loss;
 mod session_references;
 mod sessions;
 mod setup;
 mod sign_in;
+mod step_up;
 mod tightened;
 
 use std::time::Duration;

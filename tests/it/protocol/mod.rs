@@ -68,6 +68,7 @@ fn user() -> User {
         password_changed_at: None,
         password_expired_at: None,
         password_initial: false,
+        required_actions: Vec::new(),
         created_at: NOW,
         updated_at: NOW,
     }

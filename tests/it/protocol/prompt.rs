@@ -41,6 +41,7 @@ fn account(subject: &str, ago: u64) -> Account {
         auth_time: NOW.before(Duration::from_secs(ago)),
         acr: "pwd".to_owned(),
         can_prove_more: false,
+        lacks_factor: false,
         outlived: None,
     }
 }
@@ -476,9 +477,9 @@ fn walk(world: &World, deeds: &[Deed]) -> (Vec<Decision>, Option<Account>, Answe
             settled = Some(subject.to_owned());
         };
         match decision {
-            Decision::Login(_) | Decision::Reauthenticate(_) => {
+            Decision::Login(_) | Decision::Reauthenticate(_) | Decision::StepUp(_) => {
                 let subject = match (&decision, &account) {
-                    (Decision::Reauthenticate(_), Some(account)) => account.subject.clone(),
+                    (Decision::Reauthenticate(_) | Decision::StepUp(_), Some(account)) => account.subject.clone(),
                     _ => ["ada", "ben", "eve"][deed.who].to_owned(),
                 };
                 goes_on_with(&mut answers, &subject);

@@ -56,6 +56,7 @@ pub async fn user(
         password_changed_at: Some(now),
         password_expired_at: None,
         password_initial: false,
+        required_actions: Vec::new(),
         created_at: now,
         updated_at: now,
     };

@@ -16,7 +16,7 @@ use crate::flow::people::{self, ChangeSource, NewPassword, NewUser, UserChange, 
 use crate::flow::{Call, Error, Provider};
 use crate::model::setting::Settings;
 use crate::model::user::comparison_key;
-use crate::model::{Id, PasswordHash, Profile, Secret, User, UserStatus};
+use crate::model::{Id, PasswordHash, Profile, RequiredAction, Secret, UnknownName, User, UserStatus};
 use crate::store::Write;
 
 pub(super) const SECTION: &str = "users";
@@ -57,6 +57,7 @@ pub(super) struct Entry {
     password: Option<Secret>,
     password_hash: Option<Secret>,
     accept_weak: bool,
+    required_actions: Vec<RequiredAction>,
     pub(super) settings: Map<String, Value>,
 }
 
@@ -93,6 +94,17 @@ impl Entry {
             );
         }
         let accept_weak = reader.flag("accept_weak", mistakes).unwrap_or(false);
+        let words = reader.texts("required_actions", mistakes).unwrap_or_default();
+        let mut required_actions = Vec::new();
+        for word in words {
+            match word.parse() {
+                Ok(action) => required_actions.push(action),
+                Err(error) => {
+                    let error: UnknownName = error;
+                    mistakes.add(&reader.at("required_actions"), "invalid", error.to_string());
+                }
+            }
+        }
         let settings = layers::read(&mut reader, mistakes);
         let pointer = reader.pointer.clone();
         reader.finish(mistakes);
@@ -107,6 +119,7 @@ impl Entry {
             password,
             password_hash,
             accept_weak,
+            required_actions,
             settings,
         })
     }
@@ -215,20 +228,24 @@ fn creation(entry: &Entry) -> Result<Planned, Error> {
     new.primary_group.clone_from(&entry.primary_group);
     new.subject.clone_from(&entry.subject);
     new.welcome = Welcome::Silent;
+    new.required_actions.clone_from(&entry.required_actions);
     new.password = match (&entry.password, &entry.password_hash) {
         (Some(password), _) => NewPassword::Given(password.clone()),
         (None, Some(hash)) => NewPassword::Hash(PasswordHash::new(hash.expose())),
         (None, None) => NewPassword::None,
     };
     if entry.accept_weak {
-        new.weak = WeakPasswords::Accept;
+        new.weak = WeakPasswords::AcceptForNow;
     }
     let membership = Membership {
         groups: new.groups.clone(),
         primary: new.primary_group.clone().or_else(|| new.groups.first().cloned()),
     };
     let subject = new.subject.clone().unwrap_or_default();
-    let after = shown(&new.username, &subject, &new.profile, new.status, &membership);
+    let mut after = shown(&new.username, &subject, &new.profile, new.status, &membership);
+    if !new.required_actions.is_empty() {
+        after.insert("required_actions".to_owned(), json!(new.required_actions));
+    }
     let mut fields = FieldChange::between(&Map::new(), &after);
     if entry.password.is_some() || entry.password_hash.is_some() {
         fields.push(FieldChange::secret("password"));

@@ -75,6 +75,7 @@ rules! {
         request "POST /api/v1/users/{user}/reactivate";
     "prompt.login": "The person was asked to sign in.";
     "prompt.reauthenticate": "The person was asked to prove once more who they are.";
+    "prompt.step_up": "The person was asked for the second factor alone: the rest of the proof stands.";
     "prompt.select_account": "The person was asked which account to go on with.";
     "prompt.consent": "The person was asked whether the application may have this.";
     "prompt.make_room": "There was no room for one more login: the person was asked which one ends, or told so.",

@@ -41,6 +41,12 @@ rules! {
     "sign_in.password": "The password is right.";
     "sign_in.factor": "The person has a second factor and was asked for it.";
     "sign_in.factor_proved": "The second factor is right.";
+    "sign_in.required": "Something is required of the person before they are in, by whoever administers the account or by the settings that count for them.",
+        setting setting::MFA_REQUIRED,
+        remedy "The person does it on the way in. What an administrator requires can be taken back.",
+        command "ostiary users require {username} --nothing",
+        request "PATCH /api/v1/users/{user} {\"required_actions\": []}";
+    "sign_in.done": "What was required of the person is done.";
     "sign_in.wrong_factor": "The password was right, but the code was not: mistyped, too old, used before, or of another factor.",
         remedy "The clock of the authenticator may be wrong. If the authenticator is lost and no recovery code is left, take it away.",
         command "ostiary users reset-factors {username}",

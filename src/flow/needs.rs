@@ -1,0 +1,75 @@
+//! What somebody still has to do at a sign-in before they are in: what an administrator requires of them, and what the policy wants.
+//!
+//! It is asked where sessions begin, again after each answer: one thing after another, and none can be left out.
+
+use serde::{Deserialize, Serialize};
+
+use super::people::PasswordRules;
+use super::session::Proof;
+use crate::model::setting::MFA_REQUIRED;
+use crate::model::{Layers, RequiredAction, Timestamp, User};
+
+/// Something that is to be done first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// What.
+    pub action: RequiredAction,
+    /// Who wants it.
+    pub because: Wanted,
+}
+
+/// Who wants it, or why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Wanted {
+    /// Somebody who administers the account.
+    Administrator,
+    /// The settings that count for the person, or those of the client that is signed in to.
+    Policy,
+}
+
+impl Wanted {
+    /// In a word, for the traces.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Administrator => "administrator",
+            Self::Policy => "policy",
+        }
+    }
+}
+
+/// The first of what is missing, for somebody who has given this proof.
+pub fn missing(
+    user: &User,
+    layers: &Layers<'_>,
+    proof: &Proof,
+    has_factor: HasFactor,
+    now: Timestamp,
+) -> Option<Missing> {
+    let is_required = |action| user.required_actions.contains(&action);
+    let wanted = |action, by_policy: bool| {
+        let because = match (is_required(action), by_policy) {
+            (true, _) => Wanted::Administrator,
+            (false, true) => Wanted::Policy,
+            (false, false) => return None,
+        };
+        Some(Missing { action, because })
+    };
+    // who came without it has nothing to replace here
+    let change = user.password.as_ref().filter(|_| proof.is_by_password()).and_then(|_| {
+        let is_too_old = PasswordRules::of(layers).have_expired(user, now);
+        wanted(RequiredAction::ChangePassword, is_too_old)
+    });
+    change.or_else(|| match has_factor {
+        HasFactor::Yes => None,
+        HasFactor::No => wanted(RequiredAction::EnrolFactor, layers.flag(MFA_REQUIRED)),
+    })
+}
+
+/// Whether somebody has a second factor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HasFactor {
+    /// At least one.
+    Yes,
+    /// None that counts.
+    No,
+}

@@ -1,0 +1,178 @@
+//! What is required of somebody on the way in, done: another password, a second factor, recovery codes that are kept.
+//!
+//! Each is done once, by whoever has proved who they are in this browser a moment ago; then whatever is missing still is asked for,
+//! and only then a session begins.
+
+use super::decisions;
+use super::factor::forgive_password;
+use crate::flow::factor;
+use crate::flow::people::{self, NotReplaced};
+use crate::flow::session::{Answered, Browser, Duty, Task};
+use crate::flow::{Call, Error, FieldError, Provider};
+use crate::model::Secret;
+
+/// What somebody calls the authenticator that they set up here, until they name it.
+const FACTOR_NAME: &str = "Authenticator";
+
+/// Why it is not done.
+#[derive(Debug, thiserror::Error)]
+pub enum NotDone {
+    /// The new password is the one until now.
+    #[error("the new password is the old one")]
+    Same,
+    /// The new password can't be taken.
+    #[error("the new password can't be taken")]
+    Weak(Vec<FieldError>),
+    /// The code is not the authenticator's.
+    #[error("the code is wrong")]
+    Wrong,
+    /// It could not be done. [`Error::NotFound`]: the sign-in is over.
+    #[error(transparent)]
+    Failed(#[from] Error),
+}
+
+/// What a person brings.
+#[derive(Clone, Debug)]
+pub enum Brought {
+    /// A new password.
+    Password(Secret),
+    /// The code of the authenticator that is set up.
+    Code(Secret),
+    /// Nothing but that they go on: the recovery codes are kept.
+    Nothing,
+}
+
+/// Does what is required with what the person brings, and signs them in if that was the last of it.
+///
+/// # Errors
+/// [`NotDone`]: nothing has changed.
+pub async fn answer(
+    provider: &Provider,
+    call: &Call,
+    browser: &mut Browser,
+    duty: Duty,
+    brought: Brought,
+) -> Result<Answered, NotDone> {
+    if duty.is_over() {
+        return Ok(duty.done_again(provider, call, browser).await?);
+    }
+    let user = duty.user.clone();
+    let answered = match (&duty.task, brought) {
+        (Task::ChangePassword { .. }, Brought::Password(new)) => {
+            change_password(provider, call, browser, duty, new).await
+        }
+        (Task::Enrol { secret, .. }, Brought::Code(code)) => {
+            let secret = secret.clone();
+            enrol(provider, call, browser, duty, (&secret, &code)).await
+        }
+        (Task::KeepCodes { .. }, Brought::Nothing) | (Task::Enter, _) => enter(provider, call, browser, duty).await,
+        // a form of another step: this one is as it was
+        (Task::ChangePassword { .. } | Task::Enrol { .. } | Task::KeepCodes { .. }, _) => Err(NotDone::Wrong),
+    };
+    if let Ok(Answered::SignedIn(_)) = &answered
+        && let Err(error) = forgive_password(provider, call, browser, &user).await
+    {
+        tracing::warn!(%error, "a right password stays counted as a guess");
+    }
+    if let Ok(answered) = &answered {
+        decisions::keep_answered(provider, call, &user, ("sign_in.done", answered));
+    }
+    let word = match &answered {
+        Ok(Answered::SignedIn(_)) => "success",
+        Ok(Answered::Asked(..)) => "asked",
+        Ok(Answered::Required(_)) => "required",
+        Ok(Answered::Full(_)) => "full",
+        Ok(Answered::Refused(_)) => "device",
+        Err(NotDone::Same | NotDone::Weak(_) | NotDone::Wrong) => "not_done",
+        Err(NotDone::Failed(_)) => "failed",
+    };
+    provider.counts.sign_ins.of(word).count();
+    answered
+}
+
+async fn change_password(
+    provider: &Provider,
+    call: &Call,
+    browser: &mut Browser,
+    duty: Duty,
+    new: Secret,
+) -> Result<Answered, NotDone> {
+    // hashed and judged before anything is taken: it takes time, and may be refused
+    let judged = match people::judge_required_password(provider, call, &duty.user, new).await {
+        Ok(judged) => judged,
+        Err(NotReplaced::Same | NotReplaced::Wrong) => {
+            // the same form may have set it a moment ago
+            return match again(provider, call, browser, &duty).await? {
+                Some(answered) => Ok(answered),
+                None => Err(NotDone::Same),
+            };
+        }
+        Err(NotReplaced::Weak(fields)) => return Err(NotDone::Weak(fields)),
+        Err(NotReplaced::Failed(error)) => return Err(error.into()),
+    };
+    if !duty.take(provider, call).await? {
+        return Ok(duty.follow(provider, call, browser).await?);
+    }
+    if let Err(error) = people::set_required_password(provider, call, &duty.user, &judged).await {
+        match error {
+            Error::Stale | Error::NotFound => duty.give_up(provider).await?,
+            _ => duty.put_back(provider, call).await?,
+        }
+        return Err(match error {
+            Error::Stale => Error::NotFound.into(),
+            error => error.into(),
+        });
+    }
+    Ok(duty.done(provider, call, browser, Some(call.now)).await?)
+}
+
+async fn enrol(
+    provider: &Provider,
+    call: &Call,
+    browser: &mut Browser,
+    duty: Duty,
+    (secret, code): (&[u8], &Secret),
+) -> Result<Answered, NotDone> {
+    let Some(step) = factor::step_of(secret, call, code)? else {
+        return Err(NotDone::Wrong);
+    };
+    if !duty.take(provider, call).await? {
+        return Ok(duty.follow(provider, call, browser).await?);
+    }
+    match factor::enrol(provider, call, &duty.user, (secret, step, FACTOR_NAME)).await {
+        Ok(Some(enrolled)) => {
+            let kept = (enrolled.second, enrolled.codes.as_slice());
+            Ok(duty.enrolled(provider, call, browser, kept).await?)
+        }
+        // there is a second factor by now: the password alone is no proof any more
+        Ok(None) => {
+            duty.give_up(provider).await?;
+            Err(Error::NotFound.into())
+        }
+        Err(error) => {
+            duty.put_back(provider, call).await?;
+            Err(error.into())
+        }
+    }
+}
+
+async fn enter(provider: &Provider, call: &Call, browser: &mut Browser, duty: Duty) -> Result<Answered, NotDone> {
+    if !duty.take(provider, call).await? {
+        return Ok(duty.follow(provider, call, browser).await?);
+    }
+    Ok(duty.done(provider, call, browser, None).await?)
+}
+
+/// What the same form has brought about a moment ago, if it has.
+async fn again(
+    provider: &Provider,
+    call: &Call,
+    browser: &mut Browser,
+    duty: &Duty,
+) -> Result<Option<Answered>, Error> {
+    let other = crate::flow::session::duty::load(provider, call, browser, &duty.id).await?;
+    if !other.is_over() {
+        return Ok(None);
+    }
+    other.done_again(provider, call, browser).await.map(Some)
+}

@@ -1,0 +1,314 @@
+//! `/login/action`: who somebody is is proved, and something is required of them before they are in: another password, a second
+//! factor, recovery codes to be kept.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+use serde::Deserialize;
+use url::form_urlencoded;
+
+use super::own_factors::in_groups;
+use super::{devices, pending, return_target, shown};
+use crate::flow::Error;
+use crate::flow::authorization::{Interaction, answer};
+use crate::flow::needs::Wanted;
+use crate::flow::session::{Answered, Duty, Full, Task, duty};
+use crate::flow::sign_in::duty::{self as done, Brought, NotDone};
+use crate::flow::sign_in::password::NoRoom;
+use crate::flow::{factor, people};
+use crate::http::Refusal;
+use crate::http::answer::next::see_other;
+use crate::http::extract::{Forgery, Form, Query, Visit};
+use crate::model::{Reason, Secret, Timestamp};
+use crate::view::{
+    EnrolFactor, Locale, NewAuthenticatorError, NotMeError, NotMeField, NotMeProblem, OwnPath, Page, Qr, RecoveryCodes,
+    RequiredBy, RequiredPassword, SetupProblem,
+};
+
+/// What the address says.
+#[derive(Deserialize)]
+pub(super) struct Wish {
+    /// The proof that waits.
+    #[serde(default)]
+    proof: String,
+}
+
+/// What the forms send.
+#[derive(Deserialize)]
+pub(super) struct Fields {
+    #[serde(default)]
+    csrf: String,
+    password: Option<Secret>,
+    password_again: Option<Secret>,
+    code: Option<Secret>,
+    intent: Option<String>,
+}
+
+/// GET /login/action
+pub(super) async fn show(visit: Visit, Query(wish): Query<Wish>) -> Result<Response, Refusal> {
+    let door = Door::open(&visit, &wish).await?;
+    if door.duty.is_over() {
+        return door.land(visit).await;
+    }
+    door.show(&visit, Said::default(), StatusCode::OK).await
+}
+
+/// POST /login/action
+pub(super) async fn act(
+    mut visit: Visit,
+    Query(wish): Query<Wish>,
+    Form(fields): Form<Fields>,
+) -> Result<Response, Refusal> {
+    let door = Door::open(&visit, &wish).await?;
+    visit.call = visit.call.within(door.duty.journey);
+    match visit.check(&door.purpose(), &fields.csrf) {
+        Ok(()) => {}
+        Err(Forgery::Token) if door.duty.is_over() => return door.land(visit).await,
+        Err(Forgery::Token) => {
+            let said = Said {
+                expired: true,
+                ..Said::default()
+            };
+            return door.show(&visit, said, StatusCode::FORBIDDEN).await;
+        }
+        Err(forgery) => return Err(forgery.into()),
+    }
+    if door.duty.is_over() {
+        return door.answer(visit, Brought::Nothing).await;
+    }
+    if fields.intent.as_deref() == Some("cancel") {
+        return door.give_up(&visit).await;
+    }
+    let brought = match &door.duty.task {
+        Task::ChangePassword { .. } => {
+            let new = fields.password.unwrap_or_else(|| Secret::new(""));
+            let errors = shown::gaps(&new, fields.password_again.as_ref());
+            if !errors.is_empty() {
+                return door.refuse_password(&visit, errors).await;
+            }
+            Brought::Password(new)
+        }
+        Task::Enrol { .. } => Brought::Code(fields.code.unwrap_or_else(|| Secret::new(""))),
+        Task::KeepCodes { .. } | Task::Enter => Brought::Nothing,
+    };
+    door.answer(visit, brought).await
+}
+
+/// What there is to say first.
+#[derive(Default)]
+struct Said {
+    errors: Vec<NotMeError>,
+    wrong: bool,
+    expired: bool,
+    wait: Option<u64>,
+}
+
+/// What is to be done, and the request that the person signs in for.
+struct Door {
+    duty: Duty,
+    interaction: Option<Interaction>,
+    locale: Locale,
+}
+
+impl Door {
+    async fn open(visit: &Visit, wish: &Wish) -> Result<Self, Refusal> {
+        let duty = match duty::load(visit.provider(), &visit.call, &visit.browser, &wish.proof).await {
+            Ok(duty) => duty,
+            Err(Error::NotFound) => return Err(Refusal::expired()),
+            Err(error) => return Err(error.into()),
+        };
+        let interaction = match &duty.purpose.interaction {
+            Some(id) => Some(pending::open(visit, id).await?),
+            None => None,
+        };
+        let wished = interaction.as_ref().map(|it| it.request.ui_locales.as_slice());
+        Ok(Self {
+            locale: visit.locale(wished.unwrap_or_default(), Some(&duty.user)),
+            duty,
+            interaction,
+        })
+    }
+
+    /// What the forms' token is for.
+    fn purpose(&self) -> String {
+        format!("action of {}", self.duty.id)
+    }
+
+    fn address(&self) -> OwnPath {
+        OwnPath::or_home(&format!("/login/action?proof={}", self.duty.id))
+    }
+
+    /// Where the person begins anew.
+    fn anew(&self) -> OwnPath {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        if let Some(interaction) = &self.interaction {
+            query.append_pair("flow", &interaction.id);
+        }
+        if let Some(path) = &self.duty.purpose.return_to {
+            query.append_pair("return_to", path);
+        }
+        OwnPath::or_home(&format!("/login?{}", query.finish()))
+    }
+
+    async fn show(&self, visit: &Visit, said: Said, status: StatusCode) -> Result<Response, Refusal> {
+        let page = match &self.duty.task {
+            Task::ChangePassword { because } => self.password_page(visit, *because, said).await?,
+            Task::Enrol { because, secret } => self.enrol_page(visit, (*because, secret), &said)?,
+            Task::KeepCodes { codes, made } => self.codes_page(visit, codes, *made),
+            // done, and then something went wrong
+            Task::Enter => return Ok(visit.keep(see_other(self.anew().as_str()))),
+        };
+        let sheet = visit.sheet(page, self.locale, &self.purpose()).status(status);
+        Ok(visit.show(match &self.interaction {
+            Some(interaction) => sheet.leads_to(&interaction.request.answerable.redirect_uri),
+            None => sheet,
+        }))
+    }
+
+    async fn password_page(&self, visit: &Visit, because: Wanted, said: Said) -> Result<Page, Refusal> {
+        let rules = people::password_rules_of(visit.provider(), &visit.call, self.duty.user.id).await?;
+        Ok(Page::RequiredPassword(RequiredPassword {
+            client: self.interaction.as_ref().map(|it| shown::client(&it.client)),
+            account: shown::account(&self.duty.user),
+            action: self.address(),
+            because: required_by(because),
+            least: rules.least,
+            errors: said.errors,
+            expired: said.expired,
+            wait: said.wait,
+        }))
+    }
+
+    fn enrol_page(&self, visit: &Visit, (because, secret): (Wanted, &[u8]), said: &Said) -> Result<Page, Refusal> {
+        let shown = factor::to_set_up(visit.provider(), &self.duty.user, secret)?;
+        Ok(Page::EnrolFactor(EnrolFactor {
+            client: self.interaction.as_ref().map(|it| shown::client(&it.client)),
+            account: shown::account(&self.duty.user),
+            action: self.address(),
+            because: required_by(because),
+            picture: Qr::of(shown.address.expose()).ok_or_else(Refusal::failed)?,
+            secret: in_groups(&shown.secret),
+            digits: shown.digits,
+            error: match (said.expired, said.wrong) {
+                (true, _) => Some(NewAuthenticatorError::Expired),
+                (false, true) => Some(NewAuthenticatorError::Wrong),
+                (false, false) => None,
+            },
+        }))
+    }
+
+    fn codes_page(&self, visit: &Visit, codes: &[String], made: Timestamp) -> Page {
+        Page::RecoveryCodes(RecoveryCodes {
+            account: shown::account(&self.duty.user),
+            site: visit.provider().issuer.url().host_str().unwrap_or_default().to_owned(),
+            made: made.micros(),
+            codes: codes.to_vec(),
+            action: self.address(),
+        })
+    }
+
+    async fn refuse_password(&self, visit: &Visit, errors: Vec<NotMeError>) -> Result<Response, Refusal> {
+        let said = Said {
+            errors,
+            ..Said::default()
+        };
+        self.show(visit, said, StatusCode::UNPROCESSABLE_ENTITY).await
+    }
+
+    async fn give_up(self, visit: &Visit) -> Result<Response, Refusal> {
+        self.duty.give_up(visit.provider()).await?;
+        match self.interaction {
+            Some(it) => {
+                let next = answer::cancel(visit.provider(), &visit.call, &visit.browser, it).await;
+                pending::go_on(visit, self.locale, next)
+            }
+            None => Ok(visit.keep(see_other("/"))),
+        }
+    }
+
+    /// Somebody comes back to what is done: on, where it led.
+    async fn land(self, mut visit: Visit) -> Result<Response, Refusal> {
+        let http = visit.http.clone();
+        let was_in = visit.browser.account(self.duty.user.id).is_some();
+        let done = self
+            .duty
+            .done_again(&http.provider, &visit.call, &mut visit.browser)
+            .await;
+        match done {
+            // by a form only does a browser get a session
+            Ok(Answered::SignedIn(_)) if !was_in => Err(Refusal::expired()),
+            done => self.go_on(visit, done.map_err(NotDone::from)).await,
+        }
+    }
+
+    async fn answer(self, mut visit: Visit, brought: Brought) -> Result<Response, Refusal> {
+        let http = visit.http.clone();
+        let (duty, browser) = (self.duty.clone(), &mut visit.browser);
+        let answered = done::answer(&http.provider, &visit.call, browser, duty, brought).await;
+        self.go_on(visit, answered).await
+    }
+
+    async fn go_on(self, visit: Visit, answered: Result<Answered, NotDone>) -> Result<Response, Refusal> {
+        let error = |field, problem| vec![NotMeError { field, problem }];
+        match answered {
+            Ok(Answered::SignedIn(account)) => {
+                let issuer = visit.provider().issuer.url();
+                let return_to = self.duty.purpose.return_to.as_deref();
+                let return_to = return_to.and_then(|text| return_target::wished(issuer, text));
+                Ok(pending::entered(&visit, self.interaction, self.locale, return_to.as_ref(), &account).await)
+            }
+            Ok(Answered::Asked(_, choice)) => Ok(visit.keep(see_other(&format!("/login/devices?proof={choice}")))),
+            Ok(Answered::Required(action)) => Ok(visit.keep(see_other(&format!("/login/action?proof={action}")))),
+            Ok(Answered::Full(full)) => self.full(&visit, full).await,
+            Ok(Answered::Refused(refused)) => Err(Refusal::forbidden().reason(Reason::new(refused.rule()))),
+            Err(NotDone::Same) => {
+                let errors = error(NotMeField::Password, NotMeProblem::Same);
+                self.refuse_password(&visit, errors).await
+            }
+            Err(NotDone::Weak(fields)) => {
+                let problem = fields.first().map_or(SetupProblem::TooCommon, shown::weakness);
+                let errors = error(NotMeField::Password, NotMeProblem::Password(problem));
+                self.refuse_password(&visit, errors).await
+            }
+            Err(NotDone::Wrong) => {
+                let said = Said {
+                    wrong: true,
+                    ..Said::default()
+                };
+                self.show(&visit, said, StatusCode::UNPROCESSABLE_ENTITY).await
+            }
+            Err(NotDone::Failed(Error::Busy { retry_after })) => {
+                let seconds = retry_after.as_secs().max(1);
+                let said = Said {
+                    wait: Some(seconds),
+                    ..Said::default()
+                };
+                let mut response = self.show(&visit, said, StatusCode::SERVICE_UNAVAILABLE).await?;
+                response
+                    .headers_mut()
+                    .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+                Ok(response)
+            }
+            Err(NotDone::Failed(Error::NotFound)) => Err(Refusal::expired()),
+            Err(NotDone::Failed(error)) => Err(error.into()),
+        }
+    }
+
+    /// There is no room for one more login, and nobody is asked.
+    async fn full(self, visit: &Visit, full: Full) -> Result<Response, Refusal> {
+        let user = self.duty.user.clone();
+        let logins = self.duty.logins(visit.provider(), &visit.call).await?;
+        let client = self.interaction.as_ref().map(|it| shown::client(&it.client));
+        let page = devices::full(client, &NoRoom { full, user, logins }, self.anew());
+        let sheet = visit
+            .sheet(page, self.locale, &self.purpose())
+            .status(StatusCode::FORBIDDEN);
+        Ok(visit.show(sheet))
+    }
+}
+
+const fn required_by(because: Wanted) -> RequiredBy {
+    match because {
+        Wanted::Administrator => RequiredBy::Administrator,
+        Wanted::Policy => RequiredBy::Policy,
+    }
+}

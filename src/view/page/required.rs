@@ -1,0 +1,100 @@
+//! What is required of somebody on the way in: another password, a second factor.
+
+use serde::{Deserialize, Serialize};
+
+use super::{NewAuthenticatorError, NotMeError, NotMeField, NotMeProblem, SetupProblem};
+use crate::view::{Account, Client, OwnPath, Qr};
+
+/// Who requires it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RequiredBy {
+    /// Somebody who administers the account.
+    Administrator,
+    /// The rules of this installation.
+    Policy,
+}
+
+/// A form that posts `password`, `password_again` and `csrf` to `action`; a quiet one posts `intent` = `cancel` there instead.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RequiredPassword {
+    /// The application that asks, if one does.
+    pub client: Option<Client>,
+    /// Whose password it is.
+    pub account: Account,
+    /// Where the forms post to.
+    pub action: OwnPath,
+    /// Who requires it.
+    pub because: RequiredBy,
+    /// The shortest password the policy takes, in characters.
+    pub least: u32,
+    /// What has to be changed, in the order of the fields.
+    pub errors: Vec<NotMeError>,
+    /// Whether the form had been open for too long.
+    pub expired: bool,
+    /// When it is worth trying again, where the server is too busy, in seconds.
+    pub wait: Option<u64>,
+}
+
+/// A form that posts `code` and `csrf` to `action`; a quiet one posts `intent` = `cancel` there instead.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct EnrolFactor {
+    /// The application that asks, if one does.
+    pub client: Option<Client>,
+    /// Whose authenticator it is to be.
+    pub account: Account,
+    /// Where the forms post to.
+    pub action: OwnPath,
+    /// Who requires it.
+    pub because: RequiredBy,
+    /// The picture for a camera.
+    pub picture: Qr,
+    /// The secret in groups of four letters.
+    pub secret: String,
+    /// How many digits a code has.
+    pub digits: u8,
+    /// What was wrong with the answer before.
+    pub error: Option<NewAuthenticatorError>,
+}
+
+impl RequiredPassword {
+    /// With every field filled.
+    pub fn sample() -> Self {
+        let error = |field, problem| NotMeError {
+            field,
+            problem: NotMeProblem::Password(problem),
+        };
+        Self {
+            client: Some(Client::sample()),
+            account: Account::sample(),
+            action: OwnPath::or_home("/login/action?proof=Zm9v"),
+            because: RequiredBy::Administrator,
+            least: 10,
+            errors: vec![
+                error(NotMeField::Password, SetupProblem::TooShort),
+                error(NotMeField::PasswordAgain, SetupProblem::Different),
+            ],
+            expired: false,
+            wait: None,
+        }
+    }
+}
+
+impl EnrolFactor {
+    /// With every field filled.
+    pub fn sample() -> Self {
+        Self {
+            client: Some(Client::sample()),
+            account: Account::sample(),
+            action: OwnPath::or_home("/login/action?proof=Zm9v"),
+            because: RequiredBy::Policy,
+            picture: Qr {
+                size: 9,
+                path: "M4 4h1v1h-1z".to_owned(),
+            },
+            secret: "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ".to_owned(),
+            digits: 6,
+            error: Some(NewAuthenticatorError::Wrong),
+        }
+    }
+}
