@@ -31,5 +31,7 @@ migrations![
     "0015_kept_sessions",
     "0016_latest",
     "0017_factors",
-    "0018_passwords"
+    "0018_passwords",
+    "0020_required_actions",
+    "0021_remembered_devices"
 ];

@@ -21,7 +21,7 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 56] = templates![
+const TEMPLATES: [(&str, &str); 58] = templates![
     "page/layout.html",
     "page/login.html",
     "page/consent.html",
@@ -35,10 +35,12 @@ const TEMPLATES: [(&str, &str); 56] = templates![
     "page/setup_done.html",
     "page/home.html",
     "page/ending.html",
+    "page/enrol_factor.html",
     "page/new_password.html",
     "page/not_me.html",
     "page/forgot.html",
     "page/recover.html",
+    "page/required_password.html",
     "page/own_password.html",
     "page/own_account.html",
     "page/own_factors.html",

@@ -193,7 +193,7 @@ async fn the_policy_is_of_everyone_a_group_a_client_or_a_person_and_says_whose_i
             )
         };
         assert_eq!(source(&ada).await, (true, "user".to_owned()));
-        assert_eq!(source(&bob).await, (true, "primary group staff".to_owned()));
+        assert_eq!(source(&bob).await, (true, "group staff".to_owned()));
         assert_eq!(source(&carol).await, (false, "built in".to_owned()));
         for person in [&ada, &bob] {
             stopped(server, &Browser::new(), person).await;
@@ -274,7 +274,11 @@ async fn what_is_required_is_done_on_the_way_in_each_once() {
         // who goes away in between is asked for the rest alone
         let page = browser.get(to.as_str()).await;
         let left = browser
-            .submit(&page, page.form_with_button("intent", "cancel"), &[])
+            .submit(
+                &page,
+                page.form_with_button("intent", "cancel"),
+                &[("intent", "cancel")],
+            )
             .await;
         assert_eq!(left.location().unwrap().path(), "/");
         assert_eq!(browser.get(to.as_str()).await.status, 404);

@@ -4,7 +4,8 @@ use ostiary::flow::Error;
 use ostiary::flow::operations::apply::users::PROFILE;
 use ostiary::flow::operations::apply::{Difference, Document, PruneUsers, apply, difference};
 use ostiary::flow::operations::export::{Secrets, export};
-use ostiary::model::{ClientMetadata, ClientPolicy, Profile};
+use ostiary::flow::people::{self, UserKey};
+use ostiary::model::{ClientMetadata, ClientPolicy, Profile, RequiredAction};
 use ostiary::protocol::client_registration::{METADATA_MEMBERS as METADATA, POLICY_MEMBERS as POLICY};
 use serde_json::{Value, json};
 
@@ -288,6 +289,44 @@ async fn weak_secrets_need_to_be_accepted() {
         |weak: bool| json!({"version": 1, "users": [{"username": "bo", "password": "password", "accept_weak": weak}]});
     assert_eq!(mistakes(&server, &user(false)).await[0].0, "/users/0/password");
     run(&server, &user(true)).await.unwrap();
+    let bo = people::find_user(server.provider(), &UserKey::Username("bo".to_owned()));
+    assert_eq!(
+        bo.await.unwrap().unwrap().required_actions,
+        [RequiredAction::ChangePassword],
+        "for now only"
+    );
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_required_of_a_user_is_said_when_the_file_makes_it() {
+    let server = Server::start().await;
+    let file = |actions: &[&str]| json!({"version": 1, "users": [{"username": "bo", "password": "an owl on the old oak", "required_actions": actions}]});
+    assert_eq!(
+        mistakes(&server, &file(&["dance"])).await[0].0,
+        "/users/0/required_actions"
+    );
+    run(&server, &file(&["enrol_factor", "change_password"])).await.unwrap();
+    let required = async || {
+        let bo = people::find_user(server.provider(), &UserKey::Username("bo".to_owned()));
+        bo.await.unwrap().unwrap()
+    };
+    let both = [RequiredAction::ChangePassword, RequiredAction::EnrolFactor];
+    assert_eq!(required().await.required_actions, both);
+    let exported = export(server.provider(), None).await.unwrap();
+    assert_eq!(
+        exported["users"][0]["required_actions"],
+        json!(["change_password", "enrol_factor"])
+    );
+    // what the person has done since is not undone by the same file
+    let mut store = server.provider().store.write().await.unwrap();
+    store
+        .complete_action(required().await.id, RequiredAction::ChangePassword)
+        .await
+        .unwrap();
+    store.commit().await.unwrap();
+    run(&server, &file(&["enrol_factor", "change_password"])).await.unwrap();
+    assert_eq!(required().await.required_actions, [RequiredAction::EnrolFactor]);
     server.stop().await;
 }
 

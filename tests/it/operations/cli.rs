@@ -73,6 +73,19 @@ async fn commands_work_where_no_server_runs() {
         .json();
     assert_eq!(shown["groups"], json!(["staff"]));
     assert!(shown.get("password").is_none());
+    let required = async || {
+        let shown = terminal.run(&["users", "show", "ada", "--json"]).await;
+        shown.json()["required_actions"].clone()
+    };
+    terminal
+        .run(&["users", "require", "ada", "enrol_factor", "change_password"])
+        .await
+        .ok();
+    assert_eq!(required().await, json!(["change_password", "enrol_factor"]));
+    assert_eq!(terminal.run(&["users", "require", "ada"]).await.code, 2);
+    assert_eq!(terminal.run(&["users", "require", "ada", "dance"]).await.code, 2);
+    terminal.run(&["users", "require", "ada", "--nothing"]).await.ok();
+    assert_eq!(required().await, json!([]));
     let keys = terminal.run(&["keys", "list", "--json"]).await.json();
     assert_eq!(keys.as_array().unwrap().len(), 3);
     terminal.run(&["users", "deactivate", "ada"]).await.ok();

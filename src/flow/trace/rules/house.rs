@@ -29,7 +29,7 @@ rules! {
         remedy "Let it in, if it is the person's. They can do so themselves, at /account on a device that is known.",
         command "ostiary devices list {username}",
         request "GET /api/v1/users/{user}/devices";
-    "sign_in.password_expired": "The password is right, but it has to be replaced: the person said of a sign-in that it was not them, or it is too old.",
+    "sign_in.password_expired": "The password is right, but it has to be replaced: the person said of a sign-in that it was not them.",
         remedy "The person replaces it by the link in the mail about that sign-in; or set another one.",
         command "ostiary users set-password {username}",
         request "POST /api/v1/users/{user}/reset-password";
