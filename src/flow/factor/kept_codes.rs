@@ -91,7 +91,9 @@ pub(super) async fn prepare_codes(
     }
     let prepared = store.get(Kind::Ceremony, &key, call.now).await?;
     // none only where their time was over between the two questions
-    Ok(prepared.and_then(|sealed| open(provider, &sealed)).map_or(codes, |(codes, _)| codes))
+    Ok(prepared
+        .and_then(|sealed| open(provider, &sealed))
+        .map_or(codes, |(codes, _)| codes))
 }
 
 /// The codes that a confirmed factor came with in this browser, if they count.

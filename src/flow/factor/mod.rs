@@ -16,8 +16,8 @@ pub use check::Typed;
 pub(in crate::flow) use check::{accept, judge};
 pub use kept_codes::{codes_that_came_with, forget_codes, keep_codes, kept_codes};
 pub use own::{
-    Begun, Confirmed, NewFactor, NotChanged, OwnFactors, begin, confirm, confirm_in, look_at_begun, own_factors, remove, rename,
-    renew_recovery_codes,
+    Begun, Confirmed, NewFactor, NotChanged, OwnFactors, begin, confirm, confirm_in, look_at_begun, own_factors,
+    remove, rename, renew_recovery_codes,
 };
 
 /// What the secrets of factors are sealed for.

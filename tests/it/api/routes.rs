@@ -83,6 +83,7 @@ const MOUNTED: &[(&str, Guard)] = &[
     ("/", Guard::Open),
     ("/login", Guard::Form),
     ("/login/account", Guard::Form),
+    ("/login/action", Guard::Form),
     ("/login/consent", Guard::Form),
     ("/login/devices", Guard::Form),
     ("/login/factor", Guard::Form),

@@ -5,7 +5,7 @@ use ostiary::flow::operations::apply::users::PROFILE;
 use ostiary::flow::operations::apply::{Difference, Document, PruneUsers, apply, difference};
 use ostiary::flow::operations::export::{Secrets, export};
 use ostiary::flow::people::{self, UserKey};
-use ostiary::model::{ClientMetadata, ClientPolicy, Profile, RequiredAction};
+use ostiary::model::{ClientMetadata, ClientPolicy, Profile, RequiredAction, User};
 use ostiary::protocol::client_registration::{METADATA_MEMBERS as METADATA, POLICY_MEMBERS as POLICY};
 use serde_json::{Value, json};
 
@@ -289,13 +289,14 @@ async fn weak_secrets_need_to_be_accepted() {
         |weak: bool| json!({"version": 1, "users": [{"username": "bo", "password": "password", "accept_weak": weak}]});
     assert_eq!(mistakes(&server, &user(false)).await[0].0, "/users/0/password");
     run(&server, &user(true)).await.unwrap();
-    let bo = people::find_user(server.provider(), &UserKey::Username("bo".to_owned()));
-    assert_eq!(
-        bo.await.unwrap().unwrap().required_actions,
-        [RequiredAction::ChangePassword],
-        "for now only"
-    );
+    let bo = find(&server, "bo").await;
+    assert_eq!(bo.required_actions, [RequiredAction::ChangePassword], "for now only");
     server.stop().await;
+}
+
+async fn find(server: &Server, username: &str) -> User {
+    let key = UserKey::Username(username.to_owned());
+    people::find_user(server.provider(), &key).await.unwrap().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -307,13 +308,10 @@ async fn what_is_required_of_a_user_is_said_when_the_file_makes_it() {
         "/users/0/required_actions"
     );
     run(&server, &file(&["enrol_factor", "change_password"])).await.unwrap();
-    let required = async || {
-        let bo = people::find_user(server.provider(), &UserKey::Username("bo".to_owned()));
-        bo.await.unwrap().unwrap()
-    };
+    let required = async || find(&server, "bo").await;
     let both = [RequiredAction::ChangePassword, RequiredAction::EnrolFactor];
     assert_eq!(required().await.required_actions, both);
-    let exported = export(server.provider(), None).await.unwrap();
+    let exported = export(server.provider(), Secrets::Omitted).await.unwrap();
     assert_eq!(
         exported["users"][0]["required_actions"],
         json!(["change_password", "enrol_factor"])
