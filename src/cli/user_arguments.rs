@@ -66,6 +66,13 @@ pub(super) enum Users {
         #[command(flatten)]
         json: Json,
     },
+    /// Mail somebody a link to an account of their own.
+    Invite {
+        email: String,
+        /// The language of the mail: en, de or fr.
+        #[arg(long)]
+        locale: Option<String>,
+    },
     /// Put a user into a group.
     AddToGroup { user: String, group: String },
     /// Take a user out of a group.

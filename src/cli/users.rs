@@ -12,7 +12,9 @@ use crate::flow::people::{
     self, ChangeSource, NewPassword, NewUser, UserChange, UserKey, UserSelection, WeakPasswords, Welcome,
 };
 use crate::flow::{Call, Provider, factor};
+use crate::model::setting::LOCALE;
 use crate::model::{Factor, RequiredAction, Secret, UnknownName, User};
+use crate::view::Locale;
 
 const SOURCE: ChangeSource = ChangeSource::Command;
 
@@ -136,6 +138,15 @@ pub(super) async fn run(
                 let line = format!("{} has a new password", user.username);
                 told.map_or(format!("{line}\n"), |told| format!("{line}, shown this once: {told}\n"))
             }))
+        }
+        Users::Invite { email, locale } => {
+            let locale = match locale.as_deref() {
+                Some(text) => Locale::from_tag(text)
+                    .ok_or_else(|| Failure::usage(format!("{text} is not a language there is: en, de or fr")))?,
+                None => Locale::from_tag(provider.settings().await?.word(LOCALE)).unwrap_or_default(),
+            };
+            people::invite(provider, call, email.clone(), locale).await?;
+            Ok(Output::line(format!("{email} is mailed a link to an account")))
         }
         Users::AddToGroup { user, group } => super::groups::add(provider, call, &group, &user).await,
         Users::RemoveFromGroup { user, group } => super::groups::remove(provider, call, &group, &user).await,

@@ -37,6 +37,10 @@ pub enum Account<'a> {
     RecoveryLink,
     /// A wish for such a link, in the name of a person (the row's id). It is no guess, but it costs somebody a mail.
     RecoveryWish(&'a str),
+    /// A link to an account of one's own.
+    RegistrationLink,
+    /// A mail about such an account to an address, as it is compared.
+    MailTo(&'a str),
     /// An initial access token for registering clients.
     RegistrationToken,
 }
@@ -129,6 +133,15 @@ pub async fn spend_wish_for(provider: &Provider, call: &Call, name: &str) -> Res
     budgets.take(provider, call, &budgets.account).await
 }
 
+/// Counts a mail to an address that may be nobody's yet.
+///
+/// # Errors
+/// [`Error::Throttled`] if the address was sent enough of them.
+pub async fn spend_mail_to(provider: &Provider, call: &Call, email_key: &str) -> Result<(), Error> {
+    let budgets = Budgets::of(provider, call, Account::MailTo(email_key)).await?;
+    budgets.take(provider, call, &budgets.account).await
+}
+
 impl Account<'_> {
     fn is_taken_ahead(self) -> bool {
         matches!(self, Self::User(_) | Self::KnownDevice(_) | Self::SecondFactor(_))
@@ -140,8 +153,8 @@ impl Account<'_> {
             Self::User(_) | Self::KnownDevice(_) => (Counted::PasswordByUser, Counted::PasswordByAddress),
             Self::SecondFactor(_) => (Counted::SecondFactor, Counted::SecondFactor),
             Self::Client(_) => (Counted::ClientAuthentication, Counted::ClientAuthentication),
-            Self::SetupLink | Self::RecoveryLink => (Counted::Recovery, Counted::Recovery),
-            Self::RecoveryWish(_) => (Counted::Mail, Counted::Mail),
+            Self::SetupLink | Self::RecoveryLink | Self::RegistrationLink => (Counted::Recovery, Counted::Recovery),
+            Self::RecoveryWish(_) | Self::MailTo(_) => (Counted::Mail, Counted::Mail),
             Self::RegistrationToken => (Counted::Registration, Counted::Registration),
         }
     }
@@ -155,6 +168,8 @@ impl Account<'_> {
             Self::SetupLink => "setup link",
             Self::RecoveryLink => "recovery link",
             Self::RecoveryWish(_) => "recovery wish",
+            Self::RegistrationLink => "registration link",
+            Self::MailTo(_) => "mail to",
             Self::RegistrationToken => "registration token",
         }
     }
@@ -204,12 +219,12 @@ impl Budgets {
         let key = |parts: &[&[u8]]| crypto::hex(&crypto::mac(&mac, parts));
         let word = account.word().as_bytes();
         let account_key = match account {
-            Account::User(name) | Account::SecondFactor(name) | Account::RecoveryWish(name) => {
+            Account::User(name) | Account::SecondFactor(name) | Account::RecoveryWish(name) | Account::MailTo(name) => {
                 key(&[b"account", word, name.as_bytes()])
             }
             Account::KnownDevice(device) => key(&[b"account", word, device.uuid().as_bytes()]),
             Account::Client(client_id) => key(&[b"account", word, client_id.as_bytes(), &source]),
-            Account::SetupLink | Account::RecoveryLink | Account::RegistrationToken => {
+            Account::SetupLink | Account::RecoveryLink | Account::RegistrationLink | Account::RegistrationToken => {
                 key(&[b"account", word, &source])
             }
         };
@@ -221,6 +236,7 @@ impl Budgets {
                 key: account_key,
                 most: budget(match account {
                     Account::RecoveryWish(_) => setting::RECOVERY_MOST_MAILS,
+                    Account::MailTo(_) => setting::REGISTRATION_MOST_MAILS,
                     _ => setting::GUESS_ACCOUNT_BUDGET,
                 }),
                 rule: if is_known_device {

@@ -4,7 +4,7 @@ use super::{Error, Provider};
 use crate::model::User;
 use crate::model::setting::LOCALE;
 use crate::store::OutboxMail;
-use crate::view::Mail;
+use crate::view::{Locale, Mail};
 
 /// What mails in the outbox are sealed for: they may hold links that let people in.
 pub const SEALED_FOR: &str = "outbox";
@@ -19,11 +19,33 @@ pub async fn to(
     recipient: String,
     (kind, mail): (&'static str, &Mail),
 ) -> Result<OutboxMail, Error> {
-    let json = serde_json::to_vec(mail).map_err(|error| Error::Failed(Box::new(error)))?;
     let locale = match &user.profile.locale {
         Some(locale) => locale.clone(),
         None => provider.settings().await?.word(LOCALE).to_owned(),
     };
+    sealed(provider, recipient, locale, (kind, mail))
+}
+
+/// A mail to an address that nobody has yet, in the language of the page that it was asked for on.
+///
+/// # Errors
+/// [`Error::Failed`].
+pub fn to_stranger(
+    provider: &Provider,
+    recipient: String,
+    locale: Locale,
+    mail: (&'static str, &Mail),
+) -> Result<OutboxMail, Error> {
+    sealed(provider, recipient, locale.tag().to_owned(), mail)
+}
+
+fn sealed(
+    provider: &Provider,
+    recipient: String,
+    locale: String,
+    (kind, mail): (&'static str, &Mail),
+) -> Result<OutboxMail, Error> {
+    let json = serde_json::to_vec(mail).map_err(|error| Error::Failed(Box::new(error)))?;
     Ok(OutboxMail {
         kind,
         recipient,

@@ -8,7 +8,7 @@ use super::audit::EventQueue;
 use super::clients::keys::RemoteKeysCache;
 use super::counts::Counts;
 use super::memory::Memory;
-use super::people::RecoveryWishes;
+use super::people::Wishes;
 use super::session::{Uses, Walk};
 use super::trace::Traces;
 use crate::clock::Clock;
@@ -54,7 +54,7 @@ pub struct Parts {
     /// Where this node is with looking at every session, after limits have changed for many.
     pub walk: Walk,
     /// Wishes for a link to a new password that wait to be looked at.
-    pub recovery_wishes: RecoveryWishes,
+    pub wishes: Wishes,
     /// What is remembered between requests, and forgotten in time.
     pub memory: Memory,
     /// The public keys of clients.

@@ -51,8 +51,7 @@ pub fn start(provider: &Provider, post: Post, stop: &watch::Receiver<bool>) -> R
     }));
     jobs.spawn(of("traces", TRACES_EVERY).run(|provider| async move { provider.write_traces().await }));
     jobs.spawn(
-        of("recovery wishes", WISHES_EVERY)
-            .run(|provider| async move { people::answer_recovery_wishes(&provider).await.map(drop) }),
+        of("wishes", WISHES_EVERY).run(|provider| async move { people::answer_wishes(&provider).await.map(drop) }),
     );
     jobs.spawn(of("outbox", OUTBOX_EVERY).run(move |provider| {
         let post = post.clone();

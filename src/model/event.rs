@@ -136,6 +136,8 @@ named! {
         PasswordExpired = "password.expired",
         /// The way to a new password was mailed to the person.
         PasswordLinkMailed = "password.link_mailed",
+        /// The way to an account of their own was mailed to somebody who has none.
+        RegistrationLinkMailed = "registration.link_mailed",
         /// A password was set.
         PasswordChanged = "password.changed",
         /// A group was made.

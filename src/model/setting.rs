@@ -148,6 +148,14 @@ declare! {
         "How long the link to a new password may be followed.";
     RECOVERY_MOST_MAILS: "recovery.most_mails", Kind::Count { least: 1, most: 100 }, "5", Least,
         "How many links to a new password are mailed to one person within the guess period.";
+    REGISTRATION_MODE: "registration.mode", Kind::Word(&["off", "open", "invitation"]), "off", Nearest,
+        "Who may make themselves an account: nobody, anyone who can read a mail, or whoever was invited.";
+    REGISTRATION_LINK_LIFETIME: "registration.link_lifetime", duration(10 * MINUTE, 30 * DAY), "24h", Least,
+        "How long the mailed link to a new account may be followed.";
+    REGISTRATION_MOST_LINKS: "registration.most_links", Kind::Count { least: 10, most: 1_000_000 }, "10000", Least,
+        "How many links to new accounts may be open at once; more are not mailed until some were followed or have ended.";
+    REGISTRATION_MOST_MAILS: "registration.most_mails", Kind::Count { least: 1, most: 100 }, "3", Least,
+        "How many mails about a new account are sent to one address within the guess period.";
     GUESS_ACCOUNT_BUDGET: "guess.account_budget", Kind::Count { least: 3, most: 1000 }, "10", Least,
         "How many wrong guesses an account bears within the guess period before it has to wait; a device that the person knows bears as many of its own.";
     GUESS_SOURCE_BUDGET: "guess.source_budget", Kind::Count { least: 5, most: 100_000 }, "100", Least,

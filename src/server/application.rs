@@ -237,7 +237,7 @@ impl Application {
             tracing::warn!("changes were still running when the time to finish was over");
         }
         self.jobs.ended().await;
-        if let Err(error) = people::answer_recovery_wishes(&self.provider).await {
+        if let Err(error) = people::answer_wishes(&self.provider).await {
             tracing::warn!(%error, "the last wishes for a new password were not answered");
         }
         if let Err(error) = self.provider.write_traces().await {

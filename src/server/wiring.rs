@@ -15,7 +15,7 @@ use crate::flow::counts::Counts;
 use crate::flow::memory::Memory;
 use crate::flow::operations::keyring;
 use crate::flow::operations::keys;
-use crate::flow::people::RecoveryWishes;
+use crate::flow::people::Wishes;
 use crate::flow::provider::{self, Issuer};
 use crate::flow::session::{Uses, Walk};
 use crate::flow::trace::Traces;
@@ -188,7 +188,7 @@ async fn assemble(
         traces: Traces::default(),
         uses: Uses::default(),
         walk: Walk::default(),
-        recovery_wishes: RecoveryWishes::default(),
+        wishes: Wishes::default(),
         memory: Memory::default(),
         counts: Counts::default(),
         file_settings,

@@ -33,5 +33,6 @@ migrations![
     "0017_factors",
     "0018_passwords",
     "0020_required_actions",
-    "0021_remembered_devices"
+    "0021_remembered_devices",
+    "0023_registration"
 ];

@@ -21,7 +21,7 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 58] = templates![
+const TEMPLATES: [(&str, &str); 64] = templates![
     "page/layout.html",
     "page/login.html",
     "page/consent.html",
@@ -41,6 +41,8 @@ const TEMPLATES: [(&str, &str); 58] = templates![
     "page/forgot.html",
     "page/recover.html",
     "page/required_password.html",
+    "page/register.html",
+    "page/new_account.html",
     "page/own_password.html",
     "page/own_account.html",
     "page/own_factors.html",
@@ -76,6 +78,10 @@ const TEMPLATES: [(&str, &str); 58] = templates![
     "mail/new_password.txt",
     "mail/recovery.html",
     "mail/recovery.txt",
+    "mail/registration.html",
+    "mail/registration.txt",
+    "mail/already_registered.html",
+    "mail/already_registered.txt",
     "mail/password_changed.html",
     "mail/password_changed.txt",
     "mail/factor.html",

@@ -17,6 +17,10 @@ pub enum Mail {
     NewPassword(PasswordMail),
     /// You forgot your password, and here is the way to a new one.
     Recovery(Recovery),
+    /// You want an account, and here is the way to it.
+    Registration(Registration),
+    /// You have an account already.
+    AlreadyRegistered(AlreadyRegistered),
     /// Your password is a new one.
     PasswordChanged(PasswordChanged),
     /// Something became of your second factors.
@@ -47,6 +51,18 @@ impl Mail {
                 address: None,
                 ..Recovery::sample()
             }),
+            Self::Registration(Registration::sample()),
+            Self::Registration(Registration {
+                address: None,
+                invited: true,
+                ..Registration::sample()
+            }),
+            Self::AlreadyRegistered(AlreadyRegistered::sample()),
+            Self::AlreadyRegistered(AlreadyRegistered {
+                name: None,
+                recovery: None,
+                ..AlreadyRegistered::sample()
+            }),
             Self::PasswordChanged(PasswordChanged::sample()),
             Self::PasswordChanged(PasswordChanged {
                 name: None,
@@ -75,6 +91,16 @@ impl Mail {
                 Value::from(Serde(context)),
             ),
             Self::Recovery(context) => ("mail/recovery.txt", "mail/recovery.html", Value::from(Serde(context))),
+            Self::Registration(context) => (
+                "mail/registration.txt",
+                "mail/registration.html",
+                Value::from(Serde(context)),
+            ),
+            Self::AlreadyRegistered(context) => (
+                "mail/already_registered.txt",
+                "mail/already_registered.html",
+                Value::from(Serde(context)),
+            ),
             Self::PasswordChanged(context) => (
                 "mail/password_changed.txt",
                 "mail/password_changed.html",
@@ -192,6 +218,56 @@ impl Recovery {
             seconds: 1_200,
             address: Some("192.0.2.7".to_owned()),
             link: Link::sample(),
+        }
+    }
+}
+
+/// Leads to an account of one's own.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Registration {
+    /// How long the link works, in seconds.
+    pub seconds: u64,
+    /// From which network address it was asked for.
+    pub address: Option<String>,
+    /// Whether an administrator asked for it.
+    pub invited: bool,
+    /// The page where the account is made.
+    pub link: Link,
+}
+
+impl Registration {
+    /// With every field filled.
+    pub fn sample() -> Self {
+        Self {
+            seconds: 86_400,
+            address: Some("192.0.2.7".to_owned()),
+            invited: false,
+            link: Link::sample(),
+        }
+    }
+}
+
+/// Says to whoever wanted an account that there is one.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AlreadyRegistered {
+    /// The person's name, where known.
+    pub name: Option<String>,
+    /// What to sign in with.
+    pub username: String,
+    /// The page to sign in on.
+    pub sign_in: Link,
+    /// Where a link to a new password is asked for, if people may help themselves.
+    pub recovery: Option<Link>,
+}
+
+impl AlreadyRegistered {
+    /// With every field filled.
+    pub fn sample() -> Self {
+        Self {
+            name: Some("Ada Lovelace".to_owned()),
+            username: "ada".to_owned(),
+            sign_in: Link::sample(),
+            recovery: Some(Link::sample()),
         }
     }
 }

@@ -4,11 +4,12 @@
 use std::time::Duration;
 
 use crate::flow::people::{
-    ChangeSource, CreatedUser, GroupChange, NewGroup, NewPassword, NewUser, change_group, create_group, create_user,
+    ChangeSource, CreatedUser, FirstLink, GroupChange, NewGroup, NewPassword, NewUser, change_group, create_group,
+    create_user,
 };
 use crate::flow::{Call, Error, Provider, guess};
 use crate::model::group::{ADMIN, ADMINISTRATORS};
-use crate::model::{Digest, EventKind, Group, Secret, Timestamp};
+use crate::model::{EventKind, Group, Secret, Timestamp};
 
 /// How long a setup link may be followed.
 const LINK_LIFETIME: Duration = Duration::from_secs(60 * 60);
@@ -97,7 +98,7 @@ pub async fn follow_link(
         return Err(Error::NotFound);
     }
     // the link is used up in the transaction that makes the user: of two who follow it at once, one is turned away
-    make(provider, call, new, Some(token.digest())).await
+    make(provider, call, new, Some(FirstLink::Setup(token.digest()))).await
 }
 
 /// Makes the first administrator, if there is none.
@@ -115,7 +116,7 @@ async fn make(
     provider: &Provider,
     call: &Call,
     new: NewAdministrator,
-    setup_link: Option<Digest>,
+    link: Option<FirstLink>,
 ) -> Result<CreatedUser, Error> {
     let source = ChangeSource::Setup;
     administrators(provider, call, &source).await?;
@@ -123,7 +124,7 @@ async fn make(
     user.profile.email = Some(new.email);
     user.password = NewPassword::Given(new.password);
     user.groups = vec![ADMINISTRATORS.to_owned()];
-    user.setup_link = setup_link;
+    user.link = link;
     create_user(provider, call, &source, user).await
 }
 

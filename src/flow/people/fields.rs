@@ -72,6 +72,15 @@ pub fn check_user(username: &str, profile: &Profile) -> Vec<FieldError> {
     errors
 }
 
+/// Judges a mail address.
+pub fn check_email(text: &str) -> Option<FieldError> {
+    email(text).err().map(|(code, detail)| FieldError {
+        pointer: "/email".to_owned(),
+        code,
+        detail: detail.to_owned(),
+    })
+}
+
 /// Judges the texts of a group.
 pub fn check_group(group_name: &str, external_id: Option<&str>, description: Option<&str>) -> Vec<FieldError> {
     let mut errors = Vec::new();

@@ -13,6 +13,8 @@ pub mod passwords;
 pub mod permissions;
 pub mod recovery;
 pub mod recovery_wish;
+pub mod registration;
+pub mod registration_wish;
 pub mod rights;
 pub mod session_lists;
 pub mod sessions;
@@ -22,6 +24,7 @@ pub mod stranger;
 pub mod user_change;
 pub mod users;
 pub mod welcome;
+pub mod wishes;
 
 pub use devices::{DeviceAct, OwnDevices, change_device, change_own_device, get_device, list_devices, own_devices};
 pub use groups::{
@@ -35,7 +38,9 @@ pub(in crate::flow) use own_password::{judge_required_password, set_required_pas
 pub use password_rules::{PasswordRules, password_rules_of};
 pub use passwords::{NewPassword, Sessions, WeakPasswords, set_password};
 pub use recovery::{look_at_recovery, recover};
-pub use recovery_wish::{RecoveryWishes, answer_recovery_wishes, ask_for_recovery, is_recovery_enabled};
+pub use recovery_wish::{ask_for_recovery, is_recovery_enabled};
+pub use registration::{Registrant, look_at_registration, register};
+pub use registration_wish::{RegistrationMode, ask_for_account, invite, registration_mode};
 pub use rights::{Rights, rights_of};
 pub use session_lists::{
     EndedSessions, OfflineGrants, SessionsOf, end_every_session, end_sessions_of, list_live_sessions,
@@ -46,7 +51,8 @@ pub use standing::{deactivate_user, delete_user, reactivate_user};
 pub use stranger::{Alert, Stage, disown_device, look_at_alert, replace_password};
 pub use user_change::{UserChange, change_user};
 pub use users::{
-    CreatedUser, NewUser, Page, UserKey, UserSelection, count_users, create_user, find_user, get_user, judge_user,
-    list_users,
+    CreatedUser, FirstLink, NewUser, Page, UserKey, UserSelection, count_users, create_user, find_user, get_user,
+    judge_user, list_users,
 };
 pub use welcome::Welcome;
+pub use wishes::{Wishes, answer_wishes};

@@ -1,9 +1,6 @@
-//! The wish for a link to a new password. Whoever utters it is answered before anybody has looked who is meant: wishes wait in
-//! memory and are looked at a moment later, so neither the answer nor its time tells whether there is such an account (SEC-221,
-//! SEC-301). A wish that a kill loses is uttered again by the person who waits for the mail.
+//! The wish for a link to a new password ([`super::wishes`] says when it is looked at).
 
-use std::sync::Mutex;
-
+use super::wishes::Wish;
 use crate::flow::again::again;
 use crate::flow::{Call, Error, Provider, guess, letter};
 use crate::model::setting::{RECOVERY_ENABLED, RECOVERY_LINK_LIFETIME};
@@ -11,53 +8,15 @@ use crate::model::{Event, EventKind, Fact, Secret, User};
 use crate::store::OutboxMail;
 use crate::view;
 
-/// More wishes do not wait: whoever comes then is told to come again.
-const MOST_WAITING: usize = 2_000;
-/// So many are looked at in one go.
-const BATCH: usize = 100;
 /// No username or mail address is longer.
 const LONGEST_IDENTIFIER: usize = 512;
 
-/// Wishes that wait to be looked at.
-#[derive(Default)]
-pub struct RecoveryWishes {
-    waiting: Mutex<Vec<RecoveryWish>>,
-    turn: tokio::sync::Mutex<()>,
-}
-
 /// Somebody's wish for a link to a new password.
 #[derive(Debug)]
-struct RecoveryWish {
-    call: Call,
+pub(super) struct RecoveryWish {
     identifier: String,
     /// The pending authorization request that the person wants to go on with.
     flow: Option<String>,
-}
-
-impl RecoveryWishes {
-    fn put(&self, wish: RecoveryWish) -> Result<(), Error> {
-        let mut waiting = self.hold();
-        if waiting.len() >= MOST_WAITING {
-            return Err(Error::Busy {
-                retry_after: std::time::Duration::from_secs(5),
-            });
-        }
-        waiting.push(wish);
-        Ok(())
-    }
-
-    fn take(&self) -> Vec<RecoveryWish> {
-        let mut waiting = self.hold();
-        let count = waiting.len().min(BATCH);
-        waiting.drain(..count).collect()
-    }
-
-    fn hold(&self) -> std::sync::MutexGuard<'_, Vec<RecoveryWish>> {
-        match self.waiting.lock() {
-            Ok(waiting) => waiting,
-            Err(poisoned) => poisoned.into_inner(),
-        }
-    }
 }
 
 /// Whether people may help themselves.
@@ -86,36 +45,15 @@ pub async fn ask_for_recovery(
     if identifier.len() > LONGEST_IDENTIFIER {
         return Ok(());
     }
-    let call = call.clone();
-    provider.recovery_wishes.put(RecoveryWish { call, identifier, flow })
+    let wish = RecoveryWish { identifier, flow };
+    provider.wishes.put(call, Wish::Recovery(wish))
 }
 
-/// Looks at the wishes that wait, and mails links. Gives how many were looked at. One that can't be answered holds up no other.
+/// Mails a link, if the wish names somebody who may have one.
 ///
 /// # Errors
-/// [`Error`] of the last one that could not be answered; it is lost.
-pub async fn answer_recovery_wishes(provider: &Provider) -> Result<usize, Error> {
-    // one at a time: when this answers, whatever was wished for before is answered, by whomever
-    let _turn = provider.recovery_wishes.turn.lock().await;
-    let mut count = 0;
-    let mut failed = None;
-    loop {
-        let wishes = provider.recovery_wishes.take();
-        if wishes.is_empty() {
-            break;
-        }
-        for wish in wishes {
-            count += 1;
-            if let Err(error) = answer(provider, &wish).await {
-                failed = Some(error);
-            }
-        }
-    }
-    failed.map_or(Ok(count), Err)
-}
-
-async fn answer(provider: &Provider, wish: &RecoveryWish) -> Result<(), Error> {
-    let call = &wish.call;
+/// [`Error::Unavailable`]; the wish is lost.
+pub(super) async fn answer(provider: &Provider, call: &Call, wish: &RecoveryWish) -> Result<(), Error> {
     let found = {
         let mut store = provider.store.read().await?;
         store.find_user_by_identifier(&wish.identifier).await?
@@ -141,7 +79,7 @@ async fn answer(provider: &Provider, wish: &RecoveryWish) -> Result<(), Error> {
     }
     let token = Secret::generate();
     let lifetime = provider.settings().await?.duration(RECOVERY_LINK_LIFETIME);
-    let link = link(provider, &token, wish.flow.as_deref())?;
+    let link = mailed_link(provider, "/login/recover", (&token, wish.flow.as_deref()))?;
     let mail = view::Mail::Recovery(view::Recovery {
         name: user.full_name(),
         username: user.username.clone(),
@@ -154,12 +92,17 @@ async fn answer(provider: &Provider, wish: &RecoveryWish) -> Result<(), Error> {
     again(|| write(provider, call, (&user, &recipient), (&token, ends), &mail)).await
 }
 
-fn link(provider: &Provider, token: &Secret, flow: Option<&str>) -> Result<view::Link, Error> {
+/// The address of a page that a mail leads to, with the secret that opens it and the request that waits.
+pub(super) fn mailed_link(
+    provider: &Provider,
+    page: &str,
+    (token, flow): (&Secret, Option<&str>),
+) -> Result<view::Link, Error> {
     let query = url::form_urlencoded::Serializer::new(String::new())
         .append_pair("token", token.expose())
         .extend_pairs(flow.map(|flow| ("flow", flow)))
         .finish();
-    let address = provider.issuer.path(&format!("/login/recover?{query}"));
+    let address = provider.issuer.path(&format!("{page}?{query}"));
     view::Link::parse(&address).ok_or_else(|| Error::defect("the issuer is not a link"))
 }
 

@@ -35,8 +35,17 @@ pub struct NewUser {
     pub welcome: Welcome,
     /// What the person has to do at the first sign-in.
     pub required_actions: Vec<RequiredAction>,
-    /// The one-time setup link that is used up by making this user, in the same transaction.
-    pub setup_link: Option<Digest>,
+    /// The link that is used up by making this user, in the same transaction.
+    pub link: Option<FirstLink>,
+}
+
+/// A link that lets its holder make themselves an account, by the digest of its secret.
+#[derive(Clone, Debug)]
+pub enum FirstLink {
+    /// The installation's first administrator.
+    Setup(Digest),
+    /// An account of one's own, mailed to its address.
+    Registration(Digest),
 }
 
 impl NewUser {
@@ -53,7 +62,7 @@ impl NewUser {
             subject: None,
             welcome: Welcome::Silent,
             required_actions: Vec::new(),
-            setup_link: None,
+            link: None,
         }
     }
 }
@@ -95,7 +104,7 @@ pub(in crate::flow) struct ReadyUser {
     user: User,
     /// The generated password.
     told: Option<Secret>,
-    setup_link: Option<Digest>,
+    link: Option<FirstLink>,
     groups: Vec<String>,
     primary_group: Option<String>,
     mail: Option<OutboxMail>,
@@ -125,8 +134,8 @@ pub(in crate::flow) async fn make_ready(
         profile: new.profile.clone(),
         password_changed_at: prepared.hash.as_ref().map(|_| call.now),
         password_expired_at: None,
-        // whoever sets up the installation sets their own
-        password_initial: prepared.hash.is_some() && new.setup_link.is_none(),
+        // whoever follows a link sets their own
+        password_initial: prepared.hash.is_some() && new.link.is_none(),
         password: prepared.hash,
         required_actions: new
             .required_actions
@@ -146,7 +155,7 @@ pub(in crate::flow) async fn make_ready(
     Ok(ReadyUser {
         user,
         told: prepared.told,
-        setup_link: new.setup_link,
+        link: new.link.clone(),
         groups: new.groups.clone(),
         primary_group: new.primary_group.clone(),
         mail,
@@ -161,10 +170,15 @@ pub(in crate::flow) async fn add_in(
     ready: &ReadyUser,
 ) -> Result<Id<User>, Error> {
     let user = &ready.user;
-    if let Some(link) = &ready.setup_link {
-        if !tx.use_setup_link(link, call.now).await? {
-            return Err(Error::NotFound);
-        }
+    let is_good = match &ready.link {
+        None => true,
+        Some(FirstLink::Setup(link)) => tx.use_setup_link(link, call.now).await?,
+        Some(FirstLink::Registration(link)) => tx.use_registration_link(link, call.now).await?,
+    };
+    if !is_good {
+        return Err(Error::NotFound);
+    }
+    if let Some(FirstLink::Setup(_)) = &ready.link {
         tx.add_event(&call.event(EventKind::Setup).because("link_used")).await?;
     }
     must_be_free(tx, user).await?;

@@ -17,6 +17,7 @@ mod events;
 mod factor_body;
 mod factors;
 mod groups;
+mod invitations;
 mod keys;
 mod layers;
 mod list;
@@ -64,6 +65,7 @@ pub fn table() -> Vec<Route> {
     table.extend(consents::table());
     table.extend(clients::table());
     table.extend(registration_tokens::table());
+    table.extend(invitations::table());
     table.extend(resources::table());
     table.extend(keys::table());
     table.extend(layers::table());

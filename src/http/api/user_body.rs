@@ -128,7 +128,7 @@ macro_rules! user_bodies {
                     subject: self.subject,
                     welcome: if self.send_welcome { Welcome::Mail } else { Welcome::Silent },
                     required_actions,
-                    setup_link: None,
+                    link: None,
                 })
             }
 

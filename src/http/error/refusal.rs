@@ -181,6 +181,16 @@ impl Refusal {
         )
     }
 
+    /// The link to a new account is unknown, used, replaced or too old.
+    pub const fn registration_link() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            Trouble::RegistrationLink,
+            "invalid_request",
+            "registration.link",
+        )
+    }
+
     /// A defect of ours.
     pub const fn failed() -> Self {
         Self::new(

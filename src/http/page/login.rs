@@ -6,7 +6,7 @@ use serde::Deserialize;
 use url::form_urlencoded;
 
 use super::new_password::Stuck;
-use super::{devices, forgot, pending, return_target, shown};
+use super::{devices, forgot, pending, register, return_target, shown};
 use crate::flow::authorization::{Interaction, answer};
 use crate::flow::session::Purpose;
 use crate::flow::sign_in::password::{self, Attempt, NoRoom, Refused};
@@ -18,7 +18,7 @@ use crate::model::{Secret, User};
 use crate::view::{Locale, Login, LoginError, OwnPath, Page};
 
 /// What the address says.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 pub(super) struct Wish {
     /// The pending authorization request.
     flow: Option<String>,
@@ -65,7 +65,7 @@ pub(super) async fn sign_in(
     let door = Door::open(&visit, &wish).await?;
     visit.call = visit.call.within(door.interaction.as_ref().map(|it| it.trace));
     let remember = fields.remember.is_some();
-    let mut form = Filled {
+    let form = Filled {
         identifier: fields.username.clone(),
         remember,
         replaced: false,
@@ -90,37 +90,34 @@ pub(super) async fn sign_in(
         remember,
         purpose: door.wanted(),
     };
-    let http = visit.http.clone();
-    let signed_in = password::sign_in(&http.provider, &visit.call, &mut visit.browser, attempt).await;
-    let (error, status, wait) = match signed_in {
-        Ok(account) => return Ok(door.go_on(&visit, &account).await),
-        Err(Refused::Full(no_room)) => return Ok(door.full(&visit, &no_room)),
-        Err(Refused::Asked(_, proof)) => return Ok(visit.keep(see_other(&format!("/login/devices?proof={proof}")))),
-        Err(Refused::Expired(user)) => return Ok(door.stuck(&visit, &user)),
-        Err(Refused::Factor(proof)) => return Ok(visit.keep(see_other(&format!("/login/factor?proof={proof}")))),
-        Err(Refused::Required(_, proof)) => return Ok(visit.keep(see_other(&format!("/login/action?proof={proof}")))),
-        Err(Refused::Wrong) => (LoginError::Credentials, StatusCode::UNPROCESSABLE_ENTITY, None),
-        Err(Refused::Inactive) => (LoginError::Inactive, StatusCode::FORBIDDEN, None),
-        Err(Refused::Device(refused)) => (devices::refused(refused), StatusCode::FORBIDDEN, None),
-        Err(Refused::Failed(flow::Error::Throttled { retry_after, .. })) => {
-            let seconds = retry_after.as_secs().max(1);
-            let error = LoginError::Throttled { seconds };
-            (error, StatusCode::TOO_MANY_REQUESTS, Some(seconds))
-        }
-        Err(Refused::Failed(flow::Error::Busy { retry_after })) => {
-            let seconds = retry_after.as_secs().max(1);
-            (LoginError::Busy, StatusCode::SERVICE_UNAVAILABLE, Some(seconds))
-        }
-        Err(Refused::Failed(error)) => return Err(error.into()),
+    door.let_in(visit, attempt, form).await
+}
+
+/// Signs in whoever has just chosen a password here, as if they had typed it at this page.
+pub(super) async fn enter(
+    visit: Visit,
+    flow: Option<String>,
+    username: String,
+    password: Secret,
+) -> Result<Response, Refusal> {
+    let wish = Wish {
+        flow,
+        ..Wish::default()
     };
-    form.error = Some(error);
-    let mut response = door.show(&visit, form, status);
-    if let Some(seconds) = wait {
-        response
-            .headers_mut()
-            .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-    }
-    Ok(response)
+    let door = Door::open(&visit, &wish).await?;
+    let form = Filled {
+        identifier: username.clone(),
+        remember: false,
+        replaced: false,
+        error: None,
+    };
+    let attempt = Attempt {
+        identifier: username,
+        password,
+        remember: false,
+        purpose: door.wanted(),
+    };
+    door.let_in(visit, attempt, form).await
 }
 
 /// What stands in the form.
@@ -164,6 +161,43 @@ impl Door {
         })
     }
 
+    /// Tries the pair, and says what came of it.
+    async fn let_in(self, mut visit: Visit, attempt: Attempt, mut form: Filled) -> Result<Response, Refusal> {
+        let http = visit.http.clone();
+        let signed_in = password::sign_in(&http.provider, &visit.call, &mut visit.browser, attempt).await;
+        let (error, status, wait) = match signed_in {
+            Ok(account) => return Ok(self.go_on(&visit, &account).await),
+            Err(Refused::Full(no_room)) => return Ok(self.full(&visit, &no_room)),
+            Err(Refused::Asked(_, proof)) => return Ok(visit.keep(see_other(&format!("/login/devices?proof={proof}")))),
+            Err(Refused::Expired(user)) => return Ok(self.stuck(&visit, &user)),
+            Err(Refused::Factor(proof)) => return Ok(visit.keep(see_other(&format!("/login/factor?proof={proof}")))),
+            Err(Refused::Required(_, proof)) => {
+                return Ok(visit.keep(see_other(&format!("/login/action?proof={proof}"))));
+            }
+            Err(Refused::Wrong) => (LoginError::Credentials, StatusCode::UNPROCESSABLE_ENTITY, None),
+            Err(Refused::Inactive) => (LoginError::Inactive, StatusCode::FORBIDDEN, None),
+            Err(Refused::Device(refused)) => (devices::refused(refused), StatusCode::FORBIDDEN, None),
+            Err(Refused::Failed(flow::Error::Throttled { retry_after, .. })) => {
+                let seconds = retry_after.as_secs().max(1);
+                let error = LoginError::Throttled { seconds };
+                (error, StatusCode::TOO_MANY_REQUESTS, Some(seconds))
+            }
+            Err(Refused::Failed(flow::Error::Busy { retry_after })) => {
+                let seconds = retry_after.as_secs().max(1);
+                (LoginError::Busy, StatusCode::SERVICE_UNAVAILABLE, Some(seconds))
+            }
+            Err(Refused::Failed(error)) => return Err(error.into()),
+        };
+        form.error = Some(error);
+        let mut response = self.show(&visit, form, status);
+        if let Some(seconds) = wait {
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        Ok(response)
+    }
+
     /// The address of this page.
     fn address(&self, again: Option<&session::Account>) -> OwnPath {
         let mut query = form_urlencoded::Serializer::new(String::new());
@@ -199,6 +233,7 @@ impl Door {
             remember: form.remember,
             cancel: self.interaction.is_some(),
             forgot: forgot::link(visit, self.interaction.as_ref()),
+            register: register::link(visit, self.interaction.as_ref()),
             replaced: form.replaced,
             error: form.error,
         });

@@ -14,6 +14,7 @@ mod home;
 mod leave;
 mod login;
 mod logout;
+mod new_account;
 mod new_password;
 mod not_me;
 mod own_account;
@@ -22,6 +23,7 @@ mod own_password;
 mod owner;
 mod pending;
 mod recover;
+mod register;
 mod report;
 mod return_target;
 mod security_contact;
@@ -59,6 +61,8 @@ pub fn routes() -> Router<Http> {
         .route("/login/new-password", get(new_password::show).post(new_password::mail))
         .route("/login/forgot", get(forgot::show).post(forgot::ask))
         .route("/login/recover", get(recover::show).post(recover::set))
+        .route("/register", get(register::show).post(register::ask))
+        .route("/register/new", get(new_account::show).post(new_account::make))
         .route("/login/not-me", get(not_me::show).post(not_me::act))
         .route("/logout", get(logout::show).post(logout::decide))
         .route("/logout/onward", get(logout::onward))

@@ -53,6 +53,8 @@ pub enum Trouble {
     AlertLink,
     /// The link to a new password was used, replaced or is too old.
     RecoveryLink,
+    /// The link to a new account was used, replaced or is too old.
+    RegistrationLink,
     /// Something here broke.
     Failure,
     /// Something here is overloaded or away.
@@ -61,7 +63,7 @@ pub enum Trouble {
 
 impl Trouble {
     /// Every one.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::BadRequest,
         Self::UnknownClient,
         Self::UnknownRedirect,
@@ -75,6 +77,7 @@ impl Trouble {
         Self::SetupLink,
         Self::AlertLink,
         Self::RecoveryLink,
+        Self::RegistrationLink,
         Self::Failure,
         Self::Unavailable,
     ];

@@ -24,6 +24,8 @@ pub struct Login {
     pub cancel: bool,
     /// Where a link to a new password is asked for, if people may help themselves.
     pub forgot: Option<OwnPath>,
+    /// Where an account of one's own is made, if anyone may have one.
+    pub register: Option<OwnPath>,
     /// Whether a new password was set a moment ago.
     pub replaced: bool,
     /// Why the last attempt did not succeed.
@@ -65,6 +67,7 @@ impl Login {
             remember: false,
             cancel: true,
             forgot: Some(OwnPath::or_home("/login/forgot")),
+            register: Some(OwnPath::or_home("/register")),
             replaced: false,
             error: Some(LoginError::Credentials),
         }

@@ -19,6 +19,7 @@ mod own_account;
 mod own_factors;
 mod own_password;
 mod recover;
+mod register;
 mod required;
 mod second_factor;
 mod setup;
@@ -47,6 +48,7 @@ pub use own_account::{AccountNotice, AllowedApplication, OtherAccount, OwnAccoun
 pub use own_factors::{FactorNotice, NewAuthenticator, NewAuthenticatorError, OwnFactor, OwnFactors, RecoveryCodes};
 pub use own_password::OwnPassword;
 pub use recover::Recover;
+pub use register::{NewAccount, NewAccountError, NewAccountField, Register, RegisterError};
 pub use required::{EnrolFactor, RequiredBy, RequiredPassword};
 pub use second_factor::{SecondFactor, SecondFactorError, SecondFactorWith};
 pub use setup::{Setup, SetupDone, SetupError, SetupField, SetupProblem};
@@ -105,6 +107,10 @@ pub enum Page {
     Forgot(Forgot),
     /// A new password in place of a forgotten one.
     Recover(Recover),
+    /// Which address is to have an account?
+    Register(Register),
+    /// An account to be, behind the mailed link.
+    NewAccount(NewAccount),
     /// A new password of one's own.
     OwnPassword(OwnPassword),
     /// The administration API, readable.
@@ -197,6 +203,8 @@ impl Page {
             Self::NewPassword(NewPassword::sample()),
             Self::Forgot(Forgot::sample()),
             Self::Recover(Recover::sample()),
+            Self::Register(Register::sample()),
+            Self::NewAccount(NewAccount::sample()),
             Self::OwnPassword(OwnPassword::sample()),
             Self::ApiDocs(ApiDocs::sample()),
             Self::Doctor(Doctor::sample()),
@@ -235,6 +243,8 @@ impl Page {
             Self::NewPassword(page) => Drawing::of("page/new_password.html", Door, page),
             Self::Forgot(page) => Drawing::of("page/forgot.html", Door, page),
             Self::Recover(page) => Drawing::of("page/recover.html", Door, page).with("show-password.js"),
+            Self::Register(page) => Drawing::of("page/register.html", Door, page),
+            Self::NewAccount(page) => Drawing::of("page/new_account.html", Door, page).with("show-password.js"),
             Self::OwnPassword(page) => Drawing::of("page/own_password.html", Read, page).with("show-password.js"),
             Self::ApiDocs(page) => Drawing::of("page/api_docs.html", Wide, page),
             Self::Doctor(page) => Drawing::of("page/doctor.html", Read, page).with("browser-clock.js"),

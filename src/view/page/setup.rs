@@ -54,6 +54,8 @@ pub enum SetupProblem {
     NotAnEmail,
     /// Too many characters for a username, or invisible ones.
     NotAUsername,
+    /// Too long for a name, or with invisible characters.
+    NotAName,
     /// Somebody else's.
     Taken,
     /// Shorter than `least`.
@@ -72,10 +74,11 @@ pub enum SetupProblem {
 
 impl SetupProblem {
     /// Every one.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Empty,
         Self::NotAnEmail,
         Self::NotAUsername,
+        Self::NotAName,
         Self::Taken,
         Self::TooShort,
         Self::TooLong,

@@ -19,6 +19,7 @@ mod own_password;
 mod raw;
 mod recorded;
 mod recovery;
+mod registration;
 mod requests;
 mod required;
 mod session_loss;

@@ -19,7 +19,7 @@ const NEW: &str = "a long walk by the river at noon";
 
 /// Every mail, the newest first: to whom, and what it says.
 pub async fn mails(server: &Server) -> Vec<(String, String)> {
-    people::answer_recovery_wishes(server.provider()).await.unwrap();
+    people::answer_wishes(server.provider()).await.unwrap();
     let views = Views::new().unwrap();
     let all = outbox::list(server.provider(), &views, 200).await.unwrap();
     all.into_iter()

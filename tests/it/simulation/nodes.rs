@@ -156,7 +156,7 @@ impl Nodes {
             traces: Default::default(),
             uses: Default::default(),
             walk: Default::default(),
-            recovery_wishes: Default::default(),
+            wishes: Default::default(),
             memory: Default::default(),
             counts: Default::default(),
             remote_keys: Default::default(),

@@ -75,7 +75,7 @@ impl Rooms {
             traces: Default::default(),
             uses: Default::default(),
             walk: Default::default(),
-            recovery_wishes: Default::default(),
+            wishes: Default::default(),
             memory: Default::default(),
             counts: Default::default(),
             remote_keys: Default::default(),

@@ -1,0 +1,216 @@
+//! The wish for an account of one's own ([`super::wishes`] says when it is looked at). What is mailed is a link, and everything else is
+//! asked behind it: nothing of a stranger is kept but the address, for as long as the link works.
+
+use super::fields;
+use super::recovery_wish::mailed_link;
+use super::wishes::Wish;
+use crate::flow::again::again;
+use crate::flow::{Call, Error, Provider, guess, letter};
+use crate::model::setting::{RECOVERY_ENABLED, REGISTRATION_LINK_LIFETIME, REGISTRATION_MODE, REGISTRATION_MOST_LINKS};
+use crate::model::user::comparison_key;
+use crate::model::{Event, EventKind, Secret, User};
+use crate::store::OutboxMail;
+use crate::view::{self, Locale};
+
+/// Somebody's wish for an account.
+#[derive(Debug)]
+pub(super) struct RegistrationWish {
+    email: String,
+    locale: Locale,
+    /// Who asks for the mail.
+    by: Asker,
+    /// The pending authorization request that the person wants to go on with.
+    flow: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asker {
+    Stranger,
+    Administrator,
+}
+
+/// Who may have an account of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RegistrationMode {
+    /// Nobody.
+    Off,
+    /// Anyone who can read a mail.
+    Open,
+    /// Whoever was invited.
+    Invitation,
+}
+
+/// Who may have an account of their own, by setting.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn registration_mode(provider: &Provider) -> Result<RegistrationMode, Error> {
+    Ok(match provider.settings().await?.word(REGISTRATION_MODE) {
+        "open" => RegistrationMode::Open,
+        "invitation" => RegistrationMode::Invitation,
+        _ => RegistrationMode::Off,
+    })
+}
+
+/// Utters a wish for an account of this address. Nothing is looked up here but the form of the address.
+///
+/// # Errors
+/// [`Error::NotFound`] where not anyone may have an account; [`Error::Invalid`] if it is no address; [`Error::Throttled`] if too many
+/// came from this network; [`Error::Busy`].
+pub async fn ask_for_account(
+    provider: &Provider,
+    call: &Call,
+    email: String,
+    locale: Locale,
+    flow: Option<String>,
+) -> Result<(), Error> {
+    if registration_mode(provider).await? != RegistrationMode::Open {
+        return Err(Error::NotFound);
+    }
+    if let Some(wrong) = fields::check_email(&email) {
+        return Err(Error::Invalid(vec![wrong]));
+    }
+    guess::spend_wish_of_source(provider, call).await?;
+    let wish = RegistrationWish {
+        email,
+        locale,
+        by: Asker::Stranger,
+        flow,
+    };
+    provider.wishes.put(call, Wish::Registration(wish))
+}
+
+/// Mails a link to a new account to somebody who did not ask for it.
+///
+/// # Errors
+/// [`Error::Conflict`] `registration_off` where nobody may have an account of their own, `too_many_links` if too many links are open;
+/// [`Error::Invalid`] if it is no address or somebody's; [`Error::Throttled`] if the address was sent enough.
+pub async fn invite(provider: &Provider, call: &Call, email: String, locale: Locale) -> Result<(), Error> {
+    if registration_mode(provider).await? == RegistrationMode::Off {
+        return Err(Error::Conflict("registration_off"));
+    }
+    if let Some(wrong) = fields::check_email(&email) {
+        return Err(Error::Invalid(vec![wrong]));
+    }
+    let found = {
+        let mut store = provider.store.read().await?;
+        store.find_user_by_identifier(&email).await?
+    };
+    if found.is_some() {
+        return Err(Error::field("/email", "taken", "somebody has an account with it"));
+    }
+    guess::spend_mail_to(provider, call, &comparison_key(&email)).await?;
+    let wish = RegistrationWish {
+        email,
+        locale,
+        by: Asker::Administrator,
+        flow: None,
+    };
+    if mail_link(provider, call, &wish).await? {
+        Ok(())
+    } else {
+        Err(Error::Conflict("too_many_links"))
+    }
+}
+
+/// Mails a link to a new account, or says that there is one.
+///
+/// # Errors
+/// [`Error::Unavailable`]; the wish is lost.
+pub(super) async fn answer(provider: &Provider, call: &Call, wish: &RegistrationWish) -> Result<(), Error> {
+    let found = {
+        let mut store = provider.store.read().await?;
+        store.find_user_by_identifier(&wish.email).await?
+    };
+    // whoever has it as a username only is not who reads its mail
+    let owner = found.as_ref().filter(|user| {
+        let own = user.profile.email.as_deref().map(comparison_key);
+        own == Some(comparison_key(&wish.email))
+    });
+    if let Err(error) = guess::spend_mail_to(provider, call, &comparison_key(&wish.email)).await {
+        if !matches!(error, Error::Throttled { .. }) {
+            return Err(error);
+        }
+        provider
+            .note(refused(call, "registration.too_many", found.as_ref()))
+            .await;
+        return Ok(());
+    }
+    match (owner, &found) {
+        (Some(user), _) if user.is_active() => tell_owner(provider, call, user, &wish.email).await,
+        (_, Some(user)) => {
+            provider.note(refused(call, "registration.taken", Some(user))).await;
+            Ok(())
+        }
+        (_, None) => mail_link(provider, call, wish).await.map(drop),
+    }
+}
+
+/// Mails a link to a new account. False: too many are open.
+async fn mail_link(provider: &Provider, call: &Call, wish: &RegistrationWish) -> Result<bool, Error> {
+    let settings = provider.settings().await?;
+    let most = u32::try_from(settings.count(REGISTRATION_MOST_LINKS)).unwrap_or(u32::MAX);
+    let open = {
+        let mut store = provider.store.read().await?;
+        store.count_registration_links(call.now, most).await?
+    };
+    if open >= i64::from(most) {
+        provider.note(refused(call, "registration.full", None)).await;
+        return Ok(false);
+    }
+    let token = Secret::generate();
+    let lifetime = settings.duration(REGISTRATION_LINK_LIFETIME);
+    let mail = view::Mail::Registration(view::Registration {
+        seconds: lifetime.as_secs(),
+        address: match wish.by {
+            Asker::Stranger => call.origin.address.map(|address| address.to_string()),
+            Asker::Administrator => None,
+        },
+        invited: wish.by == Asker::Administrator,
+        link: mailed_link(provider, "/register/new", (&token, wish.flow.as_deref()))?,
+    });
+    let mail = letter::to_stranger(provider, wish.email.clone(), wish.locale, ("registration", &mail))?;
+    let ends = call.now.after(lifetime);
+    again(|| async {
+        let mut tx = provider.store.write().await?;
+        tx.add_registration_link(&token.digest(), &wish.email, call.now, ends)
+            .await?;
+        tx.add_mail(&mail, call.now).await?;
+        tx.add_event(&call.event(EventKind::RegistrationLinkMailed)).await?;
+        Ok::<_, Error>(tx.commit().await?)
+    })
+    .await?;
+    Ok(true)
+}
+
+/// Whoever has an account already is told so, and how to get into it.
+async fn tell_owner(provider: &Provider, call: &Call, user: &User, email: &str) -> Result<(), Error> {
+    let link = |page: &str| {
+        let address = provider.issuer.path(page);
+        view::Link::parse(&address).ok_or_else(|| Error::defect("the issuer is not a link"))
+    };
+    let may_recover = provider.settings().await?.flag(RECOVERY_ENABLED);
+    let mail = view::Mail::AlreadyRegistered(view::AlreadyRegistered {
+        name: user.full_name(),
+        username: user.username.clone(),
+        sign_in: link("/login")?,
+        recovery: may_recover.then(|| link("/login/forgot")).transpose()?,
+    });
+    let mail: OutboxMail = letter::to(provider, user, email.to_owned(), ("already_registered", &mail)).await?;
+    again(|| async {
+        let mut tx = provider.store.write().await?;
+        tx.add_mail(&mail, call.now).await?;
+        let event = refused(call, "registration.exists", Some(user));
+        tx.add_event(&event).await?;
+        Ok::<_, Error>(tx.commit().await?)
+    })
+    .await
+}
+
+fn refused(call: &Call, rule: &'static str, user: Option<&User>) -> Event {
+    let event = call.event(EventKind::RegistrationLinkMailed).refused(rule);
+    match user {
+        Some(user) => event.user(user.id),
+        None => event,
+    }
+}

@@ -1,0 +1,148 @@
+//! `/register`: a mail with a link to an account of one's own. The answer is the same whoever has the address, and given before anybody
+//! has looked (SEC-221).
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+use serde::Deserialize;
+
+use super::forgot::{address, pending};
+use super::shown;
+use crate::flow::Error;
+use crate::flow::authorization::Interaction;
+use crate::flow::people::{self, RegistrationMode};
+use crate::http::Refusal;
+use crate::http::answer::next::see_other;
+use crate::http::extract::{Forgery, Form, Query, Visit};
+use crate::model::setting::{REGISTRATION_LINK_LIFETIME, REGISTRATION_MODE};
+use crate::view::{Locale, OwnPath, Page, Register, RegisterError};
+
+const HERE: &str = "/register";
+
+/// What the address says.
+#[derive(Deserialize)]
+pub(super) struct Wish {
+    /// The pending authorization request, to go on with afterwards.
+    flow: Option<String>,
+    /// Set where a wish was uttered a moment ago.
+    sent: Option<String>,
+}
+
+/// What the form sends.
+#[derive(Deserialize)]
+pub(super) struct Fields {
+    #[serde(default)]
+    csrf: String,
+    #[serde(default)]
+    email: String,
+}
+
+/// GET /register
+pub(super) async fn show(visit: Visit, Query(wish): Query<Wish>) -> Result<Response, Refusal> {
+    let door = Door::open(&visit, wish.flow).await?;
+    let hint = door.interaction.as_ref().and_then(|it| it.request.login_hint.clone());
+    let page = Shown {
+        sent: wish.sent.is_some(),
+        email: hint.filter(|hint| hint.contains('@')).unwrap_or_default(),
+        error: None,
+    };
+    Ok(door.show(&visit, page, StatusCode::OK))
+}
+
+/// POST /register
+pub(super) async fn ask(
+    visit: Visit,
+    Query(wish): Query<Wish>,
+    Form(fields): Form<Fields>,
+) -> Result<Response, Refusal> {
+    let door = Door::open(&visit, wish.flow).await?;
+    let email = fields.email.trim().to_owned();
+    let refused = |error| Shown {
+        sent: false,
+        email: email.clone(),
+        error: Some(error),
+    };
+    match visit.check(&door.purpose(), &fields.csrf) {
+        Ok(()) => {}
+        Err(Forgery::Token) => return Ok(door.show(&visit, refused(RegisterError::Expired), StatusCode::FORBIDDEN)),
+        Err(forgery) => return Err(forgery.into()),
+    }
+    if email.is_empty() {
+        return Ok(door.show(&visit, refused(RegisterError::Empty), StatusCode::UNPROCESSABLE_ENTITY));
+    }
+    let flow = door.interaction.as_ref().map(|it| it.id.clone());
+    let locale = door.locale(&visit);
+    match people::ask_for_account(visit.provider(), &visit.call, email.clone(), locale, flow).await {
+        Ok(()) => Ok(visit.keep(see_other(door.address(HERE, &[("sent", "1")]).as_str()))),
+        Err(Error::Invalid(_)) => {
+            let page = refused(RegisterError::NotAnEmail);
+            Ok(door.show(&visit, page, StatusCode::UNPROCESSABLE_ENTITY))
+        }
+        Err(Error::Throttled { retry_after, .. }) => {
+            let seconds = retry_after.as_secs().max(1);
+            let page = refused(RegisterError::Throttled { seconds });
+            let mut response = door.show(&visit, page, StatusCode::TOO_MANY_REQUESTS);
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            Ok(response)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Where a page leads to whoever has no account; nowhere if not anyone may have one.
+pub(super) fn link(visit: &Visit, interaction: Option<&Interaction>) -> Option<OwnPath> {
+    let flow = interaction.map(|it| it.id.as_str());
+    (visit.settings.word(REGISTRATION_MODE) == "open").then(|| address(HERE, flow, &[]))
+}
+
+/// What is to be shown.
+struct Shown {
+    sent: bool,
+    email: String,
+    error: Option<RegisterError>,
+}
+
+/// What somebody wants an account for.
+struct Door {
+    interaction: Option<Interaction>,
+}
+
+impl Door {
+    async fn open(visit: &Visit, flow: Option<String>) -> Result<Self, Refusal> {
+        if people::registration_mode(visit.provider()).await? != RegistrationMode::Open {
+            return Err(Refusal::not_found());
+        }
+        let interaction = pending(visit, flow).await?;
+        Ok(Self { interaction })
+    }
+
+    fn address(&self, path: &str, more: &[(&str, &str)]) -> OwnPath {
+        address(path, self.interaction.as_ref().map(|it| it.id.as_str()), more)
+    }
+
+    fn purpose(&self) -> String {
+        let id = self.interaction.as_ref().map_or("", |it| &it.id);
+        format!("register {id}")
+    }
+
+    fn locale(&self, visit: &Visit) -> Locale {
+        let wished = self.interaction.as_ref().map(|it| it.request.ui_locales.as_slice());
+        visit.locale(wished.unwrap_or_default(), None)
+    }
+
+    fn show(&self, visit: &Visit, asked: Shown, status: StatusCode) -> Response {
+        let page = Page::Register(Register {
+            client: self.interaction.as_ref().map(|it| shown::client(&it.client)),
+            action: self.address(HERE, &[]),
+            sent: asked.sent,
+            seconds: visit.settings.duration(REGISTRATION_LINK_LIFETIME).as_secs(),
+            email: asked.email,
+            error: asked.error,
+            sign_in: self.address("/login", &[]),
+            again: self.address(HERE, &[]),
+        });
+        let locale = self.locale(visit);
+        visit.show(visit.sheet(page, locale, &self.purpose()).status(status))
+    }
+}
