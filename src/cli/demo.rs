@@ -59,6 +59,7 @@ Try this:
   3. Move the clock forward by an hour, and call the API again: the access token has ended. Refresh.
   4. Open {issuer}/account in another tab and sign out there; then reload the sample application: it was told.
   5. Sign in as somebody who reads German or French.
+  6. Make yourself an account at {issuer}/register; the mail stands among the messages.
 
 "
     )

@@ -10,6 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use ipnet::IpNet;
+use serde_json::Value;
 use tokio::net::TcpListener;
 use url::Url;
 
@@ -19,8 +20,10 @@ pub use people::SamplePerson;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::flow::clients::{self, Authority, NewClient};
+use crate::flow::operations::settings::{self, ChangedBy};
 use crate::flow::{Call, Provider};
 use crate::model::scope::STANDARD;
+use crate::model::setting::REGISTRATION_MODE;
 use crate::model::{
     AccessTokenFormat, ClientMetadata, ClientPolicy, EventKind, Fact, GrantType, Id, Resource, Scopes, Secret,
 };
@@ -155,6 +158,11 @@ async fn prepare(
 ) -> Result<(Vec<SamplePerson>, SampleApplication), Error> {
     let call = Call::system(&provider.clock);
     let people = people::make(provider, &call).await?;
+    // what a visitor may try is on
+    let table = [(REGISTRATION_MODE.to_owned(), Value::from("open"))]
+        .into_iter()
+        .collect();
+    settings::change(provider, &call, &table, ChangedBy::Command).await?;
     let api = format!("{application}/api");
     add_api(provider, &call, &api).await?;
     let registration = register(provider, &call, application, &api).await?;

@@ -138,6 +138,8 @@ const ADDRESSES: &[&str] = &[
     "/login/forgot?sent=1",
     "/login/recover?token=unknown",
     "/login/recover",
+    "/register",
+    "/register/new",
     "/login/not-me?token=unknown",
     "/login/not-me",
     "/logout",

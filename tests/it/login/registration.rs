@@ -124,7 +124,7 @@ async fn what_can_not_be_taken_is_said_where_it_stands_and_the_link_still_works(
         let form = browser.get(&link).await;
         for (fields, said) in [
             (vec![("password", "short"), ("password_again", "short")], "at least"),
-            (vec![("password_again", "another one")], "not the same"),
+            (vec![("password_again", "another one")], "twice"),
             (vec![("username", ada.username.as_str())], "somebody else"),
             (vec![("username", ada.email.as_str())], "somebody else"),
             (vec![("given_name", "a\u{200b}b")], "150 characters"),
