@@ -82,5 +82,6 @@ fn row(device: model::Device) -> Value {
         "place": device.place,
         "first_at": device.first_at.rfc3339(),
         "last_at": device.last_at.rfc3339(),
+        "remembered_at": device.remembered_at.map(|at| at.rfc3339()),
     })
 }

@@ -44,6 +44,8 @@ pub(super) enum Users {
         #[arg(long, value_name = "ID")]
         factor: Option<String>,
     },
+    /// Ask a user for the second factor on every device again, also where it was not asked for a while.
+    AskEverywhere { user: String },
     /// Say what a user has to do at the next sign-in before they are in: all of it, in the place of what was said before.
     Require {
         user: String,

@@ -109,6 +109,14 @@ pub(super) async fn run(
             factor::remove_of(provider, call, &SOURCE, user.id, id).await?;
             Ok(Output::line(format!("a second factor of {} is removed", user.username)))
         }
+        Users::AskEverywhere { user } => {
+            let user = find(provider, &user).await?;
+            let count = factor::ask_everywhere_of(provider, call, &SOURCE, user.id).await?;
+            Ok(Output::line(format!(
+                "the second factor of {} was not asked for on {count} devices, and is again",
+                user.username
+            )))
+        }
         Users::Require { user, actions, .. } => {
             let user = find(provider, &user).await?;
             let change = UserChange::requiring(required(&actions)?);

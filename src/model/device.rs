@@ -23,6 +23,8 @@ pub struct Device {
     pub place: Option<String>,
     /// Whether it may be signed in with.
     pub state: DeviceState,
+    /// Since when the second factor is not asked for there, because the person wished so.
+    pub remembered_at: Option<Timestamp>,
 }
 
 named! {

@@ -94,6 +94,10 @@ named! {
         DeviceAdmitted = "device.admitted",
         /// A device was forgotten.
         DeviceForgotten = "device.forgotten",
+        /// The second factor is not asked for on a device for a while, as the person wished there.
+        DeviceRemembered = "device.remembered",
+        /// The second factor is asked for on every device again.
+        DevicesNotRemembered = "device.not_remembered",
         /// A second factor was added.
         FactorAdded = "factor.added",
         /// A second factor got another name.

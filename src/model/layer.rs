@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::setting::{
-    Declaration, Law, MFA_REQUIRED, PASSWORD_EXPIRES_AFTER, PASSWORD_HISTORY, PASSWORD_INITIAL_EXPIRES_AFTER,
-    PASSWORD_MAXIMUM_LENGTH, PASSWORD_MINIMUM_LENGTH, SESSION_ADMIN_IDLE_TIMEOUT, SESSION_ADMIN_LIFETIME,
-    SESSION_AT_LIMIT, SESSION_IDLE_TIMEOUT, SESSION_KNOWN_DEVICES_ONLY, SESSION_LIFETIME, SESSION_MAX_CONCURRENT,
-    SESSION_REMEMBER_IDLE_TIMEOUT, SESSION_REMEMBER_LIFETIME, SettingValue, Settings, Source,
+    Declaration, Law, MFA_REMEMBER_FOR, MFA_REQUIRED, PASSWORD_ADMIN_MINIMUM_LENGTH, PASSWORD_EXPIRES_AFTER,
+    PASSWORD_HISTORY, PASSWORD_INITIAL_EXPIRES_AFTER, PASSWORD_MAXIMUM_LENGTH, PASSWORD_MINIMUM_LENGTH,
+    SESSION_ADMIN_IDLE_TIMEOUT, SESSION_ADMIN_LIFETIME, SESSION_AT_LIMIT, SESSION_IDLE_TIMEOUT,
+    SESSION_KNOWN_DEVICES_ONLY, SESSION_LIFETIME, SESSION_MAX_CONCURRENT, SESSION_REMEMBER_IDLE_TIMEOUT,
+    SESSION_REMEMBER_LIFETIME, SettingValue, Settings, Source,
 };
 use super::{Client, Group, Id, User};
 
@@ -54,7 +55,7 @@ impl LayerOwner {
             | SESSION_AT_LIMIT
             | MFA_REQUIRED => true,
             // people are known by their devices, whatever they sign in to
-            SESSION_KNOWN_DEVICES_ONLY => !matches!(self, Self::Client(_)),
+            SESSION_KNOWN_DEVICES_ONLY | MFA_REMEMBER_FOR => !matches!(self, Self::Client(_)),
             // and have one password for all of it
             PASSWORD_MINIMUM_LENGTH
             | PASSWORD_MAXIMUM_LENGTH
@@ -232,13 +233,14 @@ impl Layers<'_> {
         if let Some(effective) = self.everyone.effective(key) {
             said.push((Speaker::Everyone(effective.source), effective.value.clone()));
         }
-        let shorter = match key {
+        let stricter = match key {
             SESSION_IDLE_TIMEOUT | SESSION_REMEMBER_IDLE_TIMEOUT => Some(SESSION_ADMIN_IDLE_TIMEOUT),
             SESSION_LIFETIME | SESSION_REMEMBER_LIFETIME => Some(SESSION_ADMIN_LIFETIME),
+            PASSWORD_MINIMUM_LENGTH => Some(PASSWORD_ADMIN_MINIMUM_LENGTH),
             _ => None,
         };
         if self.administrator
-            && let Some(effective) = shorter.and_then(|key| self.everyone.effective(key))
+            && let Some(effective) = stricter.and_then(|key| self.everyone.effective(key))
         {
             said.push((Speaker::Administrators(effective.source), effective.value.clone()));
         }

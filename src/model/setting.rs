@@ -132,6 +132,8 @@ declare! {
         "How long a signing key is published before it signs, so that every verifier knows it.";
     PASSWORD_MINIMUM_LENGTH: "password.minimum_length", Kind::Count { least: 8, most: 128 }, "10", Greatest,
         "How many characters a password needs.";
+    PASSWORD_ADMIN_MINIMUM_LENGTH: "password.admin_minimum_length", Kind::Count { least: 8, most: 128 }, "15", Greatest,
+        "How many characters the password of somebody with a right of administration needs at least.";
     PASSWORD_MAXIMUM_LENGTH: "password.maximum_length", Kind::Count { least: 64, most: 1024 }, "256", Least,
         "How many characters a password may have; never less than it needs.";
     PASSWORD_HISTORY: "password.history", Kind::Count { least: 0, most: 12 }, "0", Greatest,
@@ -142,6 +144,8 @@ declare! {
         "The same for a password that somebody else set for the person: an administrator, a file or a command; 0s never.";
     MFA_REQUIRED: "mfa.required", Kind::Flag, "false", Any,
         "Whether people have to prove a second factor when they sign in; who has none sets one up on the way in.";
+    MFA_REMEMBER_FOR: "mfa.remember_for", duration(0, 365 * DAY), "0s", Least,
+        "How long the second factor is not asked for again on a device where the person wished so; 0s always asks.";
     RECOVERY_ENABLED: "recovery.enabled", Kind::Flag, "true", Nearest,
         "Whether people who forgot their password are mailed a link to a new one.";
     RECOVERY_LINK_LIFETIME: "recovery.link_lifetime", duration(5 * MINUTE, 30 * MINUTE), "20m", Least,

@@ -30,6 +30,8 @@ pub struct Acquaintance {
     pub has_factor: bool,
     /// Whether the factor that the person used is still theirs; true if none was named.
     pub is_factor_held: bool,
+    /// Since when the second factor is not asked for on it.
+    pub remembered_at: Option<Timestamp>,
 }
 
 impl Record for Acquaintance {
@@ -41,6 +43,7 @@ impl Record for Acquaintance {
             known: row.int("known")?,
             has_factor: row.int("factors")? > 0,
             is_factor_held: row.int("held")? > 0,
+            remembered_at: row.maybe_time("remembered_at")?,
         })
     }
 }
@@ -56,6 +59,7 @@ impl Record for Device {
             address: row.maybe_text("address")?,
             place: row.maybe_text("place")?,
             state: row.named("state")?,
+            remembered_at: row.maybe_time("remembered_at")?,
         })
     }
 }
@@ -66,6 +70,7 @@ select
    from devices
    where user_id = $1
    and id = $2) as state,
+  (select remembered_at from devices where user_id = $1 and id = $2 and admitted and blocked_at is null) as remembered_at,
   (select count(*) from devices where user_id = $1 and admitted) as known,
   (select count(*) from factors where user_id = $1 and confirmed_at is not null) as factors,
   case when $3 is null then 1
@@ -73,14 +78,14 @@ select
   end as held";
 
 const FIND: &str = "
-select id, user_id, first_at, last_at, user_agent, address, place,
+select id, user_id, first_at, last_at, user_agent, address, place, remembered_at,
   case when blocked_at is not null then 'blocked' when admitted then 'known' else 'waiting' end as state
 from devices
 where user_id = $1
 and id = $2";
 
 const LIST: &str = "
-select id, user_id, first_at, last_at, user_agent, address, place,
+select id, user_id, first_at, last_at, user_agent, address, place, remembered_at,
   case when blocked_at is not null then 'blocked' when admitted then 'known' else 'waiting' end as state
 from devices
 where user_id = $1
@@ -164,9 +169,34 @@ and id in (
   order by blocked_at desc, id
   limit $2 offset $3)";
 
+const REMEMBER: &str = "
+update devices
+set remembered_at = $3
+where user_id = $1
+and id = $2
+and admitted
+and blocked_at is null
+and exists (
+  select 1
+  from users
+  where id = $1
+  and password_changed_at is not distinct from $4)
+and exists (
+  select 1
+  from factors
+  where user_id = $1
+  and id = $5
+  and confirmed_at is not null)";
+
+const FORGET_REMEMBERED: &str = "
+update devices
+set remembered_at = null
+where user_id = $1
+and remembered_at is not null";
+
 const BLOCK: &str = "
 update devices
-set blocked_at = $3
+set blocked_at = $3, remembered_at = null
 where user_id = $1
 and id = $2
 and blocked_at is null";
@@ -249,6 +279,23 @@ impl Write {
             .bind(MOST)
             .bind(limits.blocked)
             .later();
+    }
+
+    /// The second factor is not asked for on a device from now on, if the person still has the password and the factor that they
+    /// proved there. False if not.
+    pub async fn remember_device(
+        &mut self,
+        (user, device): (Id<User>, Id<Device>),
+        at: Timestamp,
+        (password_changed_at, factor): (Option<Timestamp>, Id<Factor>),
+    ) -> Result<bool, Error> {
+        let remembering = self.sql(REMEMBER).bind(user).bind(device).bind(at);
+        Ok(remembering.bind(password_changed_at).bind(factor).changed().await? == 1)
+    }
+
+    /// The second factor is asked for on every device of the person again. Gives on how many it was not.
+    pub async fn forget_remembered_devices_of(&mut self, user: Id<User>) -> Result<u64, Error> {
+        Ok(self.sql(FORGET_REMEMBERED).bind(user).changed().await?)
     }
 
     /// Blocks a device. False if it is not there, or blocked already. Its sessions are the caller's to end, in this transaction.

@@ -168,6 +168,7 @@ impl Write {
             .await?;
         if factor.confirmed_at.is_some() {
             self.complete_action(factor.user, RequiredAction::EnrolFactor).await?;
+            self.forget_remembered_devices_of(factor.user).await?;
         }
         Ok(())
     }
@@ -191,6 +192,7 @@ impl Write {
             return Ok(false);
         }
         self.complete_action(user, RequiredAction::EnrolFactor).await?;
+        self.forget_remembered_devices_of(user).await?;
         Ok(true)
     }
 
@@ -214,11 +216,13 @@ impl Write {
 
     /// Removes a factor. False if it is not there.
     pub async fn remove_factor(&mut self, user: Id<User>, id: Id<Factor>) -> Result<bool, Error> {
+        self.forget_remembered_devices_of(user).await?;
         Ok(self.sql(REMOVE).bind(user).bind(id).changed().await? == 1)
     }
 
     /// Removes every factor of a person. Gives how many.
     pub async fn remove_factors_of(&mut self, user: Id<User>) -> Result<u64, Error> {
+        self.forget_remembered_devices_of(user).await?;
         Ok(self.sql(REMOVE_ALL).bind(user).changed().await?)
     }
 

@@ -381,6 +381,7 @@ impl Write {
             .changed()
             .await?;
         self.void_recovery_links(id, at).await?;
+        self.forget_remembered_devices_of(id).await?;
         if setter == PasswordSetter::Person {
             self.complete_action(id, RequiredAction::ChangePassword).await?;
         }

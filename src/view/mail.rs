@@ -70,6 +70,11 @@ impl Mail {
                 recovery: None,
                 ..PasswordChanged::sample()
             }),
+            Self::PasswordChanged(PasswordChanged {
+                address: None,
+                by_administrator: true,
+                ..PasswordChanged::sample()
+            }),
         ]
         .into_iter()
         .chain(FactorChange::ALL.map(|change| {
@@ -281,8 +286,10 @@ pub struct PasswordChanged {
     pub username: String,
     /// When, in microseconds since 1970.
     pub at: i64,
-    /// From which network address.
+    /// From which network address, where the person set it.
     pub address: Option<String>,
+    /// Whether somebody else set it for them.
+    pub by_administrator: bool,
     /// The page to sign in on.
     pub sign_in: Link,
     /// Where a link to a new one is asked for, if people may help themselves.
@@ -297,6 +304,7 @@ impl PasswordChanged {
             username: "ada".to_owned(),
             at: 1_800_000_000_000_000,
             address: Some("192.0.2.7".to_owned()),
+            by_administrator: false,
             sign_in: Link::sample(),
             recovery: Some(Link::sample()),
         }

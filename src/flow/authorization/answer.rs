@@ -7,7 +7,7 @@ use super::{code, decisions, logins};
 use crate::flow::effective;
 use crate::flow::session::{Account, Browser, Purpose, demand, is_multiple};
 use crate::flow::{Call, Error, Provider};
-use crate::model::setting::MFA_REQUIRED;
+use crate::model::setting::{MFA_REQUIRED, SettingValue};
 use crate::model::{Actor, Consent, ConsentMode, EventKind, Id, User};
 use crate::protocol::acr::{self, Demand};
 use crate::protocol::authorization_response::AuthorizationResponse;
@@ -289,7 +289,10 @@ async fn lacks_factor(
         .person(account.user.id, call.now)
         .await?
         .ok_or(Error::NotFound)?;
-    Ok(person.layers(&settings, Some(&interaction.client)).flag(MFA_REQUIRED))
+    // a device that is remembered does for everyone's wish, and for that of nobody who asks for more
+    let wanted_by_client = interaction.client.settings.get(MFA_REQUIRED) == Some(&SettingValue::Flag(true));
+    let is_excused = account.facts.on_remembered_device && !wanted_by_client;
+    Ok(!is_excused && person.layers(&settings, Some(&interaction.client)).flag(MFA_REQUIRED))
 }
 
 async fn load_consent(

@@ -43,6 +43,20 @@ pub async fn list(provider: &Provider, user: Id<User>) -> Result<Vec<Factor>, Er
     Ok(list_as_administrator(provider, user).await?.factors)
 }
 
+/// Has the second factor asked for on every device of somebody again. Gives on how many it was not.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::Forbidden`] if the person holds rights of administration that the caller lacks.
+pub async fn ask_everywhere_of(
+    provider: &Provider,
+    call: &Call,
+    source: &ChangeSource,
+    user: Id<User>,
+) -> Result<u64, Error> {
+    let may = |held: &[String]| source.must_outrank(held);
+    super::remembered::forget(provider, call, user, may, |event| event.fact("source", source.fact())).await
+}
+
 /// Takes one factor away; with the last one go the recovery codes.
 ///
 /// # Errors

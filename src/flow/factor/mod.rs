@@ -6,19 +6,21 @@ mod check;
 mod kept_codes;
 mod news;
 mod own;
+mod remembered;
 
 use std::time::Duration;
 
-pub use administer::{NewImport, import, list, list_as_administrator, remove_all_of, remove_of};
+pub use administer::{NewImport, ask_everywhere_of, import, list, list_as_administrator, remove_all_of, remove_of};
 pub use at_sign_in::{ToSetUp, to_set_up};
 pub(in crate::flow) use at_sign_in::{enrol, step_of};
 pub use check::Typed;
 pub(in crate::flow) use check::{accept, judge};
 pub use kept_codes::{codes_that_came_with, forget_codes, keep_codes, kept_codes};
 pub use own::{
-    Begun, Confirmed, NewFactor, NotChanged, OwnFactors, begin, confirm, confirm_in, look_at_begun, own_factors,
-    remove, rename, renew_recovery_codes,
+    Begun, Confirmed, NewFactor, NotChanged, OwnFactors, ask_everywhere, begin, confirm, confirm_in, look_at_begun,
+    own_factors, remove, rename, renew_recovery_codes,
 };
+pub use remembered::{remembered_devices, remembers_for};
 
 /// What the secrets of factors are sealed for.
 pub const SEALED_FOR: &str = "second factor";

@@ -222,6 +222,15 @@ pub async fn remove(provider: &Provider, call: &Call, asker: Asker, id: Id<Facto
     make(provider, call, asker, &Change::Remove(id)).await.map(drop)
 }
 
+/// Has the second factor asked for on every device again. Needs no proof: whoever does it loses nothing but that.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn ask_everywhere(provider: &Provider, call: &Call, asker: Asker) -> Result<u64, Error> {
+    let by = call.by(Actor::User(asker.user));
+    super::remembered::forget(provider, &by, asker.user, |_| Ok(()), |event| event).await
+}
+
 /// Puts a new set of recovery codes in the place of the old one, of which none counts any more.
 ///
 /// # Errors

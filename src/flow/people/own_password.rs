@@ -6,7 +6,7 @@ use crate::credential::{self, Verdict};
 use crate::flow::again::again;
 use crate::flow::settle::settle;
 use crate::flow::{Call, Error, FieldError, Provider, guess};
-use crate::model::{Actor, Id, Secret, User};
+use crate::model::{Actor, Id, PasswordSetter, Secret, User};
 
 /// Why a password was not replaced.
 #[derive(Debug, thiserror::Error)]
@@ -57,7 +57,7 @@ pub(super) async fn replace(
         return Err(NotReplaced::Same);
     }
     let password = (NewPassword::Given(new), WeakPasswords::Refuse);
-    let judged = match Judged::of(provider, call, user, password).await {
+    let judged = match Judged::of(provider, call, user, password, PasswordSetter::Person).await {
         Ok(judged) => judged,
         Err(Error::Invalid(fields)) => return Err(NotReplaced::Weak(fields)),
         Err(error) => return Err(error.into()),
@@ -124,7 +124,15 @@ pub(in crate::flow) async fn judge_required_password(
     if is_right(provider, user, &new).await? {
         return Err(NotReplaced::Same);
     }
-    match Judged::of(provider, call, user, (NewPassword::Given(new), WeakPasswords::Refuse)).await {
+    match Judged::of(
+        provider,
+        call,
+        user,
+        (NewPassword::Given(new), WeakPasswords::Refuse),
+        PasswordSetter::Person,
+    )
+    .await
+    {
         Ok(judged) => Ok(judged),
         Err(Error::Invalid(fields)) => Err(NotReplaced::Weak(fields)),
         Err(error) => Err(error.into()),

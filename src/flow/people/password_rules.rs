@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::permissions::is_of_administration;
 use crate::flow::{Call, Error, Provider};
 use crate::model::setting::{
     PASSWORD_EXPIRES_AFTER, PASSWORD_HISTORY, PASSWORD_INITIAL_EXPIRES_AFTER, PASSWORD_MAXIMUM_LENGTH,
@@ -51,6 +52,17 @@ impl PasswordRules {
         })
     }
 
+    /// Those of administrators, as far as they are everyone's.
+    pub fn of_administrators(settings: &Settings) -> Self {
+        Self::of(&Layers {
+            everyone: settings,
+            user: &Layer::new(),
+            groups: &[],
+            client: None,
+            administrator: true,
+        })
+    }
+
     /// Those of somebody who will be in these groups, as far as they are there.
     pub(super) async fn of_groups(
         provider: &Provider,
@@ -62,9 +74,11 @@ impl PasswordRules {
         }
         let primary = primary.or(names.first().map(String::as_str)).map(comparison_key);
         let mut groups = Vec::new();
+        let mut administrator = false;
         let mut store = provider.store.read().await?;
         for name in names {
             if let Some(group) = store.find_group_by_name(name).await? {
+                administrator |= group.permissions.iter().any(|held| is_of_administration(held));
                 groups.push(GroupLayer {
                     primary: primary.as_ref() == Some(&comparison_key(&group.name)),
                     layer: store.get_layer(LayerOwner::Group(group.id)).await?,
@@ -79,7 +93,7 @@ impl PasswordRules {
             user: &Layer::new(),
             groups: &groups,
             client: None,
-            administrator: false,
+            administrator,
         }))
     }
 

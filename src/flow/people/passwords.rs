@@ -70,12 +70,19 @@ pub async fn set_password(
 ) -> Result<Option<Secret>, Error> {
     let user = super::get_user(provider, id).await?;
     source.must_outrank(&provider.store.read().await?.list_permissions_of(id).await?)?;
-    let judged = Judged::of(provider, call, &user, (password, weak)).await?;
+    let judged = Judged::of(provider, call, &user, (password, weak), setter(source)).await?;
     let mut tx = provider.store.write().await?;
     let done = set_in(&mut tx, call, source, (id, &judged)).await;
     settle(tx, done).await?;
     departure::end_browsers(provider, call, id).await;
     Ok(judged.told)
+}
+
+const fn setter(source: &ChangeSource) -> PasswordSetter {
+    match source {
+        ChangeSource::Person | ChangeSource::Setup => PasswordSetter::Person,
+        ChangeSource::Api(_) | ChangeSource::Apply | ChangeSource::Command => PasswordSetter::Other,
+    }
 }
 
 async fn set_in(
@@ -89,15 +96,15 @@ async fn set_in(
     if tx.find_user(id).await?.is_none() {
         return Err(Error::NotFound);
     }
-    let setter = match source {
-        ChangeSource::Person | ChangeSource::Setup => PasswordSetter::Person,
-        ChangeSource::Api(_) | ChangeSource::Apply | ChangeSource::Command => PasswordSetter::Other,
-    };
-    tx.set_password(id, &judged.hash, setter, call.now).await?;
+    tx.set_password(id, &judged.hash, setter(source), call.now).await?;
     tx.trim_password_history(id, judged.history).await?;
     departure::end_everything(tx, call, id, Departure::PasswordChanged).await?;
     let event = call.event(EventKind::PasswordChanged).user(id);
     tx.add_event(&event.fact("source", source.fact())).await?;
+    // whoever it was, the person learns of it
+    if let Some(mail) = &judged.mail {
+        tx.add_mail(mail, call.now).await?;
+    }
     Ok(())
 }
 
@@ -152,6 +159,7 @@ impl Judged {
         call: &Call,
         user: &User,
         (password, weak): (NewPassword, WeakPasswords),
+        setter: PasswordSetter,
     ) -> Result<Self, Error> {
         let rules = super::password_rules_of(provider, call, user.id).await?;
         let given = match &password {
@@ -170,7 +178,7 @@ impl Judged {
             hash,
             told: prepared.told,
             history: rules.history,
-            mail: changed_mail(provider, call, user).await?,
+            mail: changed_mail(provider, call, user, setter).await?,
         })
     }
 }
@@ -196,8 +204,13 @@ async fn must_be_new(provider: &Provider, user: &User, password: &Secret, histor
     Ok(())
 }
 
-/// The mail that tells of a password the person has set.
-async fn changed_mail(provider: &Provider, call: &Call, user: &User) -> Result<Option<OutboxMail>, Error> {
+/// The mail that tells of a password that was set, by the person or for them.
+async fn changed_mail(
+    provider: &Provider,
+    call: &Call,
+    user: &User,
+    setter: PasswordSetter,
+) -> Result<Option<OutboxMail>, Error> {
     let Some(recipient) = user.profile.email.clone() else {
         return Ok(None);
     };
@@ -208,7 +221,12 @@ async fn changed_mail(provider: &Provider, call: &Call, user: &User) -> Result<O
         name: user.full_name(),
         username: user.username.clone(),
         at: call.now.micros(),
-        address: call.origin.address.map(|address| address.to_string()),
+        // where an administrator sits is nothing to the person
+        address: match setter {
+            PasswordSetter::Person => call.origin.address.map(|address| address.to_string()),
+            PasswordSetter::Other => None,
+        },
+        by_administrator: setter == PasswordSetter::Other,
         sign_in: link("/login")?,
         recovery: match super::is_recovery_enabled(provider).await? {
             true => Some(link("/login/forgot")?),

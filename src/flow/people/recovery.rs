@@ -8,7 +8,7 @@ use super::passwords::{self, Judged, NewPassword, Sessions, WeakPasswords};
 use crate::flow::again::again;
 use crate::flow::settle::settle;
 use crate::flow::{Call, Error, Provider, guess};
-use crate::model::{Actor, Secret, User};
+use crate::model::{Actor, PasswordSetter, Secret, User};
 
 /// Looks at a link. It changes nothing: programs that look at mails follow links. Secrets that lead nowhere are counted as guesses.
 ///
@@ -44,7 +44,7 @@ pub async fn recover(provider: &Provider, call: &Call, token: &Secret, new: Secr
     let call = &call.by(Actor::User(user.id));
     // what takes time is done before the link is used; of two who follow it at once, one is turned away
     let password = (NewPassword::Given(new), WeakPasswords::Refuse);
-    let judged = Judged::of(provider, call, &user, password).await?;
+    let judged = Judged::of(provider, call, &user, password, PasswordSetter::Person).await?;
     let (digest, by) = (token.digest(), &judged);
     again(|| async {
         let mut tx = provider.store.write().await?;

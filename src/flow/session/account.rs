@@ -68,6 +68,9 @@ pub struct SessionFacts {
     /// Which browser began it, or proved it last.
     #[serde(default)]
     pub browser: Option<BrowserMark>,
+    /// Whether the second factor was not asked for, because the device is remembered. It is no part of the proof.
+    #[serde(default)]
+    pub on_remembered_device: bool,
 }
 
 /// How a person has just proved who they are.
@@ -82,6 +85,21 @@ pub struct Proof {
     /// The factor that they have shown to have: the proof is worth as much as that.
     #[serde(default)]
     pub factor: Option<Id<Factor>>,
+    /// What the device has to do with it.
+    #[serde(default)]
+    pub device: OnDevice,
+}
+
+/// What a device has to do with the second factor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OnDevice {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// The person wishes that it is not asked for there for a while.
+    Remember,
+    /// It was not asked for.
+    Remembered,
 }
 
 /// What somebody proved themselves with besides a password.
@@ -101,6 +119,7 @@ impl Proof {
             acr: acr::PASSWORD.to_owned(),
             remember,
             factor: None,
+            device: OnDevice::Nothing,
         }
     }
 
@@ -142,6 +161,7 @@ impl SessionFacts {
             remember: proof.remember,
             rested: Duration::ZERO,
             browser: Some(browser),
+            on_remembered_device: proof.device == OnDevice::Remembered,
         }
     }
 

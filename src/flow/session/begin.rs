@@ -1,17 +1,19 @@
 //! How a session begins: always under a new token, so that nobody can have planted it (session fixation).
 
+use std::time::Duration;
+
 use super::browser::MOST_ACCOUNTS;
 use super::device::{Arrival, DeviceRefused};
 use super::logins::Families;
 use super::news::{News, Told};
 use super::pushed_out::{self, PushedOut};
 use super::state::BrowserMark;
-use super::{Account, Browser, Ending, Proof, Purpose, SessionFacts, SessionToken, end, kept, remains};
+use super::{Account, Browser, Ending, OnDevice, Proof, Purpose, SessionFacts, SessionToken, end, kept, remains};
 use crate::flow::again::again;
 use crate::flow::effective::{LoginLimit, SessionTimes, WhenFull};
 use crate::flow::needs::{self, HasFactor, Missing};
 use crate::flow::{Call, Error, Provider};
-use crate::model::setting::SESSION_KNOWN_DEVICES_ONLY;
+use crate::model::setting::{MFA_REMEMBER_FOR, SESSION_KNOWN_DEVICES_ONLY};
 use crate::model::{Actor, Event, EventKind, Fact, Id, Session, Timestamp, User};
 use crate::sessions::{Admission, Login};
 use crate::store::{self, KeptSession, SessionRow};
@@ -111,12 +113,18 @@ pub(super) async fn enter(
     call: &Call,
     browser: &mut Browser,
     user: &User,
-    entry: Entry<'_>,
+    mut entry: Entry<'_>,
 ) -> Result<Account, NotBegun> {
     let arrival = Arrival::of(provider, call, browser, user.id, entry.proof.factor).await?;
-    // before anything else is told of the account: a password alone is not enough of a proof
+    // before anything else is told of the account: a password alone is not enough of a proof, but on a device that is remembered
     if arrival.has_factor() == HasFactor::Yes && !entry.proof.is_multiple() {
-        return Err(NotBegun::Factor);
+        // one that is proved anew, or added to, is proved whole
+        let is_fresh = entry.session.is_none() && browser.account(user.id).is_none();
+        let lasts = remembers_for(provider, call, user).await?;
+        if !is_fresh || !arrival.is_remembered(lasts, call.now) {
+            return Err(NotBegun::Factor);
+        }
+        entry.proof.device = OnDevice::Remembered;
     }
     if !arrival.is_factor_held() {
         return Err(NotBegun::Changed);
@@ -140,6 +148,10 @@ pub(super) async fn enter(
         }
         return Err(NotBegun::Action(missing));
     }
+    let remembered = match (entry.proof.device, entry.proof.factor) {
+        (OnDevice::Remember, Some(factor)) if !remembers_for(provider, call, user).await?.is_zero() => Some(factor),
+        _ => None,
+    };
     let renewed = match earlier {
         Some(earlier) => renew(provider, call, earlier, user, &entry).await?,
         None => None,
@@ -161,6 +173,9 @@ pub(super) async fn enter(
             start(provider, call, user, entry, &arrival).await?
         }
     };
+    if let Some(factor) = remembered {
+        arrival.remember(provider, call, user, factor).await;
+    }
     browser.accounts.retain(|other| other.user.id != user.id);
     browser.accounts.insert(0, account.clone());
     browser.is_changed = true;
@@ -197,6 +212,13 @@ async fn missing(
         arrival.has_factor(),
         call.now,
     ))
+}
+
+/// How long the second factor is not asked for on a device where the person wishes so.
+async fn remembers_for(provider: &Provider, call: &Call, user: &User) -> Result<Duration, Error> {
+    let settings = provider.settings().await?;
+    let person = provider.person(user.id, call.now).await?.ok_or(Error::NotFound)?;
+    Ok(person.layers(&settings, None).duration(MFA_REMEMBER_FOR))
 }
 
 async fn knows_devices_only(provider: &Provider, call: &Call, user: &User) -> Result<bool, Error> {

@@ -5,7 +5,7 @@
 use super::logins::{self, KnownLogin};
 use super::onward::{Answered, landed};
 use super::waiting::{self, Kept, Purpose, Question, WaitingProof};
-use super::{Account, Browser, Proof, SecondProof};
+use super::{Account, Browser, OnDevice, Proof, SecondProof};
 use crate::flow::{Call, Error, Provider};
 use crate::model::{Id, TraceId, User};
 
@@ -61,6 +61,7 @@ pub(in crate::flow) async fn wait_for_more(
             acr: facts.acr.clone(),
             remember: facts.remember,
             factor: None,
+            device: OnDevice::Nothing,
         },
         // as old as it is: what is added to it makes it no fresher
         proved_at: facts.auth_time,
@@ -92,6 +93,11 @@ impl Demand {
     /// Whether something has come of it already.
     pub const fn is_over(&self) -> bool {
         self.waiting.is_over()
+    }
+
+    /// Whether it is asked of somebody who is signed in: a session that wants more.
+    pub const fn is_step_up(&self) -> bool {
+        self.waiting.stored.session.is_some()
     }
 
     /// The logins of the person, the last used first.
@@ -127,9 +133,10 @@ impl Demand {
         provider: &Provider,
         call: &Call,
         browser: &mut Browser,
-        second: SecondProof,
+        (second, device): (SecondProof, OnDevice),
     ) -> Result<Answered, Error> {
-        let proof = self.waiting.stored.proof.clone().and(second);
+        let mut proof = self.waiting.stored.proof.clone().and(second);
+        proof.device = device;
         self.waiting.go_on(provider, call, browser, (proof, Some(second))).await
     }
 

@@ -5,6 +5,8 @@
 //! says that they share one. It proves nothing about a person: it only tells, once somebody has proved who they are, whether
 //! they have done so in this browser before.
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
@@ -15,7 +17,7 @@ use crate::crypto;
 use crate::flow::again::again;
 use crate::flow::needs::HasFactor;
 use crate::flow::{Call, Error, Provider};
-use crate::model::{Device, DeviceState, Factor, Id, Secret, User};
+use crate::model::{Actor, Device, DeviceState, EventKind, Fact, Factor, Id, Secret, Timestamp, User};
 use crate::store::{DeviceLimits, Write};
 
 /// How many devices of one person are kept. What waits pushes out nothing but what waits: whoever knows a password can't make
@@ -59,6 +61,7 @@ pub(super) struct Arrival {
     known: i64,
     has_factor: bool,
     is_factor_held: bool,
+    remembered_at: Option<Timestamp>,
 }
 
 /// The device of this browser, if this person has signed in with it before and it is not blocked. It proves nothing.
@@ -128,11 +131,13 @@ impl Arrival {
                 address: call.origin.address.map(|address| address.to_string()),
                 place,
                 state: DeviceState::Known,
+                remembered_at: None,
             },
             state: known.state,
             known: known.known,
             has_factor: known.has_factor,
             is_factor_held: known.is_factor_held,
+            remembered_at: known.remembered_at,
         })
     }
 
@@ -147,6 +152,31 @@ impl Arrival {
     /// Whether the person has a second factor.
     pub(super) const fn has_factor(&self) -> HasFactor {
         if self.has_factor { HasFactor::Yes } else { HasFactor::No }
+    }
+
+    /// Whether the second factor is not asked for on it, where that lasts so long.
+    pub(super) fn is_remembered(&self, lasts: Duration, now: Timestamp) -> bool {
+        self.remembered_at.is_some_and(|at| now < at.after(lasts))
+    }
+
+    /// Writes down that it is not asked for from now on. Apart from the sign-in: nothing is lost if it is asked once more.
+    pub(super) async fn remember(&self, provider: &Provider, call: &Call, user: &User, factor: Id<Factor>) {
+        let written = again(|| async {
+            let mut store = provider.store.write().await?;
+            let proved = (user.password_changed_at, factor);
+            if store
+                .remember_device((user.id, self.device.id), call.now, proved)
+                .await?
+            {
+                let event = call.by(Actor::User(user.id)).event(EventKind::DeviceRemembered);
+                let event = event.user(user.id).fact("device", Fact::Id(self.device.id.uuid()));
+                store.add_event(&event).await?;
+            }
+            Ok(store.commit().await?)
+        });
+        if let Err(error) = written.await {
+            tracing::warn!(user = %user.id, %error, "a device is not remembered although its person wished so");
+        }
     }
 
     /// Whether the factor that the person has proved, if any, is still theirs.

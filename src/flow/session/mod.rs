@@ -27,7 +27,7 @@ mod token;
 mod waiting;
 mod walk;
 
-pub use account::{Account, Ending, Proof, SecondProof, SessionFacts, is_multiple};
+pub use account::{Account, Ending, OnDevice, Proof, SecondProof, SessionFacts, is_multiple};
 pub use begin::{Full, NotBegun, begin, begin_for};
 pub use browser::{Browser, Lapse, Lapsed, glance, recognize};
 pub use choice::{Choice, Chosen};

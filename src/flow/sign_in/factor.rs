@@ -6,7 +6,7 @@
 use super::decisions;
 use crate::flow::factor::{self, Typed};
 use crate::flow::guess;
-use crate::flow::session::{self, Answered, Browser, Demand, SecondProof, demand};
+use crate::flow::session::{self, Answered, Browser, Demand, OnDevice, SecondProof, demand};
 use crate::flow::{Call, Error, Provider};
 use crate::model::{Event, EventKind, Fact, User};
 
@@ -30,12 +30,12 @@ pub async fn answer(
     call: &Call,
     browser: &mut Browser,
     demand: &Demand,
-    typed: &Typed,
+    (typed, device): (&Typed, OnDevice),
 ) -> Result<Answered, NotProved> {
     if demand.is_over() {
         return Ok(demand.enter_again(provider, call, browser).await?);
     }
-    let answered = prove(provider, call, browser, demand, typed).await;
+    let answered = prove(provider, call, browser, demand, (typed, device)).await;
     decisions::keep_factor(provider, call, &demand.user, &answered);
     let word = match &answered {
         Ok(Answered::SignedIn(_)) => "success",
@@ -56,7 +56,7 @@ async fn prove(
     call: &Call,
     browser: &mut Browser,
     demand: &Demand,
-    typed: &Typed,
+    (typed, device): (&Typed, OnDevice),
 ) -> Result<Answered, NotProved> {
     let user = &demand.user;
     if let Some(proved) = demand.proved() {
@@ -64,7 +64,7 @@ async fn prove(
         if !demand.take(provider, call).await? {
             return Ok(demand.follow(provider, call, browser).await?);
         }
-        return Ok(demand.enter(provider, call, browser, proved).await?);
+        return Ok(demand.enter(provider, call, browser, (proved, device)).await?);
     }
     let name = user.id.to_string();
     let account = guess::Account::SecondFactor(&name);
@@ -78,7 +78,7 @@ async fn prove(
     match judge(provider, call, browser, demand, typed).await {
         Ok(Judged::Right(second)) => {
             forgive(provider, call, browser, user).await;
-            Ok(demand.enter(provider, call, browser, second).await?)
+            Ok(demand.enter(provider, call, browser, (second, device)).await?)
         }
         Ok(Judged::SentTwice(answered)) => {
             guess::unjudged(provider, call, account).await?;

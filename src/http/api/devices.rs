@@ -39,6 +39,9 @@ struct DeviceBody {
     /// With which browser.
     #[serde(skip_serializing_if = "Option::is_none")]
     user_agent: Option<String>,
+    /// Since when the second factor is not asked for there, because the person wished so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remembered_at: Option<String>,
 }
 
 pub(super) fn table() -> Vec<Route> {
@@ -142,6 +145,7 @@ impl DeviceBody {
             address: device.address,
             place: device.place,
             user_agent: device.user_agent,
+            remembered_at: device.remembered_at.map(|at| at.rfc3339()),
         }
     }
 }

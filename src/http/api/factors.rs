@@ -43,6 +43,13 @@ pub(super) fn table() -> Vec<Route> {
         ),
         route(
             Method::Delete,
+            "/users/{id}/factors/remembered-devices",
+            WRITE,
+            "Has a user's second factor asked for on every device again.",
+            handler!(ask_everywhere),
+        ),
+        route(
+            Method::Delete,
             "/users/{id}/factors/{factor}",
             WRITE,
             "Takes a second factor of a user away; with the last one go the recovery codes.",
@@ -67,6 +74,11 @@ async fn import(asked: Asked) -> Result<Answer, Problem> {
 
 async fn remove_all(asked: Asked) -> Result<Answer, Problem> {
     factor::remove_all_of(asked.provider(), asked.call(), &asked.source(), asked.id("id")?).await?;
+    Ok(Answer::done())
+}
+
+async fn ask_everywhere(asked: Asked) -> Result<Answer, Problem> {
+    factor::ask_everywhere_of(asked.provider(), asked.call(), &asked.source(), asked.id("id")?).await?;
     Ok(Answer::done())
 }
 

@@ -47,7 +47,7 @@ pub(super) fn routes() -> Router<Http> {
 }
 
 /// The same for the OpenAPI document, as method, path, sentence and scope.
-pub(super) const DESCRIBED: [(&str, &str, &str, &str); 10] = [
+pub(super) const DESCRIBED: [(&str, &str, &str, &str); 11] = [
     ("get", "/me", "The person's own account.", READ),
     ("get", "/me/sessions", "The person's own sessions.", READ),
     (
@@ -81,6 +81,12 @@ pub(super) const DESCRIBED: [(&str, &str, &str, &str); 10] = [
         "post",
         "/me/factors/recovery-codes",
         "Makes new recovery codes in the place of all that there are.",
+        WRITE,
+    ),
+    (
+        "delete",
+        "/me/factors/remembered-devices",
+        "Has the second factor asked for on every device again.",
         WRITE,
     ),
 ];

@@ -7,7 +7,7 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use axum::routing::{get, patch, post};
+use axum::routing::{delete, get, patch, post};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -29,6 +29,10 @@ pub(super) fn routes() -> Router<Http> {
         .route(
             &format!("{BASE}/me/factors/recovery-codes"),
             post(renew).options(preflight),
+        )
+        .route(
+            &format!("{BASE}/me/factors/remembered-devices"),
+            delete(ask_everywhere).options(preflight),
         )
         .route(
             &format!("{BASE}/me/factors/{{id}}"),
@@ -189,6 +193,21 @@ async fn remove(
             Err(problem) => Err(problem),
         };
         Ok((myself, answer))
+    };
+    respond(&call, &headers, answered.await)
+}
+
+/// DELETE /api/v1/me/factors/remembered-devices
+async fn ask_everywhere(
+    State(http): State<Http>,
+    Extension(call): Extension<Call>,
+    headers: HeaderMap,
+    browser: Browser,
+) -> Response {
+    let answered = async {
+        let myself = Myself::of(&http, &call, &headers, &browser, Wish::Change).await?;
+        let asked = factor::ask_everywhere(&http.provider, &call, myself.asker()).await;
+        Ok((myself, asked.map(|_| Answer::done()).map_err(Problem::from)))
     };
     respond(&call, &headers, answered.await)
 }

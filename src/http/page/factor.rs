@@ -8,8 +8,8 @@ use url::form_urlencoded;
 use super::{devices, pending, return_target, shown};
 use crate::flow::Error;
 use crate::flow::authorization::{Interaction, answer};
-use crate::flow::factor::Typed;
-use crate::flow::session::{Answered, Demand, Full, demand};
+use crate::flow::factor::{Typed, remembers_for};
+use crate::flow::session::{Answered, Demand, Full, OnDevice, demand};
 use crate::flow::sign_in::factor::{self, NotProved};
 use crate::flow::sign_in::password::NoRoom;
 use crate::http::Refusal;
@@ -35,6 +35,7 @@ pub(super) struct Fields {
     csrf: String,
     code: Option<Secret>,
     recovery_code: Option<Secret>,
+    remember_device: Option<String>,
     intent: Option<String>,
 }
 
@@ -68,7 +69,11 @@ pub(super) async fn prove(
         (Some(code), _) => Typed::RecoveryCode(code),
         (None, code) => Typed::Code(code.unwrap_or_else(|| Secret::new(""))),
     };
-    door.answer(visit, &typed).await
+    let device = match fields.remember_device {
+        Some(_) => OnDevice::Remember,
+        None => OnDevice::Nothing,
+    };
+    door.answer(visit, (&typed, device)).await
 }
 
 /// A proof that waits, and the request that it was given for.
@@ -77,6 +82,8 @@ struct Door {
     interaction: Option<Interaction>,
     locale: Locale,
     with: SecondFactorWith,
+    /// How long it is not asked for again on this device, if the person wishes so.
+    remembers_for: Option<u64>,
 }
 
 impl Door {
@@ -94,6 +101,12 @@ impl Door {
         Ok(Self {
             locale: visit.locale(wished.unwrap_or_default(), Some(&demand.user)),
             with: wish.with.unwrap_or(SecondFactorWith::Code),
+            remembers_for: match demand.is_step_up() {
+                true => None,
+                false => remembers_for(visit.provider(), &visit.call, demand.user.id)
+                    .await?
+                    .map(|lasts| lasts.as_secs()),
+            },
             demand,
             interaction,
         })
@@ -141,6 +154,7 @@ impl Door {
             action: self.address(self.with),
             with: self.with,
             other: self.address(other),
+            remembers_for: self.remembers_for.filter(|_| self.with == SecondFactorWith::Code),
             error,
             again: is_over.then(|| self.anew()),
         });
@@ -176,7 +190,7 @@ impl Door {
         self.go_on(visit, answered.map_err(NotProved::from)).await
     }
 
-    async fn answer(self, mut visit: Visit, typed: &Typed) -> Result<Response, Refusal> {
+    async fn answer(self, mut visit: Visit, typed: (&Typed, OnDevice)) -> Result<Response, Refusal> {
         let http = visit.http.clone();
         let answered = factor::answer(&http.provider, &visit.call, &mut visit.browser, &self.demand, typed).await;
         self.go_on(visit, answered).await

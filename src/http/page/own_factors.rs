@@ -49,6 +49,8 @@ pub(super) struct Fields {
     remove: Option<Id<Factor>>,
     /// New recovery codes.
     codes: Option<String>,
+    /// The second factor on every device again.
+    ask_everywhere: Option<String>,
     /// The code of an authenticator that was begun.
     code: Option<Secret>,
 }
@@ -92,6 +94,11 @@ pub(super) async fn change(
             }
             Err(refused) => Err(refused),
         }
+    } else if fields.ask_everywhere.is_some() {
+        let asked = factor::ask_everywhere(provider, call, asker).await;
+        asked
+            .map(|_| own.address(HERE, Some(FactorNotice::Everywhere)))
+            .map_err(NotChanged::from)
     } else if fields.begin.is_some() {
         let new = NewFactor {
             name: fields.name,
@@ -234,6 +241,7 @@ impl Own {
 
     async fn list(&self, visit: &Visit, notice: Option<FactorNotice>) -> Result<Response, Refusal> {
         let own = factor::own_factors(visit.provider(), self.0.account.user.id).await?;
+        let remembered = factor::remembered_devices(visit.provider(), &visit.call, self.0.account.user.id).await?;
         let factors = own.factors.into_iter().map(|factor| OwnFactor {
             value: factor.id.to_string(),
             name: factor.name,
@@ -247,6 +255,7 @@ impl Own {
             notice,
             factors: factors.collect::<Vec<OwnFactor>>(),
             recovery_codes: own.recovery_codes,
+            remembered,
         });
         let status = match notice {
             Some(FactorNotice::Expired) => StatusCode::FORBIDDEN,

@@ -6,10 +6,11 @@ use serde::Deserialize;
 use url::form_urlencoded;
 
 use crate::flow::operations::setup::{self, NewAdministrator};
+use crate::flow::people::PasswordRules;
 use crate::flow::{Error, FieldError};
 use crate::http::extract::{Forgery, Form, Query, Visit};
 use crate::http::{Refusal, Sheet};
-use crate::model::{Secret, setting};
+use crate::model::Secret;
 use crate::view::{OwnPath, Page, Setup, SetupDone, SetupError, SetupField, SetupProblem};
 
 const PURPOSE: &str = "setup";
@@ -110,13 +111,13 @@ struct Filled {
 
 impl Filled {
     fn show(&self, visit: &Visit, errors: Vec<SetupError>, status: StatusCode) -> Response {
-        let least = visit.settings.count(setting::PASSWORD_MINIMUM_LENGTH);
+        let rules = PasswordRules::of_administrators(&visit.settings);
         let page = Page::Setup(Setup {
             action: self.address(),
             hidden: Vec::new(),
             email: self.email.clone(),
             username: self.username.clone(),
-            least: u32::try_from(least).unwrap_or(u32::MAX),
+            least: rules.least,
             errors,
         });
         visit.show(visit.sheet(page, visit.locale(&[], None), PURPOSE).status(status))

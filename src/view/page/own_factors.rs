@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::view::{Account, OwnPath, Qr};
 
 /// Forms that post `begin` with `name`, `rename` = the value of a factor with `name`, `remove` = the value of a factor, or
-/// `codes`, with `csrf`.
+/// `codes`, or `ask_everywhere`, with `csrf`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct OwnFactors {
     /// Whose they are.
@@ -20,6 +20,8 @@ pub struct OwnFactors {
     pub factors: Vec<OwnFactor>,
     /// How many recovery codes are left.
     pub recovery_codes: u64,
+    /// On how many devices the second factor is not asked for, where devices may be remembered at all.
+    pub remembered: Option<usize>,
 }
 
 /// A second factor.
@@ -47,6 +49,8 @@ pub enum FactorNotice {
     Removed,
     /// The person has said that the recovery codes are kept.
     Kept,
+    /// The second factor is asked for on every device again.
+    Everywhere,
     /// The person has just proved who they are and may go on.
     Proved,
     /// What was begun is too old, or was confirmed or begun anew meanwhile.
@@ -61,11 +65,12 @@ pub enum FactorNotice {
 
 impl FactorNotice {
     /// Every one.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Added,
         Self::Renamed,
         Self::Removed,
         Self::Kept,
+        Self::Everywhere,
         Self::Proved,
         Self::Over,
         Self::TooMany,
@@ -80,6 +85,7 @@ impl FactorNotice {
             Self::Renamed => "renamed",
             Self::Removed => "removed",
             Self::Kept => "kept",
+            Self::Everywhere => "everywhere",
             Self::Proved => "proved",
             Self::Over => "over",
             Self::TooMany => "too_many",
@@ -162,6 +168,7 @@ impl OwnFactors {
                 },
             ],
             recovery_codes: 9,
+            remembered: Some(2),
         }
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::view::{Account, Client, OwnPath};
 
-/// A form that posts `code` or `recovery_code` with `csrf` to `action`; a quiet one posts `intent` = `cancel` there instead.
+/// A form that posts `code` (and `remember_device` = `1`, if that is wished) or `recovery_code` with `csrf` to `action`; a quiet one posts `intent` = `cancel` there instead.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SecondFactor {
     /// The application that asks, if one does.
@@ -17,6 +17,8 @@ pub struct SecondFactor {
     pub with: SecondFactorWith,
     /// This page with the other way.
     pub other: OwnPath,
+    /// For how long, in seconds, it is not asked for again on this device, if `remember_device` is ticked; else nothing is offered.
+    pub remembers_for: Option<u64>,
     /// Why the last answer did not do.
     pub error: Option<SecondFactorError>,
     /// Where to begin anew, if this sign-in is over: then nothing is asked.
@@ -57,6 +59,7 @@ impl SecondFactor {
             action: OwnPath::or_home("/login/factor?proof=Zm9v"),
             with: SecondFactorWith::Code,
             other: OwnPath::or_home("/login/factor?proof=Zm9v&with=recovery_code"),
+            remembers_for: Some(30 * 86_400),
             error: Some(SecondFactorError::Wrong),
             again: None,
         }

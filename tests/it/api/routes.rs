@@ -189,6 +189,7 @@ async fn route_permission_inventory_of_every_mounted_route() {
             "src/http/api/mod.rs: &format!(\"{BASE}{}\"",
             "src/http/api/my_factors.rs: &format!(\"{BASE}/me/factors\")",
             "src/http/api/my_factors.rs: &format!(\"{BASE}/me/factors/recovery-codes\")",
+            "src/http/api/my_factors.rs: &format!(\"{BASE}/me/factors/remembered-devices\")",
             "src/http/api/my_factors.rs: &format!(\"{BASE}/me/factors/{{id}}\")",
             "src/http/api/my_factors.rs: &format!(\"{BASE}/me/factors/{{id}}/confirm\")",
             "src/http/router.rs: .fallback(",

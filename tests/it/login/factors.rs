@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use ostiary::flow::factor::Typed;
-use ostiary::flow::session::{self, Answered, NotBegun, Proof, Purpose, demand};
+use ostiary::flow::session::{self, Answered, NotBegun, OnDevice, Proof, Purpose, demand};
 use ostiary::flow::sign_in::factor::{self, NotProved};
 use ostiary::flow::sign_in::password::{self, Attempt, Refused};
 use ostiary::model::{Id, Secret};
@@ -157,7 +157,9 @@ async fn totp_step_once() {
         let code = now(&first, &ada.authenticator);
         let racers = flows.into_iter().map(|(provider, call, mut browser, demand)| {
             let typed = Typed::Code(Secret::new(code.clone()));
-            tokio::spawn(async move { factor::answer(&provider, &call, &mut browser, &demand, &typed).await })
+            tokio::spawn(async move {
+                factor::answer(&provider, &call, &mut browser, &demand, (&typed, OnDevice::Nothing)).await
+            })
         });
         let mut entered = 0;
         for answered in join_all(racers).await {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ostiary::flow::factor::Typed;
 use ostiary::flow::operations::outbox;
+use ostiary::flow::session::OnDevice;
 use ostiary::flow::sign_in::factor::{self, NotProved};
 use ostiary::model::Secret;
 use ostiary::view::Views;
@@ -273,7 +274,14 @@ async fn factor_revocation() {
         );
         assert!(!is_signed_in(server, &browser).await);
         let typed = Typed::Code(Secret::new(code));
-        let answered = factor::answer(node.provider(), &node.call(), &mut there, &demand, &typed).await;
+        let answered = factor::answer(
+            node.provider(),
+            &node.call(),
+            &mut there,
+            &demand,
+            (&typed, OnDevice::Nothing),
+        )
+        .await;
         assert!(matches!(answered, Err(NotProved::Wrong)), "{answered:?}");
         if let Some(other) = other {
             other.stop().await;

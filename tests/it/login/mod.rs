@@ -20,6 +20,7 @@ mod raw;
 mod recorded;
 mod recovery;
 mod registration;
+mod remembered;
 mod requests;
 mod required;
 mod session_loss;

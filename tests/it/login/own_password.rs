@@ -277,3 +277,56 @@ async fn a_password_that_is_too_old_has_to_be_replaced_and_one_of_somebody_elses
     })
     .await;
 }
+
+/// SEC-210: whoever administers has a longer password, however it is set; everybody else the length that counts for them.
+#[tokio::test]
+async fn administrators_have_longer_passwords() {
+    each_backend(async |server| {
+        const FOURTEEN: &str = "otters at noon";
+        const FIFTEEN: &str = "otters at noon!";
+        let (ada, bob) = (server.user("ada").await, server.user("bob").await);
+        server.group("helpers", &["admin:users"], &[&ada]).await;
+        let caller = Caller::client(server, "admin:all admin:users").await;
+        let set = async |id: String, password: &str| {
+            let reset = json!({"password": password});
+            caller
+                .post(&format!("/users/{id}/reset-password"), reset)
+                .await
+                .status
+                .as_u16()
+        };
+        assert_eq!(set(bob.id.to_string(), FOURTEEN).await, 200);
+        assert_eq!(set(ada.id.to_string(), FOURTEEN).await, 422);
+        assert_eq!(set(ada.id.to_string(), FIFTEEN).await, 200);
+        let page = caller.get(&format!("/users/{}/effective-settings", ada.id)).await.ok();
+        let items = page.json()["items"].as_array().unwrap().clone();
+        let least = items
+            .iter()
+            .find(|item| item["key"] == "password.minimum_length")
+            .unwrap();
+        assert_eq!(least["value"], 15);
+        assert_eq!(least["source"], "administrators (built in)");
+        server.settings(json!({"password.admin_minimum_length": 20})).await;
+        assert_eq!(set(ada.id.to_string(), FIFTEEN).await, 422);
+    })
+    .await;
+}
+
+/// Whoever's password somebody else sets is told so by mail, and not from where.
+#[tokio::test]
+async fn a_password_that_an_administrator_sets_is_told_to_the_person() {
+    each_backend(async |server| {
+        let ada = server.user("ada").await;
+        let caller = Caller::client(server, "admin:users").await;
+        let reset = json!({"password": NEW});
+        caller
+            .post(&format!("/users/{}/reset-password", ada.id), reset)
+            .await
+            .ok();
+        let all = mails(server).await;
+        let told = all.last().unwrap();
+        assert!(format!("{told:?}").contains("set a new password for it"), "{told:?}");
+        assert!(!format!("{told:?}").contains("127.0.0.1"), "{told:?}");
+    })
+    .await;
+}
