@@ -142,6 +142,10 @@ named! {
         PasswordLinkMailed = "password.link_mailed",
         /// The way to an account of their own was mailed to somebody who has none.
         RegistrationLinkMailed = "registration.link_mailed",
+        /// A person asked for their mail address to be confirmed, or replaced by another.
+        EmailChangeAsked = "email.change_asked",
+        /// A person has confirmed a mail address.
+        EmailConfirmed = "email.confirmed",
         /// A password was set.
         PasswordChanged = "password.changed",
         /// A group was made.

@@ -3,6 +3,7 @@
 //! [`Read`] sees what is committed. [`Write`] is a transaction: nothing of it counts before [`Write::commit`] answers, and
 //! dropped without it, it never was.
 
+mod address_links;
 mod clients;
 mod consents;
 mod device_alerts;
@@ -44,6 +45,7 @@ mod tokens;
 mod traces;
 mod users;
 
+pub use address_links::{AddressLink, AddressSide};
 pub use clients::ClientPage;
 pub use device_alerts::DeviceAlert;
 pub use devices::{Acquaintance, Limits as DeviceLimits};

@@ -21,7 +21,7 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 64] = templates![
+const TEMPLATES: [(&str, &str); 68] = templates![
     "page/layout.html",
     "page/login.html",
     "page/consent.html",
@@ -46,6 +46,8 @@ const TEMPLATES: [(&str, &str); 64] = templates![
     "page/own_password.html",
     "page/own_account.html",
     "page/own_factors.html",
+    "page/own_email.html",
+    "page/confirm_email.html",
     "page/new_authenticator.html",
     "page/recovery_codes.html",
     "page/second_factor.html",
@@ -78,6 +80,8 @@ const TEMPLATES: [(&str, &str); 64] = templates![
     "mail/new_password.txt",
     "mail/recovery.html",
     "mail/recovery.txt",
+    "mail/address.html",
+    "mail/address.txt",
     "mail/registration.html",
     "mail/registration.txt",
     "mail/already_registered.html",

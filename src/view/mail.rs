@@ -21,6 +21,8 @@ pub enum Mail {
     Registration(Registration),
     /// You have an account already.
     AlreadyRegistered(AlreadyRegistered),
+    /// Your mail address is to be confirmed, or was changed.
+    Address(AddressMail),
     /// Your password is a new one.
     PasswordChanged(PasswordChanged),
     /// Something became of your second factors.
@@ -77,6 +79,12 @@ impl Mail {
             }),
         ]
         .into_iter()
+        .chain(AddressStep::ALL.map(|step| {
+            Self::Address(AddressMail {
+                step,
+                ..AddressMail::sample()
+            })
+        }))
         .chain(FactorChange::ALL.map(|change| {
             Self::Factor(FactorNews {
                 change,
@@ -106,6 +114,7 @@ impl Mail {
                 "mail/already_registered.html",
                 Value::from(Serde(context)),
             ),
+            Self::Address(context) => ("mail/address.txt", "mail/address.html", Value::from(Serde(context))),
             Self::PasswordChanged(context) => (
                 "mail/password_changed.txt",
                 "mail/password_changed.html",
@@ -273,6 +282,51 @@ impl AlreadyRegistered {
             username: "ada".to_owned(),
             sign_in: Link::sample(),
             recovery: Some(Link::sample()),
+        }
+    }
+}
+
+/// Is about the mail address of an account.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AddressMail {
+    /// The person's name, where known.
+    pub name: Option<String>,
+    /// What it is about.
+    pub step: AddressStep,
+    /// The new address.
+    pub email: String,
+    /// How long the link works, in seconds.
+    pub seconds: u64,
+    /// The page where it is answered; the account where nothing is to be answered.
+    pub link: Link,
+}
+
+/// What a mail about an address wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AddressStep {
+    /// That the person confirms the address.
+    Confirm,
+    /// That the person allows another in place of this one.
+    Allow,
+    /// Nothing: there is another now.
+    Changed,
+}
+
+impl AddressStep {
+    /// Every one.
+    pub const ALL: [Self; 3] = [Self::Confirm, Self::Allow, Self::Changed];
+}
+
+impl AddressMail {
+    /// With every field filled.
+    pub fn sample() -> Self {
+        Self {
+            name: Some("Ada Lovelace".to_owned()),
+            step: AddressStep::Confirm,
+            email: "countess@example.com".to_owned(),
+            seconds: 86_400,
+            link: Link::sample(),
         }
     }
 }

@@ -28,8 +28,8 @@ pub use frame::{Frame, Warning};
 pub use link::{Link, Logo, OwnPath};
 pub use locale::Locale;
 pub use mail::{
-    AlreadyRegistered, FactorChange, FactorNews, Mail, NewDevice, PasswordChanged, PasswordMail, Recovery,
-    Registration, RenderedMail, Welcome,
+    AddressMail, AddressStep, AlreadyRegistered, FactorChange, FactorNews, Mail, NewDevice, PasswordChanged,
+    PasswordMail, Recovery, Registration, RenderedMail, Welcome,
 };
 pub use negotiate::negotiate;
 pub use page::*;

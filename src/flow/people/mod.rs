@@ -7,6 +7,7 @@ pub mod fields;
 pub mod groups;
 pub mod members;
 pub mod new_password;
+pub mod own_email;
 pub mod own_password;
 pub mod password_rules;
 pub mod passwords;
@@ -33,6 +34,9 @@ pub use groups::{
 };
 pub use members::{Membership, add_member, list_groups_of, list_members, make_primary, remove_member};
 pub use new_password::{PasswordLink, can_be_mailed_to, mail_password_link};
+pub use own_email::{
+    AddressLink, AddressSide, Confirmed as ConfirmedAddress, NotAsked, ask_for_email, confirm_address, look_at_address,
+};
 pub use own_password::{NotReplaced, change_own_password};
 pub(in crate::flow) use own_password::{judge_required_password, set_required_password};
 pub use password_rules::{PasswordRules, password_rules_of};

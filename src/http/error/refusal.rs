@@ -191,6 +191,16 @@ impl Refusal {
         )
     }
 
+    /// The link to confirm a mail address is unknown, used, replaced or too old.
+    pub const fn address_link() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            Trouble::AddressLink,
+            "invalid_request",
+            "address.link",
+        )
+    }
+
     /// A defect of ours.
     pub const fn failed() -> Self {
         Self::new(

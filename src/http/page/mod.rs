@@ -3,6 +3,7 @@
 
 mod account;
 mod asset;
+mod confirm_email;
 mod consent;
 mod devices;
 mod doctor;
@@ -18,6 +19,7 @@ mod new_account;
 mod new_password;
 mod not_me;
 mod own_account;
+mod own_email;
 mod own_factors;
 mod own_password;
 mod owner;
@@ -40,6 +42,11 @@ pub fn routes() -> Router<Http> {
     Router::new()
         .route("/", get(home::show))
         .route("/account", get(own_account::show).post(own_account::change))
+        .route("/account/email", get(own_email::show).post(own_email::ask))
+        .route(
+            "/account/email/confirm",
+            get(confirm_email::show).post(confirm_email::confirm),
+        )
         .route("/account/password", get(own_password::show).post(own_password::change))
         .route("/account/factors", get(own_factors::show).post(own_factors::change))
         .route(

@@ -195,6 +195,7 @@ impl Own {
             sessions: sessions.into_iter().map(entry).collect(),
             devices: own.devices.into_iter().map(|known| device(known, own.here)).collect(),
             applications: applications.collect::<Vec<AllowedApplication>>(),
+            email: OwnPath::or_home(&self.0.at("/account/email", None)),
             password: OwnPath::or_home(&self.0.at("/account/password", None)),
             factors: OwnPath::or_home(&self.factors()),
             sign_out: OwnPath::or_home("/logout"),

@@ -55,6 +55,8 @@ pub enum Trouble {
     RecoveryLink,
     /// The link to a new account was used, replaced or is too old.
     RegistrationLink,
+    /// The link to confirm a mail address was used, replaced or is too old.
+    AddressLink,
     /// Something here broke.
     Failure,
     /// Something here is overloaded or away.
@@ -63,7 +65,7 @@ pub enum Trouble {
 
 impl Trouble {
     /// Every one.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::BadRequest,
         Self::UnknownClient,
         Self::UnknownRedirect,
@@ -78,6 +80,7 @@ impl Trouble {
         Self::AlertLink,
         Self::RecoveryLink,
         Self::RegistrationLink,
+        Self::AddressLink,
         Self::Failure,
         Self::Unavailable,
     ];

@@ -16,6 +16,7 @@ mod login;
 mod new_password;
 mod not_me;
 mod own_account;
+mod own_email;
 mod own_factors;
 mod own_password;
 mod recover;
@@ -45,6 +46,7 @@ pub use login::{Login, LoginError};
 pub use new_password::{NewPassword, NewPasswordStage};
 pub use not_me::{NotMe, NotMeError, NotMeField, NotMeProblem, NotMeStage};
 pub use own_account::{AccountNotice, AllowedApplication, OtherAccount, OwnAccount, OwnDevice, OwnSession};
+pub use own_email::{ConfirmEmail, ConfirmStep, OwnEmail, OwnEmailError};
 pub use own_factors::{FactorNotice, NewAuthenticator, NewAuthenticatorError, OwnFactor, OwnFactors, RecoveryCodes};
 pub use own_password::OwnPassword;
 pub use recover::Recover;
@@ -85,6 +87,10 @@ pub enum Page {
     Home(Home),
     /// Where the person is signed in, and what they have allowed.
     OwnAccount(OwnAccount),
+    /// The person's mail address.
+    OwnEmail(OwnEmail),
+    /// A mail about it is answered.
+    ConfirmEmail(ConfirmEmail),
     /// The person's second factors.
     OwnFactors(OwnFactors),
     /// An authenticator to be.
@@ -192,6 +198,8 @@ impl Page {
             Self::SetupDone(SetupDone::sample()),
             Self::Home(Home::sample()),
             Self::OwnAccount(OwnAccount::sample()),
+            Self::OwnEmail(OwnEmail::sample()),
+            Self::ConfirmEmail(ConfirmEmail::sample()),
             Self::OwnFactors(OwnFactors::sample()),
             Self::NewAuthenticator(NewAuthenticator::sample()),
             Self::RecoveryCodes(RecoveryCodes::sample()),
@@ -230,6 +238,8 @@ impl Page {
             Self::SetupDone(page) => Drawing::of("page/setup_done.html", Door, page),
             Self::Home(page) => Drawing::of("page/home.html", Door, page),
             Self::OwnAccount(page) => Drawing::of("page/own_account.html", Read, page),
+            Self::OwnEmail(page) => Drawing::of("page/own_email.html", Read, page),
+            Self::ConfirmEmail(page) => Drawing::of("page/confirm_email.html", Door, page),
             Self::OwnFactors(page) => Drawing::of("page/own_factors.html", Read, page),
             Self::NewAuthenticator(page) => Drawing::of("page/new_authenticator.html", DoorWide, page),
             Self::RecoveryCodes(page) => Drawing::of("page/recovery_codes.html", DoorWide, page),

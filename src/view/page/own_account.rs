@@ -27,6 +27,8 @@ pub struct OwnAccount {
     pub devices: Vec<OwnDevice>,
     /// What was allowed.
     pub applications: Vec<AllowedApplication>,
+    /// Where the mail address is confirmed or changed.
+    pub email: OwnPath,
     /// Where the password is changed.
     pub password: OwnPath,
     /// The page of the second factors.
@@ -202,6 +204,7 @@ impl OwnAccount {
                     .collect(),
                 since: STARTED,
             }],
+            email: OwnPath::or_home("/account/email"),
             password: OwnPath::or_home("/account/password"),
             factors: OwnPath::or_home("/account/factors"),
             sign_out: OwnPath::or_home("/logout"),

@@ -92,6 +92,8 @@ const MOUNTED: &[(&str, Guard)] = &[
     ("/login/new-password", Guard::Form),
     ("/login/forgot", Guard::Form),
     ("/login/recover", Guard::Form),
+    ("/account/email", Guard::Form),
+    ("/account/email/confirm", Guard::Form),
     ("/register", Guard::Form),
     ("/register/new", Guard::Form),
     ("/login/not-me", Guard::Form),

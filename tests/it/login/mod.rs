@@ -15,6 +15,7 @@ mod language;
 mod limits;
 mod not_me;
 mod own_account;
+mod own_email;
 mod own_password;
 mod raw;
 mod recorded;
@@ -139,6 +140,8 @@ const ADDRESSES: &[&str] = &[
     "/login/forgot?sent=1",
     "/login/recover?token=unknown",
     "/login/recover",
+    "/account/email",
+    "/account/email/confirm",
     "/register",
     "/register/new",
     "/login/not-me?token=unknown",
