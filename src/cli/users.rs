@@ -222,7 +222,7 @@ fn factor_row(factor: &Factor) -> Value {
     json!({
         "id": factor.id.to_string(),
         "name": factor.name,
-        "kind": factor.kind,
+        "kind": factor.kind(),
         "created_at": factor.created_at.rfc3339(),
         "used_at": factor.used_at.map(|at| at.rfc3339()),
     })

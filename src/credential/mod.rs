@@ -1,8 +1,10 @@
 //! What a person proves themselves with. Passwords are hashed with Argon2id (RFC 9106) on threads of their own; what a new
-//! password must look like is judged by a pure function. Beside them one-time codes of authenticators (RFC 6238), and recovery codes.
+//! password must look like is judged by a pure function. Beside them one-time codes of authenticators (RFC 6238), passkeys (Web
+//! Authentication), and recovery codes.
 
 mod derived_key;
 mod hash_queue;
+mod passkey;
 mod password;
 mod password_hash;
 mod password_policy;
@@ -11,6 +13,10 @@ mod totp;
 
 pub use derived_key::derive_key;
 pub use hash_queue::Load;
+pub use passkey::{
+    PASSKEY_CEREMONY, PasskeyAnswer, PasskeyCeremony, PasskeyDefect, PasskeyFault, PasskeyOwner, RelyingParty, Signed,
+    UserVerification,
+};
 pub use password::{Error, Passwords, Verdict};
 pub use password_hash::{Parameters, PasswordHash};
 pub use password_policy::{Policy, Weakness, generate_password, judge};

@@ -11,8 +11,10 @@ pub enum Kind {
     CodePayload,
     /// A pushed authorization request (RFC 9126).
     PushedRequest,
-    /// The server's half of a passkey or one-time-password ceremony.
+    /// The server's half of a passkey or one-time-password ceremony of somebody who is signed in.
     Ceremony,
+    /// The server's half of a request for a signature by a passkey, of somebody who is not.
+    Passkey,
     /// A sign-in that is on its way at an identity provider upstream.
     Federation,
     /// An anti-forgery value, or what a half-filled form remembers.
@@ -35,12 +37,13 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Interaction,
         Self::ErrorRedirect,
         Self::CodePayload,
         Self::PushedRequest,
         Self::Ceremony,
+        Self::Passkey,
         Self::Federation,
         Self::Form,
         Self::Logout,
@@ -63,6 +66,7 @@ impl Kind {
                 | Self::LoginChoice
                 | Self::LoginFactor
                 | Self::LoginAction
+                | Self::Passkey
         )
     }
 
@@ -74,6 +78,7 @@ impl Kind {
             Self::CodePayload => "code",
             Self::PushedRequest => "pushed_request",
             Self::Ceremony => "ceremony",
+            Self::Passkey => "passkey",
             Self::Federation => "federation",
             Self::Form => "form",
             Self::Logout => "logout",

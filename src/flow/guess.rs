@@ -29,6 +29,8 @@ pub enum Account<'a> {
     KnownDevice(Id<Device>),
     /// A person's second factors, all of them together, by the row's id. Only whoever has proved a password gets there.
     SecondFactor(&'a str),
+    /// A passkey that comes without a name: counted by the network that it comes from alone.
+    Passkey,
     /// A client, by `client_id`.
     Client(&'a str),
     /// The one-time setup link.
@@ -144,14 +146,17 @@ pub async fn spend_mail_to(provider: &Provider, call: &Call, email_key: &str) ->
 
 impl Account<'_> {
     fn is_taken_ahead(self) -> bool {
-        matches!(self, Self::User(_) | Self::KnownDevice(_) | Self::SecondFactor(_))
+        matches!(
+            self,
+            Self::User(_) | Self::KnownDevice(_) | Self::SecondFactor(_) | Self::Passkey
+        )
     }
 
     /// The counters: of the account, and of the address.
     fn counted(self) -> (Counted, Counted) {
         match self {
             Self::User(_) | Self::KnownDevice(_) => (Counted::PasswordByUser, Counted::PasswordByAddress),
-            Self::SecondFactor(_) => (Counted::SecondFactor, Counted::SecondFactor),
+            Self::SecondFactor(_) | Self::Passkey => (Counted::SecondFactor, Counted::SecondFactor),
             Self::Client(_) => (Counted::ClientAuthentication, Counted::ClientAuthentication),
             Self::SetupLink | Self::RecoveryLink | Self::RegistrationLink => (Counted::Recovery, Counted::Recovery),
             Self::RecoveryWish(_) | Self::MailTo(_) => (Counted::Mail, Counted::Mail),
@@ -164,6 +169,7 @@ impl Account<'_> {
             Self::User(_) => "user",
             Self::KnownDevice(_) => "known device",
             Self::SecondFactor(_) => "second factor",
+            Self::Passkey => "passkey",
             Self::Client(_) => "client",
             Self::SetupLink => "setup link",
             Self::RecoveryLink => "recovery link",
@@ -224,12 +230,17 @@ impl Budgets {
             }
             Account::KnownDevice(device) => key(&[b"account", word, device.uuid().as_bytes()]),
             Account::Client(client_id) => key(&[b"account", word, client_id.as_bytes(), &source]),
-            Account::SetupLink | Account::RecoveryLink | Account::RegistrationLink | Account::RegistrationToken => {
+            Account::SetupLink
+            | Account::RecoveryLink
+            | Account::RegistrationLink
+            | Account::RegistrationToken
+            | Account::Passkey => {
                 key(&[b"account", word, &source])
             }
         };
         let (of_account, of_source) = account.counted();
         let is_known_device = matches!(account, Account::KnownDevice(_));
+        let is_of_source = matches!(account, Account::Passkey);
         Ok(Self {
             account: Budget {
                 counted: of_account,
@@ -237,16 +248,19 @@ impl Budgets {
                 most: budget(match account {
                     Account::RecoveryWish(_) => setting::RECOVERY_MOST_MAILS,
                     Account::MailTo(_) => setting::REGISTRATION_MOST_MAILS,
+                    Account::Passkey => setting::GUESS_SOURCE_BUDGET,
                     _ => setting::GUESS_ACCOUNT_BUDGET,
                 }),
                 rule: if is_known_device {
                     "guess.device"
+                } else if is_of_source {
+                    "guess.source"
                 } else {
                     "guess.account"
                 },
                 may_be_local: !account.is_taken_ahead(),
             },
-            source: (!is_known_device).then(|| Budget {
+            source: (!is_known_device && !is_of_source).then(|| Budget {
                 counted: of_source,
                 key: key(&[b"source", word, &source]),
                 most: budget(setting::GUESS_SOURCE_BUDGET),

@@ -168,9 +168,10 @@ impl Sheet {
             [] => String::new(),
             frames => format!(" frame-src {};", frames.join(" ")),
         };
+        let connections = if self.page.asks() { " connect-src 'self';" } else { "" };
         let policy = format!(
             "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self'; img-src 'self' data: {images}; \
-             form-action 'self'{targets};{frames} frame-ancestors 'none'; base-uri 'none'; report-uri /csp-report"
+             form-action 'self'{targets};{frames}{connections} frame-ancestors 'none'; base-uri 'none'; report-uri /csp-report"
         );
         HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"))
     }

@@ -104,6 +104,8 @@ named! {
         FactorRenamed = "factor.renamed",
         /// A second factor was removed.
         FactorRemoved = "factor.removed",
+        /// A signature of a passkey was refused because its counter does not go up: there may be two of it.
+        PasskeyCloned = "passkey.cloned",
         /// A set of recovery codes took the place of the one before.
         RecoveryCodesRenewed = "recovery_codes.renewed",
         /// A recovery code was used.

@@ -3,29 +3,80 @@
 use super::named::named;
 use super::{Id, Timestamp, User};
 
-/// Something that somebody has and that makes one-time codes.
+/// Something that somebody has.
 #[derive(Clone, Debug)]
 pub struct Factor {
     /// The row.
     pub id: Id<Factor>,
     /// Whose it is.
     pub user: Id<User>,
-    /// What it is.
-    pub kind: FactorKind,
     /// What the person calls it.
     pub name: String,
-    /// Its secret, sealed with the master key.
-    pub sealed: Vec<u8>,
-    /// How its codes are made.
-    pub shape: OtpShape,
-    /// The last time step whose code was accepted; 0 before the first.
-    pub last_step: i64,
+    /// By what it is proved.
+    pub means: FactorMeans,
     /// When it was begun.
     pub created_at: Timestamp,
     /// When the person has shown that they have it. Before that it does not count.
     pub confirmed_at: Option<Timestamp>,
     /// When it was last used.
     pub used_at: Option<Timestamp>,
+}
+
+/// By what a factor is proved.
+#[derive(Clone, Debug)]
+pub enum FactorMeans {
+    /// One-time codes.
+    Totp(OtpSecret),
+    /// Signatures.
+    Passkey(Passkey),
+}
+
+/// What an authenticator's codes are made of.
+#[derive(Clone, Debug)]
+pub struct OtpSecret {
+    /// The secret, sealed with the master key.
+    pub sealed: Vec<u8>,
+    /// How its codes are made.
+    pub shape: OtpShape,
+    /// The last time step whose code was accepted; 0 before the first.
+    pub last_step: i64,
+}
+
+/// The public half of a credential (Web Authentication Level 3 section 4, credential record).
+#[derive(Clone, Debug)]
+pub struct Passkey {
+    /// What the authenticator knows it by: random, unique.
+    pub credential_id: Vec<u8>,
+    /// The public key and what was said of it when it was added, as JSON.
+    pub credential: String,
+    /// The last signature counter that was accepted; stays 0 where the authenticator counts none.
+    pub counter: u32,
+}
+
+impl Factor {
+    /// What it is.
+    pub const fn kind(&self) -> FactorKind {
+        match self.means {
+            FactorMeans::Totp(_) => FactorKind::Totp,
+            FactorMeans::Passkey(_) => FactorKind::Passkey,
+        }
+    }
+
+    /// What its codes are made of, if it has codes.
+    pub const fn otp(&self) -> Option<&OtpSecret> {
+        match &self.means {
+            FactorMeans::Totp(otp) => Some(otp),
+            FactorMeans::Passkey(_) => None,
+        }
+    }
+
+    /// What its signatures are checked with, if it signs.
+    pub const fn passkey(&self) -> Option<&Passkey> {
+        match &self.means {
+            FactorMeans::Passkey(passkey) => Some(passkey),
+            FactorMeans::Totp(_) => None,
+        }
+    }
 }
 
 /// How one-time codes are made (RFC 6238 section 4).
@@ -55,6 +106,8 @@ named! {
     FactorKind {
         /// An authenticator with time-based one-time codes (RFC 6238).
         Totp = "totp",
+        /// A passkey or a security key (Web Authentication).
+        Passkey = "passkey",
     }
 }
 

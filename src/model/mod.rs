@@ -35,7 +35,7 @@ pub use consent::Consent;
 pub use device::{Device, DeviceState};
 pub use event::{Actor, Event, EventKind, Outcome};
 pub use fact::{Fact, Facts};
-pub use factor::{Factor, FactorKind, OtpAlgorithm, OtpShape};
+pub use factor::{Factor, FactorKind, FactorMeans, OtpAlgorithm, OtpSecret, OtpShape, Passkey};
 pub use finding::{Check, Health, Said};
 pub use grant::{AccessToken, ClaimsRequest, Grant, GrantTerms, RefreshToken, RequestedClaim};
 pub use group::Group;

@@ -160,6 +160,8 @@ declare! {
         "How many links to new accounts may be open at once; more are not mailed until some were followed or have ended.";
     REGISTRATION_MOST_MAILS: "registration.most_mails", Kind::Count { least: 1, most: 100 }, "3", Least,
         "How many mails about a new account are sent to one address within the guess period.";
+    PASSKEY_USER_VERIFICATION: "passkey.user_verification", Kind::Word(&["preferred", "required"]), "preferred", Nearest,
+        "Whether a passkey has to verify its owner (fingerprint, face, PIN) to be added, and after a password: where it can, or in any case. One that signs in alone always has to.";
     GUESS_ACCOUNT_BUDGET: "guess.account_budget", Kind::Count { least: 3, most: 1000 }, "10", Least,
         "How many wrong guesses an account bears within the guess period before it has to wait; a device that the person knows bears as many of its own.";
     GUESS_SOURCE_BUDGET: "guess.source_budget", Kind::Count { least: 5, most: 100_000 }, "100", Least,

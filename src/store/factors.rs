@@ -1,9 +1,11 @@
-//! Second factors and recovery codes. Which time step was used last, and whether a recovery code was spent, the database
-//! decides: one guarded statement each, so that of many who come at once with the same code one succeeds, on whatever node.
+//! Second factors and recovery codes. Which time step or signature was used last, and whether a recovery code was spent, the
+//! database decides: one guarded statement each, so that of many who come at once with the same code one succeeds, on whatever node.
 
 use super::rows::Columns;
 use super::{Error, Write, readers};
-use crate::model::{Digest, Factor, Id, OtpShape, RequiredAction, Timestamp, User};
+use crate::model::{
+    Digest, Factor, FactorKind, FactorMeans, Id, OtpSecret, OtpShape, Passkey, RequiredAction, Timestamp, User,
+};
 use crate::sql::{self, Record, Row};
 
 /// More factors of one person are not listed; nobody may have more.
@@ -11,18 +13,27 @@ const MOST: u32 = 100;
 
 impl Record for Factor {
     fn read(row: &Row<'_>) -> Result<Self, sql::Error> {
+        let means = match row.named("kind")? {
+            FactorKind::Totp => FactorMeans::Totp(OtpSecret {
+                sealed: row.bytes("sealed")?,
+                shape: OtpShape {
+                    algorithm: row.named("algorithm")?,
+                    digits: u8::try_from(row.int("digits")?).map_err(|_| sql::Error::unreadable("digits"))?,
+                    period: u32::try_from(row.int("period")?).map_err(|_| sql::Error::unreadable("period"))?,
+                },
+                last_step: row.int("last_step")?,
+            }),
+            FactorKind::Passkey => FactorMeans::Passkey(Passkey {
+                credential_id: row.bytes("credential_id")?,
+                credential: row.text("credential")?,
+                counter: u32::try_from(row.int("counter")?).map_err(|_| sql::Error::unreadable("counter"))?,
+            }),
+        };
         Ok(Self {
             id: row.id("id")?,
             user: row.id("user_id")?,
-            kind: row.named("kind")?,
             name: row.text("name")?,
-            sealed: row.bytes("sealed")?,
-            shape: OtpShape {
-                algorithm: row.named("algorithm")?,
-                digits: u8::try_from(row.int("digits")?).map_err(|_| sql::Error::unreadable("digits"))?,
-                period: u32::try_from(row.int("period")?).map_err(|_| sql::Error::unreadable("period"))?,
-            },
-            last_step: row.int("last_step")?,
+            means,
             created_at: row.time("created_at")?,
             confirmed_at: row.maybe_time("confirmed_at")?,
             used_at: row.maybe_time("used_at")?,
@@ -31,7 +42,8 @@ impl Record for Factor {
 }
 
 const LIST: &str = "
-select id, user_id, kind, name, sealed, algorithm, digits, period, last_step, created_at, confirmed_at, used_at
+select id, user_id, kind, name, sealed, algorithm, digits, period, last_step, created_at, confirmed_at, used_at,
+  credential_id, credential, counter
 from factors
 where user_id = $1
 and confirmed_at is not null
@@ -39,12 +51,20 @@ order by created_at, id
 limit $2";
 
 const FIND_UNCONFIRMED: &str = "
-select id, user_id, kind, name, sealed, algorithm, digits, period, last_step, created_at, confirmed_at, used_at
+select id, user_id, kind, name, sealed, algorithm, digits, period, last_step, created_at, confirmed_at, used_at,
+  credential_id, credential, counter
 from factors
 where user_id = $1
 and id = $2
 and confirmed_at is null
 and created_at > $3";
+
+const FIND_BY_CREDENTIAL: &str = "
+select id, user_id, kind, name, sealed, algorithm, digits, period, last_step, created_at, confirmed_at, used_at,
+  credential_id, credential, counter
+from factors
+where credential_id = $1
+and confirmed_at is not null";
 
 const COUNT_RECOVERY_CODES: &str = "
 select count(*)
@@ -75,6 +95,11 @@ readers! {
         Ok(self.sql(FIND_UNCONFIRMED).bind(user).bind(id).bind(since).optional().await?)
     }
 
+    /// The passkey of this credential, whosever it is.
+    pub async fn find_factor_by_credential(&mut self, credential: &[u8]) -> Result<Option<Factor>, Error> {
+        Ok(self.sql(FIND_BY_CREDENTIAL).bind(credential).optional().await?)
+    }
+
     /// How many recovery codes a person has left.
     pub async fn count_recovery_codes_of(&mut self, user: Id<User>) -> Result<i64, Error> {
         Ok(self.sql(COUNT_RECOVERY_CODES).bind(user).one().await?)
@@ -90,6 +115,10 @@ readers! {
 const ADD: &str = "
 insert into factors (id, user_id, kind, name, sealed, algorithm, digits, period, last_step, created_at, confirmed_at)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+
+const ADD_PASSKEY: &str = "
+insert into factors (id, user_id, kind, name, credential_id, credential, counter, created_at, confirmed_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 
 const FORGET_UNCONFIRMED: &str = "
 delete from factors
@@ -111,6 +140,15 @@ where user_id = $1
 and id = $2
 and confirmed_at is not null
 and last_step < $3";
+
+/// Web Authentication Level 3 section 7.2 step 22: greater than the one before, where there is a counter at all.
+const ACCEPT_SIGNATURE: &str = "
+update factors
+set counter = $3, used_at = $4
+where user_id = $1
+and id = $2
+and confirmed_at is not null
+and (counter < $3 or (counter = 0 and $3 = 0))";
 
 const RENAME: &str = "
 update factors
@@ -150,18 +188,31 @@ delete from recovery_codes
 where user_id = $1";
 
 impl Write {
-    /// Adds a factor, confirmed or yet to be.
+    /// Adds a factor, confirmed or yet to be. [`Error::Taken`] if its credential is there already, whosever it is.
     pub async fn add_factor(&mut self, factor: &Factor) -> Result<(), Error> {
-        self.sql(ADD)
-            .bind(factor.id)
-            .bind(factor.user)
-            .bind(factor.kind.as_str())
-            .bind(factor.name.as_str())
-            .bind(factor.sealed.clone())
-            .bind(factor.shape.algorithm.as_str())
-            .bind(i64::from(factor.shape.digits))
-            .bind(i64::from(factor.shape.period))
-            .bind(factor.last_step)
+        let adding = match &factor.means {
+            FactorMeans::Totp(otp) => self
+                .sql(ADD)
+                .bind(factor.id)
+                .bind(factor.user)
+                .bind(factor.kind().as_str())
+                .bind(factor.name.as_str())
+                .bind(otp.sealed.clone())
+                .bind(otp.shape.algorithm.as_str())
+                .bind(i64::from(otp.shape.digits))
+                .bind(i64::from(otp.shape.period))
+                .bind(otp.last_step),
+            FactorMeans::Passkey(passkey) => self
+                .sql(ADD_PASSKEY)
+                .bind(factor.id)
+                .bind(factor.user)
+                .bind(factor.kind().as_str())
+                .bind(factor.name.as_str())
+                .bind(passkey.credential_id.clone())
+                .bind(passkey.credential.as_str())
+                .bind(i64::from(passkey.counter)),
+        };
+        adding
             .bind(factor.created_at)
             .bind(factor.confirmed_at)
             .changed()
@@ -206,6 +257,20 @@ impl Write {
         at: Timestamp,
     ) -> Result<bool, Error> {
         let accepting = self.sql(ACCEPT_STEP).bind(user).bind(id).bind(step).bind(at);
+        Ok(accepting.changed().await? == 1)
+    }
+
+    /// Accepts the signature of this counter. False if it does not go up, or the factor is not there: of two keys that share a
+    /// counter one is refused.
+    pub async fn accept_signature(
+        &mut self,
+        user: Id<User>,
+        id: Id<Factor>,
+        counter: u32,
+        at: Timestamp,
+    ) -> Result<bool, Error> {
+        let counter = i64::from(counter);
+        let accepting = self.sql(ACCEPT_SIGNATURE).bind(user).bind(id).bind(counter).bind(at);
         Ok(accepting.changed().await? == 1)
     }
 

@@ -32,6 +32,7 @@ migrations![
     "0016_latest",
     "0017_factors",
     "0018_passwords",
+    "0019_passkeys",
     "0020_required_actions",
     "0021_remembered_devices",
     "0023_registration"

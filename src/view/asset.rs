@@ -1,4 +1,4 @@
-//! The files that pages load, all from this server: two stylesheets, five scripts, the sign.
+//! The files that pages load, all from this server: two stylesheets, six scripts, the sign.
 
 use crate::crypto;
 
@@ -17,7 +17,7 @@ const STYLE: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const IMAGE: &str = "image/svg+xml";
 
-const ASSETS: [(&str, &str, &[u8]); 8] = [
+const ASSETS: [(&str, &str, &[u8]); 9] = [
     ("tokens.css", STYLE, include_bytes!("../../templates/asset/tokens.css")),
     (
         "ostiary.css",
@@ -39,6 +39,7 @@ const ASSETS: [(&str, &str, &[u8]); 8] = [
         SCRIPT,
         include_bytes!("../../templates/asset/session-ending.js"),
     ),
+    ("passkey.js", SCRIPT, include_bytes!("../../templates/asset/passkey.js")),
     ("submit.js", SCRIPT, include_bytes!("../../templates/asset/submit.js")),
     (
         "browser-clock.js",

@@ -21,7 +21,7 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 68] = templates![
+const TEMPLATES: [(&str, &str); 71] = templates![
     "page/layout.html",
     "page/login.html",
     "page/consent.html",
@@ -49,6 +49,7 @@ const TEMPLATES: [(&str, &str); 68] = templates![
     "page/own_email.html",
     "page/confirm_email.html",
     "page/new_authenticator.html",
+    "page/new_passkey.html",
     "page/recovery_codes.html",
     "page/second_factor.html",
     "page/devices.html",
@@ -63,6 +64,7 @@ const TEMPLATES: [(&str, &str); 68] = templates![
     "part/client.html",
     "part/code.html",
     "part/demo_tabs.html",
+    "part/factor.html",
     "part/field.html",
     "part/hidden.html",
     "part/icon.html",
@@ -71,6 +73,7 @@ const TEMPLATES: [(&str, &str); 68] = templates![
     "part/mark.html",
     "part/wordmark.html",
     "part/new_password.html",
+    "part/passkey_trouble.html",
     "part/password_problems.html",
     "mail/welcome.html",
     "mail/welcome.txt",
@@ -138,7 +141,7 @@ impl Views {
         let Drawing {
             template,
             shape,
-            script,
+            scripts,
             context,
         } = page.drawing();
         let shown = Value::from(Serde(frame.shown()));
@@ -159,7 +162,7 @@ impl Views {
                 ("title", title),
                 ("body", Value::from_safe_string(body.into_output())),
                 ("shape", Value::from(shape.name())),
-                ("script", Value::from(script)),
+                ("scripts", Value::from(scripts)),
                 ("frame", shown),
                 ("locale", locale),
             ]))?;

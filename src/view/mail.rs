@@ -392,6 +392,14 @@ pub enum FactorChange {
     Removed,
     /// An administrator removed one.
     Reset,
+    /// A passkey was added.
+    PasskeyAdded,
+    /// The person removed a passkey.
+    PasskeyRemoved,
+    /// An administrator removed a passkey.
+    PasskeyReset,
+    /// There may be two of a passkey.
+    PasskeyCloned,
     /// There are other recovery codes.
     CodesRenewed,
     /// A recovery code was used to sign in.
@@ -400,10 +408,14 @@ pub enum FactorChange {
 
 impl FactorChange {
     /// Every one.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 9] = [
         Self::Added,
         Self::Removed,
         Self::Reset,
+        Self::PasskeyAdded,
+        Self::PasskeyRemoved,
+        Self::PasskeyReset,
+        Self::PasskeyCloned,
         Self::CodesRenewed,
         Self::CodeUsed,
     ];

@@ -88,6 +88,10 @@ fn more(name: &str, word: &str) -> Option<&'static str> {
         ("what", "last_administrator") => "Nobody would be left to administer this installation.",
         ("what", "too_many_factors") => "There are as many second factors as one person may have.",
         ("what", "factor_known") => "The person has an authenticator with this secret.",
+        ("what", "passkey_known") => "Somebody has this passkey already.",
+        ("what", "no_domain") => {
+            "Browsers have passkeys for domains alone, and the public address of this installation names none."
+        }
         ("what", "no_factor") => "Recovery codes stand in for a second factor, and there is none.",
         ("what", "in_progress") => "The same request was being done at that moment.",
         _ => return None,

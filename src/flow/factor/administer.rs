@@ -10,7 +10,7 @@ use crate::flow::again::again;
 use crate::flow::people::ChangeSource;
 use crate::flow::settle::settle;
 use crate::flow::{Call, Error, Provider};
-use crate::model::{EventKind, Factor, FactorKind, Id, OtpShape, Secret, User};
+use crate::model::{EventKind, Factor, FactorMeans, Id, OtpSecret, OtpShape, Secret, User};
 use crate::store::Write;
 
 /// A factor that somebody had elsewhere.
@@ -105,11 +105,8 @@ async fn remove(
                 tx.remove_factor(user, factor.id).await?;
                 let event = event(call, EventKind::FactorRemoved, factor).fact("source", source.fact());
                 tx.add_event(&event).await?;
-                let what = What::Removed {
-                    factor: factor.name.clone(),
-                    by_administrator: true,
-                };
-                news::write(provider, &mut tx, call, &person, what).await?;
+                let what = What::Removed { by_administrator: true };
+                news::write(provider, &mut tx, call, &person, (what, Some(factor))).await?;
             }
             if others.is_empty() {
                 tx.forget_recovery_codes_of(user).await?;
@@ -139,11 +136,12 @@ pub async fn import(
     let factor = Factor {
         id: Id::new(call.now),
         user,
-        kind: FactorKind::Totp,
         name,
-        sealed: provider.master.seal(SEALED_FOR, totp.secret()),
-        shape: new.shape,
-        last_step: 0,
+        means: FactorMeans::Totp(OtpSecret {
+            sealed: provider.master.seal(SEALED_FOR, totp.secret()),
+            shape: new.shape,
+            last_step: 0,
+        }),
         created_at: call.now,
         confirmed_at: Some(call.now),
         used_at: None,
@@ -156,7 +154,7 @@ pub async fn import(
             if known.len() >= MOST {
                 return Err(Error::Conflict("too_many_factors"));
             }
-            for other in &known {
+            for other in known.iter().filter_map(Factor::otp) {
                 // the same codes twice would be accepted twice
                 if open(provider, other)?.secret() == totp.secret() {
                     return Err(Error::Conflict("factor_known"));
@@ -165,10 +163,7 @@ pub async fn import(
             tx.add_factor(&factor).await?;
             let event = event(call, EventKind::FactorAdded, &factor).fact("source", source.fact());
             tx.add_event(&event).await?;
-            let what = What::Added {
-                factor: factor.name.clone(),
-            };
-            news::write(provider, &mut tx, call, &person, what).await?;
+            news::write(provider, &mut tx, call, &person, (What::Added, Some(&factor))).await?;
             Ok(())
         }
         .await;

@@ -10,7 +10,7 @@ use crate::credential::Totp;
 use crate::flow::again::again;
 use crate::flow::session::SecondProof;
 use crate::flow::{Call, Error, Provider};
-use crate::model::{Actor, EventKind, Factor, FactorKind, Id, OtpShape, Secret, User};
+use crate::model::{Actor, EventKind, Factor, FactorMeans, Id, OtpSecret, OtpShape, Secret, User};
 
 /// What the person has to see to set it up.
 #[derive(Clone, Debug)]
@@ -60,11 +60,12 @@ pub(in crate::flow) async fn enrol(
     let factor = Factor {
         id: Id::new(call.now),
         user: user.id,
-        kind: FactorKind::Totp,
         name: name.to_owned(),
-        sealed: provider.master.seal(SEALED_FOR, secret),
-        shape: OtpShape::default(),
-        last_step: step,
+        means: FactorMeans::Totp(OtpSecret {
+            sealed: provider.master.seal(SEALED_FOR, secret),
+            shape: OtpShape::default(),
+            last_step: step,
+        }),
         created_at: call.now,
         confirmed_at: Some(call.now),
         used_at: Some(call.now),
@@ -85,10 +86,7 @@ pub(in crate::flow) async fn enrol(
         let by = call.by(Actor::User(user.id));
         tx.add_event(&event(&by, EventKind::FactorAdded, factor_of).because("sign_in"))
             .await?;
-        let what = What::Added {
-            factor: factor_of.name.clone(),
-        };
-        news::write(provider, &mut tx, call, user, what).await?;
+        news::write(provider, &mut tx, call, user, (What::Added, Some(factor_of))).await?;
         tx.commit().await?;
         Ok(true)
     });

@@ -2,10 +2,13 @@
 
 mod administer;
 mod at_sign_in;
+mod ceremony;
 mod check;
 mod kept_codes;
 mod news;
 mod own;
+mod own_passkey;
+mod passkey;
 mod remembered;
 
 use std::time::Duration;
@@ -13,13 +16,18 @@ use std::time::Duration;
 pub use administer::{NewImport, ask_everywhere_of, import, list, list_as_administrator, remove_all_of, remove_of};
 pub use at_sign_in::{ToSetUp, to_set_up};
 pub(in crate::flow) use at_sign_in::{enrol, step_of};
-pub use check::Typed;
+pub(in crate::flow) use ceremony::Occasion;
+pub use ceremony::{Question, relying_party};
+pub use check::{Signature, Typed};
 pub(in crate::flow) use check::{accept, judge};
 pub use kept_codes::{codes_that_came_with, forget_codes, keep_codes, kept_codes};
 pub use own::{
     Begun, Confirmed, NewFactor, NotChanged, OwnFactors, ask_everywhere, begin, confirm, confirm_in, look_at_begun,
     own_factors, remove, rename, renew_recovery_codes,
 };
+pub use own_passkey::{BegunPasskey, begin_passkey, confirm_passkey, confirm_passkey_in, look_at_begun_passkey};
+pub(in crate::flow) use passkey::{accept as accept_signature, judge as judge_signature};
+pub use passkey::{ask_anybody, ask_for_second};
 pub use remembered::{remembered_devices, remembers_for};
 
 /// What the secrets of factors are sealed for.

@@ -2,75 +2,67 @@
 //! go to a confirmed address alone.
 
 use crate::flow::{Call, Error, Provider, letter};
-use crate::model::User;
+use crate::model::{Factor, FactorKind, User};
 use crate::store::Write;
 use crate::view;
 
 /// What there is to tell.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum What {
     /// A factor was added.
-    Added { factor: String },
+    Added,
     /// A factor was removed; by an administrator, if not by the person.
-    Removed { factor: String, by_administrator: bool },
+    Removed { by_administrator: bool },
+    /// A signature of a passkey was refused: its counter does not go up, so there may be two of it.
+    Cloned,
     /// There are other recovery codes.
     CodesRenewed,
     /// A recovery code was used to sign in.
     CodeUsed { left: u64 },
 }
 
-/// Writes it into the outbox.
+impl What {
+    /// The kind of mail, and what it says; of a factor of this kind, where it is about one.
+    const fn told(self, kind: FactorKind) -> (&'static str, view::FactorChange) {
+        use view::FactorChange as Change;
+        let is_passkey = matches!(kind, FactorKind::Passkey);
+        match self {
+            Self::Added if is_passkey => ("factor_added", Change::PasskeyAdded),
+            Self::Added => ("factor_added", Change::Added),
+            Self::Removed { by_administrator: true } if is_passkey => ("factor_removed", Change::PasskeyReset),
+            Self::Removed { by_administrator: true } => ("factor_removed", Change::Reset),
+            Self::Removed { .. } if is_passkey => ("factor_removed", Change::PasskeyRemoved),
+            Self::Removed { .. } => ("factor_removed", Change::Removed),
+            Self::Cloned => ("passkey_cloned", Change::PasskeyCloned),
+            Self::CodesRenewed => ("recovery_codes_renewed", Change::CodesRenewed),
+            Self::CodeUsed { .. } => ("recovery_code_used", Change::CodeUsed),
+        }
+    }
+}
+
+/// Writes it into the outbox, with the factor that it is about.
 pub(super) async fn write(
     provider: &Provider,
     tx: &mut Write,
     call: &Call,
     user: &User,
-    what: What,
+    (what, factor): (What, Option<&Factor>),
 ) -> Result<(), Error> {
     let recipient = user.profile.email.clone().filter(|_| user.profile.email_verified);
     let Some(recipient) = recipient else { return Ok(()) };
     let account = view::Link::parse(&provider.issuer.path("/account/factors"))
         .ok_or_else(|| Error::defect("the issuer is not a link"))?;
+    let (kind, change) = what.told(factor.map_or(FactorKind::Totp, Factor::kind));
     let news = view::FactorNews {
         name: user.full_name(),
-        change: view::FactorChange::CodeUsed,
-        factor: None,
-        left: 0,
+        change,
+        factor: factor.map(|factor| factor.name.clone()),
+        left: match what {
+            What::CodeUsed { left } => left,
+            _ => 0,
+        },
         at: call.now.micros(),
         account,
-    };
-    let (kind, news) = match what {
-        What::Added { factor } => (
-            "factor_added",
-            view::FactorNews {
-                change: view::FactorChange::Added,
-                factor: Some(factor),
-                ..news
-            },
-        ),
-        What::Removed {
-            factor,
-            by_administrator,
-        } => (
-            "factor_removed",
-            view::FactorNews {
-                change: if by_administrator {
-                    view::FactorChange::Reset
-                } else {
-                    view::FactorChange::Removed
-                },
-                factor: Some(factor),
-                ..news
-            },
-        ),
-        What::CodesRenewed => (
-            "recovery_codes_renewed",
-            view::FactorNews {
-                change: view::FactorChange::CodesRenewed,
-                ..news
-            },
-        ),
-        What::CodeUsed { left } => ("recovery_code_used", view::FactorNews { left, ..news }),
     };
     let mail = letter::to(provider, user, recipient, (kind, &view::Mail::Factor(news))).await?;
     Ok(tx.add_mail(&mail, call.now).await?)

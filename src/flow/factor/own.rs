@@ -7,12 +7,14 @@ use super::check::open;
 use super::kept_codes::prepare_codes;
 use super::news::{self, What};
 use super::{LIFETIME, MOST, SEALED_FOR};
-use crate::credential::{Totp, Unsuitable, digest_recovery_code, generate_recovery_codes};
+use crate::credential::{PasskeyFault, Totp, Unsuitable, digest_recovery_code, generate_recovery_codes};
 use crate::flow::again::again;
 use crate::flow::session::{Asker, Browser, PROOF_GOOD_FOR};
 use crate::flow::settle::refuse;
 use crate::flow::{Call, Error, Provider};
-use crate::model::{Actor, Digest, Event, EventKind, Fact, Factor, FactorKind, Id, OtpShape, Secret, Timestamp, User};
+use crate::model::{
+    Actor, Digest, Event, EventKind, Fact, Factor, FactorMeans, Id, OtpSecret, OtpShape, Secret, Timestamp, User,
+};
 use crate::store::{self, Write};
 
 /// No name is longer, in characters.
@@ -76,6 +78,9 @@ pub enum NotChanged {
     /// The code is not the authenticator's.
     #[error("the code is wrong")]
     Wrong,
+    /// What the browser answered is no passkey that can be taken.
+    #[error(transparent)]
+    Passkey(PasskeyFault),
     /// It could not be done.
     #[error(transparent)]
     Failed(#[from] Error),
@@ -111,11 +116,12 @@ pub async fn begin(provider: &Provider, call: &Call, asker: Asker, new: NewFacto
     let factor = Factor {
         id: Id::new(call.now),
         user: asker.user,
-        kind: FactorKind::Totp,
         name,
-        sealed: provider.master.seal(SEALED_FOR, totp.secret()),
-        shape: new.shape,
-        last_step: 0,
+        means: FactorMeans::Totp(OtpSecret {
+            sealed: provider.master.seal(SEALED_FOR, totp.secret()),
+            shape: new.shape,
+            last_step: 0,
+        }),
         created_at: call.now,
         confirmed_at: None,
         used_at: None,
@@ -242,11 +248,16 @@ pub async fn renew_recovery_codes(provider: &Provider, call: &Call, asker: Asker
 }
 
 /// What is to become of somebody's factors.
-enum Change<'a> {
+pub(super) enum Change<'a> {
     Begin(&'a Factor),
     Confirm {
         id: Id<Factor>,
         code: &'a Secret,
+        digests: &'a [Digest],
+    },
+    AddPasskey {
+        factor: &'a Factor,
+        begun: Timestamp,
         digests: &'a [Digest],
     },
     Rename {
@@ -258,7 +269,12 @@ enum Change<'a> {
 }
 
 /// Makes a change, if whoever asks may. Gives what there was before.
-async fn make(provider: &Provider, call: &Call, asker: Asker, change: &Change<'_>) -> Result<Held, NotChanged> {
+pub(super) async fn make(
+    provider: &Provider,
+    call: &Call,
+    asker: Asker,
+    change: &Change<'_>,
+) -> Result<Held, NotChanged> {
     let made = again(|| async {
         let mut tx = provider.store.write().await?;
         match make_in(provider, &mut tx, call, asker, change).await {
@@ -292,7 +308,8 @@ async fn make_in(
         let found = tx.find_unconfirmed_factor(user, *id, since).await?;
         let factor = found.ok_or(Error::NotFound)?;
         judge(asker, factor.created_at.min(call.now), has_factor)?;
-        let step = open(provider, &factor)?.step_of(code, call.now, factor.last_step);
+        let otp = factor.otp().ok_or(Error::NotFound)?;
+        let step = open(provider, otp)?.step_of(code, call.now, otp.last_step);
         let step = step.ok_or(NotChanged::Wrong)?;
         if !has_room {
             return Err(Error::Conflict("too_many_factors").into());
@@ -300,12 +317,16 @@ async fn make_in(
         if !tx.confirm_factor(user, *id, step, call.now).await? {
             return Err(Error::NotFound.into());
         }
-        if !has_factor {
-            tx.replace_recovery_codes(user, digests, call.now).await?;
+        added(provider, tx, call, &held, (&factor, digests)).await?;
+        return Ok(held);
+    }
+    if let Change::AddPasskey { factor, begun, digests } = change {
+        judge(asker, (*begun).min(call.now), has_factor)?;
+        if !has_room {
+            return Err(Error::Conflict("too_many_factors").into());
         }
-        tx.add_event(&event(&by, EventKind::FactorAdded, &factor)).await?;
-        let what = What::Added { factor: factor.name };
-        news::write(provider, tx, call, &held.user, what).await?;
+        tx.add_factor(factor).await.map_err(taken)?;
+        added(provider, tx, call, &held, (factor, digests)).await?;
         return Ok(held);
     }
     judge(asker, call.now, has_factor)?;
@@ -330,27 +351,49 @@ async fn make_in(
             }
             tx.add_event(&event(&by, EventKind::FactorRemoved, factor)).await?;
             let what = What::Removed {
-                factor: factor.name.clone(),
                 by_administrator: false,
             };
-            news::write(provider, tx, call, &held.user, what).await?;
+            news::write(provider, tx, call, &held.user, (what, Some(factor))).await?;
         }
         Change::RenewCodes(_) if !has_factor => return Err(Error::Conflict("no_factor").into()),
         Change::RenewCodes(digests) => {
             tx.replace_recovery_codes(user, digests, call.now).await?;
             tx.add_event(&by.event(EventKind::RecoveryCodesRenewed).user(user))
                 .await?;
-            news::write(provider, tx, call, &held.user, What::CodesRenewed).await?;
+            news::write(provider, tx, call, &held.user, (What::CodesRenewed, None)).await?;
         }
-        Change::Confirm { .. } => {}
+        Change::Confirm { .. } | Change::AddPasskey { .. } => {}
     }
     Ok(held)
 }
 
+/// A factor counts from now on. `held`: what there was before.
+async fn added(
+    provider: &Provider,
+    tx: &mut Write,
+    call: &Call,
+    held: &Held,
+    (factor, digests): (&Factor, &[Digest]),
+) -> Result<(), Error> {
+    if held.factors.is_empty() {
+        tx.replace_recovery_codes(factor.user, digests, call.now).await?;
+    }
+    let by = call.by(Actor::User(factor.user));
+    tx.add_event(&event(&by, EventKind::FactorAdded, factor)).await?;
+    news::write(provider, tx, call, &held.user, (What::Added, Some(factor))).await
+}
+
+fn taken(error: store::Error) -> Error {
+    match error {
+        store::Error::Taken(_) => Error::Conflict("passkey_known"),
+        other => other.into(),
+    }
+}
+
 /// What a change begins with: the account, held, and its factors.
-struct Held {
+pub(super) struct Held {
     user: User,
-    factors: Vec<Factor>,
+    pub(super) factors: Vec<Factor>,
 }
 
 impl Held {
@@ -371,7 +414,7 @@ impl Held {
     }
 }
 
-fn judge(asker: Asker, at: Timestamp, has_factor: bool) -> Result<(), NotChanged> {
+pub(super) fn judge(asker: Asker, at: Timestamp, has_factor: bool) -> Result<(), NotChanged> {
     if at >= asker.proved.after(PROOF_GOOD_FOR) {
         return Err(NotChanged::ProofTooOld);
     }
@@ -382,14 +425,15 @@ fn judge(asker: Asker, at: Timestamp, has_factor: bool) -> Result<(), NotChanged
 }
 
 fn shown(provider: &Provider, user: &User, factor: &Factor) -> Result<Begun, Error> {
-    let totp = open(provider, factor)?;
+    let otp = factor.otp().ok_or(Error::NotFound)?;
+    let totp = open(provider, otp)?;
     let address = address(provider, user, &totp);
     Ok(Begun {
         id: factor.id,
         name: factor.name.clone(),
         secret: totp.base32(),
         address: address.ok_or_else(|| Error::defect("an authenticator has no address"))?,
-        shape: factor.shape,
+        shape: otp.shape,
         until: factor.created_at.after(LIFETIME),
     })
 }
@@ -427,7 +471,7 @@ pub(super) fn event(call: &Call, kind: EventKind, factor: &Factor) -> Event {
     call.event(kind)
         .user(factor.user)
         .fact("factor", Fact::Id(factor.id.uuid()))
-        .fact("kind", Fact::Word(factor.kind.as_str()))
+        .fact("kind", Fact::Word(factor.kind().as_str()))
 }
 
 /// A set of recovery codes, and what is kept of it.
@@ -441,7 +485,7 @@ impl RecoveryCodes {
         Self::of(generate_recovery_codes())
     }
 
-    fn of(plain: Vec<Secret>) -> Self {
+    pub(super) fn of(plain: Vec<Secret>) -> Self {
         let digests = plain.iter().filter_map(digest_recovery_code).collect();
         Self { plain, digests }
     }

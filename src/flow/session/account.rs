@@ -109,6 +109,13 @@ pub enum SecondProof {
     OneTimeCode(Id<Factor>),
     /// A recovery code.
     RecoveryCode,
+    /// A signature of this passkey.
+    Passkey {
+        /// Which.
+        factor: Id<Factor>,
+        /// Whether its key stays in its device.
+        is_bound_to_device: bool,
+    },
 }
 
 impl Proof {
@@ -123,12 +130,34 @@ impl Proof {
         }
     }
 
+    /// By a passkey alone, whose authenticator has verified the person: something they have, by something they know or are.
+    pub fn passkey(remember: bool, factor: Id<Factor>, is_bound_to_device: bool) -> Self {
+        let mut amr = signature(is_bound_to_device);
+        amr.push(MFA.to_owned());
+        Self {
+            amr,
+            acr: acr::MULTIPLE.to_owned(),
+            remember,
+            factor: Some(factor),
+        }
+    }
+
     /// With a second one beside it (RFC 8176 section 2: `otp` is a code as RFC 6238 makes it, which a recovery code is not).
     #[must_use]
     pub fn and(mut self, second: SecondProof) -> Self {
-        if let SecondProof::OneTimeCode(factor) = second {
-            self.amr.push("otp".to_owned());
-            self.factor = Some(factor);
+        match second {
+            SecondProof::OneTimeCode(factor) => {
+                self.amr.push("otp".to_owned());
+                self.factor = Some(factor);
+            }
+            SecondProof::RecoveryCode => {}
+            SecondProof::Passkey {
+                factor,
+                is_bound_to_device,
+            } => {
+                self.amr.append(&mut signature(is_bound_to_device));
+                self.factor = Some(factor);
+            }
         }
         self.amr.push(MFA.to_owned());
         self.acr = acr::MULTIPLE.to_owned();
@@ -144,6 +173,17 @@ impl Proof {
     pub fn is_multiple(&self) -> bool {
         is_multiple(&self.amr)
     }
+}
+
+/// RFC 8176 section 2: a key that stays in its device is taken for one in hardware, one that may be copied for one in software;
+/// and that somebody was there is always tested.
+fn signature(is_bound_to_device: bool) -> Vec<String> {
+    let key = if is_bound_to_device { "hwk" } else { "swk" };
+    vec![key.to_owned(), "user".to_owned()]
+}
+
+fn is_key(method: &str) -> bool {
+    matches!(method, "hwk" | "swk")
 }
 
 /// Whether several factors are among these methods.
@@ -171,6 +211,8 @@ impl SessionFacts {
             [one] if one == "pwd" => "pwd",
             [one, two, ..] if one == "pwd" && two == "otp" => "pwd_otp",
             [one, two] if one == "pwd" && two == MFA => "pwd_recovery_code",
+            [one, two, ..] if one == "pwd" && is_key(two) => "pwd_passkey",
+            [one, ..] if is_key(one) => "passkey",
             _ => "other",
         }
     }

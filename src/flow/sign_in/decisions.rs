@@ -2,14 +2,49 @@
 
 use super::factor::NotProved;
 use super::password::Refused;
+use crate::credential::PasskeyFault;
 use crate::flow::session::{Account, Answered, Full};
 use crate::flow::trace::Kept;
 use crate::flow::{Call, Error, Provider};
 use crate::model::setting::{SESSION_AT_LIMIT, SESSION_LIFETIME, SESSION_REMEMBER_LIFETIME};
 use crate::model::{Fact, Part, Reason, Step, Trace, User, Verdict};
 
+/// By what somebody proves who they are.
+#[derive(Clone, Copy)]
+pub(super) enum By {
+    Password,
+    /// With what was wrong with it, if something was.
+    Passkey(Option<PasskeyFault>),
+}
+
+impl By {
+    const fn passed(self) -> &'static str {
+        match self {
+            Self::Password => "sign_in.password",
+            Self::Passkey(_) => "sign_in.passkey",
+        }
+    }
+
+    /// What the answer does not say.
+    fn wrong(self, user: Option<&User>) -> Reason {
+        match self {
+            Self::Password => Reason::new(wrong(user)),
+            Self::Passkey(fault) => {
+                let fault = fault.map_or("unknown", PasskeyFault::as_str);
+                Reason::new("sign_in.wrong_passkey").fact("fault", Fact::Word(fault))
+            }
+        }
+    }
+}
+
 /// How a sign-in ended, and by what.
-pub(super) fn keep(provider: &Provider, call: &Call, user: Option<&User>, signed_in: &Result<Account, Refused>) {
+pub(super) fn keep(
+    provider: &Provider,
+    call: &Call,
+    user: Option<&User>,
+    by: By,
+    signed_in: &Result<Account, Refused>,
+) {
     let refusal = |reason: Reason| {
         provider.keep_trace(call, Kept::Refusal, || of_user(call, user).refused(reason, None));
     };
@@ -20,24 +55,24 @@ pub(super) fn keep(provider: &Provider, call: &Call, user: Option<&User>, signed
             } else {
                 SESSION_LIFETIME
             };
-            of_user(call, user).step(Step::passed("sign_in.password")).step(
+            of_user(call, user).step(Step::passed(by.passed())).step(
                 Step::passed("sign_in.session")
                     .fact("session", Fact::Id(account.session.id.uuid()))
                     .fact("ends", Fact::Time(account.session.ends()))
                     .setting(lifetime),
             )
         }),
-        Err(Refused::Wrong) => refusal(Reason::new(wrong(user))),
+        Err(Refused::Wrong) => refusal(by.wrong(user)),
         Err(Refused::Inactive) => refusal(Reason::new("sign_in.inactive")),
         Err(Refused::Expired(_)) => refusal(Reason::new("sign_in.password_expired")),
         Err(Refused::Device(refused)) => refusal(Reason::new(refused.rule())),
         Err(Refused::Full(no_room)) => refusal(limit(&no_room.full)),
         Err(Refused::Factor(_)) => provider.keep_trace(call, Kept::SignIn, || {
             let step = Step::new("sign_in.factor", Verdict::Asked);
-            of_user(call, user).step(Step::passed("sign_in.password")).step(step)
+            of_user(call, user).step(Step::passed(by.passed())).step(step)
         }),
         Err(Refused::Required(missing, _)) => provider.keep_trace(call, Kept::SignIn, || {
-            let asked = of_user(call, user).step(Step::passed("sign_in.password"));
+            let asked = of_user(call, user).step(Step::passed(by.passed()));
             let step = Step::new("sign_in.required", Verdict::Asked);
             asked.step(
                 step.fact("action", Fact::Word(missing.action.as_str()))
@@ -48,7 +83,7 @@ pub(super) fn keep(provider: &Provider, call: &Call, user: Option<&User>, signed
             let asked = limit(full);
             let mut step = Step::new(asked.rule, Verdict::Asked).setting(SESSION_AT_LIMIT);
             step.facts = asked.facts;
-            of_user(call, user).step(Step::passed("sign_in.password")).step(step)
+            of_user(call, user).step(Step::passed(by.passed())).step(step)
         }),
         Err(Refused::Failed(error @ (Error::Throttled { .. } | Error::Busy { .. }))) => refusal(error.reason()),
         // drawn as a page of its own, and kept with it

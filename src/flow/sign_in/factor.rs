@@ -1,4 +1,4 @@
-//! The second step of a sign-in: a one-time code, or a recovery code instead.
+//! The second step of a sign-in: a one-time code, a signature of a passkey, or a recovery code instead.
 //!
 //! Guesses are counted by account, whatever sign-in they belong to and wherever they come from, and the last one ends the sign-in:
 //! a new one needs the password again and finds the same budget (SEC-254). A wrong code and one that was used look the same.
@@ -70,7 +70,9 @@ async fn prove(
     let account = guess::Account::SecondFactor(&name);
     if let Err(error) = guess::look(provider, call, account).await {
         if let Error::Throttled { rule, .. } = error {
-            provider.note_refusals(call, refused(call, rule, user), rule).await;
+            provider
+                .note_refusals(call, refused(call, rule, user, typed), rule)
+                .await;
             demand.give_up(provider).await?;
         }
         return Err(error.into());
@@ -86,7 +88,8 @@ async fn prove(
         }
         Ok(Judged::Wrong) => {
             guess::wrong(provider, call, account).await?;
-            provider.note(refused(call, "sign_in.wrong_factor", user)).await;
+            let event = refused(call, "sign_in.wrong_factor", user, typed);
+            provider.note(event).await;
             Err(NotProved::Wrong)
         }
         Err(error) => {
@@ -137,7 +140,7 @@ async fn judge(
     demand: &Demand,
     typed: &Typed,
 ) -> Result<Judged, Error> {
-    let Some(evidence) = factor::judge(provider, call, demand.user.id, typed).await? else {
+    let Some(evidence) = factor::judge(provider, call, (browser, &demand.id), &demand.user, typed).await? else {
         // the same form may have used it a moment ago
         return match demand::load(provider, call, browser, &demand.id).await {
             Ok(other) if other.is_over() => {
@@ -165,9 +168,9 @@ async fn judge(
     }
 }
 
-fn refused(call: &Call, rule: &'static str, user: &User) -> Event {
+fn refused(call: &Call, rule: &'static str, user: &User, typed: &Typed) -> Event {
     call.event(EventKind::SignIn)
         .refused(rule)
         .user(user.id)
-        .fact("method", Fact::Word("otp"))
+        .fact("method", Fact::Word(typed.method()))
 }

@@ -2,5 +2,7 @@
 
 mod decisions;
 pub mod duty;
+mod entrance;
 pub mod factor;
+pub mod passkey;
 pub mod password;

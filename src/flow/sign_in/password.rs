@@ -4,20 +4,19 @@
 //! well. Guesses are counted by account and by network address, before they are checked; at a device that the person has signed
 //! in with before, by that device.
 
-use super::decisions;
+use super::{decisions, entrance};
 use crate::credential::{self, Verdict};
-use crate::flow::effective::WhenFull;
 use crate::flow::guess;
 use crate::flow::needs::Missing;
-use crate::flow::session::{
-    self, Account, Browser, DeviceRefused, Full, KnownLogin, NotBegun, Proof, Purpose, choice, demand, duty, logins,
-};
+use crate::flow::session::{self, Account, Browser, DeviceRefused, Full, KnownLogin, Proof, Purpose};
 use crate::flow::{Call, Error, Provider};
 use crate::model::user::comparison_key;
-use crate::model::{Event, EventKind, Fact, PasswordHash, Secret, User};
+use crate::model::{Event, PasswordHash, Secret, User};
 
 /// No username or mail address is longer.
 const LONGEST_IDENTIFIER: usize = 512;
+/// RFC 8176 section 2.
+const METHOD: &str = "pwd";
 
 /// What a person typed.
 #[derive(Clone, Debug)]
@@ -93,7 +92,7 @@ pub async fn sign_in(
 
 impl Refused {
     /// The outcome in a word, to be counted by.
-    const fn word(&self) -> &'static str {
+    pub(super) const fn word(&self) -> &'static str {
         match self {
             Self::Wrong => "wrong",
             Self::Inactive => "inactive",
@@ -115,7 +114,8 @@ async fn judge(provider: &Provider, call: &Call, browser: &mut Browser, attempt:
     provider.passwords.has_room().map_err(Error::from)?;
     let user = find(provider, &attempt.identifier).await?;
     let signed_in = prove(provider, call, browser, user.as_ref(), attempt).await;
-    decisions::keep(provider, call, user.as_ref(), &signed_in);
+    let proved = decisions::By::Password;
+    decisions::keep(provider, call, user.as_ref(), proved, &signed_in);
     signed_in
 }
 
@@ -189,43 +189,8 @@ async fn enter(
     if rehash {
         renew_hash(provider, user, attempt.password).await;
     }
-    let proof = Proof::password(attempt.remember);
-    match session::begin_for(provider, call, browser, user, proof.clone(), &attempt.purpose).await {
-        Ok(account) => Ok(account),
-        Err(NotBegun::Failed(error)) => Err(error.into()),
-        Err(NotBegun::Factor) => {
-            let handle = demand::wait(provider, call, browser, user.id, proof, attempt.purpose).await?;
-            Err(Refused::Factor(handle))
-        }
-        Err(NotBegun::Action(missing)) => {
-            let (proof, wanted) = ((proof, call.now, None), (attempt.purpose, missing));
-            let handle = duty::wait(provider, call, browser, user.id, proof, wanted).await?;
-            Err(Refused::Required(missing, handle))
-        }
-        // what was proved is no proof any more
-        Err(NotBegun::Changed) => {
-            provider.note(refused(call, "sign_in.changed", Some(user))).await;
-            Err(Refused::Wrong)
-        }
-        Err(NotBegun::Device(device)) => {
-            provider.note(refused(call, device.rule(), Some(user))).await;
-            Err(Refused::Device(device))
-        }
-        Err(NotBegun::Full(full)) => {
-            let event = refused(call, "sign_in.limit", Some(user));
-            provider
-                .note(event.fact("logins", Fact::Number(full.live.into())))
-                .await;
-            if full.at_limit != WhenFull::Ask {
-                let logins = logins::list(provider, call, user.id).await?;
-                let user = user.clone();
-                return Err(Refused::Full(Box::new(NoRoom { full, user, logins })));
-            }
-            let waiting = (attempt.purpose, full);
-            let handle = choice::wait(provider, call, browser, user.id, (proof, call.now, None), waiting).await?;
-            Err(Refused::Asked(full, handle))
-        }
-    }
+    let proof = (Proof::password(attempt.remember), METHOD);
+    entrance::enter(provider, call, browser, user, proof, attempt.purpose).await
 }
 
 async fn find(provider: &Provider, identifier: &str) -> Result<Option<User>, Error> {
@@ -250,14 +215,7 @@ async fn note(provider: &Provider, call: &Call, user: Option<&User>) {
 }
 
 fn refused(call: &Call, rule: &'static str, user: Option<&User>) -> Event {
-    let event = call
-        .event(EventKind::SignIn)
-        .refused(rule)
-        .fact("method", Fact::Word("pwd"));
-    match user {
-        Some(user) => event.user(user.id),
-        None => event,
-    }
+    entrance::refused(call, rule, METHOD, user)
 }
 
 /// Hashes the password anew under today's parameters. Where that does not work now, it will at another sign-in.

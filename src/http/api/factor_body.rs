@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::flow::Error;
 use crate::flow::factor::{NewFactor, NewImport};
-use crate::model::{Factor, OtpAlgorithm, OtpShape, Secret};
+use crate::model::{Factor, FactorKind, OtpAlgorithm, OtpShape, Secret, UnknownName};
 
 /// A second factor.
 #[derive(Serialize, JsonSchema)]
@@ -13,16 +13,19 @@ use crate::model::{Factor, OtpAlgorithm, OtpShape, Secret};
 pub(super) struct FactorBody {
     /// Its id.
     id: String,
-    /// What it is: `totp`.
+    /// What it is: `totp` or `passkey`.
     kind: String,
     /// What the person calls it.
     name: String,
-    /// The hash function of its codes: `SHA1`, `SHA256` or `SHA512`.
-    algorithm: String,
+    /// The hash function of its codes, if it has codes: `SHA1`, `SHA256` or `SHA512`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    algorithm: Option<String>,
     /// How many digits a code has.
-    digits: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digits: Option<u8>,
     /// How many seconds a time step has.
-    period: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    period: Option<u32>,
     /// When it was added.
     created_at: String,
     /// When it was last used.
@@ -34,6 +37,8 @@ pub(super) struct FactorBody {
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct NewFactorBody {
+    /// What it is to be: `totp` (the default) or `passkey`.
+    kind: Option<String>,
     /// What it is called: 1 to 60 characters.
     #[schemars(required)]
     name: String,
@@ -65,25 +70,48 @@ pub(super) struct ImportedFactorBody {
 
 impl FactorBody {
     pub(super) fn of(factor: Factor) -> Self {
+        let shape = factor.otp().map(|otp| otp.shape);
         Self {
             id: factor.id.to_string(),
-            kind: factor.kind.to_string(),
+            kind: factor.kind().to_string(),
             name: factor.name,
-            algorithm: factor.shape.algorithm.to_string(),
-            digits: factor.shape.digits,
-            period: factor.shape.period,
+            algorithm: shape.map(|shape| shape.algorithm.to_string()),
+            digits: shape.map(|shape| shape.digits),
+            period: shape.map(|shape| shape.period),
             created_at: factor.created_at.rfc3339(),
             used_at: factor.used_at.map(|at| at.rfc3339()),
         }
     }
 }
 
+/// A factor to be.
+pub(super) enum NewKind {
+    Totp(NewFactor),
+    /// What it is called.
+    Passkey(String),
+}
+
 impl NewFactorBody {
-    pub(super) fn into_new(self) -> Result<NewFactor, Error> {
-        Ok(NewFactor {
-            shape: shape(self.algorithm.as_deref(), self.digits, self.period)?,
-            name: self.name,
-        })
+    pub(super) fn into_new(self) -> Result<NewKind, Error> {
+        let kind = self.kind.as_deref().unwrap_or(FactorKind::Totp.as_str());
+        let kind: FactorKind = kind
+            .parse()
+            .map_err(|unknown: UnknownName| Error::field("/kind", "unsupported", unknown.to_string()))?;
+        if kind == FactorKind::Totp {
+            return Ok(NewKind::Totp(NewFactor {
+                shape: shape(self.algorithm.as_deref(), self.digits, self.period)?,
+                name: self.name,
+            }));
+        }
+        let of_codes = [
+            (self.algorithm.is_some(), "/algorithm"),
+            (self.digits.is_some(), "/digits"),
+            (self.period.is_some(), "/period"),
+        ];
+        if let Some((_, pointer)) = of_codes.into_iter().find(|(is_given, _)| *is_given) {
+            return Err(Error::field(pointer, "unsupported", "a passkey has no codes"));
+        }
+        Ok(NewKind::Passkey(self.name))
     }
 }
 
@@ -104,7 +132,7 @@ fn shape(algorithm: Option<&str>, digits: Option<u8>, period: Option<u32>) -> Re
     let algorithm: Option<OtpAlgorithm> = algorithm
         .map(str::parse)
         .transpose()
-        .map_err(|unknown: crate::model::UnknownName| Error::field("/algorithm", "unsupported", unknown.to_string()))?;
+        .map_err(|unknown: UnknownName| Error::field("/algorithm", "unsupported", unknown.to_string()))?;
     Ok(OtpShape {
         algorithm: algorithm.unwrap_or(usual.algorithm),
         digits: digits.unwrap_or(usual.digits),

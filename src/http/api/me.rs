@@ -66,13 +66,13 @@ pub(super) const DESCRIBED: [(&str, &str, &str, &str); 11] = [
     (
         "post",
         "/me/factors",
-        "Begins an authenticator: its secret is told once, and it counts when it is confirmed.",
+        "Begins an authenticator, whose secret is told once, or a passkey; it counts when it is confirmed.",
         WRITE,
     ),
     (
         "post",
         "/me/factors/{id}/confirm",
-        "Confirms an authenticator by a code of it; the first one comes with recovery codes.",
+        "Confirms an authenticator by a code of it, or a passkey by what the browser answered; the first one comes with recovery codes.",
         WRITE,
     ),
     ("patch", "/me/factors/{id}", "Renames a second factor.", WRITE),

@@ -9,9 +9,9 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::{delete, get, patch, post};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::factor_body::{FactorBody, NewFactorBody};
+use super::factor_body::{FactorBody, NewFactorBody, NewKind};
 use super::me::{Myself, Wish, preflight, respond};
 use super::route::Method;
 use super::{Answer, BASE, Problem, body};
@@ -54,7 +54,10 @@ struct Named {
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Proving {
+    /// Of an authenticator.
     code: Option<Secret>,
+    /// What the browser answered, for a passkey.
+    credential: Option<Value>,
 }
 
 /// GET /api/v1/me/factors
@@ -97,7 +100,11 @@ async fn begin_one(
     (headers, bytes): (&HeaderMap, &[u8]),
 ) -> Result<Answer, Problem> {
     let new: NewFactorBody = body::read(&body::members(Method::Post, headers, bytes)?)?;
-    let begun = factor::begin(&http.provider, call, asker, new.into_new()?).await;
+    let new = match new.into_new()? {
+        NewKind::Totp(new) => new,
+        NewKind::Passkey(name) => return begin_passkey(http, call, asker, &name).await,
+    };
+    let begun = factor::begin(&http.provider, call, asker, new).await;
     let begun = begun.map_err(refused)?;
     let shown = json!({
         "id": begun.id.to_string(),
@@ -107,6 +114,18 @@ async fn begin_one(
         "algorithm": begun.shape.algorithm,
         "digits": begun.shape.digits,
         "period": begun.shape.period,
+        "expires_at": begun.until.rfc3339(),
+    });
+    Answer::created(format!("{BASE}/me/factors/{}", begun.id), &shown)
+}
+
+async fn begin_passkey(http: &Http, call: &Call, asker: Asker, name: &str) -> Result<Answer, Problem> {
+    let begun = factor::begin_passkey(&http.provider, call, asker, name).await;
+    let begun = begun.map_err(refused)?;
+    let shown = json!({
+        "id": begun.id.to_string(),
+        "name": begun.name,
+        "public_key": begun.options,
         "expires_at": begun.until.rfc3339(),
     });
     Answer::created(format!("{BASE}/me/factors/{}", begun.id), &shown)
@@ -138,10 +157,17 @@ async fn confirm_one(
 ) -> Result<Answer, Problem> {
     let id = named(id)?;
     let proving: Proving = body::read(&body::members(Method::Post, headers, bytes)?)?;
-    let code = proving
-        .code
-        .ok_or_else(|| Error::field("/code", "required", "expected the code that the authenticator shows"))?;
-    let confirmed = factor::confirm(&http.provider, call, asker, id, &code).await;
+    let confirmed = match (proving.credential, proving.code) {
+        (Some(credential), _) => {
+            let answer = Secret::new(credential.to_string());
+            factor::confirm_passkey(&http.provider, call, asker, id, &answer).await
+        }
+        (None, Some(code)) => factor::confirm(&http.provider, call, asker, id, &code).await,
+        (None, None) => {
+            let detail = "expected the code that the authenticator shows; for a passkey its credential";
+            return Err(Error::field("/code", "required", detail).into());
+        }
+    };
     let confirmed = confirmed.map_err(refused)?;
     Answer::of(&json!({
         "id": confirmed.id.to_string(),
@@ -265,6 +291,7 @@ fn refused(not_changed: NotChanged) -> Problem {
             )
             .into();
         }
+        NotChanged::Passkey(fault) => return Error::field("/credential", "wrong", fault.to_string()).into(),
         NotChanged::Failed(error) => return error.into(),
     };
     let challenge = format!("Bearer error=\"insufficient_user_authentication\", {demand}");

@@ -1,22 +1,22 @@
-//! `/login/factor`: the password is right, and the person has a second factor. Its code, or a recovery code?
+//! `/login/factor`: the password is right, and the person has a second factor. A passkey, a code, or a recovery code?
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde::Deserialize;
 use url::form_urlencoded;
 
-use super::{devices, pending, return_target, shown};
+use super::{devices, passkey as script, pending, return_target, shown};
 use crate::flow::Error;
 use crate::flow::authorization::{Interaction, answer};
-use crate::flow::factor::{Typed, remembers_for};
+use crate::flow::factor::{self as factors, Typed, remembers_for};
 use crate::flow::session::{Answered, Demand, Full, OnDevice, demand};
 use crate::flow::sign_in::factor::{self, NotProved};
 use crate::flow::sign_in::password::NoRoom;
 use crate::http::Refusal;
 use crate::http::answer::next::see_other;
 use crate::http::extract::{Forgery, Form, Query, Visit};
-use crate::model::{Reason, Secret};
-use crate::view::{Locale, OwnPath, Page, SecondFactor, SecondFactorError, SecondFactorWith};
+use crate::model::{FactorKind, Reason, Secret};
+use crate::view::{Locale, OtherFactor, OwnPath, Page, SecondFactor, SecondFactorError, SecondFactorWith};
 
 /// What the address says.
 #[derive(Deserialize)]
@@ -37,6 +37,8 @@ pub(super) struct Fields {
     recovery_code: Option<Secret>,
     remember_device: Option<String>,
     intent: Option<String>,
+    #[serde(flatten)]
+    passkey: script::Answer,
 }
 
 /// GET /login/factor
@@ -65,15 +67,31 @@ pub(super) async fn prove(
     if fields.intent.as_deref() == Some("cancel") && !door.demand.is_over() {
         return door.give_up(&visit).await;
     }
-    let typed = match (fields.recovery_code, fields.code) {
-        (Some(code), _) => Typed::RecoveryCode(code),
-        (None, code) => Typed::Code(code.unwrap_or_else(|| Secret::new(""))),
+    let typed = match (fields.passkey.signature(), fields.recovery_code, fields.code) {
+        (Some(signature), ..) => Typed::Passkey(signature),
+        (None, Some(code), _) => Typed::RecoveryCode(code),
+        (None, None, code) => Typed::Code(code.unwrap_or_else(|| Secret::new(""))),
     };
     let device = match fields.remember_device {
         Some(_) => OnDevice::Remember,
         None => OnDevice::Nothing,
     };
     door.answer(visit, (&typed, device)).await
+}
+
+/// POST /login/factor/passkey
+pub(super) async fn ask(
+    visit: Visit,
+    Query(wish): Query<Wish>,
+    Form(asking): Form<script::Asking>,
+) -> Result<Response, Refusal> {
+    let door = Door::open(&visit, &wish).await?;
+    visit.check(&door.purpose(), &asking.csrf)?;
+    if door.demand.is_over() {
+        return Err(Refusal::expired());
+    }
+    let question = factors::ask_for_second(visit.provider(), &visit.call, &visit.browser, &door.demand).await;
+    script::asked(&visit, question)
 }
 
 /// A proof that waits, and the request that it was given for.
@@ -84,6 +102,8 @@ struct Door {
     with: SecondFactorWith,
     /// How long it is not asked for again on this device, if the person wishes so.
     remembers_for: Option<u64>,
+    /// The ways that the person has.
+    ways: Vec<SecondFactorWith>,
 }
 
 impl Door {
@@ -97,10 +117,15 @@ impl Door {
             Some(id) => Some(pending::open(visit, id).await?),
             None => None,
         };
+        let ways = ways(visit, &demand).await?;
         let wished = interaction.as_ref().map(|it| it.request.ui_locales.as_slice());
         Ok(Self {
             locale: visit.locale(wished.unwrap_or_default(), Some(&demand.user)),
-            with: wish.with.unwrap_or(SecondFactorWith::Code),
+            with: wish
+                .with
+                .or(ways.first().copied())
+                .unwrap_or(SecondFactorWith::RecoveryCode),
+            ways,
             remembers_for: match demand.is_step_up() {
                 true => None,
                 false => remembers_for(visit.provider(), &visit.call, demand.user.id)
@@ -119,7 +144,8 @@ impl Door {
 
     fn address(&self, with: SecondFactorWith) -> OwnPath {
         let with = match with {
-            SecondFactorWith::Code => "",
+            SecondFactorWith::Passkey => "&with=passkey",
+            SecondFactorWith::Code => "&with=code",
             SecondFactorWith::RecoveryCode => "&with=recovery_code",
         };
         OwnPath::or_home(&format!("/login/factor?proof={}{with}", self.demand.id))
@@ -144,17 +170,20 @@ impl Door {
             Some(SecondFactorError::Throttled { .. }) => (StatusCode::TOO_MANY_REQUESTS, true),
             Some(SecondFactorError::Expired) => (StatusCode::FORBIDDEN, false),
         };
-        let other = match self.with {
-            SecondFactorWith::Code => SecondFactorWith::RecoveryCode,
-            SecondFactorWith::RecoveryCode => SecondFactorWith::Code,
-        };
+        let others = self.ways.iter().copied().filter(|way| *way != self.with);
+        let others = others.map(|with| OtherFactor {
+            with,
+            path: self.address(with),
+        });
+        let ask = OwnPath::or_home(&format!("/login/factor/passkey?proof={}", self.demand.id));
         let page = Page::SecondFactor(SecondFactor {
             client: self.interaction.as_ref().map(|it| shown::client(&it.client)),
             account: shown::account(&self.demand.user),
             action: self.address(self.with),
             with: self.with,
-            other: self.address(other),
-            remembers_for: self.remembers_for.filter(|_| self.with == SecondFactorWith::Code),
+            ask: Some(ask).filter(|_| self.with == SecondFactorWith::Passkey && !is_over),
+            others: others.collect(),
+            remembers_for: self.remembers_for.filter(|_| self.with != SecondFactorWith::RecoveryCode),
             error,
             again: is_over.then(|| self.anew()),
         });
@@ -233,4 +262,19 @@ impl Door {
             .status(StatusCode::FORBIDDEN);
         Ok(visit.show(sheet))
     }
+}
+
+/// By what the person can go on, the safest first.
+async fn ways(visit: &Visit, demand: &Demand) -> Result<Vec<SecondFactorWith>, Refusal> {
+    let own = factors::own_factors(visit.provider(), demand.user.id).await?;
+    let has = |kind| own.factors.iter().any(|factor| factor.kind() == kind);
+    let mut ways = Vec::new();
+    if has(FactorKind::Passkey) && script::are_offered(visit) {
+        ways.push(SecondFactorWith::Passkey);
+    }
+    if has(FactorKind::Totp) {
+        ways.push(SecondFactorWith::Code);
+    }
+    ways.push(SecondFactorWith::RecoveryCode);
+    Ok(ways)
 }

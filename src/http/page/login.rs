@@ -6,9 +6,11 @@ use serde::Deserialize;
 use url::form_urlencoded;
 
 use super::new_password::Stuck;
-use super::{devices, forgot, pending, register, return_target, shown};
+use super::{devices, forgot, passkey as script, pending, register, return_target, shown};
 use crate::flow::authorization::{Interaction, answer};
+use crate::flow::factor::{self, Signature};
 use crate::flow::session::Purpose;
+use crate::flow::sign_in::passkey;
 use crate::flow::sign_in::password::{self, Attempt, NoRoom, Refused};
 use crate::flow::{self, session};
 use crate::http::Refusal;
@@ -41,6 +43,8 @@ pub(super) struct Fields {
     password: Option<Secret>,
     remember: Option<String>,
     intent: Option<String>,
+    #[serde(flatten)]
+    passkey: script::Answer,
 }
 
 /// GET /login
@@ -81,6 +85,12 @@ pub(super) async fn sign_in(
         Some("other_account") => return Ok(see_other(door.address(None).as_str())),
         _ => {}
     }
+    let http = visit.http.clone();
+    if let Some(signature) = fields.passkey.signature() {
+        let signed_in = door.sign_in_with(&http.provider, &mut visit, signature, remember).await;
+        let wrong = LoginError::Passkey;
+        return door.answer(&visit, form, signed_in, wrong).await;
+    }
     let attempt = Attempt {
         identifier: match &door.again {
             Some(account) => account.user.username.clone(),
@@ -118,6 +128,18 @@ pub(super) async fn enter(
         purpose: door.wanted(),
     };
     door.let_in(visit, attempt, form).await
+}
+
+/// POST /login/passkey
+pub(super) async fn ask(
+    visit: Visit,
+    Query(wish): Query<Wish>,
+    Form(asking): Form<script::Asking>,
+) -> Result<Response, Refusal> {
+    let door = Door::open(&visit, &wish).await?;
+    visit.check(&door.purpose(), &asking.csrf)?;
+    let question = factor::ask_anybody(visit.provider(), &visit.call, &visit.browser).await;
+    script::asked(&visit, question)
 }
 
 /// What stands in the form.
@@ -162,44 +184,19 @@ impl Door {
     }
 
     /// Tries the pair, and says what came of it.
-    async fn let_in(self, mut visit: Visit, attempt: Attempt, mut form: Filled) -> Result<Response, Refusal> {
+    async fn let_in(self, mut visit: Visit, attempt: Attempt, form: Filled) -> Result<Response, Refusal> {
         let http = visit.http.clone();
         let signed_in = password::sign_in(&http.provider, &visit.call, &mut visit.browser, attempt).await;
-        let (error, status, wait) = match signed_in {
-            Ok(account) => return Ok(self.go_on(&visit, &account).await),
-            Err(Refused::Full(no_room)) => return Ok(self.full(&visit, &no_room)),
-            Err(Refused::Asked(_, proof)) => return Ok(visit.keep(see_other(&format!("/login/devices?proof={proof}")))),
-            Err(Refused::Expired(user)) => return Ok(self.stuck(&visit, &user)),
-            Err(Refused::Factor(proof)) => return Ok(visit.keep(see_other(&format!("/login/factor?proof={proof}")))),
-            Err(Refused::Required(_, proof)) => {
-                return Ok(visit.keep(see_other(&format!("/login/action?proof={proof}"))));
-            }
-            Err(Refused::Wrong) => (LoginError::Credentials, StatusCode::UNPROCESSABLE_ENTITY, None),
-            Err(Refused::Inactive) => (LoginError::Inactive, StatusCode::FORBIDDEN, None),
-            Err(Refused::Device(refused)) => (devices::refused(refused), StatusCode::FORBIDDEN, None),
-            Err(Refused::Failed(flow::Error::Throttled { retry_after, .. })) => {
-                let seconds = retry_after.as_secs().max(1);
-                let error = LoginError::Throttled { seconds };
-                (error, StatusCode::TOO_MANY_REQUESTS, Some(seconds))
-            }
-            Err(Refused::Failed(flow::Error::Busy { retry_after })) => {
-                let seconds = retry_after.as_secs().max(1);
-                (LoginError::Busy, StatusCode::SERVICE_UNAVAILABLE, Some(seconds))
-            }
-            Err(Refused::Failed(error)) => return Err(error.into()),
-        };
-        form.error = Some(error);
-        let mut response = self.show(&visit, form, status);
-        if let Some(seconds) = wait {
-            response
-                .headers_mut()
-                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        Ok(response)
+        self.answer(&visit, form, signed_in, LoginError::Credentials).await
     }
 
     /// The address of this page.
     fn address(&self, again: Option<&session::Account>) -> OwnPath {
+        self.at("/login", again)
+    }
+
+    /// What this page is at, or belongs to it.
+    fn at(&self, path: &str, again: Option<&session::Account>) -> OwnPath {
         let mut query = form_urlencoded::Serializer::new(String::new());
         if let Some(interaction) = &self.interaction {
             query.append_pair("flow", &interaction.id);
@@ -214,7 +211,7 @@ impl Door {
         }
         let query = query.finish();
         let mark = if query.is_empty() { "" } else { "?" };
-        OwnPath::or_home(&format!("/login{mark}{query}"))
+        OwnPath::or_home(&format!("{path}{mark}{query}"))
     }
 
     /// What the form's token is for.
@@ -234,6 +231,7 @@ impl Door {
             cancel: self.interaction.is_some(),
             forgot: forgot::link(visit, self.interaction.as_ref()),
             register: register::link(visit, self.interaction.as_ref()),
+            ask: script::are_offered(visit).then(|| self.at("/login/passkey", self.again.as_ref())),
             replaced: form.replaced,
             error: form.error,
         });
@@ -242,6 +240,63 @@ impl Door {
             Some(interaction) => sheet.leads_to(&interaction.request.answerable.redirect_uri),
             None => sheet,
         })
+    }
+
+    async fn sign_in_with(
+        &self,
+        provider: &flow::Provider,
+        visit: &mut Visit,
+        signature: Signature,
+        remember: bool,
+    ) -> Result<session::Account, Refused> {
+        let attempt = passkey::Attempt {
+            signature,
+            remember,
+            expected: self.again.as_ref().map(|account| account.user.id),
+            purpose: self.wanted(),
+        };
+        passkey::sign_in(provider, &visit.call, &mut visit.browser, attempt).await
+    }
+
+    /// On, or the page once more. `wrong`: what it says where the proof was wrong.
+    async fn answer(
+        self,
+        visit: &Visit,
+        mut form: Filled,
+        signed_in: Result<session::Account, Refused>,
+        wrong: LoginError,
+    ) -> Result<Response, Refusal> {
+        let (error, status, wait) = match signed_in {
+            Ok(account) => return Ok(self.go_on(visit, &account).await),
+            Err(Refused::Full(no_room)) => return Ok(self.full(visit, &no_room)),
+            Err(Refused::Asked(_, proof)) => return Ok(visit.keep(see_other(&format!("/login/devices?proof={proof}")))),
+            Err(Refused::Expired(user)) => return Ok(self.stuck(visit, &user)),
+            Err(Refused::Factor(proof)) => return Ok(visit.keep(see_other(&format!("/login/factor?proof={proof}")))),
+            Err(Refused::Required(_, proof)) => {
+                return Ok(visit.keep(see_other(&format!("/login/action?proof={proof}"))));
+            }
+            Err(Refused::Wrong) => (wrong, StatusCode::UNPROCESSABLE_ENTITY, None),
+            Err(Refused::Inactive) => (LoginError::Inactive, StatusCode::FORBIDDEN, None),
+            Err(Refused::Device(refused)) => (devices::refused(refused), StatusCode::FORBIDDEN, None),
+            Err(Refused::Failed(flow::Error::Throttled { retry_after, .. })) => {
+                let seconds = retry_after.as_secs().max(1);
+                let error = LoginError::Throttled { seconds };
+                (error, StatusCode::TOO_MANY_REQUESTS, Some(seconds))
+            }
+            Err(Refused::Failed(flow::Error::Busy { retry_after })) => {
+                let seconds = retry_after.as_secs().max(1);
+                (LoginError::Busy, StatusCode::SERVICE_UNAVAILABLE, Some(seconds))
+            }
+            Err(Refused::Failed(error)) => return Err(error.into()),
+        };
+        form.error = Some(error);
+        let mut response = self.show(visit, form, status);
+        if let Some(seconds) = wait {
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        Ok(response)
     }
 
     async fn cancel(self, visit: &Visit) -> Result<Response, Refusal> {

@@ -21,8 +21,10 @@ mod not_me;
 mod own_account;
 mod own_email;
 mod own_factors;
+mod own_passkey;
 mod own_password;
 mod owner;
+mod passkey;
 mod pending;
 mod recover;
 mod register;
@@ -57,12 +59,18 @@ pub fn routes() -> Router<Http> {
             "/account/factors/codes",
             get(own_factors::show_codes).post(own_factors::codes_are_kept),
         )
+        .route(
+            "/account/factors/passkey",
+            get(own_passkey::show).post(own_passkey::confirm),
+        )
         .route("/login", get(login::show).post(login::sign_in))
         .route("/login/account", get(account::show).post(account::choose))
         .route("/login/consent", get(consent::show).post(consent::decide))
         .route("/login/devices", get(devices::show).post(devices::choose))
         .route("/login/factor", get(factor::show).post(factor::prove))
         .route("/login/action", get(duty::show).post(duty::act))
+        .route("/login/factor/passkey", post(factor::ask))
+        .route("/login/passkey", post(login::ask))
         .route("/login/leave", get(leave::show).post(leave::decide))
         .route("/login/ending", get(ending::show).post(ending::stay))
         .route("/login/new-password", get(new_password::show).post(new_password::mail))

@@ -5,20 +5,21 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::owner::Owner;
-use super::shown;
+use super::{passkey as script, shown};
 use crate::flow::Error;
 use crate::flow::factor::{self, Begun, NewFactor, NotChanged};
 use crate::flow::session::Asker;
 use crate::http::Refusal;
 use crate::http::answer::next::see_other;
 use crate::http::extract::{Forgery, Form, Query, Visit};
-use crate::model::{Factor, Id, OtpShape, Secret, User};
+use crate::model::{Factor, FactorKind, Id, OtpShape, Secret, User};
 use crate::view::{
     FactorNotice, NewAuthenticator, NewAuthenticatorError, OwnFactor, OwnFactors, OwnPath, Page, Qr, RecoveryCodes,
 };
 
-const HERE: &str = "/account/factors";
+pub(super) const HERE: &str = "/account/factors";
 const NEW: &str = "/account/factors/new";
+pub(super) const PASSKEY: &str = "/account/factors/passkey";
 const CODES: &str = "/account/factors/codes";
 /// Letters of a secret stand in groups of so many.
 const GROUP: usize = 4;
@@ -29,9 +30,9 @@ pub(super) struct Wish {
     /// What there is to say first.
     notice: Option<FactorNotice>,
     /// Whose page it is, where several people are signed in.
-    account: Option<Id<User>>,
+    pub(super) account: Option<Id<User>>,
     /// What was begun.
-    factor: Option<Id<Factor>>,
+    pub(super) factor: Option<Id<Factor>>,
 }
 
 /// What the forms send.
@@ -99,13 +100,16 @@ pub(super) async fn change(
         asked
             .map(|_| own.address(HERE, Some(FactorNotice::Everywhere)))
             .map_err(NotChanged::from)
+    } else if fields.begin.as_deref() == Some("passkey") {
+        let begun = factor::begin_passkey(provider, call, asker, &fields.name).await;
+        begun.map(|begun| own.setting_up(PASSKEY, begun.id))
     } else if fields.begin.is_some() {
         let new = NewFactor {
             name: fields.name,
             shape: OtpShape::default(),
         };
         let begun = factor::begin(provider, call, asker, new).await;
-        begun.map(|begun| own.setting_up(begun.id))
+        begun.map(|begun| own.setting_up(NEW, begun.id))
     } else {
         Ok(own.address(HERE, None))
     };
@@ -137,13 +141,7 @@ pub(super) async fn confirm(
     let (provider, call, asker) = (visit.provider(), &visit.call, own.asker());
     let code = fields.code.unwrap_or_else(|| Secret::new(""));
     let next = match factor::confirm_in(provider, call, &visit.browser, asker, id, &code).await {
-        Ok(confirmed) => match confirmed.recovery_codes {
-            Some(codes) => {
-                factor::keep_codes(provider, call, &visit.browser, asker.user, &codes).await?;
-                Ok(own.address(CODES, None))
-            }
-            None => Ok(own.address(HERE, Some(FactorNotice::Added))),
-        },
+        Ok(confirmed) => Ok(own.added(&visit, confirmed, FactorNotice::Added).await?),
         Err(NotChanged::Wrong) => return own.set_up(&visit, Some(id), Some(NewAuthenticatorError::Wrong)).await,
         // of two clicks the browser sees the answer to the second alone
         Err(NotChanged::Failed(Error::NotFound)) => Ok(own.after_somebody_faster(&visit, id).await?),
@@ -191,29 +189,29 @@ pub(super) async fn codes_are_kept(
 }
 
 /// Whose page it is.
-struct Own(Owner);
+pub(super) struct Own(pub(super) Owner);
 
 impl Own {
-    fn asker(&self) -> Asker {
+    pub(super) fn asker(&self) -> Asker {
         (&self.0.account).into()
     }
 
-    fn locale(&self, visit: &Visit) -> crate::view::Locale {
+    pub(super) fn locale(&self, visit: &Visit) -> crate::view::Locale {
         visit.locale(&[], Some(&self.0.account.user))
     }
 
     /// Bound to the session that the page shows: another tab may have gone on with another account (SEC-017).
-    fn purpose(&self) -> String {
+    pub(super) fn purpose(&self) -> String {
         format!("own factors {}", self.0.account.session.id)
     }
 
-    fn address(&self, path: &str, notice: Option<FactorNotice>) -> String {
+    pub(super) fn address(&self, path: &str, notice: Option<FactorNotice>) -> String {
         self.0.at(path, notice.map(FactorNotice::as_str))
     }
 
-    /// Where an authenticator that was begun is set up.
-    fn setting_up(&self, id: Id<Factor>) -> String {
-        let address = self.address(NEW, None);
+    /// Where what was begun is set up.
+    pub(super) fn setting_up(&self, path: &str, id: Id<Factor>) -> String {
+        let address = self.address(path, None);
         let mark = if address.contains('?') { '&' } else { '?' };
         format!("{address}{mark}factor={id}")
     }
@@ -225,7 +223,7 @@ impl Own {
     }
 
     /// On to the next page, or to what has to be done before.
-    fn go(&self, visit: &Visit, next: Result<String, NotChanged>) -> Result<Response, Refusal> {
+    pub(super) fn go(&self, visit: &Visit, next: Result<String, NotChanged>) -> Result<Response, Refusal> {
         let next = match next {
             Ok(next) => next,
             Err(NotChanged::ProofTooOld | NotChanged::ProofTooWeak) => self.proving(),
@@ -233,6 +231,11 @@ impl Own {
                 self.address(HERE, Some(FactorNotice::Over))
             }
             Err(NotChanged::Failed(Error::Invalid(_))) => self.address(HERE, Some(FactorNotice::Name)),
+            Err(NotChanged::Passkey(_)) => self.address(HERE, Some(FactorNotice::PasskeyRefused)),
+            Err(NotChanged::Failed(Error::Conflict("passkey_known"))) => {
+                self.address(HERE, Some(FactorNotice::PasskeyKnown))
+            }
+            Err(NotChanged::Failed(Error::Conflict("no_domain"))) => self.address(HERE, None),
             Err(NotChanged::Failed(Error::Conflict(_))) => self.address(HERE, Some(FactorNotice::TooMany)),
             Err(NotChanged::Failed(error)) => return Err(error.into()),
         };
@@ -242,18 +245,18 @@ impl Own {
     async fn list(&self, visit: &Visit, notice: Option<FactorNotice>) -> Result<Response, Refusal> {
         let own = factor::own_factors(visit.provider(), self.0.account.user.id).await?;
         let remembered = factor::remembered_devices(visit.provider(), &visit.call, self.0.account.user.id).await?;
-        let factors = own.factors.into_iter().map(|factor| OwnFactor {
-            value: factor.id.to_string(),
-            name: factor.name,
-            added: factor.created_at.micros(),
-            used: factor.used_at.map(|at| at.micros()),
-        });
+        let (passkeys, authenticators): (Vec<Factor>, Vec<Factor>) = own
+            .factors
+            .into_iter()
+            .partition(|factor| factor.kind() == FactorKind::Passkey);
         let page = Page::OwnFactors(OwnFactors {
             account: shown::account(&self.0.account.user),
             action: OwnPath::or_home(&self.address(HERE, None)),
             back: OwnPath::or_home(&self.address("/account", None)),
             notice,
-            factors: factors.collect::<Vec<OwnFactor>>(),
+            passkeys: passkeys.into_iter().map(shown_factor).collect(),
+            offers_passkeys: script::are_offered(visit),
+            authenticators: authenticators.into_iter().map(shown_factor).collect(),
             recovery_codes: own.recovery_codes,
             remembered,
         });
@@ -287,7 +290,7 @@ impl Own {
         let picture = Qr::of(begun.address.expose()).ok_or_else(Refusal::failed)?;
         let page = Page::NewAuthenticator(NewAuthenticator {
             account: shown::account(&self.0.account.user),
-            action: OwnPath::or_home(&self.setting_up(begun.id)),
+            action: OwnPath::or_home(&self.setting_up(NEW, begun.id)),
             back: OwnPath::or_home(&self.address(HERE, None)),
             picture,
             secret: in_groups(&begun.secret),
@@ -301,7 +304,7 @@ impl Own {
     }
 
     /// What was begun is there no more: maybe because the same form has confirmed it a moment ago.
-    async fn after_somebody_faster(&self, visit: &Visit, id: Id<Factor>) -> Result<String, Refusal> {
+    pub(super) async fn after_somebody_faster(&self, visit: &Visit, id: Id<Factor>) -> Result<String, Refusal> {
         let (provider, user) = (visit.provider(), self.0.account.user.id);
         let own = factor::own_factors(provider, user).await?;
         if !own.factors.iter().any(|factor| factor.id == id) {
@@ -315,6 +318,29 @@ impl Own {
             }
             None => Ok(self.address(HERE, Some(FactorNotice::Added))),
         }
+    }
+
+    /// On to the recovery codes that came with the first factor, or back to the list.
+    pub(super) async fn added(
+        &self,
+        visit: &Visit,
+        confirmed: factor::Confirmed,
+        notice: FactorNotice,
+    ) -> Result<String, Refusal> {
+        let Some(codes) = confirmed.recovery_codes else {
+            return Ok(self.address(HERE, Some(notice)));
+        };
+        factor::keep_codes(visit.provider(), &visit.call, &visit.browser, self.asker().user, &codes).await?;
+        Ok(self.address(CODES, None))
+    }
+}
+
+fn shown_factor(factor: Factor) -> OwnFactor {
+    OwnFactor {
+        value: factor.id.to_string(),
+        name: factor.name,
+        added: factor.created_at.micros(),
+        used: factor.used_at.map(|at| at.micros()),
     }
 }
 
@@ -330,6 +356,6 @@ pub(super) fn in_groups(secret: &Secret) -> String {
     groups.collect::<Vec<_>>().join(" ")
 }
 
-fn sign_in() -> Response {
+pub(super) fn sign_in() -> Response {
     see_other("/login?return_to=%2Faccount%2Ffactors")
 }

@@ -26,6 +26,8 @@ pub struct Login {
     pub forgot: Option<OwnPath>,
     /// Where an account of one's own is made, if anyone may have one.
     pub register: Option<OwnPath>,
+    /// Where a script asks what a passkey has to sign, if they are offered; it posts `question` and `passkey` then.
+    pub ask: Option<OwnPath>,
     /// Whether a new password was set a moment ago.
     pub replaced: bool,
     /// Why the last attempt did not succeed.
@@ -38,6 +40,8 @@ pub struct Login {
 pub enum LoginError {
     /// No such pair of identifier and password, for whatever reason.
     Credentials,
+    /// What the authenticator answered lets nobody in, for whatever reason.
+    Passkey,
     /// Too many attempts.
     Throttled {
         /// When it is worth trying again.
@@ -68,6 +72,7 @@ impl Login {
             cancel: true,
             forgot: Some(OwnPath::or_home("/login/forgot")),
             register: Some(OwnPath::or_home("/register")),
+            ask: Some(OwnPath::or_home("/login/passkey")),
             replaced: false,
             error: Some(LoginError::Credentials),
         }

@@ -13,6 +13,7 @@ mod form_post;
 mod home;
 mod leave;
 mod login;
+mod new_passkey;
 mod new_password;
 mod not_me;
 mod own_account;
@@ -43,6 +44,7 @@ pub use form_post::FormPost;
 pub use home::Home;
 pub use leave::{Leave, LeaveCause};
 pub use login::{Login, LoginError};
+pub use new_passkey::NewPasskey;
 pub use new_password::{NewPassword, NewPasswordStage};
 pub use not_me::{NotMe, NotMeError, NotMeField, NotMeProblem, NotMeStage};
 pub use own_account::{AccountNotice, AllowedApplication, OtherAccount, OwnAccount, OwnDevice, OwnSession};
@@ -52,7 +54,7 @@ pub use own_password::OwnPassword;
 pub use recover::Recover;
 pub use register::{NewAccount, NewAccountError, NewAccountField, Register, RegisterError};
 pub use required::{EnrolFactor, RequiredBy, RequiredPassword};
-pub use second_factor::{SecondFactor, SecondFactorError, SecondFactorWith};
+pub use second_factor::{OtherFactor, SecondFactor, SecondFactorError, SecondFactorWith};
 pub use setup::{Setup, SetupDone, SetupError, SetupField, SetupProblem};
 pub use sign_out::{SignOut, SignedOut, SigningOut};
 
@@ -95,6 +97,8 @@ pub enum Page {
     OwnFactors(OwnFactors),
     /// An authenticator to be.
     NewAuthenticator(NewAuthenticator),
+    /// A passkey to be.
+    NewPasskey(NewPasskey),
     /// Recovery codes, shown once.
     RecoveryCodes(RecoveryCodes),
     /// The second step of a sign-in.
@@ -129,6 +133,9 @@ pub enum Page {
     DemoClock(DemoClock),
 }
 
+/// The script that asks the browser for passkeys.
+const PASSKEY: &str = "passkey.js";
+
 /// How wide a page is and what stands around it.
 #[derive(Clone, Copy)]
 pub(super) enum Shape {
@@ -157,8 +164,8 @@ impl Shape {
 pub(super) struct Drawing {
     pub(super) template: &'static str,
     pub(super) shape: Shape,
-    /// The page's one script, an asset; every page works without it.
-    pub(super) script: Option<&'static str>,
+    /// The page's scripts, assets; every page works without them.
+    pub(super) scripts: Vec<&'static str>,
     pub(super) context: Value,
 }
 
@@ -167,16 +174,14 @@ impl Drawing {
         Self {
             template,
             shape,
-            script: None,
+            scripts: Vec::new(),
             context: Value::from(Serde(context)),
         }
     }
 
-    fn with(self, script: &'static str) -> Self {
-        Self {
-            script: Some(script),
-            ..self
-        }
+    fn with(mut self, script: &'static str) -> Self {
+        self.scripts.push(script);
+        self
     }
 }
 
@@ -202,6 +207,7 @@ impl Page {
             Self::ConfirmEmail(ConfirmEmail::sample()),
             Self::OwnFactors(OwnFactors::sample()),
             Self::NewAuthenticator(NewAuthenticator::sample()),
+            Self::NewPasskey(NewPasskey::sample()),
             Self::RecoveryCodes(RecoveryCodes::sample()),
             Self::SecondFactor(SecondFactor::sample()),
             Self::RequiredPassword(RequiredPassword::sample()),
@@ -221,10 +227,21 @@ impl Page {
         ]
     }
 
+    /// Whether a script of the page asks this server for something.
+    pub const fn asks(&self) -> bool {
+        match self {
+            Self::Login(page) => page.ask.is_some(),
+            Self::SecondFactor(page) => page.ask.is_some(),
+            _ => false,
+        }
+    }
+
     pub(super) fn drawing(&self) -> Drawing {
         use Shape::{Door, DoorWide, Read, Wide};
         match self {
-            Self::Login(page) => Drawing::of("page/login.html", Door, page).with("show-password.js"),
+            Self::Login(page) => Drawing::of("page/login.html", Door, page)
+                .with("show-password.js")
+                .with(PASSKEY),
             Self::Consent(page) => Drawing::of("page/consent.html", DoorWide, page),
             Self::ChooseAccount(page) => Drawing::of("page/choose_account.html", Door, page),
             Self::Devices(page) => Drawing::of("page/devices.html", DoorWide, page),
@@ -242,8 +259,9 @@ impl Page {
             Self::ConfirmEmail(page) => Drawing::of("page/confirm_email.html", Door, page),
             Self::OwnFactors(page) => Drawing::of("page/own_factors.html", Read, page),
             Self::NewAuthenticator(page) => Drawing::of("page/new_authenticator.html", DoorWide, page),
+            Self::NewPasskey(page) => Drawing::of("page/new_passkey.html", DoorWide, page).with(PASSKEY),
             Self::RecoveryCodes(page) => Drawing::of("page/recovery_codes.html", DoorWide, page),
-            Self::SecondFactor(page) => Drawing::of("page/second_factor.html", Door, page),
+            Self::SecondFactor(page) => Drawing::of("page/second_factor.html", Door, page).with(PASSKEY),
             Self::RequiredPassword(page) => {
                 Drawing::of("page/required_password.html", Door, page).with("show-password.js")
             }

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::view::{Account, OwnPath, Qr};
 
-/// Forms that post `begin` with `name`, `rename` = the value of a factor with `name`, `remove` = the value of a factor, or
-/// `codes`, or `ask_everywhere`, with `csrf`.
+/// Forms that post `begin` (`passkey` or `totp`) with `name`, `rename` = the value of a factor with `name`, `remove` = the value
+/// of a factor, or `codes`, or `ask_everywhere`, with `csrf`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct OwnFactors {
     /// Whose they are.
@@ -16,8 +16,12 @@ pub struct OwnFactors {
     pub back: OwnPath,
     /// What there is to say first.
     pub notice: Option<FactorNotice>,
-    /// Those that count.
-    pub factors: Vec<OwnFactor>,
+    /// The passkeys that count.
+    pub passkeys: Vec<OwnFactor>,
+    /// Whether more may be added: browsers have passkeys for installations with a domain.
+    pub offers_passkeys: bool,
+    /// The authenticators that count.
+    pub authenticators: Vec<OwnFactor>,
     /// How many recovery codes are left.
     pub recovery_codes: u64,
     /// On how many devices the second factor is not asked for, where devices may be remembered at all.
@@ -57,6 +61,12 @@ pub enum FactorNotice {
     Over,
     /// There are as many as there may be.
     TooMany,
+    /// A passkey was added.
+    PasskeyAdded,
+    /// What the authenticator answered is no passkey that can be taken.
+    PasskeyRefused,
+    /// Somebody has this passkey already.
+    PasskeyKnown,
     /// A name is missing or too long.
     Name,
     /// The form had been open for too long.
@@ -65,7 +75,7 @@ pub enum FactorNotice {
 
 impl FactorNotice {
     /// Every one.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::Added,
         Self::Renamed,
         Self::Removed,
@@ -74,6 +84,9 @@ impl FactorNotice {
         Self::Proved,
         Self::Over,
         Self::TooMany,
+        Self::PasskeyAdded,
+        Self::PasskeyRefused,
+        Self::PasskeyKnown,
         Self::Name,
         Self::Expired,
     ];
@@ -89,6 +102,9 @@ impl FactorNotice {
             Self::Proved => "proved",
             Self::Over => "over",
             Self::TooMany => "too_many",
+            Self::PasskeyAdded => "passkey_added",
+            Self::PasskeyRefused => "passkey_refused",
+            Self::PasskeyKnown => "passkey_known",
             Self::Name => "name",
             Self::Expired => "expired",
         }
@@ -144,7 +160,7 @@ pub struct RecoveryCodes {
 }
 
 impl OwnFactors {
-    /// With two factors.
+    /// With three factors.
     pub fn sample() -> Self {
         const ADDED: i64 = 1_800_000_000_000_000;
         let factor = OwnFactor {
@@ -158,7 +174,13 @@ impl OwnFactors {
             action: OwnPath::or_home("/account/factors"),
             back: OwnPath::or_home("/account"),
             notice: Some(FactorNotice::Added),
-            factors: vec![
+            passkeys: vec![OwnFactor {
+                value: "0192".to_owned(),
+                name: "Laptop".to_owned(),
+                ..factor.clone()
+            }],
+            offers_passkeys: true,
+            authenticators: vec![
                 factor.clone(),
                 OwnFactor {
                     value: "0191".to_owned(),

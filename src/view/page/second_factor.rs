@@ -1,4 +1,4 @@
-//! The second step of a sign-in: a one-time code, or a recovery code.
+//! The second step of a sign-in: a passkey, a one-time code, or a recovery code.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,8 +15,10 @@ pub struct SecondFactor {
     pub action: OwnPath,
     /// What is asked for.
     pub with: SecondFactorWith,
-    /// This page with the other way.
-    pub other: OwnPath,
+    /// Where a script asks what a passkey has to sign, if that is asked for; it posts `question` and `passkey` then.
+    pub ask: Option<OwnPath>,
+    /// This page with the other ways that the person has.
+    pub others: Vec<OtherFactor>,
     /// For how long, in seconds, it is not asked for again on this device, if `remember_device` is ticked; else nothing is offered.
     pub remembers_for: Option<u64>,
     /// Why the last answer did not do.
@@ -25,10 +27,21 @@ pub struct SecondFactor {
     pub again: Option<OwnPath>,
 }
 
+/// Another way.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct OtherFactor {
+    /// Which.
+    pub with: SecondFactorWith,
+    /// This page with it.
+    pub path: OwnPath,
+}
+
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SecondFactorWith {
+    /// A signature of a passkey.
+    Passkey,
     /// The code that an authenticator shows.
     Code,
     /// A code from a list that was kept for this.
@@ -58,7 +71,17 @@ impl SecondFactor {
             account: Account::sample(),
             action: OwnPath::or_home("/login/factor?proof=Zm9v"),
             with: SecondFactorWith::Code,
-            other: OwnPath::or_home("/login/factor?proof=Zm9v&with=recovery_code"),
+            ask: None,
+            others: vec![
+                OtherFactor {
+                    with: SecondFactorWith::Passkey,
+                    path: OwnPath::or_home("/login/factor?proof=Zm9v&with=passkey"),
+                },
+                OtherFactor {
+                    with: SecondFactorWith::RecoveryCode,
+                    path: OwnPath::or_home("/login/factor?proof=Zm9v&with=recovery_code"),
+                },
+            ],
             remembers_for: Some(30 * 86_400),
             error: Some(SecondFactorError::Wrong),
             again: None,

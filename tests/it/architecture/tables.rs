@@ -127,6 +127,7 @@ pub const PACKAGES: &[(&str, &[&str])] = &[
     ("redis", &["ephemeral", "sessions"]),
     ("argon2", &["credential"]),
     ("totp_rs", &["credential"]),
+    ("webauthn_rs", &["credential"]),
     // the priority of the threads that hash
     ("rustix", &["credential"]),
     // the sample application of the sandbox stands for somebody else's program

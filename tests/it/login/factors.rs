@@ -199,8 +199,9 @@ async fn model_totp() {
         let mut store = provider.store.read().await.unwrap();
         let factor = store.list_factors_of(ada.user.id).await.unwrap().remove(0);
         drop(store);
-        let (mut last, mut accepted) = (factor.last_step, BTreeSet::new());
-        let secret = ostiary::credential::Totp::new(ada.authenticator.secret.clone(), factor.shape).unwrap();
+        let (mut last, mut accepted) = (factor.otp().unwrap().last_step, BTreeSet::new());
+        let secret =
+            ostiary::credential::Totp::new(ada.authenticator.secret.clone(), factor.otp().unwrap().shape).unwrap();
         for _ in 0..length(40, 200, 2_000) {
             if dice.below(3) == 0 {
                 server.advance(Duration::from_secs(u64::from(dice.below(70) as u32)));
@@ -213,7 +214,14 @@ async fn model_totp() {
             let tries = (0..twice).map(|_| async {
                 let known = {
                     let mut store = provider.store.read().await.unwrap();
-                    store.list_factors_of(ada.user.id).await.unwrap().remove(0).last_step
+                    store
+                        .list_factors_of(ada.user.id)
+                        .await
+                        .unwrap()
+                        .remove(0)
+                        .otp()
+                        .unwrap()
+                        .last_step
                 };
                 let step = secret.step_of(&code, call.now, known)?;
                 let mut tx = provider.store.write().await.unwrap();

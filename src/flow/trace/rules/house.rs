@@ -51,6 +51,12 @@ rules! {
         remedy "The clock of the authenticator may be wrong. If the authenticator is lost and no recovery code is left, take it away.",
         command "ostiary users reset-factors {username}",
         request "DELETE /api/v1/users/{user}/factors";
+    "sign_in.passkey": "The passkey is right, and its authenticator has verified the person.";
+    "sign_in.wrong_passkey": "The answer of the authenticator is not that of a passkey which lets in: unknown here, removed, of another account than was asked for, too late, answered before, made on another page, or without verifying the person.",
+        remedy "If a passkey was lost or may have been copied, take it away; its owner signs in with a password and adds another.",
+        command "ostiary users reset-factors {username}",
+        request "DELETE /api/v1/users/{user}/factors";
+    "factor.wrong_passkey": "What the browser answered is no passkey that can be taken: another challenge, page or domain, an algorithm that was not offered, or a person who was not verified.";
     "sign_in.session": "A session began.";
     "guess.account": "There were too many wrong guesses for this account; more are not looked at before the period is over.",
         setting setting::GUESS_ACCOUNT_BUDGET,

@@ -1,0 +1,68 @@
+//! The last step of a sign-in, by whatever somebody has proved who they are: a session, or what stands before one.
+
+use super::password::{NoRoom, Refused};
+use crate::flow::effective::WhenFull;
+use crate::flow::session::{self, Account, Browser, NotBegun, Proof, Purpose, choice, demand, duty, logins};
+use crate::flow::{Call, Provider};
+use crate::model::{Event, EventKind, Fact, User};
+
+/// Begins a session for a proof of this moment. `method`: by what it was proved, in a word for the audit log.
+pub(super) async fn enter(
+    provider: &Provider,
+    call: &Call,
+    browser: &mut Browser,
+    user: &User,
+    (proof, method): (Proof, &'static str),
+    purpose: Purpose,
+) -> Result<Account, Refused> {
+    match session::begin_for(provider, call, browser, user, proof.clone(), &purpose).await {
+        Ok(account) => Ok(account),
+        Err(NotBegun::Failed(error)) => Err(error.into()),
+        Err(NotBegun::Factor) => {
+            let handle = demand::wait(provider, call, browser, user.id, proof, purpose).await?;
+            Err(Refused::Factor(handle))
+        }
+        Err(NotBegun::Action(missing)) => {
+            let (proof, wanted) = ((proof, call.now, None), (purpose, missing));
+            let handle = duty::wait(provider, call, browser, user.id, proof, wanted).await?;
+            Err(Refused::Required(missing, handle))
+        }
+        // what was proved is no proof any more
+        Err(NotBegun::Changed) => {
+            let event = refused(call, "sign_in.changed", method, Some(user));
+            provider.note(event).await;
+            Err(Refused::Wrong)
+        }
+        Err(NotBegun::Device(device)) => {
+            let event = refused(call, device.rule(), method, Some(user));
+            provider.note(event).await;
+            Err(Refused::Device(device))
+        }
+        Err(NotBegun::Full(full)) => {
+            let event = refused(call, "sign_in.limit", method, Some(user));
+            provider
+                .note(event.fact("logins", Fact::Number(full.live.into())))
+                .await;
+            if full.at_limit != WhenFull::Ask {
+                let logins = logins::list(provider, call, user.id).await?;
+                let user = user.clone();
+                return Err(Refused::Full(Box::new(NoRoom { full, user, logins })));
+            }
+            let waiting = (purpose, full);
+            let handle = choice::wait(provider, call, browser, user.id, (proof, call.now, None), waiting).await?;
+            Err(Refused::Asked(full, handle))
+        }
+    }
+}
+
+/// That somebody was not signed in.
+pub(super) fn refused(call: &Call, rule: &'static str, method: &'static str, user: Option<&User>) -> Event {
+    let event = call
+        .event(EventKind::SignIn)
+        .refused(rule)
+        .fact("method", Fact::Word(method));
+    match user {
+        Some(user) => event.user(user.id),
+        None => event,
+    }
+}
