@@ -7,5 +7,6 @@ mod client_site;
 mod cross_origin;
 mod ending;
 mod keyboard;
+mod passkeys;
 mod sample_application;
 mod traces;

@@ -12,6 +12,7 @@ mod rendering;
 mod sealed;
 mod settings;
 mod walk;
+mod webauthn;
 
 use ostiary::model::{GrantType, Scopes};
 use proptest::prelude::*;

@@ -28,7 +28,7 @@ use crate::support::server::{Backend, Server, TestUser, each_backend};
 const STEP: Duration = Duration::from_secs(30);
 
 /// The texts of the mails to somebody, the newest first.
-async fn mails(server: &Server, user: &TestUser) -> Vec<String> {
+pub async fn mails(server: &Server, user: &TestUser) -> Vec<String> {
     let views = Views::new().unwrap();
     let all = outbox::list(server.provider(), &views, 100).await.unwrap();
     let own = all.into_iter().filter(|mail| mail.recipient == user.email);
@@ -37,7 +37,7 @@ async fn mails(server: &Server, user: &TestUser) -> Vec<String> {
 }
 
 /// Their kinds, but for those about new devices.
-async fn kinds(server: &Server, user: &TestUser) -> Vec<String> {
+pub async fn kinds(server: &Server, user: &TestUser) -> Vec<String> {
     let mut store = server.provider().store.read().await.unwrap();
     let all = store.list_outbox(100).await.unwrap();
     let own = all.into_iter().filter(|mail| mail.recipient == user.email);
@@ -56,7 +56,7 @@ async fn events(server: &Server, user: &TestUser) -> Vec<String> {
 }
 
 /// Asks `/api/v1/me` with the cookies of a browser.
-async fn own(
+pub async fn own(
     server: &Server,
     browser: &Browser,
     method: Method,

@@ -125,7 +125,14 @@ async fn csp_nonce_policy() {
         }
         pages += 1;
         let directives: Vec<(&str, &str)> = policy.split("; ").map(|it| it.split_once(' ').unwrap()).collect();
-        let names: BTreeSet<&str> = directives.iter().map(|(name, _)| *name).collect();
+        let mut names: BTreeSet<&str> = directives.iter().map(|(name, _)| *name).collect();
+        // the script of the page that passkeys are asked for on
+        let asks = names.remove("connect-src");
+        assert_eq!(asks, page.body.contains("data-ask="), "{address}: {policy}");
+        assert!(
+            !asks || directives.contains(&("connect-src", "'self'")),
+            "{address}: {policy}"
+        );
         assert_eq!(
             names,
             BTreeSet::from([

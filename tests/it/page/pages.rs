@@ -290,7 +290,7 @@ fn no_page_carries_an_inline_style_script_or_handler() {
             }
         }
         // its own, and the one that says that the session is about to end
-        assert!(scripts <= 2, "{page:?}");
+        assert!(scripts <= 3, "{page:?}");
     }
 }
 
@@ -320,7 +320,10 @@ fn no_third_party_assets() {
     }
     for name in ostiary::view::Asset::names() {
         let asset = Views::asset(name).unwrap();
-        let text = std::str::from_utf8(asset.bytes).unwrap();
+        // what the page says, which is a path of this server
+        let text = std::str::from_utf8(asset.bytes)
+            .unwrap()
+            .replace("fetch(form.dataset.ask,", "");
         for outside in ["url(", "@import", "@font-face", "import(", "fetch(", "https://"] {
             assert!(!text.contains(outside), "{outside} in {name}");
         }
@@ -410,7 +413,7 @@ fn password_field_ux() {
                 .iter()
                 .find(|node| node.attribute("name") == Some("username"))
                 .unwrap();
-            assert_eq!(username.attribute("autocomplete"), Some("username"));
+            assert_eq!(username.attribute("autocomplete"), Some("username webauthn"));
             assert!(nodes.iter().any(|node| node.attribute("name") == Some("password")));
         }
     }

@@ -3,6 +3,7 @@
 // what serves one room of tests is not used by the others
 #![allow(dead_code)]
 
+pub mod authenticator;
 pub mod backend;
 pub mod balancer;
 pub mod browser;

@@ -157,6 +157,12 @@ impl Chromium {
         self.command("POST", "/goog/cdp/execute", Some(body)).await
     }
 
+    /// A command about authenticators that the driver stands for (Web Authentication Level 3 section 11).
+    pub async fn webauthn(&self, method: &str, path: &str, body: Option<Value>) -> Value {
+        self.command(method, &format!("/webauthn/authenticator{path}"), body)
+            .await
+    }
+
     /// The size of the page's window, in CSS pixels.
     pub async fn window(&self, width: u32, height: u32) {
         let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
