@@ -234,9 +234,7 @@ impl Budgets {
             | Account::RecoveryLink
             | Account::RegistrationLink
             | Account::RegistrationToken
-            | Account::Passkey => {
-                key(&[b"account", word, &source])
-            }
+            | Account::Passkey => key(&[b"account", word, &source]),
         };
         let (of_account, of_source) = account.counted();
         let is_known_device = matches!(account, Account::KnownDevice(_));

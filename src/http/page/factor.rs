@@ -183,7 +183,9 @@ impl Door {
             with: self.with,
             ask: Some(ask).filter(|_| self.with == SecondFactorWith::Passkey && !is_over),
             others: others.collect(),
-            remembers_for: self.remembers_for.filter(|_| self.with != SecondFactorWith::RecoveryCode),
+            remembers_for: self
+                .remembers_for
+                .filter(|_| self.with != SecondFactorWith::RecoveryCode),
             error,
             again: is_over.then(|| self.anew()),
         });
