@@ -1,6 +1,9 @@
 -- a passkey is a factor of another kind: it has a public key and a counter where an authenticator has a secret and steps;
 -- columns that were required of every factor are of some alone, and nothing refers to the table yet
-create table factors_of_kinds (
+drop index factors_user;
+drop index factors_unconfirmed;
+alter table factors rename to factors_before;
+create table factors (
   id blob not null,
   user_id blob not null references users (id) on delete cascade,
   kind text not null,
@@ -19,10 +22,9 @@ create table factors_of_kinds (
   constraint factors_id primary key (id),
   constraint factors_credential_id unique (credential_id)
 ) strict;
-insert into factors_of_kinds (id, user_id, kind, name, sealed, algorithm, digits, period, last_step, created_at, confirmed_at, used_at)
+insert into factors (id, user_id, kind, name, sealed, algorithm, digits, period, last_step, created_at, confirmed_at, used_at)
 select id, user_id, kind, name, sealed, algorithm, digits, period, last_step, created_at, confirmed_at, used_at
-from factors;
-drop table factors;
-alter table factors_of_kinds rename to factors;
+from factors_before;
+drop table factors_before;
 create index factors_user on factors (user_id, created_at);
 create index factors_unconfirmed on factors (created_at) where confirmed_at is null;
