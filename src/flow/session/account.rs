@@ -139,6 +139,7 @@ impl Proof {
             acr: acr::MULTIPLE.to_owned(),
             remember,
             factor: Some(factor),
+            device: OnDevice::Nothing,
         }
     }
 
