@@ -16,6 +16,9 @@ use crate::support::browser::{Browser, Page};
 use crate::support::relying_party::{RelyingParty, claims};
 use crate::support::server::{Server, each_backend};
 
+/// What is wrong with an answer, and how it becomes so.
+type Case<T> = (&'static str, Box<dyn Fn(&mut T)>);
+
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// What became of a sign-in with a passkey; `-` where nothing was written down.
@@ -319,7 +322,7 @@ async fn webauthn_server_checks() {
     let mut ada = keyed_with(&server, "ada", Device::security_key(server.issuer())).await;
     let mut grace = keyed_with(&server, "grace", Device::new(server.issuer())).await;
     let handle = grace.device.keys[0].handle.clone();
-    let wrong: Vec<(&str, Box<dyn Fn(&mut Assertion)>)> = vec![
+    let wrong: Vec<Case<Assertion>> = vec![
         (
             "kind",
             Box::new(|signing| "webauthn.create".clone_into(&mut signing.kind)),
@@ -370,7 +373,7 @@ async fn webauthn_server_checks() {
     let browser = Browser::new();
     sign_in(&server, &browser, &eve).await;
     let known = ada.device.keys[0].id.clone();
-    let wrong: Vec<(&str, Box<dyn Fn(&mut Creation)>)> = vec![
+    let wrong: Vec<Case<Creation>> = vec![
         (
             "kind",
             Box::new(|creation| "webauthn.get".clone_into(&mut creation.kind)),

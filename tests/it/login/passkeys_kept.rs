@@ -21,7 +21,7 @@ async fn events(server: &Server, user: &TestUser, kind: &str) -> Vec<Value> {
     let all = store.list_events(None, 500).await.unwrap();
     let own = all.into_iter().filter(|event| event.user == Some(user.id.uuid()));
     own.filter(|event| event.kind == kind)
-        .map(|event| event.facts.into())
+        .map(|event| event.facts)
         .collect()
 }
 
