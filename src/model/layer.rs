@@ -283,6 +283,6 @@ fn size(value: &SettingValue) -> u128 {
         SettingValue::Duration(length) => length.as_micros(),
         SettingValue::Count(count) => u128::from(*count),
         SettingValue::Flag(flag) => u128::from(*flag),
-        SettingValue::Word(_) | SettingValue::Contact(_) => 0,
+        SettingValue::Word(_) | SettingValue::Contact(_) | SettingValue::Networks(_) => 0,
     }
 }

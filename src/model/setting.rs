@@ -1,7 +1,10 @@
 //! Settings: what is changed at run time. One declared list; schema, docs, checks and forms all come from it.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Duration;
+
+use ipnet::IpNet;
 
 /// What a setting may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +29,8 @@ pub enum Kind {
     Flag,
     /// Where somebody is reached, `mailto:` or `https:`; empty for nowhere.
     Contact,
+    /// Networks, as addresses with the length of a prefix, with commas between; empty for none.
+    Networks,
 }
 
 /// How the values of several layers become one.
@@ -64,6 +69,8 @@ pub struct Declaration {
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
+/// No more networks are taken in one setting.
+const MOST_NETWORKS: usize = 200;
 
 const fn duration(least: u64, most: u64) -> Kind {
     Kind::Duration {
@@ -142,6 +149,10 @@ declare! {
         "How long after it was set a password has to be replaced at the next sign-in; 0s never.";
     PASSWORD_INITIAL_EXPIRES_AFTER: "password.initial_expires_after", duration(0, 365 * DAY), "0s", Soonest,
         "The same for a password that somebody else set for the person: an administrator, a file or a command; 0s never.";
+    SIGN_IN_ALLOWED_NETWORKS: "sign_in.allowed_networks", Kind::Networks, "", Nearest,
+        "The networks that people sign in from, and from no other; nothing stands for everywhere.";
+    SIGN_IN_DENIED_NETWORKS: "sign_in.denied_networks", Kind::Networks, "", Nearest,
+        "Networks that nobody signs in from, whatever is allowed otherwise.";
     MFA_REQUIRED: "mfa.required", Kind::Flag, "false", Any,
         "Whether people have to prove a second factor when they sign in; who has none sets one up on the way in.";
     MFA_REMEMBER_FOR: "mfa.remember_for", duration(0, 365 * DAY), "0s", Least,
@@ -193,6 +204,8 @@ pub enum SettingValue {
     Flag(bool),
     /// Where somebody is reached.
     Contact(String),
+    /// Networks.
+    Networks(Vec<IpNet>),
 }
 
 /// Where a value comes from.
@@ -262,6 +275,7 @@ impl Declaration {
             (Kind::Contact, serde_json::Value::String(text)) => {
                 is_contact(text).then(|| SettingValue::Contact(text.clone()))
             }
+            (Kind::Networks, serde_json::Value::String(text)) => read_networks(text).map(SettingValue::Networks),
             _ => None,
         };
         read.ok_or_else(|| SettingError::Invalid {
@@ -283,6 +297,7 @@ impl Declaration {
             Kind::Count { least, most } => format!("expected a whole number from {least} to {most}"),
             Kind::Word(words) => format!("expected one of: {}", words.join(", ")),
             Kind::Flag => "expected true or false".to_owned(),
+            Kind::Networks => "expected networks like 10.0.0.0/8, with commas between, or nothing".to_owned(),
             Kind::Contact => "expected an address that begins with mailto: or https:, or nothing".to_owned(),
         }
     }
@@ -292,7 +307,9 @@ impl Declaration {
         let written = match self.kind {
             Kind::Count { .. } => self.default.parse::<u64>().map(serde_json::Value::from).ok(),
             Kind::Flag => self.default.parse::<bool>().map(serde_json::Value::from).ok(),
-            Kind::Duration { .. } | Kind::Word(_) | Kind::Contact => Some(serde_json::Value::from(self.default)),
+            Kind::Duration { .. } | Kind::Word(_) | Kind::Contact | Kind::Networks => {
+                Some(serde_json::Value::from(self.default))
+            }
         };
         written
             .and_then(|value| self.read(&value).ok())
@@ -309,6 +326,10 @@ impl SettingValue {
             Self::Word(word) => (*word).into(),
             Self::Flag(flag) => (*flag).into(),
             Self::Contact(contact) => contact.as_str().into(),
+            Self::Networks(networks) => {
+                let networks: Vec<String> = networks.iter().map(ToString::to_string).collect();
+                networks.join(", ").into()
+            }
         }
     }
 }
@@ -412,6 +433,29 @@ impl Settings {
             _ => None,
         }
     }
+}
+
+impl Settings {
+    /// Networks; none for a key of another kind.
+    pub fn networks(&self, key: &str) -> &[IpNet] {
+        match self.effective.get(key).map(|effective| &effective.value) {
+            Some(SettingValue::Networks(networks)) => networks,
+            _ => &[],
+        }
+    }
+}
+
+/// Networks, or single addresses, with commas between: no more than a person could overlook.
+fn read_networks(text: &str) -> Option<Vec<IpNet>> {
+    let named: Vec<&str> = text.split(',').map(str::trim).filter(|one| !one.is_empty()).collect();
+    if named.len() > MOST_NETWORKS {
+        return None;
+    }
+    let read = named.into_iter().map(|one| match one.parse::<IpNet>() {
+        Ok(network) => Some(network.trunc()),
+        Err(_) => one.parse::<IpAddr>().ok().map(IpNet::from),
+    });
+    read.collect()
 }
 
 /// A URL of one line that says who reads it: RFC 9116 section 2.5.3 wants https where it is on the web.

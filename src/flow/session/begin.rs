@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::browser::MOST_ACCOUNTS;
-use super::device::{Arrival, DeviceRefused};
+use super::device::{Arrival, DeviceRefused, judge_network};
 use super::logins::Families;
 use super::news::{News, Told};
 use super::pushed_out::{self, PushedOut};
@@ -115,6 +115,9 @@ pub(super) async fn enter(
     user: &User,
     mut entry: Entry<'_>,
 ) -> Result<Account, NotBegun> {
+    if let Some(refused) = judge_network(provider, call).await? {
+        return Err(NotBegun::Device(refused));
+    }
     let arrival = Arrival::of(provider, call, browser, user.id, entry.proof.factor).await?;
     // before anything else is told of the account: a password alone is not enough of a proof, but on a device that is remembered
     if arrival.has_factor() == HasFactor::Yes && !entry.proof.is_multiple() {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ipnet::IpNet;
 use uuid::Uuid;
 
 use super::Browser;
@@ -17,6 +18,7 @@ use crate::crypto;
 use crate::flow::again::again;
 use crate::flow::needs::HasFactor;
 use crate::flow::{Call, Error, Provider};
+use crate::model::setting::{SIGN_IN_ALLOWED_NETWORKS, SIGN_IN_DENIED_NETWORKS};
 use crate::model::{Actor, Device, DeviceState, EventKind, Fact, Factor, Id, Secret, Timestamp, User};
 use crate::store::{DeviceLimits, Write};
 
@@ -41,6 +43,8 @@ pub enum DeviceRefused {
     Blocked,
     /// Only devices that are known may be signed in with, and it is not: it waits to be let in.
     Unknown,
+    /// It is in a network that nobody signs in from.
+    Network,
 }
 
 impl DeviceRefused {
@@ -49,8 +53,25 @@ impl DeviceRefused {
         match self {
             Self::Blocked => "sign_in.device_blocked",
             Self::Unknown => "sign_in.device_unknown",
+            Self::Network => "sign_in.network",
         }
     }
+}
+
+/// Turns away whoever comes from a network that people do not sign in from. Nothing is said of any account by it.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn judge_network(provider: &Provider, call: &Call) -> Result<Option<DeviceRefused>, Error> {
+    let settings = provider.settings().await?;
+    let allowed = settings.networks(SIGN_IN_ALLOWED_NETWORKS);
+    let denied = settings.networks(SIGN_IN_DENIED_NETWORKS);
+    let Some(address) = call.origin.address.map(|address| address.to_canonical()) else {
+        return Ok(None);
+    };
+    let is_in = |networks: &[IpNet]| networks.iter().any(|network| network.contains(&address));
+    let may = (allowed.is_empty() || is_in(allowed)) && !is_in(denied);
+    Ok((!may).then_some(DeviceRefused::Network))
 }
 
 /// The device that somebody comes with.

@@ -32,7 +32,7 @@ pub use begin::{Full, NotBegun, begin, begin_for};
 pub use browser::{Browser, Lapse, Lapsed, glance, recognize};
 pub use choice::{Choice, Chosen};
 pub use demand::Demand;
-pub use device::{DeviceRefused, LIMITS as DEVICE_LIMITS, MOST as MOST_DEVICES, known_device};
+pub use device::{DeviceRefused, LIMITS as DEVICE_LIMITS, MOST as MOST_DEVICES, judge_network, known_device};
 pub use duty::{Duty, Task};
 pub use end::end;
 pub use kept::{Uses, write_uses};

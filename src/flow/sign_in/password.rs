@@ -112,6 +112,14 @@ impl Refused {
 async fn judge(provider: &Provider, call: &Call, browser: &mut Browser, attempt: Attempt) -> Result<Account, Refused> {
     // in a storm most are turned away: that must cost next to nothing
     provider.passwords.has_room().map_err(Error::from)?;
+    // whoever it is: nothing is looked up, and no hash is made
+    if let Some(network) = session::judge_network(provider, call).await? {
+        let event = refused(call, network.rule(), None);
+        provider.note_refusals(call, event, network.rule()).await;
+        let turned_away = Err(Refused::Device(network));
+        decisions::keep(provider, call, None, &turned_away);
+        return turned_away;
+    }
     let user = find(provider, &attempt.identifier).await?;
     let signed_in = prove(provider, call, browser, user.as_ref(), attempt).await;
     let proved = decisions::By::Password;

@@ -254,6 +254,7 @@ pub(super) const fn refused(refused: DeviceRefused) -> LoginError {
     match refused {
         DeviceRefused::Blocked => LoginError::DeviceBlocked,
         DeviceRefused::Unknown => LoginError::DeviceUnknown,
+        DeviceRefused::Network => LoginError::Network,
     }
 }
 

@@ -53,6 +53,8 @@ pub enum LoginError {
     DeviceBlocked,
     /// The pair is right, but only known devices may be signed in with, and this one waits to be let in.
     DeviceUnknown,
+    /// Nobody signs in from this network, whoever it is.
+    Network,
     /// The server cannot check a password now.
     Busy,
     /// The anti-forgery token was missing or old.

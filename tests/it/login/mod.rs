@@ -27,6 +27,7 @@ mod registration;
 mod remembered;
 mod requests;
 mod required;
+mod required_walk;
 mod session_loss;
 mod session_references;
 mod sessions;

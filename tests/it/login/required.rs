@@ -407,6 +407,47 @@ async fn a_password_that_is_too_old_is_replaced_on_the_way_in() {
     .await;
 }
 
+/// From a network that is not let in nobody signs in, whatever they know, and what was begun elsewhere begins no session there.
+#[tokio::test]
+async fn nobody_signs_in_from_a_network_that_is_not_let_in() {
+    each_backend(async |server| {
+        let ada = enrolled(server, "ada").await;
+        let browser = Browser::new();
+        let page = asked(server, &browser, &ada.user).await;
+        for (table, is_in) in [
+            (json!({"sign_in.allowed_networks": "10.0.0.0/8, 192.0.2.1"}), false),
+            (
+                json!({"sign_in.allowed_networks": "10.0.0.0/8, 127.0.0.0/8, ::1"}),
+                true,
+            ),
+            (json!({"sign_in.denied_networks": "127.0.0.1/32, ::1"}), false),
+        ] {
+            server.settings(table).await;
+            let refused = sign_in(server, &Browser::new(), &ada.user).await;
+            let unknown = sign_in_with(server, &Browser::new(), "nobody", "at all").await;
+            if is_in {
+                assert_eq!((refused.status.as_u16(), unknown.status.as_u16()), (303, 422));
+                continue;
+            }
+            assert_eq!((refused.status.as_u16(), unknown.status.as_u16()), (403, 403));
+            assert!(
+                refused.body.contains("Nobody signs in from this network."),
+                "{}",
+                refused.body
+            );
+        }
+        let answered = answer(&browser, &page, &now(server, &ada.authenticator)).await;
+        assert_eq!(answered.status, 403);
+        assert!(!is_signed_in(server, &browser).await);
+        assert!(is_signed_in(server, &ada.browser).await, "who is in stays in");
+        server
+            .settings(json!({"sign_in.allowed_networks": "", "sign_in.denied_networks": ""}))
+            .await;
+        assert_eq!(sign_in(server, &Browser::new(), &ada.user).await.status, 303);
+    })
+    .await;
+}
+
 /// Nobody changes anything about an account with a device that they could not sign in with.
 #[tokio::test]
 async fn a_device_that_is_turned_away_is_so_before_anything_is_done() {

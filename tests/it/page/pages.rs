@@ -21,6 +21,7 @@ fn all() -> Vec<Page> {
         LoginError::Busy,
         LoginError::Inactive,
         LoginError::DeviceBlocked,
+        LoginError::Network,
         LoginError::DeviceUnknown,
         LoginError::Expired,
     ] {

@@ -1,0 +1,238 @@
+//! A random walk through the sign-ins of people of whom something is required: two browsers with their tabs, forms that are empty,
+//! wrong, old, sent twice or in another browser, and an administrator who requires more midway. Beside it goes a ledger of what each
+//! person has proved and done; nobody is in before all of it stands there.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use ostiary::model::RequiredAction;
+use serde_json::json;
+
+use super::factor_scene::{now, shown};
+use super::required::require;
+use super::{is_signed_in, sign_in};
+use crate::oauth::scene::Dice;
+use crate::support::browser::{Browser, Page};
+use crate::support::otp::Authenticator;
+use crate::support::server::{Server, TestUser, each_backend};
+
+/// A person, as the ledger knows them.
+struct Person {
+    user: TestUser,
+    authenticator: Option<Authenticator>,
+    must_change: bool,
+    must_enrol: bool,
+}
+
+/// A page that is open somewhere.
+#[derive(Clone)]
+struct Open {
+    browser: usize,
+    person: usize,
+    page: Page,
+}
+
+struct Walk<'a> {
+    server: &'a Server,
+    dice: Dice,
+    people: Vec<Person>,
+    browsers: Vec<Browser>,
+    open: Vec<Open>,
+    seen: BTreeMap<&'static str, usize>,
+}
+
+impl Walk<'_> {
+    fn count(&mut self, what: &'static str) {
+        *self.seen.entry(what).or_default() += 1;
+    }
+
+    /// Whether everything is done that this person has to have done.
+    fn is_free(&self, person: usize) -> bool {
+        let person = &self.people[person];
+        !person.must_change && (!person.must_enrol || person.authenticator.is_some())
+    }
+
+    /// Types the right password in a browser where nobody is signed in.
+    async fn begin(&mut self) {
+        let (browser, person) = (self.dice.below(2), self.dice.below(self.people.len()));
+        if is_signed_in(self.server, &self.browsers[browser]).await {
+            self.browsers[browser] = Browser::new();
+            self.open.retain(|open| open.browser != browser);
+        }
+        let page = sign_in(self.server, &self.browsers[browser], &self.people[person].user).await;
+        let to = page
+            .location()
+            .unwrap_or_else(|| panic!("{} {}", page.status, page.body));
+        let has_factor = self.people[person].authenticator.is_some();
+        match to.path() {
+            "/login/factor" => assert!(has_factor),
+            "/login/action" => assert!(!has_factor && !self.is_free(person)),
+            _ => assert!(!has_factor && self.is_free(person), "{to}"),
+        }
+        self.count("begun");
+        self.arrive(browser, person, page).await;
+    }
+
+    /// What an answer leads to.
+    async fn arrive(&mut self, browser: usize, person: usize, page: Page) {
+        let Some(to) = page.location() else { return };
+        let page = self.browsers[browser].get(to.as_str()).await;
+        if page.status == 200 && to.path().starts_with("/login/") {
+            self.open.push(Open { browser, person, page });
+        } else if is_signed_in(self.server, &self.browsers[browser]).await {
+            self.count("in");
+        }
+    }
+
+    /// Sends a page that is open: rightly, or somehow.
+    async fn send(&mut self) {
+        let Some(at) = self.open.len().checked_sub(1) else {
+            return;
+        };
+        let at = if self.dice.below(3) == 0 {
+            self.dice.below(at + 1)
+        } else {
+            at
+        };
+        let open = self.open[at].clone();
+        let person = open.person;
+        // now and then in the other browser, where it is worth nothing
+        let browser = if self.dice.below(8) == 0 {
+            1 - open.browser
+        } else {
+            open.browser
+        };
+        let was_in = is_signed_in(self.server, &self.browsers[browser]).await;
+        let forms = open.page.forms();
+        let (kind, fields) = if forms.iter().any(|form| form.has("password")) {
+            let new = format!("an otter and {} herons", self.dice.below(1_000_000));
+            ("password", vec![("password", new.clone()), ("password_again", new)])
+        } else if open.page.url.path() == "/login/factor" {
+            self.server.advance(Duration::from_secs(60));
+            let code = self.people[person]
+                .authenticator
+                .as_ref()
+                .map(|held| now(self.server, held));
+            ("factor", vec![("code", code.unwrap_or_default())])
+        } else if open.page.body.contains("class=\"secret\"") {
+            ("enrol", vec![("code", now(self.server, &shown(&open.page)))])
+        } else {
+            ("codes", Vec::new())
+        };
+        let is_right = self.dice.below(3) > 0;
+        let fields: Vec<(&str, String)> = match self.dice.below(3) {
+            _ if is_right => fields,
+            0 => fields.into_iter().map(|(name, _)| (name, String::new())).collect(),
+            1 => fields
+                .into_iter()
+                .map(|(name, value)| (name, format!("{value}1")))
+                .take(1)
+                .collect(),
+            _ => vec![("password", "a".to_owned()), ("code", "000000".to_owned())],
+        };
+        let input = match kind {
+            "password" => "password",
+            "factor" | "enrol" => "code",
+            _ => "csrf",
+        };
+        let values: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let form = open.page.form_with(input);
+        let mut sent = self.browsers[browser].submit(&open.page, form.clone(), &values).await;
+        if self.dice.below(4) == 0 {
+            sent = self.browsers[browser].submit(&open.page, form, &values).await;
+            self.count("twice");
+        }
+        // what the database says was done goes into the ledger: only a right form in its own browser does anything
+        let account = self.server.account(&self.people[person].user).await;
+        let factors = {
+            let mut store = self.server.provider().store.read().await.unwrap();
+            store.list_factors_of(account.id).await.unwrap().len()
+        };
+        let changes = account.required_actions.contains(&RequiredAction::ChangePassword);
+        let ledger = &mut self.people[person];
+        if ledger.must_change && !changes {
+            assert!(is_right && kind == "password" && browser == open.browser, "{kind}");
+            ledger.user.password.clone_from(&fields[0].1);
+            ledger.must_change = false;
+            self.count("changed");
+        }
+        let ledger = &mut self.people[person];
+        assert!(factors <= 1, "nobody sets up a second one on the way in");
+        if ledger.authenticator.is_none() && factors == 1 {
+            assert!(is_right && kind == "enrol" && browser == open.browser, "{kind}");
+            ledger.authenticator = Some(shown(&open.page));
+            self.count("enrolled");
+        }
+        let is_in = is_signed_in(self.server, &self.browsers[browser]).await;
+        if is_in && !was_in {
+            assert!(browser == open.browser, "a page of another browser lets in");
+            assert!(self.is_free(person), "in, and something is missing");
+            assert!(kind != "enrol", "the codes come first");
+            assert!(is_right || kind == "codes", "a wrong form lets in: {kind}");
+        }
+        if !is_right {
+            self.count("wrong");
+        }
+        self.arrive(browser, person, sent).await;
+        if self.open.len() > 8 {
+            self.open.remove(0);
+        }
+    }
+
+    /// An administrator requires something more of somebody.
+    async fn require_more(&mut self) {
+        let at = self.dice.below(self.people.len());
+        let person = &mut self.people[at];
+        person.must_change = self.dice.below(2) == 0;
+        let mut actions = vec![RequiredAction::EnrolFactor];
+        actions.extend(person.must_change.then_some(RequiredAction::ChangePassword));
+        person.must_enrol = true;
+        require(self.server, &person.user, &actions).await;
+        self.count("required");
+    }
+}
+
+/// SEC-743, for what is required on the way in: an authenticated state implies that everything the person has to prove and to do is
+/// done, by forms of that browser, whatever else was sent in between.
+#[tokio::test]
+async fn model_login_flow_of_what_is_required() {
+    each_backend(async |server| {
+        server
+            .settings(json!({"guess.account_budget": 1000, "guess.source_budget": 100_000}))
+            .await;
+        for seed in 1..=3 {
+            let mut people = Vec::new();
+            for number in 0..3 {
+                let user = server.user(&format!("person{seed}{number}")).await;
+                people.push(Person {
+                    user,
+                    authenticator: None,
+                    must_change: false,
+                    must_enrol: false,
+                });
+            }
+            let mut walk = Walk {
+                server,
+                dice: Dice::seeded(7_430 + seed),
+                people,
+                browsers: vec![Browser::new(), Browser::new()],
+                open: Vec::new(),
+                seen: BTreeMap::new(),
+            };
+            for _ in 0..crate::support::backend::length(60, 150, 1_500) {
+                server.advance(Duration::from_secs(1));
+                match walk.dice.below(12) {
+                    0 => walk.require_more().await,
+                    1 | 2 => walk.begin().await,
+                    _ if walk.open.is_empty() => walk.begin().await,
+                    _ => walk.send().await,
+                }
+            }
+            println!("{seed}: {:?}", walk.seen);
+            for what in ["in", "wrong", "required", "changed", "enrolled"] {
+                assert!(walk.seen.contains_key(what), "{what} was never seen: {:?}", walk.seen);
+            }
+        }
+    })
+    .await;
+}
