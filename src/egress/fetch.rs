@@ -64,21 +64,21 @@ pub struct Egress {
 }
 
 impl Egress {
-    /// `allowed_networks`: what the operator admits although it is private; there http and other ports are allowed, too.
+    /// `allowed_addresses`: what the operator admits although it is private; there http and other ports are allowed, too.
     ///
     /// Certificates are checked against the system's store; on a machine without one, nothing is trusted and every https
     /// request fails.
-    pub fn new(allowed_networks: Vec<IpNet>) -> Self {
-        Self::resolving(allowed_networks, by_system())
+    pub fn new(allowed_addresses: Vec<IpNet>) -> Self {
+        Self::resolving(allowed_addresses, by_system())
     }
 
     /// The same with another resolver than the system's. What it answers is checked alike.
-    pub fn resolving(allowed_networks: Vec<IpNet>, lookup: Lookup) -> Self {
+    pub fn resolving(allowed_addresses: Vec<IpNet>, lookup: Lookup) -> Self {
         Self {
             lookup,
             public: Arc::default(),
             inside: Arc::default(),
-            networks: allowed_networks.into(),
+            networks: allowed_addresses.into(),
             places: Arc::new(Semaphore::new(AT_ONCE)),
             longest: Duration::MAX,
         }

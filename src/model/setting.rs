@@ -149,9 +149,9 @@ declare! {
         "How long after it was set a password has to be replaced at the next sign-in; 0s never.";
     PASSWORD_INITIAL_EXPIRES_AFTER: "password.initial_expires_after", duration(0, 365 * DAY), "0s", Soonest,
         "The same for a password that somebody else set for the person: an administrator, a file or a command; 0s never.";
-    SIGN_IN_ALLOWED_NETWORKS: "sign_in.allowed_networks", Kind::Networks, "", Nearest,
+    SIGN_IN_ALLOWED_ADDRESSES: "sign_in.allowed_addresses", Kind::Networks, "", Nearest,
         "The networks that people sign in from, and from no other; nothing stands for everywhere.";
-    SIGN_IN_DENIED_NETWORKS: "sign_in.denied_networks", Kind::Networks, "", Nearest,
+    SIGN_IN_DENIED_ADDRESSES: "sign_in.denied_addresses", Kind::Networks, "", Nearest,
         "Networks that nobody signs in from, whatever is allowed otherwise.";
     MFA_REQUIRED: "mfa.required", Kind::Flag, "false", Any,
         "Whether people have to prove a second factor when they sign in; who has none sets one up on the way in.";

@@ -18,7 +18,7 @@ use crate::crypto;
 use crate::flow::again::again;
 use crate::flow::needs::HasFactor;
 use crate::flow::{Call, Error, Provider};
-use crate::model::setting::{SIGN_IN_ALLOWED_NETWORKS, SIGN_IN_DENIED_NETWORKS};
+use crate::model::setting::{SIGN_IN_ALLOWED_ADDRESSES, SIGN_IN_DENIED_ADDRESSES};
 use crate::model::{Actor, Device, DeviceState, EventKind, Fact, Factor, Id, Secret, Timestamp, User};
 use crate::store::{DeviceLimits, Write};
 
@@ -64,8 +64,8 @@ impl DeviceRefused {
 /// [`Error::Unavailable`].
 pub async fn judge_network(provider: &Provider, call: &Call) -> Result<Option<DeviceRefused>, Error> {
     let settings = provider.settings().await?;
-    let allowed = settings.networks(SIGN_IN_ALLOWED_NETWORKS);
-    let denied = settings.networks(SIGN_IN_DENIED_NETWORKS);
+    let allowed = settings.networks(SIGN_IN_ALLOWED_ADDRESSES);
+    let denied = settings.networks(SIGN_IN_DENIED_ADDRESSES);
     let Some(address) = call.origin.address.map(|address| address.to_canonical()) else {
         return Ok(None);
     };

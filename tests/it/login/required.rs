@@ -415,12 +415,12 @@ async fn nobody_signs_in_from_a_network_that_is_not_let_in() {
         let browser = Browser::new();
         let page = asked(server, &browser, &ada.user).await;
         for (table, is_in) in [
-            (json!({"sign_in.allowed_networks": "10.0.0.0/8, 192.0.2.1"}), false),
+            (json!({"sign_in.allowed_addresses": "10.0.0.0/8, 192.0.2.1"}), false),
             (
-                json!({"sign_in.allowed_networks": "10.0.0.0/8, 127.0.0.0/8, ::1"}),
+                json!({"sign_in.allowed_addresses": "10.0.0.0/8, 127.0.0.0/8, ::1"}),
                 true,
             ),
-            (json!({"sign_in.denied_networks": "127.0.0.1/32, ::1"}), false),
+            (json!({"sign_in.denied_addresses": "127.0.0.1/32, ::1"}), false),
         ] {
             server.settings(table).await;
             let refused = sign_in(server, &Browser::new(), &ada.user).await;
@@ -441,7 +441,7 @@ async fn nobody_signs_in_from_a_network_that_is_not_let_in() {
         assert!(!is_signed_in(server, &browser).await);
         assert!(is_signed_in(server, &ada.browser).await, "who is in stays in");
         server
-            .settings(json!({"sign_in.allowed_networks": "", "sign_in.denied_networks": ""}))
+            .settings(json!({"sign_in.allowed_addresses": "", "sign_in.denied_addresses": ""}))
             .await;
         assert_eq!(sign_in(server, &Browser::new(), &ada.user).await.status, 303);
     })

@@ -29,10 +29,10 @@ rules! {
         remedy "Let it in, if it is the person's. They can do so themselves, at /account on a device that is known.",
         command "ostiary devices list {username}",
         request "GET /api/v1/users/{user}/devices";
-    "sign_in.network": "People do not sign in from the network that this came from, by sign_in.allowed_networks or sign_in.denied_networks.",
-        setting setting::SIGN_IN_ALLOWED_NETWORKS,
+    "sign_in.network": "People do not sign in from the network that this came from, by sign_in.allowed_addresses or sign_in.denied_addresses.",
+        setting setting::SIGN_IN_ALLOWED_ADDRESSES,
         remedy "Let the network in, or take it from those that are denied.",
-        command "ostiary settings set sign_in.allowed_networks \"10.0.0.0/8, 192.0.2.0/24\"";
+        command "ostiary settings set sign_in.allowed_addresses \"10.0.0.0/8, 192.0.2.0/24\"";
     "sign_in.password_expired": "The password is right, but it has to be replaced: the person said of a sign-in that it was not them.",
         remedy "The person replaces it by the link in the mail about that sign-in; or set another one.",
         command "ostiary users set-password {username}",
