@@ -117,7 +117,7 @@ async fn judge(provider: &Provider, call: &Call, browser: &mut Browser, attempt:
         let event = refused(call, network.rule(), None);
         provider.note_refusals(call, event, network.rule()).await;
         let turned_away = Err(Refused::Device(network));
-        decisions::keep(provider, call, None, By::Password, &turned_away);
+        decisions::keep(provider, call, None, decisions::By::Password, &turned_away);
         return turned_away;
     }
     let user = find(provider, &attempt.identifier).await?;
