@@ -114,6 +114,20 @@ rules! {
         remedy "Ask for another one at /login/forgot, or set a password.",
         command "ostiary users set-password {username}",
         request "POST /api/v1/users/{user}/reset-password";
+    "registration.exists": "Somebody asked for an account with the address of one that there is. Its owner was told by mail, and nobody else.";
+    "registration.taken": "Somebody asked for an account with an address that a deactivated account has, or that is somebody's username.",
+        remedy "Reactivate the account if it is theirs, or make one with another username.";
+    "registration.too_many": "Somebody asked for an account, and the address was mailed enough. The last link works.",
+        setting setting::REGISTRATION_MOST_MAILS;
+    "registration.full": "Somebody asked for an account while as many links to accounts were open as may be.",
+        setting setting::REGISTRATION_MOST_LINKS;
+    "registration.link": "The link to an account was used, replaced by a newer one, or is too old.",
+        setting setting::REGISTRATION_LINK_LIFETIME,
+        remedy "Ask for another one at /register, or invite the person.",
+        command "ostiary users invite ...",
+        request "POST /api/v1/invitations";
+    "address.link": "The link of a mail about an address was used, replaced by a newer one, or is too old.",
+        remedy "Ask for another one at /account/email.";
     "setup.link": "The setup link was used, replaced by a newer one, or is too old.",
         remedy "Make a new one.",
         command "ostiary setup";
