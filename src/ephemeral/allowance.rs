@@ -21,6 +21,18 @@ pub enum Spent {
     },
 }
 
+impl Spent {
+    /// Whether nothing of the budget was spent, as far as was looked.
+    pub(super) fn is_untouched(self, budget: u32) -> bool {
+        matches!(self, Self::Allowed { remaining } if remaining >= budget)
+    }
+
+    /// Whether this was the first of the budget to be spent.
+    pub(super) fn is_first_of(self, budget: u32) -> bool {
+        matches!(self, Self::Allowed { remaining } if remaining.saturating_add(1) >= budget)
+    }
+}
+
 /// A budget, and the period in which it may be spent once; microseconds.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Allowance {
@@ -142,6 +154,11 @@ impl Tally {
             part.spent = part.spent.saturating_sub(1);
         }
         self.0.retain(|part| part.spent > 0);
+    }
+
+    /// Whether nothing is held.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// As it is kept: `END:SPENT` for each part, with blanks between. What can't be read was never spent.

@@ -1,11 +1,13 @@
 //! Ephemeral state in a SQLite file of its own, so that it survives a restart without burdening the store. It is written
 //! behind: see [`super::write_behind`].
 
-use std::collections::BTreeMap;
+
+
 use std::path::Path;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use super::embedded_room::{self, Totals};
 use super::allowance::{Allowance, Spent, Tally};
 use super::place::Place;
 use super::write_behind::{Batch, Change, Slot, WriteBehind};
@@ -110,16 +112,27 @@ struct Inner {
     database: Database,
     entries: WriteBehind<Entry>,
     counters: WriteBehind<Counter>,
+    totals: Totals,
     /// One writes at a time.
     turn: tokio::sync::Mutex<()>,
 }
 
 #[derive(Clone)]
-struct Entry {
+pub(super) struct Entry {
     value: Arc<[u8]>,
     expires: i64,
-    /// Whose entries it is counted with, and how many there may be; not known of what comes from the file.
-    owner: Option<([u8; 32], u32)>,
+    /// Whose entries it is counted with; not known of what comes from the file.
+    pub(super) owned: Option<Owned>,
+}
+
+/// Whose entries an entry is counted with.
+#[derive(Clone, Copy)]
+pub(super) struct Owned {
+    pub(super) owner: [u8; 32],
+    /// How many the owner may have.
+    pub(super) most: u32,
+    /// How many of the kind there may be, whoever they are of.
+    pub(super) altogether: Option<u32>,
 }
 
 #[derive(Clone)]
@@ -143,7 +156,7 @@ impl Record for Entry {
         Ok(Self {
             value: row.bytes("value")?.into(),
             expires: row.int("expires")?,
-            owner: None,
+            owned: None,
         })
     }
 }
@@ -153,7 +166,19 @@ impl Entry {
         Self {
             value: value.into(),
             expires: expires.micros(),
-            owner: None,
+            owned: None,
+        }
+    }
+
+    fn among(self, place: &Place, owner: &Place, most: u32) -> Self {
+        let owned = Owned {
+            owner: owner.key,
+            most,
+            altogether: place.altogether,
+        };
+        Self {
+            owned: Some(owned),
+            ..self
         }
     }
 
@@ -172,6 +197,7 @@ impl Embedded {
             database,
             entries: WriteBehind::new(),
             counters: WriteBehind::new(),
+            totals: Totals::default(),
             turn: tokio::sync::Mutex::new(()),
         });
         tokio::spawn(write_again_and_again(Arc::downgrade(&inner)));
@@ -209,11 +235,24 @@ impl Embedded {
         expires: Timestamp,
         _now: Timestamp,
     ) -> Result<(), Error> {
-        let entry = Entry {
-            owner: Some((owned.key, most)),
-            ..Entry::new(value, expires)
-        };
+        let entry = Entry::new(value, expires).among(place, owned, most);
         self.0.entries.put(place.slot(), Some(entry)).await
+    }
+
+    /// What is too much is pushed out when it is written.
+    pub async fn put_new_within(
+        &self,
+        (place, owned): (&Place, &Place),
+        most: u32,
+        value: &[u8],
+        expires: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        self.change_entry(place, |entry| match entry {
+            Some(entry) if entry.lives(now) => (None, false),
+            _ => (Some(Some(Entry::new(value, expires).among(place, owned, most))), true),
+        })
+        .await
     }
 
     pub async fn get(&self, place: &Place, now: Timestamp) -> Result<Option<Vec<u8>>, Error> {
@@ -272,7 +311,8 @@ impl Embedded {
         self.change_counter(place, |counter| {
             let refunded = counter.cloned().map(|mut counter| {
                 counter.tally.give_back(at);
-                Some(counter)
+                // what holds nothing goes
+                (!counter.tally.is_empty()).then_some(counter)
             });
             (refunded, ())
         })
@@ -359,7 +399,7 @@ impl Inner {
             return Ok(());
         }
         let mut transaction = self.database.write().await?;
-        write_entries(&mut transaction, &entries).await?;
+        write_entries(&mut transaction, &self.totals, &entries).await?;
         write_counters(&mut transaction, &counters).await?;
         transaction.commit().await?;
         self.entries.let_go(&entries);
@@ -379,7 +419,7 @@ async fn write_again_and_again(inner: Weak<Inner>) {
     }
 }
 
-async fn write_entries(transaction: &mut Transaction, batch: &Batch<Entry>) -> Result<(), Error> {
+async fn write_entries(transaction: &mut Transaction, totals: &Totals, batch: &Batch<Entry>) -> Result<(), Error> {
     let (kept, gone): (Vec<&Change<Entry>>, Vec<_>) = batch.0.iter().partition(|(_, value, _)| value.is_some());
     for rows in kept.chunks(ROWS) {
         let text = format!(
@@ -392,7 +432,7 @@ async fn write_entries(transaction: &mut Transaction, batch: &Batch<Entry>) -> R
         let mut statement = transaction.sql_built(text);
         for ((kind, key), entry, _) in rows {
             let Some(entry) = entry else { continue };
-            let owner = entry.owner.map(|(owner, _)| owner.to_vec());
+            let owner = entry.owned.map(|owned| owned.owner.to_vec());
             statement = statement
                 .bind(*kind)
                 .bind(key)
@@ -403,34 +443,7 @@ async fn write_entries(transaction: &mut Transaction, batch: &Batch<Entry>) -> R
         statement.changed().await?;
     }
     delete(transaction, "entry", &gone).await?;
-    push_out(transaction, &kept);
-    Ok(())
-}
-
-/// Pushes out what owners have too much of, but not what was put last.
-fn push_out(transaction: &mut Transaction, kept: &[&Change<Entry>]) {
-    // those that end soonest make room, and what has ended already goes before them
-    const PUSH_OUT: &str = "
-        delete from entry
-        where rowid in (
-            select rowid
-            from entry
-            where kind = $1 and owner = $2 and key <> $3
-            order by expires desc
-            limit -1 offset $4
-        )";
-    let mut last = BTreeMap::new();
-    for ((kind, key), entry, version) in kept {
-        let Some((owner, most)) = entry.as_ref().and_then(|entry| entry.owner) else {
-            continue;
-        };
-        let known = last.entry((*kind, owner)).or_insert((*version, *key, most));
-        *known = (*known).max((*version, *key, most));
-    }
-    for ((kind, owner), (_, key, most)) in last {
-        let push_out = transaction.sql(PUSH_OUT).bind(kind).bind(owner).bind(key);
-        push_out.bind(most.saturating_sub(1)).later();
-    }
+    embedded_room::make(transaction, totals, &kept).await
 }
 
 async fn write_counters(transaction: &mut Transaction, batch: &Batch<Counter>) -> Result<(), Error> {

@@ -1,5 +1,14 @@
 //! The kinds of entries and counters. A kind is part of the key, so that consuming one kind cannot touch another.
 
+/// How many entries of a kind there may be that strangers make, whoever they are of. In Redis each of the 64 marks has a 64th of
+/// them.
+pub(super) const MOST_ALTOGETHER: u32 = 128_000;
+/// Where there are so many, an owner who puts one more keeps no more than this; if that is not enough, those that end soonest make
+/// room, whoever they are of.
+pub(super) const SHARE_WHEN_FULL: u32 = 50;
+/// How many marks there are.
+pub(super) const MARKS: u32 = 64;
+
 /// What an entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
@@ -27,6 +36,8 @@ pub enum Kind {
     LoginFactor,
     /// A proof of who somebody is that waits until they have done what is required of them.
     LoginAction,
+    /// A `code_challenge` that was seen: a client that sends one again is noticed (RFC 9700 section 2.1.1).
+    Challenge,
     /// The identifier of a proof or assertion that was seen: refuses a replay early, never admits one.
     Proof,
     /// A nonce handed out for proofs (RFC 9449 section 8).
@@ -50,6 +61,7 @@ impl Kind {
         Self::LoginChoice,
         Self::LoginFactor,
         Self::LoginAction,
+        Self::Challenge,
         Self::Proof,
         Self::Nonce,
         Self::JwksCache,
@@ -67,7 +79,16 @@ impl Kind {
                 | Self::LoginFactor
                 | Self::LoginAction
                 | Self::Passkey
+                | Self::Challenge
         )
+    }
+
+    /// How many there may be altogether, whoever they are of, where strangers make them.
+    pub(super) const fn altogether(self) -> Option<u32> {
+        match self {
+            Self::Interaction | Self::ErrorRedirect => Some(MOST_ALTOGETHER),
+            _ => None,
+        }
     }
 
     /// Its word in keys and rows. Two kinds never share one.
@@ -85,6 +106,7 @@ impl Kind {
             Self::LoginChoice => "login_choice",
             Self::LoginFactor => "login_factor",
             Self::LoginAction => "login_action",
+            Self::Challenge => "challenge",
             Self::Proof => "proof",
             Self::Nonce => "nonce",
             Self::JwksCache => "jwks",

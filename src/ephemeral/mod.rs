@@ -10,6 +10,7 @@
 
 mod allowance;
 mod embedded;
+mod embedded_room;
 mod examination;
 mod kind;
 mod local;
@@ -30,8 +31,8 @@ use crate::sql;
 
 use self::allowance::Allowance;
 use self::embedded::Embedded;
-use self::local::Local;
-use self::on_redis::OnRedis;
+use self::local::{FULL, Local};
+use self::on_redis::{Among, OnRedis};
 use self::place::Place;
 
 pub use self::allowance::Spent;
@@ -135,7 +136,8 @@ impl Ephemeral {
     }
 
     /// Keeps `value` until `expires` among the entries of `owner`, of which at most `most` live at once: those that end
-    /// soonest make room. One step on either store. `key` is one of [`Owner::key`].
+    /// soonest make room. Of a kind that strangers make there are at most 128,000 altogether: past that an owner keeps no more
+    /// than 50, and if that is not enough, those that end soonest make room, whoever they are of. One step on either store. `key` is one of [`Owner::key`].
     ///
     /// # Errors
     /// [`Error`] if the store does not answer.
@@ -148,10 +150,46 @@ impl Ephemeral {
         expires: Timestamp,
         now: Timestamp,
     ) -> Result<(), Error> {
-        let places = (&Place::entry(kind, key, self.epoch()), &Place::owned(kind, key, owner));
+        let (place, owned) = (&Place::entry(kind, key, self.epoch()), &Place::owned(kind, key, owner));
+        let all = &Place::all(kind, key);
+        let among = || Among {
+            place,
+            owned,
+            all,
+            most,
+        };
         match &self.backend {
-            Backend::Redis(redis) => Ok(redis.put_within(places, most, value, expires, now).await?),
-            Backend::Embedded(embedded) => Ok(embedded.put_within(places, most, value, expires, now).await?),
+            Backend::Redis(redis) => Ok(redis.put_within(among(), value, expires, now).await?),
+            Backend::Embedded(embedded) => Ok(embedded.put_within((place, owned), most, value, expires, now).await?),
+        }
+    }
+
+    /// The same unless something live is there. False: it was.
+    ///
+    /// # Errors
+    /// [`Error`] if the store does not answer.
+    pub async fn put_new_within(
+        &self,
+        kind: Kind,
+        (owner, most): (&Owner, u32),
+        key: &str,
+        value: &[u8],
+        expires: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let (place, owned) = (&Place::entry(kind, key, self.epoch()), &Place::owned(kind, key, owner));
+        let all = &Place::all(kind, key);
+        let among = || Among {
+            place,
+            owned,
+            all,
+            most,
+        };
+        match &self.backend {
+            Backend::Redis(redis) => Ok(redis.put_new_within(among(), value, expires, now).await?),
+            Backend::Embedded(embedded) => Ok(embedded
+                .put_new_within((place, owned), most, value, expires, now)
+                .await?),
         }
     }
 
@@ -259,6 +297,30 @@ impl Ephemeral {
             Backend::Redis(redis) => Ok(redis.spent(&place, allowance, now).await?),
             Backend::Embedded(embedded) => Ok(embedded.spent(&place, allowance, now).await?),
         }
+    }
+
+    /// [`Ephemeral::spend`] from a counter whose key a stranger chooses, at next to no cost: a name that was typed, the network
+    /// that somebody comes from. Of each thing that is counted a node adds no more than 50,000 such counters in the time that
+    /// they are kept; past that a new one counts as used up, and those that are there go on.
+    ///
+    /// # Errors
+    /// [`Error`] if the store does not answer.
+    pub async fn spend_of_stranger(
+        &self,
+        counter: Counter<'_>,
+        budget: u32,
+        period: Duration,
+        now: Timestamp,
+    ) -> Result<Spent, Error> {
+        let newcomers = self.here.newcomers(counter.counted.word(), period);
+        if newcomers.are_too_many(now) && self.spent(counter, budget, period, now).await?.is_untouched(budget) {
+            return Ok(Spent::Refused { retry_after: FULL });
+        }
+        let spent = self.spend(counter, budget, period, now).await?;
+        if spent.is_first_of(budget) {
+            newcomers.count(now);
+        }
+        Ok(spent)
     }
 
     /// [`Ephemeral::spend`] by the counters of this node alone: while the shared ones do not answer.

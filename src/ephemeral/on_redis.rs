@@ -3,12 +3,29 @@
 
 use std::sync::Arc;
 
-use redis::Script;
+use redis::{Script, ScriptInvocation};
 
 use super::allowance::{Allowance, Spent, Tally};
+use super::kind::{MARKS, SHARE_WHEN_FULL};
 use super::place::{Place, Stored, milliseconds_to_keep};
 use super::redis_connection::{Error, Measures, RedisConnection, Repeat};
 use crate::model::Timestamp;
+
+/// An entry among others: where it lies, where those of its owner are listed and all that begin alike, and how many the owner may
+/// have.
+pub(super) struct Among<'p> {
+    pub place: &'p Place,
+    pub owned: &'p Place,
+    pub all: &'p Place,
+    pub most: u32,
+}
+
+/// What becomes of an entry that is there already.
+#[derive(Clone, Copy)]
+enum Found {
+    Replaced,
+    Stays,
+}
 
 #[derive(Clone)]
 pub(super) struct OnRedis {
@@ -79,23 +96,54 @@ impl OnRedis {
 
     pub async fn put_within(
         &self,
-        (place, owned): (&Place, &Place),
-        most: u32,
+        among: Among<'_>,
         value: &[u8],
         expires: Timestamp,
         now: Timestamp,
     ) -> Result<(), Error> {
+        let invocation = self.invocation_within(&among, value, expires, now, Found::Replaced);
+        let _done: i64 = self.connection.script(&invocation, Repeat::Safe).await?;
+        Ok(())
+    }
+
+    pub async fn put_new_within(
+        &self,
+        among: Among<'_>,
+        value: &[u8],
+        expires: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let invocation = self.invocation_within(&among, value, expires, now, Found::Stays);
+        self.connection.script(&invocation, Repeat::Never).await
+    }
+
+    fn invocation_within(
+        &self,
+        among: &Among<'_>,
+        value: &[u8],
+        expires: Timestamp,
+        now: Timestamp,
+        found: Found,
+    ) -> ScriptInvocation<'_> {
+        let place = among.place;
         let mut invocation = self.scripts.put_within.key(self.key(place));
         invocation
-            .key(self.key(owned))
+            .key(self.key(among.owned))
+            .key(self.key(among.all))
             .arg(now.micros())
             .arg(Stored::write(expires, value))
             .arg(milliseconds_to_keep(expires, now))
             .arg(expires.micros())
             .arg(place.name())
-            .arg(most);
-        let _done: i64 = self.connection.script(&invocation, Repeat::Safe).await?;
-        Ok(())
+            .arg(among.most)
+            .arg(place.altogether.map_or(0, |most| most / MARKS))
+            .arg(SHARE_WHEN_FULL)
+            .arg(among.owned.name())
+            .arg(match found {
+                Found::Replaced => 0,
+                Found::Stays => 1,
+            });
+        invocation
     }
 
     pub async fn get(&self, place: &Place, now: Timestamp) -> Result<Option<Vec<u8>>, Error> {

@@ -18,6 +18,8 @@ pub(super) struct Place {
     slot: String,
     pub kind: &'static str,
     pub key: [u8; 32],
+    /// How many entries of the kind there may be, whoever they are of.
+    pub altogether: Option<u32>,
 }
 
 impl Place {
@@ -33,6 +35,7 @@ impl Place {
             },
             kind: kind.word(),
             key: digest,
+            altogether: kind.altogether(),
         }
     }
 
@@ -43,6 +46,18 @@ impl Place {
             slot: format!("{{{}}}:", mark_of(key)),
             kind: kind.word(),
             key: *owner.as_bytes(),
+            altogether: None,
+        }
+    }
+
+    /// Where all entries of the kind are listed whose keys begin like this one, on the slot of this one.
+    pub fn all(kind: Kind, key: &str) -> Self {
+        Self {
+            space: 'a',
+            slot: format!("{{{}}}:", mark_of(key)),
+            kind: kind.word(),
+            key: [0; 32],
+            altogether: None,
         }
     }
 
@@ -52,6 +67,7 @@ impl Place {
             slot: String::new(),
             kind: counter.counted.word(),
             key: crypto::sha256(counter.key.as_bytes()),
+            altogether: None,
         }
     }
 

@@ -84,12 +84,20 @@ impl Provider {
     /// Hands over an event that describes only an answer. Waits if too many wait already; where none of them is written in
     /// time, because the store is away, the event goes to the log instead: the answer does not hang on it.
     pub async fn note(&self, event: Event) {
-        // a refusal that travels to the client in a redirect is seen here alone; the others are counted where they are answered
+        self.count_refusal(&event);
+        self.hand_over(event).await;
+    }
+
+    /// A refusal that travels to the client in a redirect is seen here alone; the others are counted where they are answered.
+    pub(super) fn count_refusal(&self, event: &Event) {
         if event.kind == EventKind::Authorization
             && let Some(rule) = event.reason.filter(|_| event.outcome == Outcome::Refused)
         {
             self.counts.refusals.of(rule).count();
         }
+    }
+
+    pub(super) async fn hand_over(&self, event: Event) {
         let mut event = Box::new(event);
         loop {
             let written = self.events.written.notified();

@@ -20,6 +20,10 @@ use crate::crypto;
 use crate::ephemeral::{self, Counted, Counter, Spent};
 use crate::model::{Device, Id, setting};
 
+/// So many mails with a link to a new password one person gets a day, whoever asks for them.
+const MAILS_A_DAY: u32 = 20;
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Whose secret is guessed at.
 #[derive(Clone, Copy, Debug)]
 pub enum Account<'a> {
@@ -132,7 +136,11 @@ pub async fn spend_wish_of_source(provider: &Provider, call: &Call) -> Result<()
 /// [`Error::Throttled`] if the person was sent enough of them.
 pub async fn spend_wish_for(provider: &Provider, call: &Call, name: &str) -> Result<(), Error> {
     let budgets = Budgets::of(provider, call, Account::RecoveryWish(name)).await?;
-    budgets.take(provider, call, &budgets.account).await
+    budgets.take(provider, call, &budgets.account).await?;
+    let key = format!("{} a day", budgets.account.key);
+    let counter = Counter::new(Counted::Mail, &key);
+    let spent = provider.ephemeral.spend(counter, MAILS_A_DAY, DAY, call.now).await?;
+    budgets.account.allowed(spent)
 }
 
 /// Counts a mail to an address that may be nobody's yet.
@@ -189,6 +197,8 @@ struct Budget {
     /// Whether this node counts alone while the shared counters do not answer. People can't sign in then anyway, because
     /// their sessions are kept in the same place; clients go on.
     may_be_local: bool,
+    /// Whether a stranger chooses the counter at next to no cost. That of a password costs a hash, which bounds their number.
+    is_a_strangers: bool,
     rule: &'static str,
 }
 
@@ -257,6 +267,7 @@ impl Budgets {
                     "guess.account"
                 },
                 may_be_local: !account.is_taken_ahead(),
+                is_a_strangers: !account.is_taken_ahead() && !matches!(account, Account::RecoveryWish(_)),
             },
             source: (!is_known_device && !is_of_source).then(|| Budget {
                 counted: of_source,
@@ -264,6 +275,7 @@ impl Budgets {
                 most: budget(setting::GUESS_SOURCE_BUDGET),
                 rule: "guess.source",
                 may_be_local: !account.is_taken_ahead(),
+                is_a_strangers: !account.is_taken_ahead(),
             }),
             period: settings.duration(setting::GUESS_PERIOD),
         })
@@ -284,9 +296,15 @@ impl Budgets {
 
     async fn take(&self, provider: &Provider, call: &Call, budget: &Budget) -> Result<(), Error> {
         let ephemeral = &provider.ephemeral;
-        let spent = ephemeral
-            .spend(budget.counter(), budget.most, self.period, call.now)
-            .await;
+        let spent = if budget.is_a_strangers {
+            ephemeral
+                .spend_of_stranger(budget.counter(), budget.most, self.period, call.now)
+                .await
+        } else {
+            ephemeral
+                .spend(budget.counter(), budget.most, self.period, call.now)
+                .await
+        };
         budget.allowed(match spent {
             Err(ephemeral::Error::Unavailable) if budget.may_be_local => {
                 ephemeral.spend_here(budget.counter(), budget.most, self.period, call.now)

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use super::{Call, Error, Provider};
-use crate::model::{Event, EventKind, Fact, Id, Timestamp};
+use crate::model::{Client, Event, EventKind, Fact, Id, Timestamp, User};
 
 /// How long refusals are put together.
 const WINDOW: Duration = Duration::from_secs(60);
@@ -16,10 +16,19 @@ const MOST_SOURCES: usize = 1000;
 /// Who is refused, and by which rule.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Source {
-    /// The network and the caller, where there are not too many.
-    who: Option<(Vec<u8>, Option<uuid::Uuid>)>,
+    /// Where there are not too many.
+    who: Option<Who>,
     kind: EventKind,
     rule: &'static str,
+}
+
+/// The network, the caller, the person and the client.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Who {
+    network: Vec<u8>,
+    actor: Option<uuid::Uuid>,
+    user: Option<Id<User>>,
+    client: Option<Id<Client>>,
 }
 
 /// What came from one source since its window began.
@@ -31,10 +40,17 @@ struct Tally {
 
 /// The windows that are open.
 #[derive(Default)]
-pub struct Tallies(Mutex<HashMap<Source, Tally>>);
+pub struct Tallies(Mutex<Windows>);
+
+#[derive(Default)]
+struct Windows {
+    open: HashMap<Source, Tally>,
+    /// When the first of them is over.
+    first_end: Option<Timestamp>,
+}
 
 impl Tallies {
-    fn lock(&self) -> MutexGuard<'_, HashMap<Source, Tally>> {
+    fn lock(&self) -> MutexGuard<'_, Windows> {
         match self.0.lock() {
             Ok(tallies) => tallies,
             Err(poisoned) => poisoned.into_inner(),
@@ -45,14 +61,19 @@ impl Tallies {
     fn count(&self, event: Event, network: Vec<u8>, rule: &'static str) -> Option<Event> {
         let mut tallies = self.lock();
         let mut source = Source {
-            who: Some((network, event.actor.id())),
+            who: Some(Who {
+                network,
+                actor: event.actor.id(),
+                user: event.user,
+                client: event.client,
+            }),
             kind: event.kind,
             rule,
         };
-        if tallies.len() >= MOST_SOURCES && !tallies.contains_key(&source) {
+        if tallies.open.len() >= MOST_SOURCES && !tallies.open.contains_key(&source) {
             source.who = None;
         }
-        if let Some(tally) = tallies.get_mut(&source) {
+        if let Some(tally) = tallies.open.get_mut(&source) {
             tally.more = tally.more.saturating_add(1);
             return None;
         }
@@ -61,14 +82,21 @@ impl Tallies {
             until: event.at.after(WINDOW),
             more: 0,
         };
-        tallies.insert(source, tally);
+        tallies.first_end = tallies
+            .first_end
+            .map_or(Some(tally.until), |end| Some(end.min(tally.until)));
+        tallies.open.insert(source, tally);
         Some(event)
     }
 
     /// Closes the windows that are over at this moment. Gives what came in them beside the first.
     fn close(&self, now: Timestamp, over: Timestamp) -> Vec<Event> {
         let mut rest = Vec::new();
-        self.lock().retain(|_, tally| {
+        let mut windows = self.lock();
+        if windows.first_end.is_none_or(|first_end| over < first_end) {
+            return rest;
+        }
+        windows.open.retain(|_, tally| {
             if over < tally.until {
                 return true;
             }
@@ -82,6 +110,7 @@ impl Tallies {
             }
             false
         });
+        windows.first_end = windows.open.values().map(|tally| tally.until).min();
         rest
     }
 }
@@ -93,11 +122,13 @@ impl Provider {
             .await;
     }
 
-    /// Records a refusal by this rule that may come in floods: of a guess that was not looked at any more.
+    /// Records a refusal by this rule that may come in floods: of whatever a stranger may ask for, and of a guess that was not
+    /// looked at any more.
     pub async fn note_refusals(&self, call: &Call, event: Event, rule: &'static str) {
         self.note_closed_windows(call.now, call.now).await;
+        self.count_refusal(&event);
         if let Some(first) = self.events.refused_access.count(event, call.origin.network(), rule) {
-            self.note(first).await;
+            self.hand_over(first).await;
         }
     }
 
@@ -121,7 +152,7 @@ impl Provider {
 
     async fn note_closed_windows(&self, now: Timestamp, over: Timestamp) {
         for event in self.events.refused_access.close(now, over) {
-            self.note(event).await;
+            self.hand_over(event).await;
         }
     }
 }

@@ -25,6 +25,9 @@ pub struct Client {
     /// Whether somebody vouches for it: the operator who made it, who gave it an initial access token, or who said so later.
     /// What registered itself while anyone could is not trusted, nor what changed its redirect URIs by itself.
     pub trusted: bool,
+    /// Until when it is kept although nobody has signed in to it; set for what registered itself while anyone could, and gone with
+    /// the first sign-in.
+    pub unused_until: Option<Timestamp>,
     /// What it registered (RFC 7591, OpenID Connect Dynamic Registration).
     pub metadata: ClientMetadata,
     /// What only the operator decides.

@@ -26,6 +26,12 @@ impl<T> Id<T> {
         Self::from_uuid(builder.into_uuid())
     }
 
+    /// No id that was made at `time` or later comes before this one, none from an earlier millisecond after it.
+    pub fn earliest(time: super::Timestamp) -> Self {
+        let millis = time.micros().max(0).unsigned_abs() / 1000;
+        Self::from_uuid(uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid())
+    }
+
     /// An id read from storage.
     pub const fn from_uuid(uuid: Uuid) -> Self {
         Self {

@@ -129,6 +129,10 @@ declare! {
         "How long a client that lost the answer to a refresh may ask again and gets the same successor.";
     CLIENT_REGISTRATION_MODE: "client_registration.mode", Kind::Word(&["closed", "token", "open"]), "closed", Nearest,
         "Who may register clients: nobody, holders of an initial access token, or anyone.";
+    CLIENT_REGISTRATION_MOST_OPEN: "client_registration.most_open", Kind::Count { least: 1, most: 100_000 }, "1000", Least,
+        "How many clients there may be that registered themselves where anyone may, and that nobody vouches for.";
+    CLIENT_REGISTRATION_UNUSED_LIFETIME: "client_registration.unused_lifetime", duration(10 * MINUTE, 365 * DAY), "1d", Least,
+        "How long a client that registered itself where anyone may is kept without anybody having signed in to it.";
     CONFIRM_ERROR_REDIRECTS: "client_registration.confirm_error_redirects", Kind::Flag, "true", Any,
         "Whether people are asked before an error takes them to a client that nobody vouches for.";
     CLIENT_SECRET_OVERLAP: "client.secret_overlap", duration(0, 90 * DAY), "7d", Least,
@@ -181,6 +185,10 @@ declare! {
         "The period in which wrong guesses are counted.";
     SECURITY_CONTACT: "security.contact", Kind::Contact, "", Nearest,
         "Where weaknesses of this installation are reported: published in /.well-known/security.txt.";
+    EVENT_KEPT_FOR: "event.kept_for", duration(DAY, 3650 * DAY), "400d", Least,
+        "How long the audit log goes back.";
+    MAIL_KEPT_FOR: "mail.kept_for", duration(DAY, 365 * DAY), "30d", Least,
+        "How long a mail is kept after it was written, sent or not.";
     TRACE_KEPT_FOR: "trace.kept_for", duration(HOUR, 365 * DAY), "7d", Least,
         "How long it is kept why something was refused, and how people signed in.";
     TRACE_MOST: "trace.most", Kind::Count { least: 100, most: 10_000_000 }, "50000", Least,

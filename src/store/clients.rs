@@ -2,7 +2,7 @@
 
 use super::rows::{Columns, to_json};
 use super::{Error, Write, readers};
-use crate::model::{Client, ClientSecret, Id, Layer, LayerOwner, Timestamp};
+use crate::model::{Client, ClientOrigin, ClientSecret, Id, Layer, LayerOwner, Timestamp};
 use crate::sql::{self, Record, Row};
 
 /// A page of clients and where the next begins.
@@ -24,6 +24,7 @@ impl Record for Client {
             settings: Layer::new(),
             secrets: Vec::new(),
             registration_token: row.maybe_digest("registration_token")?,
+            unused_until: row.maybe_time("unused_until")?,
         })
     }
 }
@@ -41,24 +42,28 @@ impl Record for ClientSecret {
 }
 
 const FIND_BY_CLIENT_ID: &str = "
-select id, client_id, origin, trusted, metadata, policy, registration_token, disabled_at, version, created_at, updated_at
+select id, client_id, origin, trusted, metadata, policy, registration_token, disabled_at, version, created_at,
+  updated_at, unused_until
 from clients
 where client_id = $1";
 
 const FIND: &str = "
-select id, client_id, origin, trusted, metadata, policy, registration_token, disabled_at, version, created_at, updated_at
+select id, client_id, origin, trusted, metadata, policy, registration_token, disabled_at, version, created_at,
+  updated_at, unused_until
 from clients
 where id = $1";
 
 const LIST: &str = "
-select id, client_id, origin, trusted, metadata, policy, registration_token, disabled_at, version, created_at, updated_at
+select id, client_id, origin, trusted, metadata, policy, registration_token, disabled_at, version, created_at,
+  updated_at, unused_until
 from clients
 where id > $1
 order by id
 limit $2";
 
 const LIST_NEWEST: &str = "
-select id, client_id, origin, trusted, metadata, policy, registration_token, disabled_at, version, created_at, updated_at
+select id, client_id, origin, trusted, metadata, policy, registration_token, disabled_at, version, created_at,
+  updated_at, unused_until
 from clients
 where id < $1
 order by id desc
@@ -117,13 +122,13 @@ readers! {
 
 const ADD: &str = "
 insert into clients (id, client_id, client_name, origin, metadata, policy, registration_token, applied, disabled_at,
-  version, created_at, updated_at, trusted, backchannel_logout_uri)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+  version, created_at, updated_at, trusted, backchannel_logout_uri, unused_until)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
 
 const CHANGE: &str = "
 update clients
 set client_name = $3, metadata = $4, policy = $5, registration_token = $6, disabled_at = $7, updated_at = $8,
-  trusted = $9, backchannel_logout_uri = $10, version = version + 1
+  trusted = $9, backchannel_logout_uri = $10, unused_until = $11, version = version + 1
 where id = $1
 and version = $2";
 
@@ -174,6 +179,7 @@ impl Write {
             .bind(client.updated_at)
             .bind(client.trusted)
             .bind(client.metadata.backchannel_logout_uri.clone())
+            .bind(client.unused_until)
             .changed()
             .await?;
         for secret in &client.secrets {
@@ -196,8 +202,13 @@ impl Write {
             .bind(client.updated_at)
             .bind(client.trusted)
             .bind(client.metadata.backchannel_logout_uri.clone())
+            // whoever vouches for it keeps it
+            .bind(client.unused_until.filter(|_| !client.trusted))
             .changed()
             .await?;
+        if changed == 1 && client.origin == ClientOrigin::Registration {
+            self.count_open_clients().await?;
+        }
         if changed == 1 {
             self.raise_client_generation().await?;
         }
@@ -214,6 +225,7 @@ impl Write {
     pub async fn delete_client(&mut self, id: Id<Client>, version: i64) -> Result<bool, Error> {
         let deleted = self.sql(DELETE).bind(id).bind(version).changed().await? == 1;
         if deleted {
+            self.count_open_clients().await?;
             self.raise_client_generation().await?;
         }
         Ok(deleted)

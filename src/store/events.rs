@@ -103,12 +103,22 @@ values ";
 const ONCE: &str = "
 on conflict (id) do nothing";
 
+const SWEEP: &str = "
+delete from events
+where id in (select id from events where id < $1 order by id limit $2)";
+
 /// How many columns an event has.
 const COLUMNS: usize = 12;
 /// How many events one statement adds.
 const ROWS: usize = 50;
 
 impl Write {
+    /// Forgets events from before `before`, a bounded number.
+    pub async fn sweep_events(&mut self, before: Timestamp, limit: u32) -> Result<u64, Error> {
+        let first = Id::<Event>::earliest(before);
+        Ok(self.sql(SWEEP).bind(first).bind(limit).changed().await?)
+    }
+
     /// Adds an event, once: a batch whose commit was not answered is written again.
     pub async fn add_event(&mut self, event: &Event) -> Result<(), Error> {
         bind(self.sql(ADD), event).later();

@@ -35,5 +35,6 @@ migrations![
     "0019_passkeys",
     "0020_required_actions",
     "0021_remembered_devices",
+    "0022_open_clients",
     "0023_registration"
 ];

@@ -26,6 +26,7 @@ mod logouts;
 mod master_keys;
 mod migrations;
 mod moving;
+mod open_clients;
 mod outbox;
 mod password_history;
 mod proofs;

@@ -130,6 +130,10 @@ update outbox
 set sent_at = $2, next_at = null, error = null
 where id = $1";
 
+const SWEEP: &str = "
+delete from outbox
+where id in (select id from outbox where created_at < $1 order by created_at limit $2)";
+
 const FAILED: &str = "
 update outbox
 set error = $2, next_at = $3
@@ -153,6 +157,11 @@ impl Write {
     /// Takes a due mail for sending until `until`. False if another node has it.
     pub async fn claim_mail(&mut self, id: Id<OutboxMail>, now: Timestamp, until: Timestamp) -> Result<bool, Error> {
         Ok(self.sql(CLAIM).bind(id).bind(now).bind(until).changed().await? == 1)
+    }
+
+    /// Forgets mails that were written before `before`, a bounded number.
+    pub async fn sweep_mails(&mut self, before: Timestamp, limit: u32) -> Result<u64, Error> {
+        Ok(self.sql(SWEEP).bind(before).bind(limit).changed().await?)
     }
 
     /// Remembers that a mail was sent.

@@ -132,6 +132,7 @@ fn sample_client(name: &str) -> Client {
         settings: ostiary::model::Layer::new(),
         secrets: Vec::new(),
         registration_token: None,
+        unused_until: None,
     }
 }
 

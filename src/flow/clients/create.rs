@@ -104,6 +104,7 @@ pub(in crate::flow) async fn build(
         settings: Layer::new(),
         secrets,
         registration_token,
+        unused_until: None,
     };
     Ok(Created { client, secret })
 }

@@ -110,8 +110,9 @@ pub(super) async fn require(provider: &Provider, call: &Call, token: Option<&Sec
         return guess::right(provider, call, account).await;
     }
     if guess::wrong(provider, call, account).await? {
-        let event = call.event(EventKind::RegistrationToken);
-        provider.note(event.refused("initial_access_token_invalid")).await;
+        let rule = "initial_access_token_invalid";
+        let event = call.event(EventKind::RegistrationToken).refused(rule);
+        provider.note_refusals(call, event, rule).await;
     }
     Err(refusal("initial_access_token_invalid").into())
 }

@@ -13,6 +13,7 @@ pub mod registration;
 pub mod registration_management;
 pub mod secret;
 pub(in crate::flow) mod sector_document;
+mod unused;
 pub(in crate::flow) mod validation;
 
 pub use authority::Authority;
@@ -20,6 +21,7 @@ pub use change::{Changed, ClientChange, change};
 pub use create::{Created, NewClient, create};
 pub use end::{delete, disable, enable};
 pub use secret::{Given, Strength, remove_secret, rotate_secret};
+pub use unused::delete_unused;
 
 use super::{Error, Provider};
 use crate::model::{Client, Id};

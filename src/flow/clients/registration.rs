@@ -39,6 +39,10 @@ pub async fn register(
         }
         "open" => {
             spend_open(provider, call).await?;
+            // asked before anything is fetched or made; it is decided when the client is added
+            if provider.store.read().await?.open_clients().await? >= most_open(provider).await? {
+                return Err(full());
+            }
             None
         }
         _ => {
@@ -62,8 +66,18 @@ pub async fn register(
         authority: Authority::Registration,
     };
     let built = create::build(provider, call, new, Some(management.digest())).await;
-    let created = built.map_err(in_registration)?;
+    let mut created = built.map_err(in_registration)?;
+    if by_token.is_none() {
+        let kept = provider.settings().await?;
+        let kept = kept.duration(setting::CLIENT_REGISTRATION_UNUSED_LIFETIME);
+        created.client.unused_until = Some(call.now.after(kept));
+    }
+    let most = most_open(provider).await?;
     let mut store = provider.store.write().await?;
+    if by_token.is_none() && !store.take_place_of_open_client(most).await? {
+        store.abandon().await?;
+        return Err(full());
+    }
     if let Some(token) = &by_token
         && !store.use_registration_token(&token.digest(), call.now).await?
     {
@@ -157,6 +171,21 @@ pub(super) fn in_registration(error: Error) -> Error {
     }
 }
 
+async fn most_open(provider: &Provider) -> Result<i64, Error> {
+    let most = provider.settings().await?.count(setting::CLIENT_REGISTRATION_MOST_OPEN);
+    Ok(i64::try_from(most).unwrap_or(i64::MAX))
+}
+
+/// What strangers make the server keep is bounded (SEC-643).
+fn full() -> Error {
+    OAuthError::new(
+        ErrorCode::TemporarilyUnavailable,
+        "client_registration.full",
+        "as many clients have registered themselves here as may; come again later, or ask the operator for an initial access token",
+    )
+    .into()
+}
+
 async fn spend_open(provider: &Provider, call: &Call) -> Result<(), Error> {
     let source = call
         .origin
@@ -167,7 +196,7 @@ async fn spend_open(provider: &Provider, call: &Call) -> Result<(), Error> {
     let counter = Counter::new(Counted::Registration, &key);
     match provider
         .ephemeral
-        .spend(counter, OPEN_BUDGET, OPEN_PERIOD, call.now)
+        .spend_of_stranger(counter, OPEN_BUDGET, OPEN_PERIOD, call.now)
         .await?
     {
         Spent::Allowed { .. } => Ok(()),

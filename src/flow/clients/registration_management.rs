@@ -2,6 +2,7 @@
 //! told the same as for a client that does not exist.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 
@@ -10,10 +11,15 @@ use super::change::{ClientChange, change};
 use super::end;
 use super::initial_access_token::refusal;
 use super::registration::{in_registration, information, metadata, read};
+use crate::ephemeral::{Counted, Counter, Spent};
 use crate::flow::guess::{self, Account};
 use crate::flow::{Call, Error, Provider};
 use crate::model::{Actor, Client, ClientOrigin, Digest, EventKind, Secret};
 use crate::protocol::client_registration::{MemberError, refusal as refuse_metadata};
+
+/// How often a client may change its registration, and in which time.
+const CHANGES: u32 = 60;
+const CHANGES_PERIOD: Duration = Duration::from_secs(3600);
 
 /// Reads a registration (section 2.1). Its secret is not told again.
 pub async fn find(
@@ -36,6 +42,7 @@ pub async fn replace(
 ) -> Result<Map<String, Value>, Error> {
     let (client, token) = authorize(provider, call, client_id, token).await?;
     let call = call.by(Actor::Client(client.id));
+    spend_change(provider, &call, &client).await?;
     let members = read(body)?;
     if members.get("client_id").and_then(Value::as_str) != Some(client_id) {
         return Err(refuse_metadata(&[MemberError::new(
@@ -72,6 +79,23 @@ pub async fn delete(provider: &Provider, call: &Call, client_id: &str, token: Op
         .map_err(in_registration)
 }
 
+/// Each change is a row of the audit log.
+async fn spend_change(provider: &Provider, call: &Call, client: &Client) -> Result<(), Error> {
+    let key = format!("change {}", client.id);
+    let counter = Counter::new(Counted::Registration, &key);
+    match provider
+        .ephemeral
+        .spend(counter, CHANGES, CHANGES_PERIOD, call.now)
+        .await?
+    {
+        Spent::Allowed { .. } => Ok(()),
+        Spent::Refused { retry_after } => Err(Error::Throttled {
+            retry_after,
+            rule: "client_registration.changes",
+        }),
+    }
+}
+
 async fn authorize(
     provider: &Provider,
     call: &Call,
@@ -93,8 +117,9 @@ async fn authorize(
         Some(client) => Ok((client, token)),
         None => {
             if guess::wrong(provider, call, account).await? {
-                let event = call.event(EventKind::RegistrationToken);
-                provider.note(event.refused("registration_access_token_invalid")).await;
+                let rule = "registration_access_token_invalid";
+                let event = call.event(EventKind::RegistrationToken).refused(rule);
+                provider.note_refusals(call, event, rule).await;
             }
             Err(refusal("registration_access_token_invalid").into())
         }

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use crate::flow::again::again;
+use crate::flow::clients;
 use crate::flow::{Call, Error, Provider};
 use crate::model::Timestamp;
-use crate::model::setting::{TRACE_KEPT_FOR, TRACE_MOST};
+use crate::model::setting::{EVENT_KEPT_FOR, MAIL_KEPT_FOR, TRACE_KEPT_FOR, TRACE_MOST};
 
 /// Rows of one statement.
 const BATCH: u32 = 500;
@@ -52,6 +53,9 @@ pub async fn sweep(provider: &Provider, call: &Call) -> Result<u64, Error> {
     }
     count("logouts", give_up_logouts(provider, call.now).await);
     count("traces", sweep_traces(provider, call.now).await);
+    count("events", sweep_events(provider, call.now).await);
+    count("mails", sweep_mails(provider, call.now).await);
+    count("unused clients", clients::delete_unused(provider, call).await);
     let most = BATCH * MOST_BATCHES;
     let ephemeral = provider.ephemeral.sweep(call.now, most).await;
     count("short-lived", ephemeral.map_err(Error::from));
@@ -89,6 +93,38 @@ async fn sweep_traces(provider: &Provider, now: Timestamp) -> Result<u64, Error>
         if let Some(last) = beyond {
             swept += tx.sweep_traces_up_to(last, SMALL).await?;
         }
+        tx.commit().await?;
+        gone += swept;
+        if swept == 0 {
+            break;
+        }
+    }
+    Ok(gone)
+}
+
+/// The audit log, as far as it does not go back any more.
+async fn sweep_events(provider: &Provider, now: Timestamp) -> Result<u64, Error> {
+    let before = now.before(provider.settings().await?.duration(EVENT_KEPT_FOR));
+    let mut gone = 0;
+    for _ in 0..MOST_BATCHES {
+        let mut tx = provider.store.write().await?;
+        let swept = tx.sweep_events(before, SMALL).await?;
+        tx.commit().await?;
+        gone += swept;
+        if swept == 0 {
+            break;
+        }
+    }
+    Ok(gone)
+}
+
+/// Mails that were written long ago, whatever became of them: what they lead to has ended.
+async fn sweep_mails(provider: &Provider, now: Timestamp) -> Result<u64, Error> {
+    let before = now.before(provider.settings().await?.duration(MAIL_KEPT_FOR));
+    let mut gone = 0;
+    for _ in 0..MOST_BATCHES {
+        let mut tx = provider.store.write().await?;
+        let swept = tx.sweep_mails(before, BATCH).await?;
         tx.commit().await?;
         gone += swept;
         if swept == 0 {

@@ -4,7 +4,7 @@ use super::wishes::Wish;
 use crate::flow::again::again;
 use crate::flow::{Call, Error, Provider, guess, letter};
 use crate::model::setting::{RECOVERY_ENABLED, RECOVERY_LINK_LIFETIME};
-use crate::model::{Event, EventKind, Fact, Secret, User};
+use crate::model::{EventKind, Fact, Secret, User};
 use crate::store::OutboxMail;
 use crate::view;
 
@@ -59,22 +59,22 @@ pub(super) async fn answer(provider: &Provider, call: &Call, wish: &RecoveryWish
         store.find_user_by_identifier(&wish.identifier).await?
     };
     let Some(user) = found else {
-        provider.note(refused(call, "recovery.unknown", None)).await;
+        note(provider, call, "recovery.unknown", None).await;
         return Ok(());
     };
     if !user.is_active() {
-        provider.note(refused(call, "recovery.inactive", Some(&user))).await;
+        note(provider, call, "recovery.inactive", Some(&user)).await;
         return Ok(());
     }
     let Some(recipient) = user.profile.email.clone() else {
-        provider.note(refused(call, "recovery.no_address", Some(&user))).await;
+        note(provider, call, "recovery.no_address", Some(&user)).await;
         return Ok(());
     };
     if let Err(error) = guess::spend_wish_for(provider, call, &user.id.to_string()).await {
         if !matches!(error, Error::Throttled { .. }) {
             return Err(error);
         }
-        provider.note(refused(call, "recovery.too_many", Some(&user))).await;
+        note(provider, call, "recovery.too_many", Some(&user)).await;
         return Ok(());
     }
     let token = Secret::generate();
@@ -127,10 +127,11 @@ async fn write(
     Ok(tx.commit().await?)
 }
 
-fn refused(call: &Call, rule: &'static str, user: Option<&User>) -> Event {
+async fn note(provider: &Provider, call: &Call, rule: &'static str, user: Option<&User>) {
     let event = call.event(EventKind::PasswordLinkMailed).refused(rule);
-    match user {
+    let event = match user {
         Some(user) => event.user(user.id),
         None => event,
-    }
+    };
+    provider.note_refusals(call, event, rule).await;
 }

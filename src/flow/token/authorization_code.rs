@@ -61,6 +61,7 @@ pub async fn redeem(
         first: first.as_ref().map(|(_, row)| row),
         minting: &minting,
         method: client.metadata.token_endpoint_auth_method.as_str(),
+        is_first_use: client.unused_until.is_some(),
     };
     let since = provider.since().await?;
     // with the place that is kept already: who has gone for it can't go once more
@@ -97,6 +98,8 @@ struct Redemption<'a> {
     minting: &'a Minting,
     /// How the client authenticated.
     method: &'static str,
+    /// Whether nobody has signed in to the client before, so that it would not be kept.
+    is_first_use: bool,
 }
 
 /// Whether a code was redeemed.
@@ -142,6 +145,9 @@ async fn write_down(
         }
     }
     store.add_client_of_session(grant.session, grant.client, grant.user, call.now);
+    if redemption.is_first_use {
+        store.mark_client_used(grant.client).await?;
+    }
     if let Some(row) = redemption.first {
         store.add_refresh_token(row).await?;
     }

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::unvouched;
 use crate::flow::clients::SECRET_PURPOSE;
 use crate::flow::clients::keys::NoKeys;
 use crate::flow::guess::{self, Account};
@@ -64,6 +65,9 @@ pub async fn authenticate(
     };
     match (judged, client) {
         (Ok(()), Some(client)) => {
+            if guesses {
+                unvouched::spend(provider, call, &client).await?;
+            }
             if let (Some(shown), Some(since)) = (shown, since) {
                 let until = call.now.after(PROVEN_FOR);
                 provider.remember(
@@ -81,9 +85,8 @@ pub async fn authenticate(
             provider.forget_secrets();
             let rule = judged.err().unwrap_or("client_unknown");
             if guess::wrong(provider, call, account).await? {
-                provider
-                    .note(refused(call, client.as_deref(), rule, presented_method))
-                    .await;
+                let event = refused(call, client.as_deref(), rule, presented_method);
+                provider.note_refusals(call, event, rule).await;
             }
             Err(told(refusal(rule), client.as_deref(), presented_method).into())
         }

@@ -11,6 +11,7 @@ pub mod refresh_token;
 mod resources;
 pub mod revocation;
 pub mod standing;
+mod unvouched;
 pub mod userinfo;
 pub mod verify;
 

@@ -8,6 +8,9 @@ use crate::flow::{Call, Error};
 use crate::http::Refusal;
 use crate::protocol::{ErrorCode, OAuthError};
 
+/// When to come again where places are all taken, in seconds: as often as those are given back that nobody uses.
+const COME_AGAIN: &str = "600";
+
 /// A refusal as JSON. What is no matter of the protocol (stores, throttling, defects) is drawn by the edge.
 pub fn oauth_error(call: &Call, error: Error) -> Response {
     match error {
@@ -73,6 +76,11 @@ fn refusal(call: &Call, error: &OAuthError, request: &HeaderMap) -> Response {
     });
     let mut response = json_no_store(status(error.code), &body);
     response.extensions_mut().insert(error.reason());
+    if error.code == ErrorCode::TemporarilyUnavailable {
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, HeaderValue::from_static(COME_AGAIN));
+    }
     if error.code == ErrorCode::InvalidClient && request.contains_key(header::AUTHORIZATION) {
         let challenge = HeaderValue::from_static("Basic realm=\"client authentication\", charset=\"UTF-8\"");
         response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);

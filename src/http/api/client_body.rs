@@ -133,6 +133,9 @@ pub(super) struct ClientBody {
     created_at: String,
     /// When it last changed.
     updated_at: String,
+    /// When it goes if nobody has signed in to it until then; absent for whatever stays.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unused_until: Option<String>,
     /// The secret, where it was just made: told this once.
     #[serde(skip_serializing_if = "Option::is_none")]
     client_secret: Option<String>,
@@ -239,6 +242,9 @@ pub(super) fn told(client: &Client, secret: Option<&Secret>) -> Map<String, Valu
         members.insert(name.to_owned(), value.into());
     }
     members.insert(TRUSTED.to_owned(), client.trusted.into());
+    if let Some(until) = client.unused_until {
+        members.insert("unused_until".to_owned(), until.rfc3339().into());
+    }
     members
 }
 

@@ -636,6 +636,7 @@ async fn client(ground: &Ground) -> Id<ostiary::model::Client> {
         settings: ostiary::model::Layer::new(),
         secrets: Vec::new(),
         registration_token: None,
+        unused_until: None,
     };
     let mut tx = ground.provider.store.write().await.unwrap();
     tx.add_client(&client).await.unwrap();

@@ -47,6 +47,7 @@ fn client() -> Client {
         settings: ostiary::model::Layer::new(),
         secrets: Vec::new(),
         registration_token: None,
+        unused_until: None,
     }
 }
 

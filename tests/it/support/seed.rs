@@ -95,6 +95,7 @@ pub async fn client(store: &Store, master: &Vault, now: Timestamp, change: impl 
         settings: ostiary::model::Layer::new(),
         secrets: Vec::new(),
         registration_token: None,
+        unused_until: None,
     };
     change(&mut client);
     let method = client.metadata.token_endpoint_auth_method;

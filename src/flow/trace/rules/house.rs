@@ -77,6 +77,12 @@ rules! {
         remedy "Make the client by command or API, or open registration to holders of a token.",
         command "ostiary clients create";
     "client_registration.source": "Too many clients registered themselves from this network address within an hour.";
+    "client_registration.full": "As many clients have registered themselves as may, and nobody vouches for any of them.",
+        setting setting::CLIENT_REGISTRATION_MOST_OPEN,
+        remedy "Those that nobody signs in to go by themselves after client_registration.unused_lifetime. Vouch for those that you know, delete the others, raise the number, or give out an initial access token.",
+        command "ostiary clients registration-token create NAME",
+        request "PATCH /api/v1/clients/{client} {\"trusted\": true}";
+    "client_registration.changes": "The client changed its registration too often within an hour.";
     "client_registration.authority": "The client asks for something that only the operator can give.",
         command "ostiary clients create";
     "client_registration.json": "The registration is not one JSON object.";

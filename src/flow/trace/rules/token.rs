@@ -7,6 +7,9 @@ rules! {
     "client_unknown": "There is no client of this client_id.",
         remedy "Make the client, or correct the client_id in the application.",
         command "ostiary clients list";
+    "client_unvouched": "A client that registered itself and that nobody vouches for has come too often: 600 times in ten minutes.",
+        remedy "Vouch for it, if you know it.",
+        request "PATCH /api/v1/clients/{client} {\"trusted\": true}";
     "client_disabled": "The client is disabled.",
         remedy "Enable it, if it may come back.",
         command "ostiary clients enable {client_id}",
