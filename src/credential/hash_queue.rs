@@ -4,7 +4,7 @@
 //! and by expected time, so that a storm is refused at once instead of everybody waiting for nothing. The threads stand back
 //! behind those that answer requests: what needs no hash does not wait for hashes.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -76,19 +76,25 @@ pub struct Load<'q> {
     pub computations: &'q Histogram,
     /// Hashes that were refused, because too much waited.
     pub refused: &'q Counter,
+    /// How long the hash has taken that has been computed for the longest time; none while none is.
+    pub longest: Option<Duration>,
 }
 
 struct State {
     open: bool,
     waiting: VecDeque<Job>,
     busy: usize,
+    /// When each of those that are being computed began, by its number.
+    running: BTreeMap<u64, Instant>,
+    begun: u64,
     computed: u64,
     /// How long a KiB takes in one pass, averaged over the latest hashes.
     nanos_per_unit: u64,
 }
 
 enum Next {
-    Job(Job),
+    /// One to compute, with its number.
+    Job(Job, u64),
     Idle,
     End,
 }
@@ -104,6 +110,8 @@ impl HashQueue {
                     open: true,
                     waiting: VecDeque::new(),
                     busy: 0,
+                    running: BTreeMap::new(),
+                    begun: 0,
                     computed: 0,
                     nanos_per_unit: FIRST_NANOS_PER_UNIT,
                 }),
@@ -162,6 +170,7 @@ impl HashQueue {
             waits: &self.shared.waits,
             computations: &self.shared.computations,
             refused: &self.shared.refused,
+            longest: state.running.values().map(Instant::elapsed).max(),
         }
     }
 
@@ -224,8 +233,8 @@ impl Shared {
         // kept between hashes: fresh memory would cost a tenth to a quarter of each
         let mut memory: Vec<Block> = Vec::new();
         loop {
-            let Job { work, answer, since } = match self.next() {
-                Next::Job(job) => job,
+            let (Job { work, answer, since }, number) = match self.next() {
+                Next::Job(job, number) => (job, number),
                 Next::Idle => {
                     memory = Vec::new();
                     continue;
@@ -243,7 +252,7 @@ impl Shared {
                 )
             }))
             .unwrap_or(Err(Error::Stopped));
-            self.done(work.parameters, clock.micros().saturating_sub(started));
+            self.done(work.parameters, number, clock.micros().saturating_sub(started));
             // the caller may have gone away meanwhile
             drop(answer.send(output));
             let usual_blocks = usize::try_from(self.usual.memory_kib).unwrap_or(usize::MAX);
@@ -262,7 +271,10 @@ impl Shared {
             while let Some(job) = state.waiting.pop_front() {
                 if !job.answer.is_closed() {
                     state.busy += 1;
-                    return Next::Job(job);
+                    state.begun = state.begun.wrapping_add(1);
+                    let number = state.begun;
+                    state.running.insert(number, clock::monotonic());
+                    return Next::Job(job, number);
                 }
             }
             let (woken, waited) = self
@@ -276,12 +288,13 @@ impl Shared {
         }
     }
 
-    fn done(&self, parameters: Parameters, micros: i64) {
+    fn done(&self, parameters: Parameters, number: u64, micros: i64) {
         let micros = u64::try_from(micros).unwrap_or(0);
         self.computations.observe(micros);
         let nanos = micros.saturating_mul(1000);
         let mut state = self.lock();
         state.busy = state.busy.saturating_sub(1);
+        state.running.remove(&number);
         state.computed = state.computed.saturating_add(1);
         let before = state.nanos_per_unit;
         // one measurement, taken while the machine or its clock jumped, must not shut the door

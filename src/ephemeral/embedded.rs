@@ -1,14 +1,12 @@
 //! Ephemeral state in a SQLite file of its own, so that it survives a restart without burdening the store. It is written
 //! behind: see [`super::write_behind`].
 
-
-
 use std::path::Path;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use super::embedded_room::{self, Totals};
 use super::allowance::{Allowance, Spent, Tally};
+use super::embedded_room::{self, Totals};
 use super::place::Place;
 use super::write_behind::{Batch, Change, Slot, WriteBehind};
 use crate::clock;

@@ -19,7 +19,7 @@ mod owner;
 mod place;
 mod redis_address;
 pub mod redis_connection;
-mod write_behind;
+pub mod write_behind;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -18,7 +18,7 @@ const MOST: usize = 10_000;
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// Where a value lies: its kind's word and the digest of its key.
-pub(super) type Slot = (&'static str, [u8; 32]);
+pub type Slot = (&'static str, [u8; 32]);
 
 impl Place {
     pub(super) fn slot(&self) -> Slot {
@@ -42,19 +42,26 @@ struct Inner<V> {
 }
 
 /// The slots of one table.
-pub(super) struct WriteBehind<V> {
+pub struct WriteBehind<V> {
     inner: Mutex<Inner<V>>,
     room: Notify,
 }
 
 /// Changes on their way into the file.
-pub(super) struct Batch<V>(pub(super) Vec<Change<V>>);
+pub struct Batch<V>(pub Vec<Change<V>>);
 
 /// A slot, what stands there now, and the version.
-pub(super) type Change<V> = (Slot, Option<V>, u64);
+pub type Change<V> = (Slot, Option<V>, u64);
+
+impl<V: Clone> Default for WriteBehind<V> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 impl<V: Clone> WriteBehind<V> {
-    pub(super) fn new() -> Self {
+    /// None.
+    pub fn new() -> Self {
         Self {
             inner: Mutex::new(Inner {
                 slots: HashMap::new(),
@@ -68,7 +75,7 @@ impl<V: Clone> WriteBehind<V> {
     /// Puts a value into a slot, or nothing, whatever was there.
     ///
     /// [`Error::Unavailable`] if there is no room, and none becomes free in time.
-    pub(super) async fn put(&self, slot: Slot, value: Option<V>) -> Result<(), Error> {
+    pub async fn put(&self, slot: Slot, value: Option<V>) -> Result<(), Error> {
         loop {
             let room = self.room.notified();
             {
@@ -83,7 +90,7 @@ impl<V: Clone> WriteBehind<V> {
     }
 
     /// What stands in a slot. `read` asks the file, if nothing is known here.
-    pub(super) async fn get<R>(&self, slot: Slot, read: impl Fn() -> R) -> Result<Option<V>, Error>
+    pub async fn get<R>(&self, slot: Slot, read: impl Fn() -> R) -> Result<Option<V>, Error>
     where
         R: Future<Output = Result<Option<V>, Error>>,
     {
@@ -111,7 +118,7 @@ impl<V: Clone> WriteBehind<V> {
     /// answer. `read` asks the file, if nothing is known here.
     ///
     /// [`Error::Unavailable`] if there is no room, and none becomes free in time.
-    pub(super) async fn change<T, R>(
+    pub async fn change<T, R>(
         &self,
         slot: Slot,
         read: impl Fn() -> R,
@@ -149,7 +156,7 @@ impl<V: Clone> WriteBehind<V> {
     }
 
     /// Everything that stands here: the changes that the file does not have yet.
-    pub(super) fn unwritten(&self) -> Batch<V> {
+    pub fn unwritten(&self) -> Batch<V> {
         let inner = self.lock();
         let unwritten = inner.slots.iter();
         Batch(
@@ -160,7 +167,7 @@ impl<V: Clone> WriteBehind<V> {
     }
 
     /// The file has these changes: what did not change again is let go.
-    pub(super) fn let_go(&self, batch: &Batch<V>) {
+    pub fn let_go(&self, batch: &Batch<V>) {
         let mut inner = self.lock();
         for (slot, _, version) in &batch.0 {
             if inner

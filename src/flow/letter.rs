@@ -11,9 +11,11 @@ pub const SEALED_FOR: &str = "outbox";
 
 /// A mail to a person, ready for the outbox. `kind` is what it is called there.
 ///
+/// It asks no store, so that it can be made in the middle of a transaction.
+///
 /// # Errors
-/// [`Error::Unavailable`] if the language that is set for everyone can't be read.
-pub async fn to(
+/// [`Error::Failed`] if it can't be written down.
+pub fn to(
     provider: &Provider,
     user: &User,
     recipient: String,
@@ -21,7 +23,7 @@ pub async fn to(
 ) -> Result<OutboxMail, Error> {
     let locale = match &user.profile.locale {
         Some(locale) => locale.clone(),
-        None => provider.settings().await?.word(LOCALE).to_owned(),
+        None => provider.settings_at_hand().word(LOCALE).to_owned(),
     };
     sealed(provider, recipient, locale, (kind, mail))
 }

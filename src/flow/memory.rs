@@ -23,10 +23,12 @@ use super::token::verify::VerifiedToken;
 use super::{Error, Provider};
 use crate::clock::Clock;
 use crate::model::setting::{self, Settings};
-use crate::model::{Client, Digest, Grant, GroupLayer, Id, Layer, LayerOwner, Resource, Session, Timestamp, User};
-use crate::store::{Generations, Read, SessionRow};
+use crate::model::{Client, Digest, Grant, Id, Resource, Session, Timestamp, User};
+use crate::store::{Generations, SessionRow};
 
 pub(crate) use super::forgetting::RestsOn;
+pub use super::person::Person;
+pub use super::remembered::Room;
 
 /// How old a reading of the generations may be.
 const TRUSTED_FOR: Duration = Duration::from_secs(2);
@@ -34,10 +36,6 @@ const TRUSTED_FOR: Duration = Duration::from_secs(2);
 const LOST_AFTER: Duration = Duration::from_secs(10 * 60);
 /// Nothing is remembered for longer without being read again.
 const LONGEST: Duration = Duration::from_secs(60);
-/// How many clients are remembered.
-const MOST_CLIENTS: usize = 10_000;
-/// How many tokens, people, sessions and families are remembered, each: between this and twice as many.
-const HALF: usize = 8_192;
 
 /// What is remembered between requests.
 #[derive(Default)]
@@ -55,44 +53,13 @@ pub(crate) struct Inner {
     resources: Arc<Vec<Resource>>,
     keyring: Option<Arc<Keyring>>,
     clients: HashMap<String, Arc<Client>>,
+    most_clients: usize,
     metadata: Option<(Arc<Settings>, Arc<Vec<Resource>>, Document)>,
     tokens: Remembered<Digest, Entry<VerifiedToken>>,
     people: Remembered<Id<User>, Entry<Person>>,
     sessions: Remembered<Id<Session>, Entry<SessionRow>>,
     grants: Remembered<Id<Grant>, Entry<Grant>>,
     secrets: Remembered<Digest, Entry<ProvenSecret>>,
-}
-
-/// Somebody, with what claims and permissions need beside the account.
-#[derive(Clone, Debug)]
-pub struct Person {
-    /// The account.
-    pub user: User,
-    /// The names of the person's groups.
-    pub groups: Vec<String>,
-    /// What the person may do, by any group.
-    pub permissions: Vec<String>,
-    /// What the person's own record says about settings.
-    pub settings: Layer,
-    /// What the groups say about settings.
-    pub group_settings: Vec<GroupLayer>,
-}
-
-impl Person {
-    /// As the store knows them.
-    pub(crate) async fn read(store: &mut Read, id: Id<User>) -> Result<Option<Self>, Error> {
-        let Some(user) = store.find_user(id).await? else {
-            return Ok(None);
-        };
-        let group_settings = store.list_group_layers_of(id).await?;
-        Ok(Some(Self {
-            user,
-            groups: group_settings.iter().map(|group| group.name.clone()).collect(),
-            permissions: store.list_permissions_of(id).await?,
-            settings: store.get_layer(LayerOwner::User(id)).await?,
-            group_settings,
-        }))
-    }
 }
 
 /// A client showed its right secret from one place a moment ago, and nobody there had used up what may be guessed. It is found
@@ -166,6 +133,12 @@ rememberable! {
 
 impl Default for Inner {
     fn default() -> Self {
+        Self::with(Room::default())
+    }
+}
+
+impl Inner {
+    fn with(room: Room) -> Self {
         Self {
             read_at: None,
             changed_at: None,
@@ -175,17 +148,16 @@ impl Default for Inner {
             resources: Arc::default(),
             keyring: None,
             clients: HashMap::new(),
+            most_clients: room.clients,
             metadata: None,
-            tokens: Remembered::new(HALF),
-            people: Remembered::new(HALF),
-            sessions: Remembered::new(HALF),
-            grants: Remembered::new(HALF),
-            secrets: Remembered::new(HALF),
+            tokens: Remembered::new(room.half),
+            people: Remembered::new(room.half),
+            sessions: Remembered::new(room.half),
+            grants: Remembered::new(room.half),
+            secrets: Remembered::new(room.half),
         }
     }
-}
 
-impl Inner {
     /// Whether the last reading is younger than `age`, no later epoch is known, and this node has changed nothing since.
     fn is_trusted(&self, age: Duration, epoch: i64, now: Instant) -> bool {
         let is_latest = |read_at: Instant| {
@@ -236,6 +208,11 @@ impl Provider {
         Ok(self.memory.look(|inner| inner.settings.clone()))
     }
 
+    /// The settings as they were read last: for what no decision rests on, in the middle of a transaction.
+    pub(super) fn settings_at_hand(&self) -> Arc<Settings> {
+        self.memory.look(|inner| inner.settings.clone())
+    }
+
     /// The settings in force where the store says this.
     pub(super) fn resolve_settings(&self, stored: Map<String, Value>) -> Settings {
         // a key that this program does not know (any more) is left alone: a newer node may have written it
@@ -277,7 +254,7 @@ impl Provider {
         self.memory.change(|inner| {
             // a change that was read about meanwhile would be forgotten again
             if at(inner) == since {
-                if inner.clients.len() >= MOST_CLIENTS {
+                if inner.clients.len() >= inner.most_clients {
                     inner.clients.clear();
                 }
                 inner.clients.insert(client.client_id.clone(), client.clone());
@@ -537,6 +514,13 @@ impl Provider {
 }
 
 impl Memory {
+    /// One with room for so much.
+    pub fn with(room: Room) -> Self {
+        Self {
+            inner: RwLock::new(Inner::with(room)),
+        }
+    }
+
     /// What is remembered, trusted or not, if it was read within this time: for what is published, never for a decision.
     pub(super) fn read_within(&self, time: Duration, clock: &Clock) -> Option<Published> {
         let now = clock.moment();
@@ -574,10 +558,17 @@ impl Memory {
         self.change(|inner| inner.metadata = Some((settings, resources, document)));
     }
 
-    /// How much is remembered one by one, all together.
-    pub fn remembered(&self) -> usize {
+    /// How much is remembered of each kind.
+    pub fn sizes(&self) -> [(&'static str, usize); 6] {
         self.look(|inner| {
-            inner.tokens.len() + inner.people.len() + inner.sessions.len() + inner.grants.len() + inner.secrets.len()
+            [
+                ("clients", inner.clients.len()),
+                ("grants", inner.grants.len()),
+                ("people", inner.people.len()),
+                ("secrets", inner.secrets.len()),
+                ("sessions", inner.sessions.len()),
+                ("tokens", inner.tokens.len()),
+            ]
         })
     }
 

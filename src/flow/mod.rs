@@ -18,6 +18,7 @@ pub mod needs;
 pub mod operations;
 pub mod pending;
 pub mod people;
+mod person;
 pub mod provider;
 pub mod refused_access;
 mod remembered;
@@ -27,6 +28,7 @@ pub mod sign_in;
 pub mod sign_out;
 pub mod token;
 pub mod trace;
+pub mod watch;
 
 pub use call::{Call, Origin};
 pub use error::{Error, FieldError};

@@ -11,6 +11,7 @@ use super::memory::Memory;
 use super::people::Wishes;
 use super::session::{Uses, Walk};
 use super::trace::Traces;
+use super::watch::Watch;
 use crate::clock::Clock;
 use crate::credential::Passwords;
 use crate::egress::Egress;
@@ -61,6 +62,8 @@ pub struct Parts {
     pub remote_keys: RemoteKeysCache,
     /// What was done since the process started, in numbers.
     pub counts: Counts,
+    /// What of the process stands still.
+    pub watch: Watch,
     /// The operator file's settings: locked, on top of the store's.
     pub file_settings: std::collections::BTreeMap<&'static str, SettingValue>,
 }

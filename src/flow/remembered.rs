@@ -3,6 +3,24 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
+/// How much is remembered.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    /// How many clients.
+    pub clients: usize,
+    /// How many tokens, people, sessions, families and secrets, each: between this and twice as many.
+    pub half: usize,
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self {
+            clients: 10_000,
+            half: 8_192,
+        }
+    }
+}
+
 /// What is remembered, in two halves. What is new or asked for stands in the young half; when that is full it becomes the
 /// old one, and what the old one still held is gone. So it never holds more than twice the half, whoever asks for what.
 pub(crate) struct Remembered<K, V> {

@@ -1,5 +1,7 @@
 //! Timers: what a server does without being asked.
 
+mod watchdog;
+
 use std::future::Future;
 use std::time::Duration;
 
@@ -9,7 +11,10 @@ use tokio::task::JoinSet;
 use crate::clock;
 use crate::flow::operations::outbox::Post;
 use crate::flow::operations::{cleaning, keys, logouts, outbox};
+use crate::flow::watch::Patience;
 use crate::flow::{Call, Error, Provider, people, session};
+
+use self::watchdog::Watchdog;
 
 const MEMORY_EVERY: Duration = Duration::from_millis(500);
 const EVENTS_EVERY: Duration = Duration::from_millis(200);
@@ -26,17 +31,20 @@ const CLEANING_EVERY: Duration = Duration::from_secs(10 * 60);
 const KEYS_EVERY: Duration = Duration::from_secs(10 * 60);
 
 /// The jobs of a server.
-pub struct Running(JoinSet<()>);
+pub struct Running {
+    jobs: JoinSet<()>,
+    _watchdog: Watchdog,
+}
 
 impl Running {
     /// Returns when all have ended, which they do when they are told to stop: what they are at is finished first.
     pub async fn ended(mut self) {
-        while self.0.join_next().await.is_some() {}
+        while self.jobs.join_next().await.is_some() {}
     }
 }
 
-/// Starts every job.
-pub fn start(provider: &Provider, post: Post, stop: &watch::Receiver<bool>) -> Running {
+/// Starts every job, and the watchdog.
+pub fn start(provider: &Provider, post: Post, patience: Patience, stop: &watch::Receiver<bool>) -> Running {
     let mut jobs = JoinSet::new();
     let of = |name, every| Job {
         name,
@@ -79,7 +87,10 @@ pub fn start(provider: &Provider, post: Post, stop: &watch::Receiver<bool>) -> R
         let call = Call::system(&provider.clock);
         keys::step(&provider, &call).await.map(drop)
     }));
-    Running(jobs)
+    Running {
+        jobs,
+        _watchdog: Watchdog::start(provider, patience),
+    }
 }
 
 struct Job {

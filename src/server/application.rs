@@ -19,6 +19,7 @@ use super::{Error, Lock, Parts, wiring};
 use crate::clock::{self, Clock};
 use crate::config::Config;
 use crate::flow::operations::outbox::Post;
+use crate::flow::watch::Patience;
 use crate::flow::{Call, Provider, people, session};
 use crate::http::layer::{Door, Places, Running};
 use crate::http::{self, Http, Limits, MetricsAccess};
@@ -51,6 +52,8 @@ pub struct Options {
     pub certificates_every: Duration,
     /// No request to elsewhere takes longer, and what fails is told when its time is over.
     pub fetch_within: Duration,
+    /// How long something that everybody waits for may be silent until it is told of.
+    pub patience: Patience,
     /// Where spans of requests go.
     pub tracing: Option<Tracing>,
     /// More routes, beside the server's own.
@@ -65,6 +68,7 @@ impl Default for Options {
             head_within: HEAD_WITHIN,
             certificates_every: CERTIFICATES_EVERY,
             fetch_within: FETCH_WITHIN,
+            patience: Patience::default(),
             tracing: None,
             routes: Router::new(),
         }
@@ -186,7 +190,7 @@ impl Application {
             address,
             metrics_address,
             serving,
-            jobs: jobs::start(&provider, post, &stopped),
+            jobs: jobs::start(&provider, post, options.patience, &stopped),
             provider,
             stop,
             running,

@@ -19,6 +19,7 @@ use crate::flow::people::Wishes;
 use crate::flow::provider::{self, Issuer};
 use crate::flow::session::{Uses, Walk};
 use crate::flow::trace::Traces;
+use crate::flow::watch::Watch;
 use crate::flow::{Call, Provider};
 use crate::geo::Geo;
 use crate::model::{SigningKey, SigningKeyState, setting};
@@ -191,6 +192,7 @@ async fn assemble(
         wishes: Wishes::default(),
         memory: Memory::default(),
         counts: Counts::default(),
+        watch: Watch::default(),
         file_settings,
     });
     let furnished = furnish(&provider, &Call::system(clock)).await;

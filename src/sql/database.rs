@@ -250,6 +250,15 @@ impl Database {
         migrations::applied(self).await
     }
 
+    /// How long whoever holds SQLite's writer has been at one step: it does not answer if that is long. None while nobody holds
+    /// it, and on Postgres.
+    pub fn writer_silent_for(&self) -> Option<Duration> {
+        match &self.0.backend {
+            Backend::Sqlite { writer, .. } => writer.silent_for(),
+            Backend::Postgres { .. } => None,
+        }
+    }
+
     /// How many durable commits SQLite's writer has made; `None` on Postgres, where every transaction is one.
     pub fn grouped_commits(&self) -> Option<u64> {
         match &self.0.backend {

@@ -31,6 +31,7 @@ use tokio::time::timeout;
 use super::error::{Cause, Error};
 use super::failpoint::{Edge, Failpoints};
 use super::measures::Measures;
+use super::progress::{Held, Progress};
 use super::row::Rows;
 use super::together::{Done, Ending, Reached, Together};
 use crate::clock;
@@ -60,6 +61,7 @@ struct Shared {
     commits: AtomicU64,
     measures: Arc<Measures>,
     failpoints: OnceLock<Failpoints>,
+    progress: Progress,
     /// Whether the last commit failed, or the last attempt to begin.
     failed: AtomicBool,
 }
@@ -117,6 +119,8 @@ type Ran = Result<(Rows, u64), Error>;
 
 /// The right to use the writer, for one transaction.
 pub(super) struct Seat {
+    /// Let go before the desk is.
+    _held: Held,
     desk: OwnedMutexGuard<Desk>,
     writer: Writer,
     company: Company,
@@ -150,6 +154,7 @@ impl Writer {
                 commits: AtomicU64::new(0),
                 measures,
                 failpoints: OnceLock::new(),
+                progress: Progress::default(),
                 failed: AtomicBool::new(false),
             }),
         })
@@ -165,6 +170,11 @@ impl Writer {
         self.shared.failed.load(Ordering::Relaxed)
     }
 
+    /// How long whoever holds the writer has been at one step; none while nobody holds it.
+    pub(super) fn silent_for(&self) -> Option<Duration> {
+        self.shared.progress.silent_for()
+    }
+
     /// How many durable commits there were.
     pub(super) fn commits(&self) -> u64 {
         self.shared.commits.load(Ordering::Relaxed)
@@ -175,6 +185,7 @@ impl Writer {
         let asked = clock::monotonic();
         let desk = self.queue().await?;
         let mut seat = Seat {
+            _held: self.shared.progress.begin(),
             desk,
             writer: self.clone(),
             company: Company::Any,
@@ -238,6 +249,7 @@ impl Writer {
     async fn close_group(self, number: u64) {
         loop {
             let mut desk = self.desk.clone().lock_owned().await;
+            let _held = self.shared.progress.begin();
             desk.settle().await;
             if !desk.holds(number) {
                 return;
@@ -269,6 +281,7 @@ impl Drop for Waiting<'_> {
 impl Seat {
     /// The connection, for the transaction's statements.
     pub(super) fn raw(&mut self) -> Result<&mut SqliteConnection, Error> {
+        self.writer.shared.progress.step();
         self.desk.connection.as_mut().ok_or_else(interrupted)
     }
 
@@ -295,6 +308,7 @@ impl Seat {
     }
 
     async fn run_to(mut self, statements: Together, ending: Ending) -> Result<(Self, Ran), Error> {
+        self.writer.shared.progress.step();
         let running = tokio::spawn(async move {
             let first = match self.desk.savepoint {
                 Savepoint::None => BEGIN,
@@ -470,6 +484,7 @@ impl Desk {
 
     /// Commits the open group and tells its members.
     async fn commit(&mut self, shared: &Shared) {
+        shared.progress.step();
         if self.group.is_none() {
             return;
         }

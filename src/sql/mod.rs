@@ -13,6 +13,7 @@ mod measures;
 mod migrations;
 mod opened_file;
 mod outage;
+mod progress;
 mod readers;
 mod row;
 mod statement;

@@ -8,6 +8,7 @@
 mod api;
 mod architecture;
 mod boundaries;
+mod bounds;
 mod browser;
 mod config;
 mod cost;

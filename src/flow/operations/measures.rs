@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
+use crate::flow::watch::WATCHED;
 use crate::flow::{Error, Provider};
 use crate::metrics::{Kind, Process, Text};
 use crate::model::Timestamp;
@@ -24,7 +25,23 @@ pub async fn write(provider: &Provider, text: &mut Text) {
     redis(provider, text);
     queues(provider, text).await;
     memory(provider, text);
+    stalls(provider, text);
     process(provider, text);
+}
+
+fn stalls(provider: &Provider, text: &mut Text) {
+    text.family(
+        "ostiary_stalled",
+        Gauge,
+        "Whether something that everybody waits for stands still: 0 or 1.",
+    );
+    let still = provider.watch.still();
+    for what in WATCHED {
+        let stands = still.iter().any(|(known, _)| *known == what);
+        text.count(&[("what", what)], u64::from(stands));
+    }
+    text.family("ostiary_stalls_total", Counter, "How often it did.");
+    text.labelled("what", &provider.watch.stalls);
 }
 
 fn outcomes(provider: &Provider, text: &mut Text) {
@@ -253,6 +270,14 @@ fn memory(provider: &Provider, text: &mut Text) {
     );
     if let Some(age) = provider.memory.age(&provider.clock) {
         text.seconds(&[], age);
+    }
+    text.family(
+        "ostiary_memory_entries",
+        Gauge,
+        "What is remembered between requests, by kind.",
+    );
+    for (kind, number) in provider.memory.sizes() {
+        text.count(&[("kind", kind)], number);
     }
     text.family(
         "ostiary_signing_key_age_seconds",

@@ -27,6 +27,10 @@ pub async fn check(provider: &Provider) -> bool {
         tracing::error!(%key, "the store is sealed under a master key that is not in the keys folder of this node");
         ready = false;
     }
+    if provider.watch.holds_up() {
+        tracing::warn!("something that everybody waits for stands still");
+        ready = false;
+    }
     for (name, answer) in [("store", store), ("ephemeral", ephemeral), ("sessions", sessions)] {
         if !matches!(answer, Ok(Ok(()))) {
             tracing::warn!(dependency = name, "does not answer");

@@ -54,7 +54,7 @@ pub async fn mail_password_link(provider: &Provider, call: &Call, id: Id<User>) 
         name: user.full_name(),
         link: link.ok_or_else(|| Error::defect("the issuer is not a link"))?,
     });
-    let mail = letter::to(provider, &user, recipient, ("new_password", &mail)).await?;
+    let mail = letter::to(provider, &user, recipient, ("new_password", &mail))?;
     again(|| write(provider, call, id, &token, &mail)).await
 }
 

@@ -233,7 +233,7 @@ async fn changed_mail(
             false => None,
         },
     });
-    let mail = letter::to(provider, user, recipient, ("password_changed", &mail)).await?;
+    let mail = letter::to(provider, user, recipient, ("password_changed", &mail))?;
     Ok(Some(mail))
 }
 

@@ -87,7 +87,7 @@ pub(super) async fn answer(provider: &Provider, call: &Call, wish: &RecoveryWish
         address: call.origin.address.map(|address| address.to_string()),
         link,
     });
-    let mail = letter::to(provider, &user, recipient.clone(), ("recovery", &mail)).await?;
+    let mail = letter::to(provider, &user, recipient.clone(), ("recovery", &mail))?;
     let ends = call.now.after(lifetime);
     again(|| write(provider, call, (&user, &recipient), (&token, ends), &mail)).await
 }

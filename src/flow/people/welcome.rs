@@ -31,5 +31,5 @@ pub(super) async fn write(provider: &Provider, user: &User) -> Result<OutboxMail
         username: user.username.clone(),
         sign_in,
     });
-    letter::to(provider, user, recipient, ("welcome", &mail)).await
+    letter::to(provider, user, recipient, ("welcome", &mail))
 }

@@ -59,7 +59,7 @@ impl News {
             stranger: link(&format!("/login/not-me?token={}", token.expose()))?,
         });
         Ok(Some(Self {
-            mail: letter::to(provider, user, recipient, ("new_device", &mail)).await?,
+            mail: letter::to(provider, user, recipient, ("new_device", &mail))?,
             digest: token.digest(),
             alert: DeviceAlert {
                 user: user.id,

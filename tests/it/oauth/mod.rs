@@ -8,7 +8,7 @@ mod caps;
 mod client_authentication;
 mod client_endpoints;
 mod client_keys;
-mod client_secrets;
+pub mod client_secrets;
 mod codes;
 mod consent;
 mod cors;

@@ -159,6 +159,7 @@ impl Nodes {
             wishes: Default::default(),
             memory: Default::default(),
             counts: Default::default(),
+            watch: Default::default(),
             remote_keys: Default::default(),
             file_settings: Default::default(),
         });

@@ -10,6 +10,7 @@ use ostiary::credential::{Parameters, Passwords};
 use ostiary::crypto::MasterKey;
 use ostiary::egress::Egress;
 use ostiary::ephemeral::Ephemeral;
+use ostiary::flow::memory::Memory;
 use ostiary::flow::operations::doctor::Doctor;
 use ostiary::flow::provider::{Issuer, Parts};
 use ostiary::flow::{Call, Origin, Provider};
@@ -48,6 +49,11 @@ impl Rooms {
 
     /// With these settings.
     pub async fn with(settings: &[(&'static str, SettingValue)]) -> Self {
+        Self::remembering(settings, Memory::default()).await
+    }
+
+    /// With these settings and this memory.
+    pub async fn remembering(settings: &[(&'static str, SettingValue)], memory: Memory) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         let store = Store::open(&format!("sqlite:{}", path("ostiary.db").display()))
@@ -76,8 +82,9 @@ impl Rooms {
             uses: Default::default(),
             walk: Default::default(),
             wishes: Default::default(),
-            memory: Default::default(),
+            memory,
             counts: Default::default(),
+            watch: Default::default(),
             remote_keys: Default::default(),
             file_settings: settings.iter().cloned().collect::<BTreeMap<_, _>>(),
         });
