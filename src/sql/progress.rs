@@ -20,21 +20,21 @@ impl Progress {
 
     /// The holder begins another step.
     pub(super) fn step(&self) {
-        *self.last() = Some(clock::monotonic());
+        *self.hold() = Some(clock::monotonic());
     }
 
     /// How long the holder has been at its step.
     pub(super) fn silent_for(&self) -> Option<Duration> {
-        self.last().map(|last| last.elapsed())
+        self.hold().map(|last| last.elapsed())
     }
 
-    fn last(&self) -> MutexGuard<'_, Option<Instant>> {
+    fn hold(&self) -> MutexGuard<'_, Option<Instant>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        *self.0.last() = None;
+        *self.0.hold() = None;
     }
 }

@@ -32,7 +32,7 @@ order by given_at desc
 limit $2";
 
 const LIST_CLIENTS_OF_USER: &str = "
-select c.id, c.client_id, c.origin, c.trusted, c.metadata, c.policy, c.registration_token, c.disabled_at, c.version,
+select c.id, c.client_id, c.origin, c.trusted, c.metadata, c.policy, c.registration_token, c.disabled_at, c.unused_until, c.version,
   c.created_at, c.updated_at
 from consents a
 join clients c on c.id = a.client_id

@@ -4,7 +4,7 @@ use super::{Error, Write, readers};
 use crate::model::{Client, Id, Session, Timestamp, User};
 
 const LIST: &str = "
-select c.id, c.client_id, c.origin, c.trusted, c.metadata, c.policy, c.registration_token, c.disabled_at, c.version,
+select c.id, c.client_id, c.origin, c.trusted, c.metadata, c.policy, c.registration_token, c.disabled_at, c.unused_until, c.version,
   c.created_at, c.updated_at
 from session_clients s
 join clients c on c.id = s.client_id

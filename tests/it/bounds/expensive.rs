@@ -26,7 +26,6 @@ const MARKS: &[&[&str]] = &[
     &["geo", ".", "place"],
     &["set_fuel"],
     &["HashQueue", "::", "start"],
-    &["Egress", "::", "new"],
 ];
 
 fn says(source: &Source, mark: &[&str]) -> bool {

@@ -334,6 +334,8 @@ async fn everything(
     provider.write_traces().await.unwrap();
     ostiary::flow::session::write_uses(provider).await.unwrap();
     let page = browser.get(&server.url("/logout")).await;
-    let done = browser.submit(&page, page.form_with("csrf"), &[]).await;
+    let done = browser
+        .submit(&page, page.form_with("csrf"), &[("decision", "sign_out")])
+        .await;
     assert!(done.status.as_u16() < 400, "{}", done.status);
 }

@@ -32,6 +32,8 @@ enum Try<'a> {
     Open,
     /// A link that makes an administrator.
     Setup,
+    /// A link to a new password.
+    Recover,
 }
 
 /// Status, and the seconds to wait.
@@ -46,8 +48,13 @@ async fn once(first: &Server, node: &Server, wrong: Try<'_>) -> (StatusCode, Opt
             let answer = at.submit(&browser, &page, page.form_with("password"), &values).await;
             (answer.status, seconds(answer.header("retry-after")))
         }
-        Try::Setup => {
-            let answer = at.get(&Browser::new(), "/setup?token=guess").await;
+        Try::Setup | Try::Recover => {
+            let path = if matches!(wrong, Try::Setup) {
+                "/setup"
+            } else {
+                "/login/recover"
+            };
+            let answer = at.get(&Browser::new(), &format!("{path}?token=guess")).await;
             (answer.status, seconds(answer.header("retry-after")))
         }
         Try::Client(path, client) => {
@@ -106,7 +113,8 @@ fn documented() -> Vec<String> {
         .collect()
 }
 
-/// SEC-640: for each row of the page the budget and one more, at two nodes that share it. (The mails of `/login/new-password`:
+/// SEC-640: for each row of the page the budget and one more, at two nodes that share it. (The wishes of `/login/forgot`:
+/// `mails_are_bounded_by_person_and_network_and_nobody_is_locked_out`. The mails of `/login/new-password`:
 /// `whoever_has_to_replace_a_password_has_the_link_mailed_again`; they are counted in the database.)
 #[tokio::test(flavor = "multi_thread")]
 async fn rate_limits_documented() {
@@ -142,6 +150,9 @@ async fn rate_limits_documented() {
     shown.push("/oauth2/register");
     used_up(&nodes, OF_ACCOUNT, "/setup", Try::Setup).await;
     shown.push("/setup");
+    used_up(&nodes, OF_ACCOUNT, "/login/recover", Try::Recover).await;
+    shown.push("/login/recover");
+    shown.push("/login/forgot");
     shown.push("/login/new-password");
     let mut told = documented();
     told.sort();

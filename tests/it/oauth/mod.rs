@@ -19,6 +19,7 @@ mod introspection;
 mod jwt;
 mod logins;
 mod models;
+mod open_clients;
 mod prompts;
 mod races;
 mod redirect_uri;
