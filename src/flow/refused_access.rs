@@ -10,6 +10,10 @@ use crate::model::{Client, Event, EventKind, Fact, Id, Timestamp, User};
 
 /// How long refusals are put together.
 const WINDOW: Duration = Duration::from_secs(60);
+/// So many of what a stranger may ask for stand for themselves, of one source in a window.
+const EACH: u32 = 10;
+/// So many beyond the first of a source do, of all sources in a minute.
+const ALL: u32 = 600;
 /// How many sources are told apart at a time; whatever comes from more of them is one source.
 const MOST_SOURCES: usize = 1000;
 
@@ -35,7 +39,18 @@ struct Who {
 struct Tally {
     first: Event,
     until: Timestamp,
+    /// How many have come as they were.
+    told: u32,
     more: i64,
+}
+
+/// How many of a window come as they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    /// The first.
+    First,
+    /// Some, as long as there are not too many of all.
+    Some,
 }
 
 /// The windows that are open.
@@ -47,6 +62,9 @@ struct Windows {
     open: HashMap<Source, Tally>,
     /// When the first of them is over.
     first_end: Option<Timestamp>,
+    /// A minute, and how many came as they were in it beyond the first of a source.
+    minute: i64,
+    told: u32,
 }
 
 impl Tallies {
@@ -57,9 +75,10 @@ impl Tallies {
         }
     }
 
-    /// Counts a refusal. Gives its event if it is the first of its window.
-    fn count(&self, event: Event, network: Vec<u8>, rule: &'static str) -> Option<Event> {
-        let mut tallies = self.lock();
+    /// Counts a refusal. Gives its event if it comes as it is.
+    fn count(&self, event: Event, network: Vec<u8>, rule: &'static str, told: Told) -> Option<Event> {
+        let mut windows = self.lock();
+        let tallies = &mut *windows;
         let mut source = Source {
             who: Some(Who {
                 network,
@@ -74,12 +93,22 @@ impl Tallies {
             source.who = None;
         }
         if let Some(tally) = tallies.open.get_mut(&source) {
+            let minute = event.at.seconds().div_euclid(60);
+            if tallies.minute != minute {
+                (tallies.minute, tallies.told) = (minute, 0);
+            }
+            if told == Told::Some && tally.told < EACH && tallies.told < ALL {
+                tally.told += 1;
+                tallies.told += 1;
+                return Some(event);
+            }
             tally.more = tally.more.saturating_add(1);
             return None;
         }
         let tally = Tally {
             first: event.clone(),
             until: event.at.after(WINDOW),
+            told: 1,
             more: 0,
         };
         tallies.first_end = tallies
@@ -122,12 +151,25 @@ impl Provider {
             .await;
     }
 
-    /// Records a refusal by this rule that may come in floods: of whatever a stranger may ask for, and of a guess that was not
-    /// looked at any more.
+    /// Records a refusal by this rule of something that a stranger may ask for, at next to no cost: the first ten of a source in a
+    /// minute, as long as there are no more than 600 of all, and the rest as one number (SEC-643).
+    pub async fn note_strangers_refusal(&self, call: &Call, event: Event, rule: &'static str) {
+        self.note_told(call, event, rule, Told::Some).await;
+    }
+
+    /// Records a refusal by this rule that may come in floods: of a guess that was not looked at any more.
     pub async fn note_refusals(&self, call: &Call, event: Event, rule: &'static str) {
+        self.note_told(call, event, rule, Told::First).await;
+    }
+
+    async fn note_told(&self, call: &Call, event: Event, rule: &'static str, told: Told) {
         self.note_closed_windows(call.now, call.now).await;
         self.count_refusal(&event);
-        if let Some(first) = self.events.refused_access.count(event, call.origin.network(), rule) {
+        if let Some(first) = self
+            .events
+            .refused_access
+            .count(event, call.origin.network(), rule, told)
+        {
             self.hand_over(first).await;
         }
     }

@@ -137,7 +137,7 @@ pub(super) async fn refuse(
         .refused(error.rule)
         .client(client.id)
         .fact("error", Fact::Word(error.code.as_str()));
-    provider.note_refusals(call, event, error.rule).await;
+    provider.note_strangers_refusal(call, event, error.rule).await;
     let response = AuthorizationResponse::refusal(client, answerable.clone(), provider.issuer.as_str(), error);
     let at_once = client.trusted || manner == Manner::Silent;
     if at_once || !provider.settings().await?.flag(setting::CONFIRM_ERROR_REDIRECTS) {

@@ -46,7 +46,7 @@ pub async fn begin(
         Ok(answerable) => answerable,
         Err(untrusted) => {
             let event = call.event(EventKind::Authorization).refused(untrusted.rule());
-            provider.note_refusals(call, event, untrusted.rule()).await;
+            provider.note_strangers_refusal(call, event, untrusted.rule()).await;
             decisions::keep_untrusted(provider, call, parameters, client.as_deref(), untrusted);
             return Ok(Begun::Untrusted(untrusted));
         }

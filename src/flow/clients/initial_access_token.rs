@@ -112,7 +112,7 @@ pub(super) async fn require(provider: &Provider, call: &Call, token: Option<&Sec
     if guess::wrong(provider, call, account).await? {
         let rule = "initial_access_token_invalid";
         let event = call.event(EventKind::RegistrationToken).refused(rule);
-        provider.note_refusals(call, event, rule).await;
+        provider.note_strangers_refusal(call, event, rule).await;
     }
     Err(refusal("initial_access_token_invalid").into())
 }

@@ -119,7 +119,7 @@ async fn authorize(
             if guess::wrong(provider, call, account).await? {
                 let rule = "registration_access_token_invalid";
                 let event = call.event(EventKind::RegistrationToken).refused(rule);
-                provider.note_refusals(call, event, rule).await;
+                provider.note_strangers_refusal(call, event, rule).await;
             }
             Err(refusal("registration_access_token_invalid").into())
         }

@@ -133,5 +133,5 @@ async fn note(provider: &Provider, call: &Call, rule: &'static str, user: Option
         Some(user) => event.user(user.id),
         None => event,
     };
-    provider.note_refusals(call, event, rule).await;
+    provider.note_strangers_refusal(call, event, rule).await;
 }

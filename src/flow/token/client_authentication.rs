@@ -86,7 +86,7 @@ pub async fn authenticate(
             let rule = judged.err().unwrap_or("client_unknown");
             if guess::wrong(provider, call, account).await? {
                 let event = refused(call, client.as_deref(), rule, presented_method);
-                provider.note_refusals(call, event, rule).await;
+                provider.note_strangers_refusal(call, event, rule).await;
             }
             Err(told(refusal(rule), client.as_deref(), presented_method).into())
         }

@@ -40,6 +40,7 @@ const TRACES_A_MINUTE: i64 = 60;
 /// Built in.
 const PENDING_OF_A_NETWORK: i64 = 1_000;
 const WINDOWS: i64 = 1_000;
+const EACH_MINUTE: i64 = 600;
 const MAILS_A_DAY: i64 = 20;
 
 /// SEC-643: whatever strangers ask for, for an hour, what is kept of it stays under its caps, goes when its time is over, and
@@ -313,9 +314,7 @@ impl<'s> Flood<'s> {
         at_most("sql action_links", MAILS_A_DAY + 1);
         at_most("sql outbox", MAILS_A_DAY + 1);
         // what is refused in floods: one of a kind from one network in a minute, and one that tells of the rest
-        at_most("sql events", minutes * 2 * WINDOWS);
-        let of_one = one("sql events") / (minutes * (i64::from(NEW) + 1));
-        assert!(of_one <= 40, "{of_one} events of a network in a minute");
+        at_most("sql events", minutes * (2 * WINDOWS + EACH_MINUTE));
         at_most("entry interaction", PENDING_OF_A_NETWORK + networks);
         at_most("entry error_redirect", PENDING_OF_A_NETWORK + networks);
         for counter in ["client_authentication", "recovery", "mail", "registration"] {
