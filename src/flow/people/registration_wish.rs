@@ -131,15 +131,13 @@ pub(super) async fn answer(provider: &Provider, call: &Call, wish: &Registration
         if !matches!(error, Error::Throttled { .. }) {
             return Err(error);
         }
-        provider
-            .note(refused(call, "registration.too_many", found.as_ref()))
-            .await;
+        note(provider, call, "registration.too_many", found.as_ref()).await;
         return Ok(());
     }
     match (owner, &found) {
         (Some(user), _) if user.is_active() => tell_owner(provider, call, user, &wish.email).await,
         (_, Some(user)) => {
-            provider.note(refused(call, "registration.taken", Some(user))).await;
+            note(provider, call, "registration.taken", Some(user)).await;
             Ok(())
         }
         (_, None) => mail_link(provider, call, wish).await.map(drop),
@@ -155,7 +153,7 @@ async fn mail_link(provider: &Provider, call: &Call, wish: &RegistrationWish) ->
         store.count_registration_links(call.now, most).await?
     };
     if open >= i64::from(most) {
-        provider.note(refused(call, "registration.full", None)).await;
+        note(provider, call, "registration.full", None).await;
         return Ok(false);
     }
     let token = Secret::generate();
@@ -196,7 +194,7 @@ async fn tell_owner(provider: &Provider, call: &Call, user: &User, email: &str) 
         sign_in: link("/login")?,
         recovery: may_recover.then(|| link("/login/forgot")).transpose()?,
     });
-    let mail: OutboxMail = letter::to(provider, user, email.to_owned(), ("already_registered", &mail)).await?;
+    let mail: OutboxMail = letter::to(provider, user, email.to_owned(), ("already_registered", &mail))?;
     again(|| async {
         let mut tx = provider.store.write().await?;
         tx.add_mail(&mail, call.now).await?;
@@ -205,6 +203,12 @@ async fn tell_owner(provider: &Provider, call: &Call, user: &User, email: &str) 
         Ok::<_, Error>(tx.commit().await?)
     })
     .await
+}
+
+async fn note(provider: &Provider, call: &Call, rule: &'static str, user: Option<&User>) {
+    provider
+        .note_strangers_refusal(call, refused(call, rule, user), rule)
+        .await;
 }
 
 fn refused(call: &Call, rule: &'static str, user: Option<&User>) -> Event {

@@ -18,6 +18,7 @@ use ostiary::protocol::ErrorCode;
 use ostiary::protocol::client_authentication::Presented;
 use ostiary::protocol::parameters::Parameters;
 use ostiary::random;
+use ostiary::view::Locale;
 use serde_json::json;
 
 use super::census::{Census, census, tables, words};
@@ -35,6 +36,7 @@ const NEW: u32 = 16;
 /// How often the one who does not stop asks in a minute.
 const SAME: u32 = 20;
 const MOST_OPEN: i64 = 25;
+const MOST_LINKS: i64 = 30;
 const MOST_TRACES: i64 = 200;
 const TRACES_A_MINUTE: i64 = 60;
 /// Built in.
@@ -90,6 +92,7 @@ impl<'s> Flood<'s> {
         server
             .settings(json!({
                 "client_registration": {"mode": "open", "most_open": MOST_OPEN, "unused_lifetime": "20m"},
+                "registration": {"mode": "open", "most_links": MOST_LINKS},
                 "trace": {"most": MOST_TRACES, "per_minute": TRACES_A_MINUTE},
             }))
             .await;
@@ -223,6 +226,8 @@ impl<'s> Flood<'s> {
         for name in ["ada".to_owned(), random::token()] {
             drop(people::ask_for_recovery(self.server.provider(), call, name, None).await);
         }
+        let address = format!("{}@elsewhere.example", random::hex_id());
+        drop(people::ask_for_account(self.server.provider(), call, address, Locale::English, None).await);
     }
 
     async fn registration(&mut self, call: &Call) {
@@ -277,7 +282,7 @@ impl<'s> Flood<'s> {
     /// What the timers do.
     async fn jobs(&self) {
         let provider = self.server.provider();
-        drop(people::answer_recovery_wishes(provider).await);
+        drop(people::answer_wishes(provider).await);
         provider.write_events(self.server.call().now).await.unwrap();
         provider.write_traces().await.unwrap();
     }
@@ -311,8 +316,9 @@ impl<'s> Flood<'s> {
         };
         at_most("sql clients", MOST_OPEN);
         at_most("sql traces", MOST_TRACES);
-        at_most("sql action_links", MAILS_A_DAY + 1);
-        at_most("sql outbox", MAILS_A_DAY + 1);
+        at_most("sql action_links", MAILS_A_DAY + MOST_LINKS);
+        // links of strangers end after an hour, and make room for others
+        at_most("sql outbox", MAILS_A_DAY + 2 * MOST_LINKS);
         // what is refused in floods: one of a kind from one network in a minute, and one that tells of the rest
         at_most("sql events", minutes * (2 * WINDOWS + EACH_MINUTE));
         at_most("entry interaction", PENDING_OF_A_NETWORK + networks);

@@ -321,7 +321,7 @@ async fn everything(
     ostiary::flow::people::ask_for_recovery(provider, &call, "ada".to_owned(), None)
         .await
         .unwrap();
-    ostiary::flow::people::answer_recovery_wishes(provider).await.unwrap();
+    ostiary::flow::people::answer_wishes(provider).await.unwrap();
     ostiary::flow::operations::cleaning::sweep(provider, &call)
         .await
         .unwrap();

@@ -34,6 +34,8 @@ enum Try<'a> {
     Setup,
     /// A link to a new password.
     Recover,
+    /// A link to an account.
+    Register,
 }
 
 /// Status, and the seconds to wait.
@@ -48,11 +50,11 @@ async fn once(first: &Server, node: &Server, wrong: Try<'_>) -> (StatusCode, Opt
             let answer = at.submit(&browser, &page, page.form_with("password"), &values).await;
             (answer.status, seconds(answer.header("retry-after")))
         }
-        Try::Setup | Try::Recover => {
-            let path = if matches!(wrong, Try::Setup) {
-                "/setup"
-            } else {
-                "/login/recover"
+        Try::Setup | Try::Recover | Try::Register => {
+            let path = match wrong {
+                Try::Setup => "/setup",
+                Try::Recover => "/login/recover",
+                _ => "/register/new",
             };
             let answer = at.get(&Browser::new(), &format!("{path}?token=guess")).await;
             (answer.status, seconds(answer.header("retry-after")))
@@ -153,6 +155,10 @@ async fn rate_limits_documented() {
     used_up(&nodes, OF_ACCOUNT, "/login/recover", Try::Recover).await;
     shown.push("/login/recover");
     shown.push("/login/forgot");
+    settings(json!({"registration.mode": "open"})).await;
+    used_up(&nodes, OF_ACCOUNT, "/register/new", Try::Register).await;
+    shown.push("/register/new");
+    shown.push("/register");
     shown.push("/login/new-password");
     let mut told = documented();
     told.sort();
