@@ -6,6 +6,7 @@ use crate::sql::{Database, Seed, Summary, Table, TransferError};
 /// Every table of the schema, each after those it refers to. A store with a table that is not in this list is not moved.
 const TABLES: &[Table] = &[
     filled_by_migration("generations"),
+    filled_by_migration("open_clients"),
     Table {
         name: "installation",
         seed: Seed::Rows,
