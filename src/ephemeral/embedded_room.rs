@@ -92,7 +92,7 @@ fn push_out(transaction: &mut Transaction, kind: &str, owner: &[u8; 32], last: L
             order by expires desc
             limit -1 offset $4
         )";
-    let push_out = transaction.sql(PUSH_OUT).bind(kind).bind(owner).bind(&last.key);
+    let push_out = transaction.sql(PUSH_OUT).bind(kind).bind(owner).bind(last.key);
     push_out.bind(most.saturating_sub(1)).later();
 }
 

@@ -10,7 +10,7 @@ use ostiary::crypto;
 use ostiary::flow::session::SessionToken;
 use ostiary::model::{Digest, Id, User};
 
-use super::{is_signed_in, sign_in};
+use super::{factor_scene, is_signed_in, sign_in};
 use crate::support::backend::{Backend, backends, length, provided};
 use crate::support::browser::Browser;
 use crate::support::relying_party::{RelyingParty, claims};
@@ -234,6 +234,55 @@ async fn session_id_no_reuse() {
             let page = holder.get(&server.url("/account")).await;
             assert!(!page.body.contains(&people[1 - owner].email), "{}", page.body);
         }
+    })
+    .await;
+}
+
+/// SEC-171: whichever way somebody proves who they are, first or once more, the browser gets a reference that nobody knew before; one
+/// that was planted, and the one before, sign nobody in.
+#[tokio::test(flavor = "multi_thread")]
+async fn session_rotated_on_auth() {
+    each_backend(async |server| {
+        let held = async |token: &str| {
+            let browser = Browser::new();
+            browser.set_cookie("localhost", COOKIE, token);
+            is_signed_in(server, &browser).await
+        };
+        let planted = |user: &TestUser| {
+            let browser = Browser::new();
+            let token = SessionToken::generate(user.id).expose().to_owned();
+            browser.set_cookie("localhost", COOKIE, &token);
+            (browser, token)
+        };
+        // by the page, and then once more in the same browser
+        let ada = server.user("ada").await;
+        let (browser, before) = planted(&ada);
+        sign_in(server, &browser, &ada).await;
+        let first = browser.cookie(COOKIE).unwrap();
+        assert!(first != before && !held(&before).await && held(&first).await);
+        sign_in(server, &browser, &ada).await;
+        let second = browser.cookie(COOKIE).unwrap();
+        assert!(second != first && !held(&first).await && held(&second).await);
+        // by an application
+        let (browser, before) = planted(&ada);
+        let client = server.client(|_| ()).await;
+        let party = RelyingParty::new(server, &client);
+        party.sign_in(&browser, &ada).await;
+        let first = browser.cookie(COOKIE).unwrap();
+        assert!(first != before && !held(&before).await && held(&first).await);
+        // an application that wants a fresh proof
+        let again = party.authorization_url_with(&[("prompt", "login")]);
+        browser.sign_in(&again, &ada).await;
+        let second = browser.cookie(COOKIE).unwrap();
+        assert!(second != first && !held(&first).await && held(&second).await);
+        // by two factors: nothing is given for the first of them
+        let grace = factor_scene::enrolled(server, "grace").await;
+        let (browser, before) = planted(&grace.user);
+        let page = factor_scene::asked(server, &browser, &grace.user).await;
+        assert!(!is_signed_in(server, &browser).await && !held(&before).await);
+        factor_scene::answer(&browser, &page, &factor_scene::now(server, &grace.authenticator)).await;
+        let first = browser.cookie(COOKIE).unwrap();
+        assert!(first != before && !held(&before).await && held(&first).await);
     })
     .await;
 }
