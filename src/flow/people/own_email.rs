@@ -112,7 +112,7 @@ async fn letters(
                     seconds: LIFETIME.as_secs(),
                     link: link(provider, &page)?,
                 });
-                letter::to(provider, user, recipient, ("address", &mail)).await?
+                letter::to(provider, user, recipient, ("address", &mail))?
             }
         };
         all.push(Posted {
@@ -138,7 +138,7 @@ async fn already(provider: &Provider, owner: &User, email: &str) -> Result<Outbo
         sign_in: link(provider, "/login")?,
         recovery: may_recover.then(|| link(provider, "/login/forgot")).transpose()?,
     });
-    letter::to(provider, owner, email.to_owned(), ("already_registered", &mail)).await
+    letter::to(provider, owner, email.to_owned(), ("already_registered", &mail))
 }
 
 fn link(provider: &Provider, page: &str) -> Result<view::Link, Error> {
@@ -207,7 +207,7 @@ pub async fn confirm_address(provider: &Provider, call: &Call, token: &Secret) -
         .clone()
         .filter(|old| comparison_key(old) != comparison_key(&link.email));
     let news = match old {
-        Some(old) => Some(letter::to(provider, &user, old, ("email_changed", &news)).await?),
+        Some(old) => Some(letter::to(provider, &user, old, ("email_changed", &news))?),
         None => None,
     };
     let digest = token.digest();
