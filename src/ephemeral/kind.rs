@@ -48,7 +48,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Interaction,
         Self::ErrorRedirect,
         Self::CodePayload,
@@ -86,7 +86,7 @@ impl Kind {
     /// How many there may be altogether, whoever they are of, where strangers make them.
     pub(super) const fn altogether(self) -> Option<u32> {
         match self {
-            Self::Interaction | Self::ErrorRedirect => Some(MOST_ALTOGETHER),
+            Self::Interaction | Self::ErrorRedirect | Self::Passkey => Some(MOST_ALTOGETHER),
             _ => None,
         }
     }

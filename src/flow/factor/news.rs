@@ -64,40 +64,6 @@ pub(super) async fn write(
         at: call.now.micros(),
         account,
     };
-    let mail = letter::to(provider, user, recipient, (kind, &view::Mail::Factor(news))).await?;
-    let (kind, news) = match what {
-        What::Added { factor } => (
-            "factor_added",
-            view::FactorNews {
-                change: view::FactorChange::Added,
-                factor: Some(factor),
-                ..news
-            },
-        ),
-        What::Removed {
-            factor,
-            by_administrator,
-        } => (
-            "factor_removed",
-            view::FactorNews {
-                change: if by_administrator {
-                    view::FactorChange::Reset
-                } else {
-                    view::FactorChange::Removed
-                },
-                factor: Some(factor),
-                ..news
-            },
-        ),
-        What::CodesRenewed => (
-            "recovery_codes_renewed",
-            view::FactorNews {
-                change: view::FactorChange::CodesRenewed,
-                ..news
-            },
-        ),
-        What::CodeUsed { left } => ("recovery_code_used", view::FactorNews { left, ..news }),
-    };
     let mail = letter::to(provider, user, recipient, (kind, &view::Mail::Factor(news)))?;
     Ok(tx.add_mail(&mail, call.now).await?)
 }
