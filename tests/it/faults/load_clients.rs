@@ -85,8 +85,9 @@ async fn slow_clients_are_sent_away() {
     assert!(heads < Duration::from_secs(10) + BOUND, "{heads:?}");
     let most = length(Duration::from_secs(3), Duration::from_secs(30));
     assert!(bodies < most + BOUND, "{bodies:?}");
+    // who connects while they all do at once may have to ask a second time, which the system does after a second
     assert!(
-        meanwhile < before * 3 + Duration::from_secs(1),
+        meanwhile < before * 3 + Duration::from_secs(2),
         "{before:?} alone, {meanwhile:?} beside them"
     );
     until(BOUND, "their descriptors are given back", async || {
