@@ -4,7 +4,7 @@ use super::{Error, Provider};
 use crate::model::User;
 use crate::model::setting::LOCALE;
 use crate::store::OutboxMail;
-use crate::view::{Locale, Mail};
+use crate::view::{Link, Locale, Mail};
 
 /// What mails in the outbox are sealed for: they may hold links that let people in.
 pub const SEALED_FOR: &str = "outbox";
@@ -39,6 +39,14 @@ pub fn to_stranger(
     mail: (&'static str, &Mail),
 ) -> Result<OutboxMail, Error> {
     sealed(provider, recipient, locale.tag().to_owned(), mail)
+}
+
+/// The address of a page of this installation, from the configured public address alone (SEC-293).
+///
+/// # Errors
+/// [`Error::Failed`] if that is none.
+pub fn link(provider: &Provider, path: &str) -> Result<Link, Error> {
+    Link::parse(&provider.issuer.path(path)).ok_or_else(|| Error::defect("the issuer is not a link"))
 }
 
 fn sealed(

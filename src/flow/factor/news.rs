@@ -50,8 +50,7 @@ pub(super) async fn write(
 ) -> Result<(), Error> {
     let recipient = user.profile.email.clone().filter(|_| user.profile.email_verified);
     let Some(recipient) = recipient else { return Ok(()) };
-    let account = view::Link::parse(&provider.issuer.path("/account/factors"))
-        .ok_or_else(|| Error::defect("the issuer is not a link"))?;
+    let account = letter::link(provider, "/account/factors")?;
     let (kind, change) = what.told(factor.map_or(FactorKind::Totp, Factor::kind));
     let news = view::FactorNews {
         name: user.full_name(),

@@ -49,10 +49,9 @@ pub async fn mail_password_link(provider: &Provider, call: &Call, id: Id<User>) 
     };
     let token = Secret::generate();
     let path = format!("/login/not-me?token={}", token.expose());
-    let link = view::Link::parse(&provider.issuer.path(&path));
     let mail = view::Mail::NewPassword(view::PasswordMail {
         name: user.full_name(),
-        link: link.ok_or_else(|| Error::defect("the issuer is not a link"))?,
+        link: letter::link(provider, &path)?,
     });
     let mail = letter::to(provider, &user, recipient, ("new_password", &mail))?;
     again(|| write(provider, call, id, &token, &mail)).await

@@ -1,13 +1,13 @@
 //! A person's own mail address: confirmed, or replaced by another. A new address counts when its mail was answered, and, where the one
 //! until now was confirmed, that one's mail too: whoever sits at an open session can't take the account's mail away (SEC-296).
 
+use super::registration_wish::{already_registered, own_address};
 use super::user_change::{self, UserChange};
 use super::{ChangeSource, fields};
 use crate::flow::again::again;
 use crate::flow::session::{Asker, PROOF_GOOD_FOR};
 use crate::flow::settle::settle;
 use crate::flow::{Call, Error, Provider, guess, letter};
-use crate::model::setting::RECOVERY_ENABLED;
 use crate::model::user::comparison_key;
 use crate::model::{Actor, EventKind, Fact, Id, Secret, Timestamp, User};
 pub use crate::store::{AddressLink, AddressSide};
@@ -84,7 +84,7 @@ async fn read(provider: &Provider, id: Id<User>, email: &str) -> Result<(User, b
 struct Posted {
     digest: crate::model::Digest,
     link: AddressLink,
-    mail: OutboxMail,
+    mail: Option<OutboxMail>,
 }
 
 async fn letters(
@@ -103,16 +103,19 @@ async fn letters(
         let page = format!("/account/email/confirm?token={}", token.expose());
         let mail = match (&owner, side) {
             // the link is not sent to anybody: it can't be followed, and the change never comes about
-            (Some(owner), AddressSide::New) => already(provider, owner, email).await?,
+            (Some(owner), AddressSide::New) => match own_address(owner, email) {
+                Some(stored) => Some(already_registered(provider, owner, stored).await?),
+                None => None,
+            },
             _ => {
                 let mail = view::Mail::Address(view::AddressMail {
                     name: user.full_name(),
                     step,
                     email: email.to_owned(),
                     seconds: LIFETIME.as_secs(),
-                    link: link(provider, &page)?,
+                    link: letter::link(provider, &page)?,
                 });
-                letter::to(provider, user, recipient, ("address", &mail))?
+                Some(letter::to(provider, user, recipient, ("address", &mail))?)
             }
         };
         all.push(Posted {
@@ -129,22 +132,6 @@ async fn letters(
     Ok(all)
 }
 
-/// To whoever has the address already.
-async fn already(provider: &Provider, owner: &User, email: &str) -> Result<OutboxMail, Error> {
-    let may_recover = provider.settings().await?.flag(RECOVERY_ENABLED);
-    let mail = view::Mail::AlreadyRegistered(view::AlreadyRegistered {
-        name: owner.full_name(),
-        username: owner.username.clone(),
-        sign_in: link(provider, "/login")?,
-        recovery: may_recover.then(|| link(provider, "/login/forgot")).transpose()?,
-    });
-    letter::to(provider, owner, email.to_owned(), ("already_registered", &mail))
-}
-
-fn link(provider: &Provider, page: &str) -> Result<view::Link, Error> {
-    view::Link::parse(&provider.issuer.path(page)).ok_or_else(|| Error::defect("the issuer is not a link"))
-}
-
 async fn write(provider: &Provider, call: &Call, user: Id<User>, letters: &[Posted]) -> Result<(), Error> {
     let mut tx = provider.store.write().await?;
     let done = async {
@@ -155,7 +142,9 @@ async fn write(provider: &Provider, call: &Call, user: Id<User>, letters: &[Post
         for posted in letters {
             let ends = call.now.after(LIFETIME);
             tx.add_address_link(&posted.digest, &posted.link, ends).await?;
-            tx.add_mail(&posted.mail, call.now).await?;
+            if let Some(mail) = &posted.mail {
+                tx.add_mail(mail, call.now).await?;
+            }
         }
         tx.add_event(&call.event(EventKind::EmailChangeAsked).user(user))
             .await?;
@@ -193,7 +182,7 @@ pub async fn look_at_address(provider: &Provider, call: &Call, token: &Secret) -
 pub async fn confirm_address(provider: &Provider, call: &Call, token: &Secret) -> Result<Confirmed, Error> {
     let (link, user) = look_at_address(provider, call, token).await?;
     let call = &call.by(Actor::User(user.id));
-    let account = self::link(provider, "/account")?;
+    let account = letter::link(provider, "/account")?;
     let news = view::Mail::Address(view::AddressMail {
         name: user.full_name(),
         step: AddressStep::Changed,

@@ -214,9 +214,7 @@ async fn changed_mail(
     let Some(recipient) = user.profile.email.clone() else {
         return Ok(None);
     };
-    let link = |path: &str| {
-        view::Link::parse(&provider.issuer.path(path)).ok_or_else(|| Error::defect("the issuer is not a link"))
-    };
+    let link = |path: &str| letter::link(provider, path);
     let mail = view::Mail::PasswordChanged(view::PasswordChanged {
         name: user.full_name(),
         username: user.username.clone(),

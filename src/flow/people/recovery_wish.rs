@@ -102,8 +102,7 @@ pub(super) fn mailed_link(
         .append_pair("token", token.expose())
         .extend_pairs(flow.map(|flow| ("flow", flow)))
         .finish();
-    let address = provider.issuer.path(&format!("{page}?{query}"));
-    view::Link::parse(&address).ok_or_else(|| Error::defect("the issuer is not a link"))
+    letter::link(provider, &format!("{page}?{query}"))
 }
 
 async fn write(

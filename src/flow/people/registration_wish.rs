@@ -122,11 +122,6 @@ pub(super) async fn answer(provider: &Provider, call: &Call, wish: &Registration
         let mut store = provider.store.read().await?;
         store.find_user_by_identifier(&wish.email).await?
     };
-    // whoever has it as a username only is not who reads its mail
-    let owner = found.as_ref().filter(|user| {
-        let own = user.profile.email.as_deref().map(comparison_key);
-        own == Some(comparison_key(&wish.email))
-    });
     if let Err(error) = guess::spend_mail_to(provider, call, &comparison_key(&wish.email)).await {
         if !matches!(error, Error::Throttled { .. }) {
             return Err(error);
@@ -134,13 +129,15 @@ pub(super) async fn answer(provider: &Provider, call: &Call, wish: &Registration
         note(provider, call, "registration.too_many", found.as_ref()).await;
         return Ok(());
     }
-    match (owner, &found) {
-        (Some(user), _) if user.is_active() => tell_owner(provider, call, user, &wish.email).await,
-        (_, Some(user)) => {
-            note(provider, call, "registration.taken", Some(user)).await;
+    let Some(user) = found else {
+        return mail_link(provider, call, wish).await.map(drop);
+    };
+    match own_address(&user, &wish.email) {
+        Some(email) => tell_owner(provider, call, &user, email).await,
+        None => {
+            note(provider, call, "registration.taken", Some(&user)).await;
             Ok(())
         }
-        (_, None) => mail_link(provider, call, wish).await.map(drop),
     }
 }
 
@@ -181,20 +178,29 @@ async fn mail_link(provider: &Provider, call: &Call, wish: &RegistrationWish) ->
     Ok(true)
 }
 
-/// Whoever has an account already is told so, and how to get into it.
-async fn tell_owner(provider: &Provider, call: &Call, user: &User, email: &str) -> Result<(), Error> {
-    let link = |page: &str| {
-        let address = provider.issuer.path(page);
-        view::Link::parse(&address).ok_or_else(|| Error::defect("the issuer is not a link"))
-    };
+/// The mail to whoever has an account already: that somebody asked, and how to get into it. `email` is their stored address.
+pub(super) async fn already_registered(provider: &Provider, user: &User, email: String) -> Result<OutboxMail, Error> {
     let may_recover = provider.settings().await?.flag(RECOVERY_ENABLED);
     let mail = view::Mail::AlreadyRegistered(view::AlreadyRegistered {
         name: user.full_name(),
         username: user.username.clone(),
-        sign_in: link("/login")?,
-        recovery: may_recover.then(|| link("/login/forgot")).transpose()?,
+        sign_in: letter::link(provider, "/login")?,
+        recovery: may_recover
+            .then(|| letter::link(provider, "/login/forgot"))
+            .transpose()?,
     });
-    let mail: OutboxMail = letter::to(provider, user, email.to_owned(), ("already_registered", &mail))?;
+    letter::to(provider, user, email, ("already_registered", &mail))
+}
+
+/// The stored address of somebody who may sign in, if it is this one, however it is written. Whoever has it as a username only is not
+/// who reads its mail.
+pub(super) fn own_address(user: &User, email: &str) -> Option<String> {
+    let stored = user.profile.email.clone().filter(|_| user.is_active())?;
+    (comparison_key(&stored) == comparison_key(email)).then_some(stored)
+}
+
+async fn tell_owner(provider: &Provider, call: &Call, user: &User, email: String) -> Result<(), Error> {
+    let mail = already_registered(provider, user, email).await?;
     again(|| async {
         let mut tx = provider.store.write().await?;
         tx.add_mail(&mail, call.now).await?;

@@ -24,8 +24,7 @@ pub(super) async fn write(provider: &Provider, user: &User) -> Result<OutboxMail
             "a welcome mail needs an address to go to",
         ));
     };
-    let sign_in =
-        view::Link::parse(&provider.issuer.path("/login")).ok_or_else(|| Error::defect("the issuer is not a link"))?;
+    let sign_in = letter::link(provider, "/login")?;
     let mail = view::Mail::Welcome(view::Welcome {
         name: user.full_name(),
         username: user.username.clone(),

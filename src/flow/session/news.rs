@@ -45,9 +45,7 @@ impl News {
             return Ok(None);
         }
         let token = Secret::generate();
-        let link = |path: &str| {
-            view::Link::parse(&provider.issuer.path(path)).ok_or_else(|| Error::defect("the issuer is not a link"))
-        };
+        let link = |path: &str| letter::link(provider, path);
         let mail = view::Mail::NewDevice(view::NewDevice {
             name: user.full_name(),
             device: device.user_agent.as_deref().map(view::Device::read).unwrap_or_default(),

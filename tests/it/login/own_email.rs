@@ -147,6 +147,20 @@ async fn a_change_of_address_can_not_be_misused() {
                 .iter()
                 .any(|(to, text)| *to == bob.email && text.contains("You have an account already"))
         );
+        // an address that is somebody's username alone: whoever reads its mail is not told who that is
+        server
+            .user_with("secret@example.com", |profile| profile.email = None)
+            .await;
+        assert_eq!(ask(server, &browser, "secret@example.com").await.status, 303);
+        assert!(!mails(server).await.iter().any(|(to, _)| to == "secret@example.com"));
+        // one's own address is written as it is stored, however it was typed
+        assert_eq!(ask(server, &browser, &bob.email.to_uppercase()).await.status, 303);
+        assert!(
+            !mails(server)
+                .await
+                .iter()
+                .any(|(to, _)| *to == bob.email.to_uppercase())
+        );
         let at_old = links(server, &ada.email).await.remove(0);
         let answered = answer(&at_old).await;
         assert!(unescape(&answered.body).contains("One more mail"), "{}", answered.body);
