@@ -1,5 +1,7 @@
 //! The files that pages load, all from this server: two stylesheets, six scripts, the sign.
 
+use std::collections::BTreeMap;
+
 use crate::crypto;
 
 /// A file of `templates/asset/`.
@@ -65,10 +67,11 @@ impl Asset {
         })
     }
 
-    /// Its address with its version, so that a browser may keep it for as long as it likes.
-    pub(super) fn address(name: &str) -> Option<String> {
-        let (_, _, bytes) = ASSETS.iter().find(|(known, ..)| *known == name)?;
-        Some(format!("/assets/{name}?v={}", version(bytes)))
+    /// The address of each name, with the version of its content, so that a browser may keep it for as long as it likes.
+    pub(super) fn addresses() -> BTreeMap<&'static str, String> {
+        let address =
+            |(name, _, bytes): &(&'static str, _, &[u8])| (*name, format!("/assets/{name}?v={}", version(bytes)));
+        ASSETS.iter().map(address).collect()
     }
 }
 

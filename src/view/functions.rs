@@ -1,5 +1,6 @@
 //! What templates can call: texts, parts, lengths of time, moments, assets, tokens.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use minijinja::value::Kwargs;
@@ -36,8 +37,13 @@ pub(super) fn add(environment: &mut Environment<'static>, texts: Texts) {
         moment_text(&texts, state, micros)
     });
     environment.add_function("part", part);
-    environment.add_function("asset", |name: &str| {
-        Asset::address(name).ok_or_else(|| missing(format!("no asset is called {name}")))
+    let assets: BTreeMap<_, _> = Asset::addresses()
+        .into_iter()
+        .map(|(name, address)| (name, Value::from(address)))
+        .collect();
+    environment.add_function("asset", move |name: &str| {
+        let address = assets.get(name).cloned();
+        address.ok_or_else(|| missing(format!("no asset is called {name}")))
     });
     environment.add_function("token", |name: &str| {
         token(name).ok_or_else(|| missing(format!("no token is called {name}")))

@@ -4,7 +4,10 @@
 //! well. Guesses are counted by account and by network address, before they are checked; at a device that the person has signed
 //! in with before, by that device.
 
+use std::time::Duration;
+
 use super::{decisions, entrance};
+use crate::clock;
 use crate::credential::{self, Verdict};
 use crate::flow::guess;
 use crate::flow::needs::Missing;
@@ -15,6 +18,8 @@ use crate::model::{Event, PasswordHash, Secret, User};
 
 /// No username or mail address is longer.
 const LONGEST_IDENTIFIER: usize = 512;
+/// Whoever there is no hashing for is told so together with the others of this time.
+const TURNED_AWAY_EVERY: Duration = Duration::from_millis(20);
 /// RFC 8176 section 2.
 const METHOD: &str = "pwd";
 
@@ -111,7 +116,10 @@ impl Refused {
 
 async fn judge(provider: &Provider, call: &Call, browser: &mut Browser, attempt: Attempt) -> Result<Account, Refused> {
     // in a storm most are turned away: that must cost next to nothing
-    provider.passwords.has_room().map_err(Error::from)?;
+    if let Err(busy) = provider.passwords.has_room() {
+        clock::together(TURNED_AWAY_EVERY).await;
+        return Err(Error::from(busy).into());
+    }
     // whoever it is: nothing is looked up, and no hash is made
     if let Some(network) = session::judge_network(provider, call).await? {
         let event = refused(call, network.rule(), None);
