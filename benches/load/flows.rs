@@ -27,6 +27,8 @@ pub enum Workload {
     Sso,
     /// A sign-on from a new browser: authorize, page, password, code, tokens.
     Login,
+    /// The same in a browser where the session has ended: the device is known, and nobody is mailed.
+    LoginAgain,
 }
 
 /// Name, workload, algorithm of the ID token, format of the access token.
@@ -47,6 +49,7 @@ pub const ALL: &[(&str, Workload, &str, &str)] = &[
     ("sso ES256", Workload::Sso, "ES256", "jwt"),
     ("sso RS256 and opaque", Workload::Sso, "RS256", "opaque"),
     ("login ES256", Workload::Login, "ES256", "jwt"),
+    ("login, known device", Workload::LoginAgain, "ES256", "jwt"),
 ];
 
 /// A client of the server.
@@ -64,6 +67,8 @@ pub struct State {
     person: usize,
     /// The browsers of those who are signed in already, in turns.
     browsers: VecDeque<BTreeMap<String, String>>,
+    /// Whose they are.
+    persons: VecDeque<usize>,
     cookies: BTreeMap<String, String>,
     access_token: String,
     refresh_token: String,
@@ -105,11 +110,12 @@ pub async fn prepare(workload: Workload, party: &Party, connection: &mut Connect
     if matches!(workload, Workload::Introspect | Workload::Userinfo | Workload::Refresh) {
         sign_on(party, connection, &mut state).await.expect("the first sign-on");
     }
-    if workload == Workload::Sso {
+    if matches!(workload, Workload::Sso | Workload::LoginAgain) {
         for number in 0..BROWSERS {
             state.person = worker * BROWSERS + number;
             sign_on(party, connection, &mut state).await.expect("the first sign-on");
             state.browsers.push_back(std::mem::take(&mut state.cookies));
+            state.persons.push_back(state.person);
         }
     }
     state
@@ -152,6 +158,15 @@ pub async fn once(
             state.access_token.clear();
             state.cookies = state.browsers.pop_front().unwrap_or_default();
             let done = sign_on(party, connection, state).await;
+            state.browsers.push_back(std::mem::take(&mut state.cookies));
+            done
+        }
+        Workload::LoginAgain => {
+            state.cookies = state.browsers.pop_front().unwrap_or_default();
+            state.cookies.retain(|name, _| !name.ends_with("ostiary_session"));
+            state.person = state.persons.pop_front().unwrap_or_default();
+            let done = sign_on(party, connection, state).await;
+            state.persons.push_back(state.person);
             state.browsers.push_back(std::mem::take(&mut state.cookies));
             done
         }

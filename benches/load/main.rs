@@ -103,14 +103,15 @@ async fn measure(wanted: &Wanted) {
         let program = processes::start(hashing).await;
         for (name, workload, algorithm, format) in flows::ALL {
             let fits = match workload {
-                Workload::Login => true,
+                Workload::Login | Workload::LoginAgain => true,
                 Workload::Sso => hashing == Hashing::Cheap,
                 _ => hashing == Hashing::Real,
             };
-            if !is_wanted(name.split(' ').next().unwrap_or(name)) || !fits {
+            if !is_wanted(name.split([' ', ',']).next().unwrap_or(name)) || !fits {
                 continue;
             }
-            let label = if *workload == Workload::Login { label } else { "" };
+            let is_login = matches!(workload, Workload::Login | Workload::LoginAgain);
+            let label = if is_login { label } else { "" };
             let party = Party::new(&program.address, algorithm, format);
             let measured = run(wanted, &format!("{name}{label}"), *workload, &party, &program).await;
             row(&measured, &primitives);
