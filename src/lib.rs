@@ -21,6 +21,7 @@ pub mod jose;
 pub mod mail;
 pub mod protocol;
 pub mod sessions;
+pub mod sms;
 pub mod store;
 pub mod vault;
 pub mod view;

@@ -123,6 +123,9 @@ pub(super) struct Doctor {
     /// Send a mail to this address, too.
     #[arg(long, value_name = "ADDRESS")]
     pub(super) send_to: Option<String>,
+    /// Send a text message to this number, too: +33612345678.
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) text_to: Option<String>,
     #[command(flatten)]
     pub(super) json: Json,
 }

@@ -24,6 +24,7 @@ pub(super) async fn run(file: Option<&Path>, arguments: &Doctor) -> Result<ExitC
             let patient = server::doctor(&config, &Clock::default()).await;
             let wish = Wish {
                 send_to: arguments.send_to.clone(),
+                text_to: arguments.text_to.clone(),
                 ..Wish::default()
             };
             doctor::examine(&patient, &wish).await

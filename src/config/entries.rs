@@ -111,6 +111,11 @@ impl Entries {
             .collect()
     }
 
+    /// The text that stands under a key, before it is taken.
+    pub(super) fn word(&self, path: &str) -> Option<&str> {
+        self.found.get(path).and_then(|entry| entry.value.as_str())
+    }
+
     /// Whether something stands under the key.
     pub(super) fn has(&self, path: &str) -> bool {
         self.found.contains_key(path)

@@ -61,6 +61,56 @@ pub const KEYS: &[Key] = &[
     ),
     key("mail_from", "no-reply@ the host of public_url", "Sender of the mails."),
     key(
+        "sms.provider",
+        "unset: no text messages",
+        "Who takes text messages: twilio, vonage, or http for a request of your own.",
+    ),
+    key(
+        "sms.account",
+        "unset",
+        "The account at the provider: the Account SID of Twilio, the API key of Vonage.",
+    ),
+    key(
+        "sms.secret",
+        "unset",
+        "Its secret: the Auth Token of Twilio, the API secret of Vonage.",
+    ),
+    key(
+        "sms.sender",
+        "unset",
+        "Whom text messages come from: a number like +14155550100, a name where the country allows one, or a Messaging Service SID of Twilio.",
+    ),
+    key(
+        "sms.url",
+        "the provider's own",
+        "Where they are handed over: another region of the provider (scheme and host), or the whole address of your own request.",
+    ),
+    key(
+        "sms.method",
+        "POST",
+        "The method of your own request: POST, PUT or GET.",
+    ),
+    key(
+        "sms.headers",
+        "none",
+        "Headers of your own request, as in [\"Authorization: Bearer {secret}\"]; in the environment one a line.",
+    ),
+    key(
+        "sms.format",
+        "json",
+        "What the body of your own request is, and how what goes in is escaped: json, form or text.",
+    ),
+    key(
+        "sms.body",
+        "unset: no body",
+        "The body of your own request, with {number}, {digits}, {text}, {sender}, {account} and {secret} in their places.",
+    ),
+    key(
+        "sms.delivered",
+        "any answer of success",
+        "What the answer has to say besides, for a text message to count as delivered.",
+    ),
+    key(
         "admin_email",
         "unset",
         "Address of the first administrator, made when the store is empty; needs admin_password.",

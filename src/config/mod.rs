@@ -19,6 +19,7 @@ mod metrics;
 mod nearest;
 mod problem;
 mod public_url;
+mod sms;
 mod telemetry;
 mod tls;
 
@@ -40,6 +41,7 @@ pub use keys::{KEYS, Key};
 pub use log::LogFormat;
 pub use metrics::Metrics;
 pub use problem::{Problem, Problems, Reason};
+pub use sms::{Sms, SmsFormat, SmsProvider};
 pub use telemetry::Telemetry;
 pub use tls::Tls;
 
@@ -73,6 +75,8 @@ pub struct Config {
     pub smtp_url: Option<Secret>,
     /// Sender of the mails, `name@host` or `Name <name@host>`.
     pub mail_from: String,
+    /// The way to whoever takes text messages; without it there are none.
+    pub sms: Option<Sms>,
     /// The first administrator, made on an empty store.
     pub administrator: Option<Administrator>,
     /// Networks whose forwarding headers count.
@@ -182,6 +186,7 @@ impl Config {
             mail_from: entries
                 .take("mail_from", address::sender)
                 .unwrap_or_else(|| format!("no-reply@{}", public_url.host_str().unwrap_or("localhost"))),
+            sms: Sms::read(&mut entries),
             administrator: Administrator::read(&mut entries),
             trusted_proxies: entries.take("trusted_proxies", address::networks).unwrap_or_default(),
             geoip_database: entries.take("geoip_database", entries::path),

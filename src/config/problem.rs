@@ -114,6 +114,10 @@ pub enum Reason {
     UncheckedCertificate,
     #[error("must be host names or addresses without port, as in postgres or 10.0.0.5")]
     Hosts,
+    #[error("must be headers, as in \"Authorization: Bearer abc\", one a text or a line")]
+    Headers,
+    #[error("must be an http or https URL whose host holds no placeholder and no user name")]
+    Template,
 }
 
 /// Everything that is wrong, one line each.

@@ -18,7 +18,7 @@ pub use error::Error;
 pub use people::SamplePerson;
 
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Sms, SmsProvider};
 use crate::flow::clients::{self, Authority, NewClient};
 use crate::flow::operations::settings::{self, ChangedBy};
 use crate::flow::{Call, Provider};
@@ -142,6 +142,13 @@ fn configuration(place: &Place, folder: &Folder) -> Result<Config, Error> {
     config.data_dir = folder.path().join("data");
     config.keys_dir = folder.path().join("keys");
     config.database_url = Secret::new(format!("sqlite:{}", config.data_dir.join("ostiary.db").display()));
+    // text messages are shown where mails are
+    config.sms = Some(Sms {
+        provider: SmsProvider::Outbox,
+        account: String::new(),
+        secret: None,
+        sender: String::new(),
+    });
     // no load balancer has to be told
     config.http.drain_delay = Duration::ZERO;
     // the sample application listens at a loopback address, and is told there when somebody signs out

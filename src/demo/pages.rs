@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::flow::operations::outbox;
 use crate::http::extract::{Forgery, Form, Visit};
 use crate::http::{Http, Refusal};
-use crate::model::Timestamp;
+use crate::model::{Channel, Timestamp};
 use crate::view::{DemoClock, DemoMessage, DemoMessages, DemoPaths, MessageKind, OwnPath, Page};
 
 const MESSAGES: &str = "/demo/messages";
@@ -39,9 +39,12 @@ async fn messages(State(http): State<Http>, visit: Visit) -> Result<Response, Re
         messages: mails
             .into_iter()
             .map(|mail| DemoMessage {
-                kind: MessageKind::Mail,
+                kind: match mail.channel {
+                    Channel::Mail => MessageKind::Mail,
+                    Channel::Sms => MessageKind::Sms,
+                },
                 to: mail.recipient,
-                subject: Some(mail.content.subject),
+                subject: Some(mail.content.subject).filter(|_| mail.channel == Channel::Mail),
                 text: mail.content.text,
                 sent_at: mail.sent_at.unwrap_or(mail.created_at),
             })

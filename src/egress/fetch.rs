@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use reqwest::header::{ACCEPT, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName};
-use reqwest::{Client, ClientBuilder, RequestBuilder, Response, StatusCode};
+use reqwest::header::{ACCEPT, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Client, ClientBuilder, Method, RequestBuilder, Response, StatusCode};
 use tokio::sync::{OnceCell, Semaphore};
 use url::{Host, Url};
 
 use crate::clock;
+use crate::model::Secret;
 
 use super::address::{admitted, forbidden};
 use super::error::{Error, Reason};
@@ -49,6 +50,26 @@ pub struct Document {
     pub content_type: String,
     /// How long it may be kept by its `Cache-Control`: zero for `no-store` and `no-cache`, `None` if it does not say.
     pub max_age: Option<Duration>,
+}
+
+/// A request as an operator wants it.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    /// `POST` and the like.
+    pub method: &'static str,
+    /// Names and values; some of them are secrets.
+    pub headers: Vec<(String, Secret)>,
+    /// What is sent; it may hold what only its reader may see.
+    pub body: Option<Secret>,
+}
+
+/// What was answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The body, never longer than the limit.
+    pub bytes: Vec<u8>,
 }
 
 /// The guarded client. Clones share it.
@@ -135,12 +156,39 @@ impl Egress {
         self.within(url, limits, posted).await
     }
 
-    async fn within(
+    /// Sends a request that the operator has described. What it is answered is the caller's to judge, whatever its status. Never
+    /// repeated here.
+    ///
+    /// # Errors
+    /// [`Error`] if there is no answer.
+    pub async fn exchange(&self, url: &Url, request: &Outgoing, limits: Limits) -> Result<Answer, Error> {
+        let exchanged = async {
+            let client = self.client_for(url).await?;
+            let method = Method::from_bytes(request.method.as_bytes()).map_err(|_| Reason::Setup)?;
+            let mut built = client.request(method, url.clone());
+            for (name, value) in &request.headers {
+                let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| Reason::Setup)?;
+                let mut value = HeaderValue::from_str(value.expose()).map_err(|_| Reason::Setup)?;
+                value.set_sensitive(true);
+                built = built.header(name, value);
+            }
+            if let Some(body) = &request.body {
+                built = built.body(body.expose().to_owned());
+            }
+            let response = self.send(built).await?;
+            let status = response.status().as_u16();
+            let bytes = read(response, limits.bytes).await?.bytes;
+            Ok(Answer { status, bytes })
+        };
+        self.within(url, limits, exchanged).await
+    }
+
+    async fn within<T>(
         &self,
         url: &Url,
         limits: Limits,
-        work: impl Future<Output = Result<Document, Reason>>,
-    ) -> Result<Document, Error> {
+        work: impl Future<Output = Result<T, Reason>>,
+    ) -> Result<T, Error> {
         let began = clock::monotonic();
         let time = limits.time.min(self.longest);
         let placed = async {

@@ -13,5 +13,5 @@ mod resolver;
 pub use address::forbidden;
 pub use certificate::{Certificate, presented, read_pem};
 pub use error::{Error, Reason};
-pub use fetch::{Document, Egress, Limits};
+pub use fetch::{Answer, Document, Egress, Limits, Outgoing};
 pub use resolver::Lookup;

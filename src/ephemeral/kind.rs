@@ -36,6 +36,8 @@ pub enum Kind {
     LoginFactor,
     /// A proof of who somebody is that waits until they have done what is required of them.
     LoginAction,
+    /// A code of a few digits that was sent to somebody, as a keyed digest.
+    ShortCode,
     /// A `code_challenge` that was seen: a client that sends one again is noticed (RFC 9700 section 2.1.1).
     Challenge,
     /// The identifier of a proof or assertion that was seen: refuses a replay early, never admits one.
@@ -48,7 +50,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Interaction,
         Self::ErrorRedirect,
         Self::CodePayload,
@@ -61,6 +63,7 @@ impl Kind {
         Self::LoginChoice,
         Self::LoginFactor,
         Self::LoginAction,
+        Self::ShortCode,
         Self::Challenge,
         Self::Proof,
         Self::Nonce,
@@ -106,6 +109,7 @@ impl Kind {
             Self::LoginChoice => "login_choice",
             Self::LoginFactor => "login_factor",
             Self::LoginAction => "login_action",
+            Self::ShortCode => "short_code",
             Self::Challenge => "challenge",
             Self::Proof => "proof",
             Self::Nonce => "nonce",
@@ -129,6 +133,10 @@ pub enum Counted {
     Recovery,
     /// Mails to one address.
     Mail,
+    /// Text messages altogether.
+    Text,
+    /// Tries at one code that was sent.
+    ShortCode,
     /// Failed authentications of one client.
     ClientAuthentication,
     /// User codes tried (RFC 8628 section 5.1).
@@ -153,6 +161,8 @@ impl Counted {
             Self::SecondFactor => "second_factor",
             Self::Recovery => "recovery",
             Self::Mail => "mail",
+            Self::Text => "text",
+            Self::ShortCode => "short_code",
             Self::ClientAuthentication => "client_authentication",
             Self::UserCode => "user_code",
             Self::DevicePoll => "device_poll",

@@ -20,8 +20,10 @@ use crate::crypto;
 use crate::ephemeral::{self, Counted, Counter, Spent};
 use crate::model::{Device, Id, setting};
 
-/// So many mails with a link to a new password one person gets a day, whoever asks for them.
+/// So many mails with a link to a new password one person gets a day, whoever asks for them; and so many codes one address or
+/// number.
 const MAILS_A_DAY: u32 = 20;
+const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Whose secret is guessed at.
@@ -47,6 +49,8 @@ pub enum Account<'a> {
     RegistrationLink,
     /// A mail about such an account to an address, as it is compared.
     MailTo(&'a str),
+    /// A message with a code to an address or a number, as it is stored.
+    CodeTo(&'a str),
     /// An initial access token for registering clients.
     RegistrationToken,
 }
@@ -152,6 +156,39 @@ pub async fn spend_mail_to(provider: &Provider, call: &Call, email_key: &str) ->
     budgets.take(provider, call, &budgets.account).await
 }
 
+/// Counts a message with a code to an address or a number, and in the network that it is asked for from.
+///
+/// # Errors
+/// [`Error::Throttled`] if enough were sent there, or asked for from there.
+pub async fn spend_code_to(provider: &Provider, call: &Call, recipient: &str) -> Result<(), Error> {
+    let budgets = Budgets::of(provider, call, Account::CodeTo(recipient)).await?;
+    if let Some(source) = &budgets.source {
+        budgets.take(provider, call, source).await?;
+    }
+    budgets.take(provider, call, &budgets.account).await?;
+    let key = format!("{} a day", budgets.account.key);
+    let counter = Counter::new(Counted::Mail, &key);
+    let spent = provider.ephemeral.spend(counter, MAILS_A_DAY, DAY, call.now).await?;
+    budgets.account.allowed(spent)
+}
+
+/// Counts a text message among all that leave: each costs the operator money.
+///
+/// # Errors
+/// [`Error::Throttled`] if as many left within the last hour as may.
+pub async fn spend_text(provider: &Provider, call: &Call) -> Result<(), Error> {
+    let most = provider.settings().await?.count(setting::SMS_MOST_AN_HOUR);
+    let most = u32::try_from(most).unwrap_or(u32::MAX);
+    let counter = Counter::new(Counted::Text, "all");
+    match provider.ephemeral.spend(counter, most, HOUR, call.now).await? {
+        Spent::Allowed { .. } => Ok(()),
+        Spent::Refused { retry_after } => Err(Error::Throttled {
+            retry_after,
+            rule: "code.texts",
+        }),
+    }
+}
+
 impl Account<'_> {
     fn is_taken_ahead(self) -> bool {
         matches!(
@@ -167,7 +204,7 @@ impl Account<'_> {
             Self::SecondFactor(_) | Self::Passkey => (Counted::SecondFactor, Counted::SecondFactor),
             Self::Client(_) => (Counted::ClientAuthentication, Counted::ClientAuthentication),
             Self::SetupLink | Self::RecoveryLink | Self::RegistrationLink => (Counted::Recovery, Counted::Recovery),
-            Self::RecoveryWish(_) | Self::MailTo(_) => (Counted::Mail, Counted::Mail),
+            Self::RecoveryWish(_) | Self::MailTo(_) | Self::CodeTo(_) => (Counted::Mail, Counted::Mail),
             Self::RegistrationToken => (Counted::Registration, Counted::Registration),
         }
     }
@@ -184,6 +221,7 @@ impl Account<'_> {
             Self::RecoveryWish(_) => "recovery wish",
             Self::RegistrationLink => "registration link",
             Self::MailTo(_) => "mail to",
+            Self::CodeTo(_) => "code to",
             Self::RegistrationToken => "registration token",
         }
     }
@@ -235,9 +273,11 @@ impl Budgets {
         let key = |parts: &[&[u8]]| crypto::hex(&crypto::mac(&mac, parts));
         let word = account.word().as_bytes();
         let account_key = match account {
-            Account::User(name) | Account::SecondFactor(name) | Account::RecoveryWish(name) | Account::MailTo(name) => {
-                key(&[b"account", word, name.as_bytes()])
-            }
+            Account::User(name)
+            | Account::SecondFactor(name)
+            | Account::RecoveryWish(name)
+            | Account::MailTo(name)
+            | Account::CodeTo(name) => key(&[b"account", word, name.as_bytes()]),
             Account::KnownDevice(device) => key(&[b"account", word, device.uuid().as_bytes()]),
             Account::Client(client_id) => key(&[b"account", word, client_id.as_bytes(), &source]),
             Account::SetupLink
@@ -256,6 +296,7 @@ impl Budgets {
                 most: budget(match account {
                     Account::RecoveryWish(_) => setting::RECOVERY_MOST_MAILS,
                     Account::MailTo(_) => setting::REGISTRATION_MOST_MAILS,
+                    Account::CodeTo(_) => setting::CODE_MOST_SENDS,
                     Account::Passkey => setting::GUESS_SOURCE_BUDGET,
                     _ => setting::GUESS_ACCOUNT_BUDGET,
                 }),
@@ -267,7 +308,7 @@ impl Budgets {
                     "guess.account"
                 },
                 may_be_local: !account.is_taken_ahead(),
-                is_a_strangers: !account.is_taken_ahead() && !matches!(account, Account::RecoveryWish(_)),
+                is_a_strangers: !account.is_taken_ahead() && !matches!(account, Account::RecoveryWish(_) | Account::CodeTo(_)),
             },
             source: (!is_known_device && !is_of_source).then(|| Budget {
                 counted: of_source,

@@ -1,12 +1,15 @@
-//! Mails to people. They are written with the change that they tell of, sealed, in the person's language, and sent afterwards.
+//! Mails and text messages to people. They are written with the change that they tell of, sealed, in the person's language, and sent
+//! afterwards.
+
+use serde::Serialize;
 
 use super::{Error, Provider};
-use crate::model::User;
 use crate::model::setting::LOCALE;
+use crate::model::{Channel, Timestamp, User};
 use crate::store::OutboxMail;
-use crate::view::{Link, Locale, Mail};
+use crate::view::{Link, Locale, Mail, Text};
 
-/// What mails in the outbox are sealed for: they may hold links that let people in.
+/// What messages in the outbox are sealed for: they may hold links that let people in.
 pub const SEALED_FOR: &str = "outbox";
 
 /// A mail to a person, ready for the outbox. `kind` is what it is called there.
@@ -21,11 +24,50 @@ pub fn to(
     recipient: String,
     (kind, mail): (&'static str, &Mail),
 ) -> Result<OutboxMail, Error> {
-    let locale = match &user.profile.locale {
+    let to = (Channel::Mail, recipient, locale_of(provider, user));
+    sealed(provider, to, (kind, mail), None)
+}
+
+/// The same for a mail that is of no use any more from a moment on.
+///
+/// # Errors
+/// As [`to`].
+pub fn to_until(
+    provider: &Provider,
+    user: &User,
+    recipient: String,
+    mail: (&'static str, &Mail),
+    ends: Timestamp,
+) -> Result<OutboxMail, Error> {
+    let to = (Channel::Mail, recipient, locale_of(provider, user));
+    sealed(provider, to, mail, Some(ends))
+}
+
+/// A text message to a person's number, of no use any more from a moment on.
+///
+/// # Errors
+/// As [`to`].
+pub fn text_until(
+    provider: &Provider,
+    user: &User,
+    number: String,
+    text: (&'static str, &Text),
+    ends: Timestamp,
+) -> Result<OutboxMail, Error> {
+    let to = (Channel::Sms, number, locale_of(provider, user));
+    sealed(provider, to, text, Some(ends))
+}
+
+/// The host of our pages.
+pub fn host(provider: &Provider) -> String {
+    provider.issuer.url().host_str().unwrap_or_default().to_owned()
+}
+
+fn locale_of(provider: &Provider, user: &User) -> String {
+    match &user.profile.locale {
         Some(locale) => locale.clone(),
         None => provider.settings_at_hand().word(LOCALE).to_owned(),
-    };
-    sealed(provider, recipient, locale, (kind, mail))
+    }
 }
 
 /// A mail to an address that nobody has yet, in the language of the page that it was asked for on.
@@ -38,7 +80,8 @@ pub fn to_stranger(
     locale: Locale,
     mail: (&'static str, &Mail),
 ) -> Result<OutboxMail, Error> {
-    sealed(provider, recipient, locale.tag().to_owned(), mail)
+    let to = (Channel::Mail, recipient, locale.tag().to_owned());
+    sealed(provider, to, mail, None)
 }
 
 /// The address of a page of this installation, from the configured public address alone (SEC-293).
@@ -51,15 +94,17 @@ pub fn link(provider: &Provider, path: &str) -> Result<Link, Error> {
 
 fn sealed(
     provider: &Provider,
-    recipient: String,
-    locale: String,
-    (kind, mail): (&'static str, &Mail),
+    (channel, recipient, locale): (Channel, String, String),
+    (kind, content): (&'static str, &impl Serialize),
+    ends_at: Option<Timestamp>,
 ) -> Result<OutboxMail, Error> {
-    let json = serde_json::to_vec(mail).map_err(|error| Error::Failed(Box::new(error)))?;
+    let json = serde_json::to_vec(content).map_err(|error| Error::Failed(Box::new(error)))?;
     Ok(OutboxMail {
+        channel,
         kind,
         recipient,
         locale,
         sealed: provider.master.seal(SEALED_FOR, &json),
+        ends_at,
     })
 }

@@ -24,6 +24,7 @@ pub mod refused_access;
 mod remembered;
 pub mod session;
 mod settle;
+pub mod short_code;
 pub mod sign_in;
 pub mod sign_out;
 pub mod token;

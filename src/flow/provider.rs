@@ -22,6 +22,15 @@ use crate::sessions::Sessions;
 use crate::store::Store;
 use crate::vault::Vault;
 
+/// Whether people can be sent text messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Texts {
+    /// Somebody takes them.
+    Taken,
+    /// There is nobody to take them.
+    Nowhere,
+}
+
 /// Everything flows work with. Clones share it.
 #[derive(Clone)]
 pub struct Provider(Arc<Parts>);
@@ -40,6 +49,8 @@ pub struct Parts {
     pub passwords: Passwords,
     /// Requests to elsewhere, guarded.
     pub egress: Egress,
+    /// Whether text messages leave, or are shown: without it nobody is offered one.
+    pub texts: Texts,
     /// Roughly where network addresses are.
     pub geo: Geo,
     /// What seals secrets.

@@ -61,6 +61,14 @@ pub fn start(provider: &Provider, post: Post, patience: Patience, stop: &watch::
     jobs.spawn(
         of("wishes", WISHES_EVERY).run(|provider| async move { people::answer_wishes(&provider).await.map(drop) }),
     );
+    let texts = post.clone();
+    jobs.spawn(of("texts", OUTBOX_EVERY).run(move |provider| {
+        let post = texts.clone();
+        async move {
+            let call = Call::system(&provider.clock);
+            outbox::send_due_texts(&provider, &call, &post).await.map(drop)
+        }
+    }));
     jobs.spawn(of("outbox", OUTBOX_EVERY).run(move |provider| {
         let post = post.clone();
         async move {

@@ -148,6 +148,12 @@ named! {
         EmailChangeAsked = "email.change_asked",
         /// A person has confirmed a mail address.
         EmailConfirmed = "email.confirmed",
+        /// A person asked for a telephone number to be theirs.
+        PhoneChangeAsked = "phone.change_asked",
+        /// A person has shown that a telephone number is theirs.
+        PhoneConfirmed = "phone.confirmed",
+        /// A person has taken their telephone number away.
+        PhoneRemoved = "phone.removed",
         /// A password was set.
         PasswordChanged = "password.changed",
         /// A group was made.

@@ -21,6 +21,8 @@ named! {
         Redis = "redis",
         /// The mail server.
         Mail = "mail",
+        /// Who takes text messages.
+        Sms = "sms",
         /// Free space.
         Disk = "disk",
         /// Signing keys and the master key's files.
@@ -88,6 +90,11 @@ named! {
         MailCredentials = "mail_credentials",
         MailUnreachable = "mail_unreachable",
         MailNotSent = "mail_not_sent",
+        SmsNone = "sms_none",
+        SmsOk = "sms_ok",
+        SmsUnreachable = "sms_unreachable",
+        SmsSent = "sms_sent",
+        SmsNotSent = "sms_not_sent",
         DiskOk = "disk_ok",
         DiskLow = "disk_low",
         DiskUnknown = "disk_unknown",

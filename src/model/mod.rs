@@ -1,6 +1,7 @@
 //! What exists: nouns, states, typed ids, secrets, settings, facts. No I/O, no wire shapes.
 
 pub mod algorithm;
+mod channel;
 pub mod client;
 pub mod consent;
 mod device;
@@ -27,6 +28,7 @@ pub mod trace;
 pub mod user;
 
 pub use algorithm::{ClientSigningAlgorithm, SigningAlgorithm};
+pub use channel::Channel;
 pub use client::{
     AccessTokenFormat, ApplicationType, Client, ClientMetadata, ClientOrigin, ClientPolicy, ClientSecret, ConsentMode,
     GrantType, ResponseMode, SubjectType, TokenEndpointAuthMethod,

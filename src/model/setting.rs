@@ -175,6 +175,10 @@ declare! {
         "How many links to new accounts may be open at once; more are not mailed until some were followed or have ended.";
     REGISTRATION_MOST_MAILS: "registration.most_mails", Kind::Count { least: 1, most: 100 }, "3", Least,
         "How many mails about a new account are sent to one address within the guess period.";
+    CODE_MOST_SENDS: "code.most_sends", Kind::Count { least: 1, most: 100 }, "5", Least,
+        "How many codes are sent to one mail address or telephone number within the guess period.";
+    SMS_MOST_AN_HOUR: "sms.most_an_hour", Kind::Count { least: 1, most: 1_000_000 }, "1000", Least,
+        "How many text messages leave altogether within an hour; more are not sent.";
     PASSKEY_USER_VERIFICATION: "passkey.user_verification", Kind::Word(&["preferred", "required"]), "preferred", Nearest,
         "Whether a passkey has to verify its owner (fingerprint, face, PIN) to be added, and after a password: where it can, or in any case. One that signs in alone always has to.";
     GUESS_ACCOUNT_BUDGET: "guess.account_budget", Kind::Count { least: 3, most: 1000 }, "10", Least,

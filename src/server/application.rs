@@ -17,7 +17,8 @@ use super::signals::{End, Signals};
 use super::tls::Certificates;
 use super::{Error, Lock, Parts, wiring};
 use crate::clock::{self, Clock};
-use crate::config::Config;
+use crate::config::{Config, SmsProvider};
+use crate::egress::Egress;
 use crate::flow::operations::outbox::Post;
 use crate::flow::watch::Patience;
 use crate::flow::{Call, Provider, people, session};
@@ -25,6 +26,7 @@ use crate::http::layer::{Door, Places, Running};
 use crate::http::{self, Http, Limits, MetricsAccess};
 use crate::jobs;
 use crate::mail::Mailer;
+use crate::sms::Gateway;
 use crate::sql::Failpoints;
 use crate::telemetry::Tracing;
 use crate::view::Views;
@@ -125,6 +127,7 @@ impl Application {
             .transpose()?;
         let post = Post {
             mailer: mailer(&config)?,
+            gateway: gateway(&config)?,
             views: Arc::new(Views::new()?),
         };
         let Parts { provider, lock } =
@@ -276,6 +279,17 @@ fn mailer(config: &Config) -> Result<Option<Mailer>, Error> {
         .map(|url| Mailer::new(url.expose(), &config.mail_from))
         .transpose()
         .map_err(Error::Mail)
+}
+
+fn gateway(config: &Config) -> Result<Option<Gateway>, Error> {
+    let egress = Egress::new(config.egress.networks.clone());
+    config
+        .sms
+        .as_ref()
+        .filter(|sms| !matches!(sms.provider, SmsProvider::Outbox))
+        .map(|sms| Gateway::new(sms, egress))
+        .transpose()
+        .map_err(Error::Sms)
 }
 
 async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {

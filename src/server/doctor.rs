@@ -3,12 +3,14 @@
 use super::{Error, wiring};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::egress::Egress;
 use crate::ephemeral::{Ephemeral, RedisConnection};
 use crate::flow::Provider;
 use crate::flow::error::causes;
 use crate::flow::operations::doctor::Doctor;
 use crate::flow::provider::Issuer;
 use crate::mail::Mailer;
+use crate::sms::Gateway;
 use crate::store::{self, Store};
 
 /// What the command looks at: connections of its own, so that it works whether a server runs or not.
@@ -30,6 +32,7 @@ pub async fn doctor(config: &Config, clock: &Clock) -> Doctor {
         store,
         ephemeral,
         mailer: mailer(config),
+        gateway: gateway(config),
         master,
         config: config.clone(),
     }
@@ -43,6 +46,7 @@ pub(super) fn of_server(config: &Config, provider: &Provider) -> Doctor {
         store: Ok(Some(provider.store.clone())),
         ephemeral: Some(provider.ephemeral.clone()),
         mailer: mailer(config),
+        gateway: gateway(config),
         master: Some(provider.master.clone()),
         config: config.clone(),
     }
@@ -51,6 +55,11 @@ pub(super) fn of_server(config: &Config, provider: &Provider) -> Doctor {
 fn mailer(config: &Config) -> Option<Mailer> {
     let url = config.smtp_url.as_ref()?;
     Mailer::new(url.expose(), &config.mail_from).ok()
+}
+
+fn gateway(config: &Config) -> Option<Gateway> {
+    let sms = config.sms.as_ref()?;
+    Gateway::new(sms, Egress::new(config.egress.networks.clone())).ok()
 }
 
 async fn open(config: &Config) -> Result<Option<Store>, String> {

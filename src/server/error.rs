@@ -6,7 +6,7 @@ use crate::flow::operations::backup::Refused;
 use crate::machine::Unusable;
 use crate::model::setting::SettingError;
 use crate::store::MoveError;
-use crate::{credential, ephemeral, flow, geo, mail, sessions, store, vault, view};
+use crate::{credential, ephemeral, flow, geo, mail, sessions, sms, store, vault, view};
 
 /// Why the server does not start, or a command can't open the store.
 #[derive(Debug, thiserror::Error)]
@@ -111,7 +111,10 @@ pub enum Error {
     /// Password hashing.
     #[error("password hashing can't be started")]
     Passwords(#[from] credential::Error),
-    /// The mail server's address.
+    /// Where text messages are handed over.
+    #[error("sms.url")]
+    Sms(#[source] sms::Error),
+    /// The mail server's address or the sender.
     #[error("smtp_url or mail_from")]
     Mail(#[from] mail::Error),
     /// The pages.

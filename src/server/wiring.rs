@@ -16,7 +16,7 @@ use crate::flow::memory::Memory;
 use crate::flow::operations::keyring;
 use crate::flow::operations::keys;
 use crate::flow::people::Wishes;
-use crate::flow::provider::{self, Issuer};
+use crate::flow::provider::{self, Issuer, Texts};
 use crate::flow::session::{Uses, Walk};
 use crate::flow::trace::Traces;
 use crate::flow::watch::Watch;
@@ -178,6 +178,10 @@ async fn assemble(
         sessions,
         passwords: passwords(config)?,
         egress,
+        texts: match config.sms {
+            Some(_) => Texts::Taken,
+            None => Texts::Nowhere,
+        },
         geo: match &config.geoip_database {
             Some(path) => Geo::open(path)?,
             None => Geo::default(),

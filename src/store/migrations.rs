@@ -36,5 +36,6 @@ migrations![
     "0020_required_actions",
     "0021_remembered_devices",
     "0022_open_clients",
-    "0023_registration"
+    "0023_registration",
+    "0024_text_messages"
 ];

@@ -1,28 +1,34 @@
-//! The outbox: mail that is written with the change it tells of, and sent afterwards, with retry.
+//! The outbox: mails and text messages that are written with the change they tell of, and sent afterwards, with retry.
 
 use super::rows::Columns;
 use super::{Error, Write, readers};
-use crate::model::{Id, Timestamp};
+use crate::model::{Channel, Id, Timestamp};
 use crate::sql::{self, Record, Row};
 
-/// A mail to write.
+/// A message to write.
 #[derive(Clone, Debug)]
 pub struct OutboxMail {
+    /// By which way it goes.
+    pub channel: Channel,
     /// Which one: a name of `view`.
     pub kind: &'static str,
-    /// To whom.
+    /// To whom: a mail address, or a number.
     pub recipient: String,
     /// In which language.
     pub locale: String,
     /// What it says, as JSON under the master key: it may hold links that let people in.
     pub sealed: Vec<u8>,
+    /// When it is of no use any more, if that is known.
+    pub ends_at: Option<Timestamp>,
 }
 
-/// A mail as it is stored.
+/// A message as it is stored.
 #[derive(Clone, Debug)]
 pub struct OutboxRow {
     /// The row.
     pub id: Id<OutboxMail>,
+    /// By which way it goes.
+    pub channel: Channel,
     /// Which one.
     pub kind: String,
     /// To whom.
@@ -39,12 +45,15 @@ pub struct OutboxRow {
     pub sent_at: Option<Timestamp>,
     /// Why it was not, if it was tried.
     pub error: Option<String>,
+    /// When it is of no use any more, if that is known.
+    pub ends_at: Option<Timestamp>,
 }
 
 impl Record for OutboxRow {
     fn read(row: &Row<'_>) -> Result<Self, sql::Error> {
         Ok(Self {
             id: row.id("id")?,
+            channel: row.named("channel")?,
             kind: row.text("kind")?,
             recipient: row.text("recipient")?,
             locale: row.text("locale")?,
@@ -53,22 +62,24 @@ impl Record for OutboxRow {
             attempts: row.int("attempts")?,
             sent_at: row.maybe_time("sent_at")?,
             error: row.maybe_text("error")?,
+            ends_at: row.maybe_time("ends_at")?,
         })
     }
 }
 
 const LIST_NEWEST: &str = "
-select id, kind, recipient, locale, sealed, created_at, attempts, sent_at, error
+select id, channel, kind, recipient, locale, sealed, created_at, attempts, sent_at, error, ends_at
 from outbox
 order by id desc
 limit $1";
 
 const LIST_DUE: &str = "
-select id, kind, recipient, locale, sealed, created_at, attempts, sent_at, error
+select id, channel, kind, recipient, locale, sealed, created_at, attempts, sent_at, error, ends_at
 from outbox
-where next_at <= $1
+where channel = $1
+and next_at <= $2
 order by next_at
-limit $2";
+limit $3";
 
 const WAITING: &str = "
 select count(*) as number, min(created_at) as oldest
@@ -80,7 +91,7 @@ from (
   limit $1
 ) as waiting";
 
-/// How many mails wait.
+/// How many messages wait.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct WaitingMails {
     /// How many, up to the number asked for.
@@ -99,25 +110,30 @@ impl Record for WaitingMails {
 }
 
 readers! {
-    /// How many mails wait to be sent; no more than `most` are looked at.
+    /// How many messages wait to be sent; no more than `most` are looked at.
     pub async fn waiting_mails(&mut self, most: u32) -> Result<WaitingMails, Error> {
         Ok(self.sql(WAITING).bind(most).one().await?)
     }
 
-    /// The newest mails, sent or not.
+    /// The newest messages, sent or not.
     pub async fn list_outbox(&mut self, limit: u32) -> Result<Vec<OutboxRow>, Error> {
         Ok(self.sql(LIST_NEWEST).bind(limit).all().await?)
     }
 
-    /// Mails whose time has come.
-    pub async fn list_due_mails(&mut self, now: Timestamp, limit: u32) -> Result<Vec<OutboxRow>, Error> {
-        Ok(self.sql(LIST_DUE).bind(now).bind(limit).all().await?)
+    /// Messages of a way whose time has come.
+    pub async fn list_due_mails(
+        &mut self,
+        channel: Channel,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<OutboxRow>, Error> {
+        Ok(self.sql(LIST_DUE).bind(channel.as_str()).bind(now).bind(limit).all().await?)
     }
 }
 
 const ADD: &str = "
-insert into outbox (id, kind, recipient, locale, sealed, created_at, next_at, attempts)
-values ($1, $2, $3, $4, $5, $6, $6, 0)";
+insert into outbox (id, channel, kind, recipient, locale, sealed, ends_at, created_at, next_at, attempts)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $8, 0)";
 
 const CLAIM: &str = "
 update outbox
@@ -140,37 +156,39 @@ set error = $2, next_at = $3
 where id = $1";
 
 impl Write {
-    /// Adds a mail, due at once.
+    /// Adds a message, due at once.
     pub async fn add_mail(&mut self, mail: &OutboxMail, now: Timestamp) -> Result<(), Error> {
         self.sql(ADD)
             .bind(Id::<OutboxMail>::new(now))
+            .bind(mail.channel.as_str())
             .bind(mail.kind)
             .bind(mail.recipient.as_str())
             .bind(mail.locale.as_str())
             .bind(mail.sealed.clone())
+            .bind(mail.ends_at)
             .bind(now)
             .changed()
             .await?;
         Ok(())
     }
 
-    /// Takes a due mail for sending until `until`. False if another node has it.
+    /// Takes a due message for sending until `until`. False if another node has it.
     pub async fn claim_mail(&mut self, id: Id<OutboxMail>, now: Timestamp, until: Timestamp) -> Result<bool, Error> {
         Ok(self.sql(CLAIM).bind(id).bind(now).bind(until).changed().await? == 1)
     }
 
-    /// Forgets mails that were written before `before`, a bounded number.
+    /// Forgets messages that were written before `before`, a bounded number.
     pub async fn sweep_mails(&mut self, before: Timestamp, limit: u32) -> Result<u64, Error> {
         Ok(self.sql(SWEEP).bind(before).bind(limit).changed().await?)
     }
 
-    /// Remembers that a mail was sent.
+    /// Remembers that a message was sent.
     pub async fn mark_mail_sent(&mut self, id: Id<OutboxMail>, at: Timestamp) -> Result<(), Error> {
         self.sql(SENT).bind(id).bind(at).changed().await?;
         Ok(())
     }
 
-    /// Remembers why a mail was not sent, and when to try again; never, if `next` is none.
+    /// Remembers why a message was not sent, and when to try again; never, if `next` is none.
     pub async fn mark_mail_failed(
         &mut self,
         id: Id<OutboxMail>,

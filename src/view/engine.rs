@@ -21,7 +21,7 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 71] = templates![
+const TEMPLATES: [(&str, &str); 76] = templates![
     "page/layout.html",
     "page/login.html",
     "page/consent.html",
@@ -47,6 +47,7 @@ const TEMPLATES: [(&str, &str); 71] = templates![
     "page/own_account.html",
     "page/own_factors.html",
     "page/own_email.html",
+    "page/own_phone.html",
     "page/confirm_email.html",
     "page/new_authenticator.html",
     "page/new_passkey.html",
@@ -93,6 +94,10 @@ const TEMPLATES: [(&str, &str); 71] = templates![
     "mail/password_changed.txt",
     "mail/factor.html",
     "mail/factor.txt",
+    "mail/code.html",
+    "mail/code.txt",
+    "mail/phone.html",
+    "mail/phone.txt",
 ];
 
 /// Every page and mail, ready to draw.

@@ -27,6 +27,10 @@ pub enum Mail {
     PasswordChanged(PasswordChanged),
     /// Something became of your second factors.
     Factor(FactorNews),
+    /// A code to type in, or a link to follow.
+    Code(CodeMail),
+    /// Something became of your telephone number.
+    Phone(PhoneNews),
 }
 
 impl Mail {
@@ -85,6 +89,20 @@ impl Mail {
                 ..AddressMail::sample()
             })
         }))
+        .chain([
+            Self::Code(CodeMail::sample()),
+            Self::Code(CodeMail {
+                name: None,
+                address: None,
+                ..CodeMail::sample()
+            }),
+        ])
+        .chain(PhoneChange::ALL.map(|change| {
+            Self::Phone(PhoneNews {
+                change,
+                ..PhoneNews::sample()
+            })
+        }))
         .chain(FactorChange::ALL.map(|change| {
             Self::Factor(FactorNews {
                 change,
@@ -126,6 +144,8 @@ impl Mail {
                 Value::from(Serde(context)),
             ),
             Self::Factor(context) => ("mail/factor.txt", "mail/factor.html", Value::from(Serde(context))),
+            Self::Code(context) => ("mail/code.txt", "mail/code.html", Value::from(Serde(context))),
+            Self::Phone(context) => ("mail/phone.txt", "mail/phone.html", Value::from(Serde(context))),
         }
     }
 }
@@ -429,6 +449,74 @@ impl FactorNews {
             change: FactorChange::Added,
             factor: Some("Telephone".to_owned()),
             left: 9,
+            at: 1_800_000_000_000_000,
+            account: Link::sample(),
+        }
+    }
+}
+
+/// Brings a code to type in.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CodeMail {
+    /// The person's name, where known.
+    pub name: Option<String>,
+    /// The digits.
+    pub code: String,
+    /// How long it counts, in seconds.
+    pub seconds: u64,
+    /// From which network address it was asked for.
+    pub address: Option<String>,
+}
+
+impl CodeMail {
+    /// With every field filled.
+    pub fn sample() -> Self {
+        Self {
+            name: Some("Ada Lovelace".to_owned()),
+            code: "413207".to_owned(),
+            seconds: 600,
+            address: Some("192.0.2.7".to_owned()),
+        }
+    }
+}
+
+/// Says that something became of somebody's telephone number.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PhoneNews {
+    /// The person's name, where known.
+    pub name: Option<String>,
+    /// What.
+    pub change: PhoneChange,
+    /// The last digits of the number.
+    pub digits: String,
+    /// When, in microseconds since 1970.
+    pub at: i64,
+    /// The person's own number.
+    pub account: Link,
+}
+
+/// What became of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PhoneChange {
+    /// It is the person's from now on.
+    Set,
+    /// The person has none any more.
+    Removed,
+}
+
+impl PhoneChange {
+    /// Every one.
+    pub const ALL: [Self; 2] = [Self::Set, Self::Removed];
+}
+
+impl PhoneNews {
+    /// With every field filled.
+    pub fn sample() -> Self {
+        Self {
+            name: Some("Ada Lovelace".to_owned()),
+            change: PhoneChange::Set,
+            digits: "0000".to_owned(),
             at: 1_800_000_000_000_000,
             account: Link::sample(),
         }

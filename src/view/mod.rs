@@ -18,6 +18,7 @@ mod negotiate;
 mod page;
 mod qr;
 mod subject;
+mod text;
 
 pub use asset::Asset;
 pub use check_session::CheckSession;
@@ -28,10 +29,11 @@ pub use frame::{Frame, Warning};
 pub use link::{Link, Logo, OwnPath};
 pub use locale::Locale;
 pub use mail::{
-    AddressMail, AddressStep, AlreadyRegistered, FactorChange, FactorNews, Mail, NewDevice, PasswordChanged,
-    PasswordMail, Recovery, Registration, RenderedMail, Welcome,
+    AddressMail, AddressStep, AlreadyRegistered, FactorChange, FactorNews, CodeMail, Mail, NewDevice, PasswordChanged,
+    PasswordMail, PhoneChange, PhoneNews, Recovery, Registration, RenderedMail, Welcome,
 };
 pub use negotiate::negotiate;
 pub use page::*;
 pub use qr::Qr;
 pub use subject::{Account, Client, Hidden};
+pub use text::{CodeText, CodeUse, Text};

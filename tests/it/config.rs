@@ -283,6 +283,31 @@ fn a_value_that_does_not_do_is_refused_with_its_place() {
             "admin_password = 'long enough for anyone'",
             "admin_password is set without admin_email",
         ),
+        (
+            "[sms]\nprovider = 'carrier'",
+            "sms.provider is one of twilio, vonage and http",
+        ),
+        (
+            "[sms]\nprovider = 'twilio'\nsecret = 'a long one'\nsender = 'Acme'",
+            "sms.provider is set without sms.account",
+        ),
+        ("[sms]\nprovider = 'http'", "sms.provider is set without sms.url"),
+        (
+            "[sms]\nurl = 'https://sms.example'",
+            "sms.url is set without sms.provider",
+        ),
+        (
+            "[sms]\nprovider = 'http'\nurl = 'https://{account}.example/'",
+            "sms.url must be an http or https URL whose host holds no placeholder",
+        ),
+        (
+            "[sms]\nprovider = 'http'\nurl = 'https://sms.example/'\nheaders = ['nothing']",
+            "sms.headers must be headers",
+        ),
+        (
+            "[sms]\nprovider = 'http'\nurl = 'https://sms.example/'\nheaders = [\"A: b\\nC: d\"]",
+            "sms.headers must be headers",
+        ),
         ("trusted_proxies = ['10.0.0.0/33']", "trusted_proxies must be networks"),
         ("trusted_proxies = 5", "trusted_proxies must be a list"),
         ("log_format = 'xml'", "log_format is one of text and json"),

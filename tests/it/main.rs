@@ -40,3 +40,4 @@ mod simulation;
 mod sql;
 mod store;
 mod support;
+mod text_messages;

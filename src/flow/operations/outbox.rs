@@ -1,27 +1,33 @@
-//! The outbox: mails are written with the change they tell of, and sent afterwards, again and again until they are taken.
+//! The outbox: mails and text messages are written with the change they tell of, and sent afterwards, again and again until they are
+//! taken. Either way has a job of its own: one that stands still holds up no other.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
+
 use crate::flow::letter::SEALED_FOR;
 use crate::flow::{Call, Error, Provider};
 use crate::mail::{self, Mailer, Message};
-use crate::model::{Id, Timestamp};
+use crate::model::{Channel, Id, Timestamp};
+use crate::sms::{self, Gateway};
 use crate::store::{OutboxMail, OutboxRow};
-use crate::view::{Locale, Mail, RenderedMail, Views};
+use crate::view::{Locale, Mail, RenderedMail, Text, Views};
 
-/// What mails are drawn and sent with.
+/// What messages are drawn and sent with.
 #[derive(Clone)]
 pub struct Post {
     /// The way to the mail server; without it mails wait, and are shown to administrators.
     pub mailer: Option<Mailer>,
+    /// The way to whoever takes text messages; without it they wait likewise.
+    pub gateway: Option<Gateway>,
     /// The pages and mails.
     pub views: Arc<Views>,
 }
 
 /// How many are sent in one go.
 const BATCH: u32 = 20;
-/// Who takes a mail has this long to send it, before another node tries.
+/// Who takes a message has this long to send it, before another node tries.
 const CLAIMED_FOR: Duration = Duration::from_secs(120);
 /// The first pause after a failure; each following is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(30);
@@ -29,14 +35,16 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(6 * 60 * 60);
 /// With these pauses: after a little more than two days.
 const MOST_ATTEMPTS: i64 = 18;
 
-/// A mail as administrators see it.
+/// A message as administrators see it.
 #[derive(Clone, Debug)]
 pub struct SeenMail {
     /// The row.
     pub id: Id<OutboxMail>,
+    /// By which way it goes.
+    pub channel: Channel,
     /// To whom.
     pub recipient: String,
-    /// What it says.
+    /// What it says; of a text message the text alone.
     pub content: RenderedMail,
     /// When it was written.
     pub created_at: Timestamp,
@@ -44,7 +52,7 @@ pub struct SeenMail {
     pub sent_at: Option<Timestamp>,
 }
 
-/// Sends what is due, a bounded number. Gives how many were sent; nothing happens without a mail server.
+/// Sends the mails that are due, a bounded number. Gives how many were sent; nothing happens without a mail server.
 ///
 /// # Errors
 /// [`Error`] if the store does not answer. A mail that can't be sent is no error: it waits.
@@ -52,15 +60,52 @@ pub async fn send_due(provider: &Provider, call: &Call, post: &Post) -> Result<u
     let Some(mailer) = &post.mailer else {
         return Ok(0);
     };
-    let due = provider.store.read().await?.list_due_mails(call.now, BATCH).await?;
+    let send = async |row: &OutboxRow| {
+        let content = draw(provider, &post.views, row).map_err(|_| Trouble::Unreadable)?;
+        mailer
+            .send(message(provider, row, content))
+            .await
+            .map_err(Trouble::Mail)
+    };
+    send_each(provider, call, Channel::Mail, send).await
+}
+
+/// The same for text messages.
+///
+/// # Errors
+/// As [`send_due`].
+pub async fn send_due_texts(provider: &Provider, call: &Call, post: &Post) -> Result<usize, Error> {
+    let Some(gateway) = &post.gateway else {
+        return Ok(0);
+    };
+    let send = async |row: &OutboxRow| {
+        let text = sms::Text {
+            to: row.recipient.clone(),
+            text: draw_text(provider, &post.views, row).map_err(|_| Trouble::Unreadable)?,
+        };
+        gateway.send(&text).await.map_err(Trouble::Text)
+    };
+    send_each(provider, call, Channel::Sms, send).await
+}
+
+async fn send_each(
+    provider: &Provider,
+    call: &Call,
+    channel: Channel,
+    send: impl AsyncFn(&OutboxRow) -> Result<(), Trouble>,
+) -> Result<usize, Error> {
+    let due = {
+        let mut store = provider.store.read().await?;
+        store.list_due_mails(channel, call.now, BATCH).await?
+    };
     let mut sent = 0;
     for row in due {
         if !claim(provider, call, row.id).await? {
             continue;
         }
-        let outcome = match draw(provider, &post.views, &row) {
-            Ok(content) => mailer.send(message(provider, &row, content)).await.map_err(Trouble::of),
-            Err(_) => Err(Trouble::Unreadable),
+        let outcome = match row.ends_at {
+            Some(ends) if ends <= call.now => Err(Trouble::Over),
+            _ => send(&row).await,
         };
         let mut tx = provider.store.write().await?;
         match outcome {
@@ -70,6 +115,8 @@ pub async fn send_due(provider: &Provider, call: &Call, post: &Post) -> Result<u
             }
             Err(trouble) => {
                 let next = trouble.again(row.attempts).map(|pause| call.now.after(pause));
+                // what comes too late to be of use is not tried again
+                let next = next.filter(|next| row.ends_at.is_none_or(|ends| *next < ends));
                 tx.mark_mail_failed(row.id, &trouble.to_string(), next).await?;
             }
         }
@@ -78,18 +125,26 @@ pub async fn send_due(provider: &Provider, call: &Call, post: &Post) -> Result<u
     Ok(sent)
 }
 
-/// The newest mails first, with what they say.
+/// The newest messages first, with what they say.
 ///
 /// # Errors
-/// [`Error`] if the store does not answer. A mail of another program's version is left out.
+/// [`Error`] if the store does not answer. A message of another program's version is left out.
 pub async fn list(provider: &Provider, views: &Views, limit: u32) -> Result<Vec<SeenMail>, Error> {
     let rows = provider.store.read().await?.list_outbox(limit).await?;
     Ok(rows
         .into_iter()
         .filter_map(|row| {
-            let content = draw(provider, views, &row).ok()?;
+            let content = match row.channel {
+                Channel::Mail => draw(provider, views, &row).ok()?,
+                Channel::Sms => RenderedMail {
+                    subject: String::new(),
+                    text: draw_text(provider, views, &row).ok()?,
+                    html: String::new(),
+                },
+            };
             Some(SeenMail {
                 id: row.id,
+                channel: row.channel,
                 recipient: row.recipient,
                 content,
                 created_at: row.created_at,
@@ -107,15 +162,27 @@ async fn claim(provider: &Provider, call: &Call, id: Id<OutboxMail>) -> Result<b
 }
 
 fn draw(provider: &Provider, views: &Views, row: &OutboxRow) -> Result<RenderedMail, Error> {
+    let mail: Mail = open(provider, row)?;
+    views
+        .mail(&mail, locale(row))
+        .map_err(|error| Error::Failed(Box::new(error)))
+}
+
+fn draw_text(provider: &Provider, views: &Views, row: &OutboxRow) -> Result<String, Error> {
+    let text: Text = open(provider, row)?;
+    Ok(views.text(&text, locale(row)))
+}
+
+fn open<T: DeserializeOwned>(provider: &Provider, row: &OutboxRow) -> Result<T, Error> {
     let json = provider
         .master
         .open(SEALED_FOR, &row.sealed)
         .map_err(|error| Error::Failed(Box::new(error)))?;
-    let mail: Mail = serde_json::from_slice(&json).map_err(|error| Error::Failed(Box::new(error)))?;
-    let locale = Locale::from_tag(&row.locale).unwrap_or(Locale::English);
-    views
-        .mail(&mail, locale)
-        .map_err(|error| Error::Failed(Box::new(error)))
+    serde_json::from_slice(&json).map_err(|error| Error::Failed(Box::new(error)))
+}
+
+fn locale(row: &OutboxRow) -> Locale {
+    Locale::from_tag(&row.locale).unwrap_or(Locale::English)
 }
 
 fn message(provider: &Provider, row: &OutboxRow, content: RenderedMail) -> Message {
@@ -130,28 +197,27 @@ fn message(provider: &Provider, row: &OutboxRow, content: RenderedMail) -> Messa
     }
 }
 
-/// Why a mail was not sent.
+/// Why a message was not sent.
 #[derive(Debug, thiserror::Error)]
 enum Trouble {
-    #[error("the mail can't be read by this program")]
+    #[error("the message can't be read by this program")]
     Unreadable,
+    #[error("its time was over before it could be sent")]
+    Over,
     #[error(transparent)]
-    ForGood(mail::Error),
+    Mail(mail::Error),
     #[error(transparent)]
-    ForNow(mail::Error),
+    Text(sms::Error),
 }
 
 impl Trouble {
-    fn of(error: mail::Error) -> Self {
-        match error {
-            mail::Error::Unavailable { .. } => Self::ForNow(error),
-            other => Self::ForGood(other),
-        }
-    }
-
     /// The pause before the next attempt, after `attempts` earlier ones.
     fn again(&self, attempts: i64) -> Option<Duration> {
-        if !matches!(self, Self::ForNow(_)) || attempts + 1 >= MOST_ATTEMPTS {
+        let is_for_now = matches!(
+            self,
+            Self::Mail(mail::Error::Unavailable { .. }) | Self::Text(sms::Error::Unavailable { .. })
+        );
+        if !is_for_now || attempts + 1 >= MOST_ATTEMPTS {
             return None;
         }
         let doublings = u32::try_from(attempts).unwrap_or(u32::MAX).min(20);

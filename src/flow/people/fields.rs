@@ -81,6 +81,28 @@ pub fn check_email(text: &str) -> Option<FieldError> {
     })
 }
 
+/// Judges a telephone number.
+pub fn check_phone_number(text: &str) -> Option<FieldError> {
+    phone_number(text).err().map(|(code, detail)| FieldError {
+        pointer: "/phone_number".to_owned(),
+        code,
+        detail: detail.to_owned(),
+    })
+}
+
+/// A number as people type it, in the form of E.164: without blanks, dots, dashes, slashes and parentheses, and with a plus for two
+/// zeros. One without the code of its country stays none.
+pub fn typed_phone_number(text: &str) -> String {
+    let plain: String = text
+        .chars()
+        .filter(|letter| !letter.is_whitespace() && !matches!(letter, '.' | '-' | '/' | '(' | ')' | '\u{2010}'..='\u{2013}'))
+        .collect();
+    match plain.strip_prefix("00") {
+        Some(rest) => format!("+{rest}"),
+        None => plain,
+    }
+}
+
 /// Judges the texts of a group.
 pub fn check_group(group_name: &str, external_id: Option<&str>, description: Option<&str>) -> Vec<FieldError> {
     let mut errors = Vec::new();

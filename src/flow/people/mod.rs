@@ -9,6 +9,7 @@ pub mod members;
 pub mod new_password;
 pub mod own_email;
 pub mod own_password;
+pub mod own_phone;
 pub mod password_rules;
 pub mod passwords;
 pub mod permissions;
@@ -36,6 +37,9 @@ pub use members::{Membership, add_member, list_groups_of, list_members, make_pri
 pub use new_password::{PasswordLink, can_be_mailed_to, mail_password_link};
 pub use own_email::{
     AddressLink, AddressSide, Confirmed as ConfirmedAddress, NotAsked, ask_for_email, confirm_address, look_at_address,
+};
+pub use own_phone::{
+    AskedPhone, NotConfirmed, are_texts_sent, ask_for_phone, asked_phone, confirm_phone, remove_phone,
 };
 pub use own_password::{NotReplaced, change_own_password};
 pub(in crate::flow) use own_password::{judge_required_password, set_required_password};

@@ -47,7 +47,7 @@ pub(super) fn routes() -> Router<Http> {
 }
 
 /// The same for the OpenAPI document, as method, path, sentence and scope.
-pub(super) const DESCRIBED: [(&str, &str, &str, &str); 11] = [
+pub(super) const DESCRIBED: [(&str, &str, &str, &str); 14] = [
     ("get", "/me", "The person's own account.", READ),
     ("get", "/me/sessions", "The person's own sessions.", READ),
     (
@@ -62,6 +62,19 @@ pub(super) const DESCRIBED: [(&str, &str, &str, &str); 11] = [
         "Replaces the person's own password, shown the one until now.",
         WRITE,
     ),
+    (
+        "post",
+        "/me/phone",
+        "Asks for a telephone number to be the person's: a code is sent there.",
+        WRITE,
+    ),
+    (
+        "post",
+        "/me/phone/confirm",
+        "Makes the number the person's that the code was sent to.",
+        WRITE,
+    ),
+    ("delete", "/me/phone", "Takes the person's telephone number away.", WRITE),
     ("get", "/me/factors", "The person's own second factors.", READ),
     (
         "post",
@@ -186,7 +199,7 @@ impl Act {
 }
 
 /// A request, whoever it comes from.
-struct Asking {
+pub(super) struct Asking {
     http: Http,
     call: Call,
     headers: HeaderMap,
@@ -216,6 +229,24 @@ impl Asking {
         let answered = match Myself::of(&self.http, call, headers, &self.browser, act.wish()).await {
             Ok(myself) => {
                 let answer = perform(&self.http, call, (&myself, headers), act).await;
+                Ok((myself, answer))
+            }
+            Err(problem) => Err(problem),
+        };
+        respond(call, headers, answered)
+    }
+}
+
+impl Asking {
+    /// Makes a change for whoever asks, and answers with what came of it.
+    pub(super) async fn change(
+        self,
+        act: impl AsyncFnOnce(&Http, &Call, &Myself, &HeaderMap) -> Result<Answer, Problem>,
+    ) -> Response {
+        let (http, call, headers) = (&self.http, &self.call, &self.headers);
+        let answered = match Myself::of(http, call, headers, &self.browser, Wish::Change).await {
+            Ok(myself) => {
+                let answer = act(http, call, &myself, headers).await;
                 Ok((myself, answer))
             }
             Err(problem) => Err(problem),
@@ -270,17 +301,21 @@ async fn end_one(http: &Http, call: &Call, asker: Asker, id: &str) -> Result<Ans
 fn done(done: Result<(), NotEnded>) -> Result<Answer, Problem> {
     match done {
         Ok(()) => Ok(Answer::done()),
-        // RFC 9470 section 3
-        Err(NotEnded::ProofTooOld) => Err(Problem::unauthenticated(
-            "the person has to prove once more who they are",
-            format!(
-                "Bearer error=\"insufficient_user_authentication\", max_age=\"{}\"",
-                session::PROOF_GOOD_FOR.as_secs()
-            ),
-            Reason::new("api.proof_too_old"),
-        )),
+        Err(NotEnded::ProofTooOld) => Err(proof_too_old()),
         Err(NotEnded::Failed(error)) => Err(error.into()),
     }
+}
+
+/// RFC 9470 section 3: the person has to prove once more who they are.
+pub(super) fn proof_too_old() -> Problem {
+    Problem::unauthenticated(
+        "the person has to prove once more who they are",
+        format!(
+            "Bearer error=\"insufficient_user_authentication\", max_age=\"{}\"",
+            session::PROOF_GOOD_FOR.as_secs()
+        ),
+        Reason::new("api.proof_too_old"),
+    )
 }
 
 /// Whether it changes anything.
@@ -469,6 +504,8 @@ fn about(user: &User) -> Value {
         "name": user.full_name(),
         "email": user.profile.email,
         "email_verified": user.profile.email_verified,
+        "phone_number": user.profile.phone_number,
+        "phone_number_verified": user.profile.phone_number_verified,
         "locale": user.profile.locale,
         "picture": user.profile.picture,
     })

@@ -25,6 +25,7 @@ mod me;
 mod members;
 pub mod metrics;
 mod my_factors;
+mod my_phone;
 mod openapi;
 mod problem;
 mod protected_resource;
@@ -87,6 +88,7 @@ pub fn routes() -> Router<Http> {
         .merge(metrics::public())
         .merge(me::routes())
         .merge(my_factors::routes())
+        .merge(my_phone::routes())
         .route("/api/docs", get(docs::show))
         .route(
             "/.well-known/oauth-protected-resource",

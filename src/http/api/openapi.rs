@@ -4,10 +4,11 @@ use schemars::generate::SchemaSettings;
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
+use super::factor_body::NewFactorBody;
 use super::list::{Count, ListRule, Words};
 use super::problem::ProblemBody;
 use super::route::{Method, Permission, Route, handler, schema};
-use super::{Answer, Asked, Problem, me};
+use super::{Answer, Asked, Problem, me, my_phone};
 use crate::flow::people::permissions;
 use crate::flow::provider::Issuer;
 use crate::http::extract::cookie::Name;
@@ -92,7 +93,7 @@ pub(super) fn document(table: &[Route], issuer: &Issuer) -> Value {
 /// What a person asks about their own account: by a token with this scope, or by the session's cookie.
 fn own_operation((method, path, summary, scope): (&str, &str, &str, &str), generator: &mut SchemaGenerator) -> Value {
     let success = match (method, path) {
-        ("delete" | "patch", _) | ("post", "/me/password") => json!({"204": {"description": "It was done."}}),
+        ("delete" | "patch", _) | ("post", "/me/password" | "/me/phone" | "/me/phone/confirm") => json!({"204": {"description": "It was done."}}),
         _ => json!({if (method, path) == ("post", "/me/factors") { "201" } else { "200" }: {
             "description": "It was done.",
             "content": {"application/json": {"schema": {"type": "object"}}},
@@ -105,8 +106,14 @@ fn own_operation((method, path, summary, scope): (&str, &str, &str, &str), gener
         "responses": success,
         "security": [{"bearer": [scope]}, {"session": []}],
     });
-    if method == "post" {
-        let schema = generator.subschema_for::<me::PasswordBody>();
+    let taken = match (method, path) {
+        ("post", "/me/password") => Some(generator.subschema_for::<me::PasswordBody>()),
+        ("post", "/me/phone") => Some(generator.subschema_for::<my_phone::PhoneBody>()),
+        ("post", "/me/phone/confirm") => Some(generator.subschema_for::<my_phone::CodeBody>()),
+        ("post", "/me/factors") => Some(generator.subschema_for::<NewFactorBody>()),
+        _ => None,
+    };
+    if let Some(schema) = taken {
         let body = json!({"required": true, "content": {"application/json": {"schema": schema}}});
         insert(&mut operation, "requestBody", body);
     }

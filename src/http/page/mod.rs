@@ -23,6 +23,7 @@ mod own_email;
 mod own_factors;
 mod own_passkey;
 mod own_password;
+mod own_phone;
 mod owner;
 mod passkey;
 mod pending;
@@ -50,6 +51,7 @@ pub fn routes() -> Router<Http> {
             get(confirm_email::show).post(confirm_email::confirm),
         )
         .route("/account/password", get(own_password::show).post(own_password::change))
+        .route("/account/phone", get(own_phone::show).post(own_phone::change))
         .route("/account/factors", get(own_factors::show).post(own_factors::change))
         .route(
             "/account/factors/new",

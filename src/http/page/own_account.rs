@@ -196,6 +196,7 @@ impl Own {
             devices: own.devices.into_iter().map(|known| device(known, own.here)).collect(),
             applications: applications.collect::<Vec<AllowedApplication>>(),
             email: OwnPath::or_home(&self.0.at("/account/email", None)),
+            phone: people::are_texts_sent(provider).then(|| OwnPath::or_home(&self.0.at("/account/phone", None))),
             password: OwnPath::or_home(&self.0.at("/account/password", None)),
             factors: OwnPath::or_home(&self.factors()),
             sign_out: OwnPath::or_home("/logout"),

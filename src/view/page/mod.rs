@@ -20,6 +20,7 @@ mod own_account;
 mod own_email;
 mod own_factors;
 mod own_password;
+mod own_phone;
 mod recover;
 mod register;
 mod required;
@@ -51,6 +52,7 @@ pub use own_account::{AccountNotice, AllowedApplication, OtherAccount, OwnAccoun
 pub use own_email::{ConfirmEmail, ConfirmStep, OwnEmail, OwnEmailError};
 pub use own_factors::{FactorNotice, NewAuthenticator, NewAuthenticatorError, OwnFactor, OwnFactors, RecoveryCodes};
 pub use own_password::OwnPassword;
+pub use own_phone::{OwnPhone, OwnPhoneError, OwnPhoneNotice};
 pub use recover::Recover;
 pub use register::{NewAccount, NewAccountError, NewAccountField, Register, RegisterError};
 pub use required::{EnrolFactor, RequiredBy, RequiredPassword};
@@ -91,6 +93,8 @@ pub enum Page {
     OwnAccount(OwnAccount),
     /// The person's mail address.
     OwnEmail(OwnEmail),
+    /// The person's telephone number.
+    OwnPhone(OwnPhone),
     /// A mail about it is answered.
     ConfirmEmail(ConfirmEmail),
     /// The person's second factors.
@@ -204,6 +208,7 @@ impl Page {
             Self::Home(Home::sample()),
             Self::OwnAccount(OwnAccount::sample()),
             Self::OwnEmail(OwnEmail::sample()),
+            Self::OwnPhone(OwnPhone::sample()),
             Self::ConfirmEmail(ConfirmEmail::sample()),
             Self::OwnFactors(OwnFactors::sample()),
             Self::NewAuthenticator(NewAuthenticator::sample()),
@@ -256,6 +261,7 @@ impl Page {
             Self::Home(page) => Drawing::of("page/home.html", Door, page),
             Self::OwnAccount(page) => Drawing::of("page/own_account.html", Read, page),
             Self::OwnEmail(page) => Drawing::of("page/own_email.html", Read, page),
+            Self::OwnPhone(page) => Drawing::of("page/own_phone.html", Read, page),
             Self::ConfirmEmail(page) => Drawing::of("page/confirm_email.html", Door, page),
             Self::OwnFactors(page) => Drawing::of("page/own_factors.html", Read, page),
             Self::NewAuthenticator(page) => Drawing::of("page/new_authenticator.html", DoorWide, page),

@@ -29,6 +29,8 @@ pub struct OwnAccount {
     pub applications: Vec<AllowedApplication>,
     /// Where the mail address is confirmed or changed.
     pub email: OwnPath,
+    /// The person's telephone number, where people can have one.
+    pub phone: Option<OwnPath>,
     /// Where the password is changed.
     pub password: OwnPath,
     /// The page of the second factors.
@@ -205,6 +207,7 @@ impl OwnAccount {
                 since: STARTED,
             }],
             email: OwnPath::or_home("/account/email"),
+            phone: Some(OwnPath::or_home("/account/phone")),
             password: OwnPath::or_home("/account/password"),
             factors: OwnPath::or_home("/account/factors"),
             sign_out: OwnPath::or_home("/logout"),

@@ -103,6 +103,7 @@ const MOUNTED: &[(&str, Guard)] = &[
     ("/logout/onward", Guard::Open),
     ("/account", Guard::Person),
     ("/account/email", Guard::Person),
+    ("/account/phone", Guard::Person),
     ("/account/password", Guard::Person),
     ("/account/factors", Guard::Person),
     ("/account/factors/new", Guard::Person),
@@ -197,6 +198,8 @@ async fn route_permission_inventory_of_every_mounted_route() {
             "src/http/api/my_factors.rs: &format!(\"{BASE}/me/factors/remembered-devices\")",
             "src/http/api/my_factors.rs: &format!(\"{BASE}/me/factors/{{id}}\")",
             "src/http/api/my_factors.rs: &format!(\"{BASE}/me/factors/{{id}}/confirm\")",
+            "src/http/api/my_phone.rs: &format!(\"{BASE}/me/phone\")",
+            "src/http/api/my_phone.rs: &format!(\"{BASE}/me/phone/confirm\")",
             "src/http/router.rs: .fallback(",
         ]
     );

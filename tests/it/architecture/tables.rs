@@ -28,6 +28,8 @@ pub const ROOMS: &[(&str, &[&str])] = &[
     // looks whether the operator's file was replaced
     ("geo", &["clock"]),
     ("mail", &["view", "clock", "random", "config"]),
+    // text messages are handed over by HTTP, within the rules of the one client
+    ("sms", &["egress", "config"]),
     ("view", &["random", "config"]),
     // 3
     (
@@ -43,6 +45,7 @@ pub const ROOMS: &[(&str, &[&str])] = &[
             "egress",
             "geo",
             "mail",
+            "sms",
             "view",
             "clock",
             "random",
@@ -73,6 +76,7 @@ pub const ROOMS: &[(&str, &[&str])] = &[
             "vault",
             "egress",
             "mail",
+            "sms",
             "view",
             "sql",
             "clock",
@@ -111,6 +115,7 @@ pub const EVERYTHING_BELOW: &[&str] = &[
     "egress",
     "geo",
     "mail",
+    "sms",
     "view",
     "sql",
     "clock",

@@ -17,6 +17,7 @@ mod not_me;
 mod own_account;
 mod own_email;
 mod own_password;
+mod own_phone;
 pub mod passkey_scene;
 mod passkeys;
 mod passkeys_kept;
@@ -146,6 +147,7 @@ const ADDRESSES: &[&str] = &[
     "/login/recover",
     "/account/email",
     "/account/email/confirm",
+    "/account/phone",
     "/register",
     "/register/new",
     "/login/not-me?token=unknown",

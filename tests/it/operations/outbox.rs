@@ -14,6 +14,7 @@ use crate::support::smtp_sink::SmtpSink;
 fn post(sink: &SmtpSink) -> Post {
     Post {
         mailer: Some(Mailer::new(&sink.url(), "Ostiary <no-reply@id.example.com>").unwrap()),
+        gateway: None,
         views: Arc::new(Views::new().unwrap()),
     }
 }

@@ -16,7 +16,7 @@ use ostiary::flow::letter;
 use ostiary::flow::operations::idempotency::{self, Claim};
 use ostiary::flow::operations::reseal::{self, Refusal, Step};
 use ostiary::flow::{Call, Provider};
-use ostiary::model::{GrantType, MasterKeyState, Secret, TokenEndpointAuthMethod};
+use ostiary::model::{Channel, GrantType, MasterKeyState, Secret, TokenEndpointAuthMethod};
 use ostiary::protocol::client_authentication::JWT_BEARER;
 use ostiary::server::{Application, Error, Options};
 use ostiary::store::{OutboxMail, SealedColumn, Store};
@@ -42,6 +42,8 @@ async fn add_mails(store: &Store, call: &Call, count: usize, sealed: impl Fn(usi
         let mut tx = store.write().await.unwrap();
         for number in written..count.min(written + 500) {
             let mail = OutboxMail {
+                channel: Channel::Mail,
+                ends_at: None,
                 kind: "welcome",
                 recipient: "ada@example.com".to_owned(),
                 locale: "en".to_owned(),

@@ -4,8 +4,7 @@ use std::net::IpAddr;
 
 use ostiary::clock::Clock;
 use ostiary::flow::Call;
-use ostiary::model::{
-    AccessTokenFormat, Actor, Client, Event, EventKind, Fact, Id, Outcome, Resource, Scopes, SigningAlgorithm,
+use ostiary::model::{Channel,     AccessTokenFormat, Actor, Client, Event, EventKind, Fact, Id, Outcome, Resource, Scopes, SigningAlgorithm,
     SigningKey, SigningKeyState,
 };
 use ostiary::store::{Error, OutboxMail, RegistrationToken, Store};
@@ -394,7 +393,7 @@ async fn events_are_read_back_newest_first() {
 
 async fn due(store: &Store, minutes: u32) -> Vec<String> {
     let mut read = store.read().await.unwrap();
-    let mails = read.list_due_mails(NOW.after(MINUTE * minutes), 10).await.unwrap();
+    let mails = read.list_due_mails(Channel::Mail, NOW.after(MINUTE * minutes), 10).await.unwrap();
     mails.into_iter().map(|mail| mail.recipient).collect()
 }
 
@@ -402,6 +401,8 @@ async fn due(store: &Store, minutes: u32) -> Vec<String> {
 async fn a_mail_is_due_until_it_is_sent_or_given_up() {
     each_store(async |store| {
         let mail = |recipient: &str| OutboxMail {
+            channel: Channel::Mail,
+            ends_at: None,
             kind: "welcome",
             recipient: recipient.to_owned(),
             locale: "de".to_owned(),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ostiary::model::{Digest, Id};
+use ostiary::model::{Channel, Digest, Id};
 use ostiary::store::{Error, OutboxMail, RegistrationToken, Store};
 use tokio::task::JoinSet;
 
@@ -54,7 +54,7 @@ async fn storage_contract_single_use() {
             tx.add_access_token(&sample_access(ground.client.id, Some(grant.id), "access")).await.unwrap();
             tx.add_setup_link(&digest("link"), NOW, NOW.after(MINUTE)).await.unwrap();
             tx.add_registration_token(&one_time).await.unwrap();
-            let mail = OutboxMail { kind: "welcome", recipient: "a@b.c".to_owned(), locale: "en".to_owned(), sealed: vec![] };
+            let mail = OutboxMail { channel: Channel::Mail, ends_at: None, kind: "welcome", recipient: "a@b.c".to_owned(), locale: "en".to_owned(), sealed: vec![] };
             tx.add_mail(&mail, NOW).await.unwrap();
         });
         let mail = store.read().await.unwrap().list_outbox(1).await.unwrap()[0].id;

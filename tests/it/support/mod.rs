@@ -31,5 +31,6 @@ pub mod services;
 pub mod smtp_sink;
 pub mod sources;
 pub mod stage;
+pub mod text_sink;
 pub mod webdriver;
 pub mod wire;

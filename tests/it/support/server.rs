@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ostiary::clock::Clock;
-use ostiary::config::{Config, File};
+use ostiary::config::{Config, File, Sms, SmsProvider};
 use ostiary::flow::session::{self, Browser, Proof};
 use ostiary::flow::{Call, Provider};
 use ostiary::model::{Client, Group, Id, Profile, Secret, Timestamp, TokenEndpointAuthMethod, User};
@@ -325,6 +325,13 @@ pub fn configuration(folder: &std::path::Path) -> Config {
     config.data_dir = folder.join("data");
     config.keys_dir = folder.join("keys");
     config.database_url = Secret::new(format!("sqlite:{}", config.data_dir.join("ostiary.db").display()));
+    // text messages stay in the outbox, where tests read them
+    config.sms = Some(Sms {
+        provider: SmsProvider::Outbox,
+        account: String::new(),
+        secret: None,
+        sender: String::new(),
+    });
     config.hashing.memory_kib = 64;
     config.hashing.iterations = 1;
     config.egress.networks = vec!["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()];

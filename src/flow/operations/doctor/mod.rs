@@ -12,6 +12,7 @@ mod probe;
 mod proxy;
 mod public_url;
 mod redis;
+mod sms;
 mod tls;
 
 use std::time::Duration;
@@ -27,6 +28,7 @@ use crate::config::Config;
 use crate::egress::Egress;
 use crate::ephemeral::Ephemeral;
 use crate::mail::Mailer;
+use crate::sms::Gateway;
 use crate::model::{Check, Health, Said, Timestamp};
 use crate::store::Store;
 use crate::vault::Vault;
@@ -122,6 +124,8 @@ pub struct Doctor {
     pub ephemeral: Option<Ephemeral>,
     /// The mail server, if one is named.
     pub mailer: Option<Mailer>,
+    /// Who takes text messages, if anybody.
+    pub gateway: Option<Gateway>,
     /// The master keys, if they could be opened.
     pub master: Option<Vault>,
 }
@@ -148,16 +152,19 @@ pub struct Wish {
     pub seen: Option<Seen>,
     /// A mail is sent to this address.
     pub send_to: Option<String>,
+    /// A text message is sent to this number.
+    pub text_to: Option<String>,
 }
 
 /// Looks at everything.
 pub async fn examine(doctor: &Doctor, wish: &Wish) -> Report {
-    let (url, clock, database, redis, mail, disk, tls) = tokio::join!(
+    let (url, clock, database, redis, mail, sms, disk, tls) = tokio::join!(
         public_url::check(doctor),
         clock::check(doctor),
         database::check(doctor),
         redis::check(doctor),
         mail::check(doctor, wish.send_to.as_deref()),
+        sms::check(doctor, wish.text_to.as_deref()),
         disk::check(doctor),
         tls::check(doctor),
     );
@@ -172,6 +179,7 @@ pub async fn examine(doctor: &Doctor, wish: &Wish) -> Report {
     findings.extend(database);
     findings.extend(redis);
     findings.extend(mail);
+    findings.extend(sms);
     findings.extend(disk);
     findings.extend(keys::check(doctor).await);
     findings.extend(tls);

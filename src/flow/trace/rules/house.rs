@@ -4,6 +4,10 @@ use super::rules;
 use crate::model::setting;
 
 rules! {
+    "code.texts": "As many text messages left within the last hour as may leave altogether.",
+        setting setting::SMS_MOST_AN_HOUR,
+        remedy "Look who asks for so many, before more are let leave.",
+        command "ostiary settings set sms.most_an_hour 2000";
     "sign_in.account": "The name or mail address is that of an account.";
     "sign_in.unknown": "There is no account of this name or mail address. The person was told the same as for a wrong password.",
         remedy "Perhaps a slip of the pen, or the account is yet to be made.",

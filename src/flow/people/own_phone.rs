@@ -1,0 +1,222 @@
+//! A person's own telephone number: set or replaced by whoever types the code that was sent there, and removed. The person is told by
+//! mail (SEC-225). What is kept is E.164.
+
+use super::own_email::NotAsked;
+use super::user_change::{self, UserChange};
+use super::{ChangeSource, fields};
+use crate::flow::again::again;
+use crate::flow::provider::Texts;
+use crate::flow::session::{Asker, PROOF_GOOD_FOR};
+use crate::flow::settle::settle;
+use crate::flow::short_code::{self, Place};
+use crate::flow::{Call, Error, Provider, guess, letter};
+use crate::model::{Actor, Channel, EventKind, Id, Secret, Timestamp, User};
+use crate::store::OutboxMail;
+use crate::view::{self, CodeUse, PhoneChange};
+
+/// How many digits of a number are told by mail.
+const TOLD: usize = 4;
+
+/// Why a number is not the person's.
+#[derive(Debug, thiserror::Error)]
+pub enum NotConfirmed {
+    /// It is not the code, or none that counts now.
+    #[error("the code is wrong")]
+    Wrong,
+    /// It could not be done.
+    #[error(transparent)]
+    Failed(#[from] Error),
+}
+
+/// A number that waits for its code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AskedPhone {
+    /// The number.
+    pub number: String,
+    /// Until when the code counts.
+    pub expires: Timestamp,
+}
+
+/// Whether people can have a number here: where no text message leaves, none can be shown to be anybody's.
+pub fn are_texts_sent(provider: &Provider) -> bool {
+    provider.texts == Texts::Taken
+}
+
+/// Asks for a number to be the person's, the one they have among them: a code is sent there. Nothing changes yet.
+///
+/// # Errors
+/// [`NotAsked`]; [`Error::Invalid`] if it is no number, [`Error::NotFound`] where no text message leaves, [`Error::Throttled`] if
+/// enough were sent.
+pub async fn ask_for_phone(provider: &Provider, call: &Call, asker: Asker, typed: &str) -> Result<(), NotAsked> {
+    if !are_texts_sent(provider) {
+        return Err(Error::NotFound.into());
+    }
+    let number = fields::typed_phone_number(typed);
+    if let Some(wrong) = fields::check_phone_number(&number) {
+        return Err(Error::Invalid(vec![wrong]).into());
+    }
+    let user = proved(provider, call, asker).await?;
+    if user.profile.phone_number.as_deref() == Some(&number) && user.profile.phone_number_verified {
+        return Err(NotAsked::Same);
+    }
+    let call = &call.by(Actor::User(user.id));
+    short_code::spend(provider, call, Channel::Sms, &number).await?;
+    let place = Place::phone(provider, user.id, asker.session);
+    let (code, ends) = short_code::make(provider, call, &place, (Channel::Sms, &number)).await?;
+    let text = view::Text::Code(view::CodeText {
+        code: code.expose().to_owned(),
+        used_for: CodeUse::Confirm,
+        host: letter::host(provider),
+    });
+    let text = letter::text_until(provider, &user, number, ("phone_code", &text), ends)?;
+    again(|| async {
+        let mut tx = provider.store.write().await?;
+        let done = async {
+            if !tx.hold_user(user.id).await? {
+                return Err(Error::NotFound);
+            }
+            tx.add_mail(&text, call.now).await?;
+            tx.add_event(&call.event(EventKind::PhoneChangeAsked).user(user.id))
+                .await?;
+            Ok(())
+        }
+        .await;
+        settle(tx, done).await
+    })
+    .await?;
+    Ok(())
+}
+
+/// The number that this session has asked for, if its code still counts.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn asked_phone(provider: &Provider, call: &Call, asker: Asker) -> Result<Option<AskedPhone>, Error> {
+    let place = Place::phone(provider, asker.user, asker.session);
+    let waiting = short_code::waiting(provider, call, &place).await?;
+    Ok(waiting.map(|waiting| AskedPhone {
+        number: waiting.recipient,
+        expires: waiting.expires,
+    }))
+}
+
+/// Makes the number the person's that the code was sent to, and tells them.
+///
+/// # Errors
+/// [`NotConfirmed`]; [`Error::Throttled`] after too many wrong ones.
+pub async fn confirm_phone(provider: &Provider, call: &Call, asker: Asker, code: &Secret) -> Result<(), NotConfirmed> {
+    let call = &call.by(Actor::User(asker.user));
+    let name = asker.user.to_string();
+    let account = guess::Account::SecondFactor(&name);
+    guess::look(provider, call, account).await?;
+    let place = Place::phone(provider, asker.user, asker.session);
+    let number = match short_code::judge(provider, call, &place, code).await {
+        Ok(Some(waiting)) => waiting.recipient,
+        Ok(None) => {
+            guess::wrong(provider, call, account).await?;
+            return Err(NotConfirmed::Wrong);
+        }
+        Err(error) => {
+            guess::unjudged(provider, call, account).await?;
+            return Err(error.into());
+        }
+    };
+    // what else was wrong of this account's codes stays counted
+    guess::unjudged(provider, call, account).await?;
+    let change = UserChange {
+        phone_number: Some(Some(number)),
+        phone_number_verified: Some(true),
+        ..UserChange::default()
+    };
+    write(provider, call, asker.user, (change, PhoneChange::Set)).await?;
+    Ok(())
+}
+
+/// Takes the person's number away, and tells them.
+///
+/// # Errors
+/// [`NotAsked::ProofTooOld`]; [`Error::NotFound`] if they have none.
+pub async fn remove_phone(provider: &Provider, call: &Call, asker: Asker) -> Result<(), NotAsked> {
+    let user = proved(provider, call, asker).await?;
+    if user.profile.phone_number.is_none() {
+        return Err(Error::NotFound.into());
+    }
+    let call = &call.by(Actor::User(user.id));
+    let change = UserChange {
+        phone_number: Some(None),
+        ..UserChange::default()
+    };
+    write(provider, call, user.id, (change, PhoneChange::Removed)).await?;
+    Ok(())
+}
+
+/// Whoever asks, if they have proved a moment ago who they are: with a second factor, if they have one.
+async fn proved(provider: &Provider, call: &Call, asker: Asker) -> Result<User, NotAsked> {
+    if call.now >= asker.proved.after(PROOF_GOOD_FOR) {
+        return Err(NotAsked::ProofTooOld);
+    }
+    let (user, factors) = async {
+        let mut store = provider.store.read().await?;
+        let user = store.find_user(asker.user).await?.filter(User::is_active);
+        let factors = store.list_factors_of(asker.user).await?;
+        Ok::<_, Error>((user.ok_or(Error::NotFound)?, factors))
+    }
+    .await?;
+    if !factors.is_empty() && !asker.is_multiple {
+        return Err(NotAsked::ProofTooOld);
+    }
+    Ok(user)
+}
+
+async fn write(
+    provider: &Provider,
+    call: &Call,
+    id: Id<User>,
+    (change, told): (UserChange, PhoneChange),
+) -> Result<(), Error> {
+    let kind = match told {
+        PhoneChange::Set => EventKind::PhoneConfirmed,
+        PhoneChange::Removed => EventKind::PhoneRemoved,
+    };
+    again(|| async {
+        let mut tx = provider.store.write().await?;
+        let done = async {
+            if !tx.hold_user(id).await? {
+                return Err(Error::NotFound);
+            }
+            let before = tx.find_user(id).await?.filter(User::is_active).ok_or(Error::NotFound)?;
+            let after =
+                user_change::change_in(&mut tx, call, &ChangeSource::Person, id, None, change.clone()).await?;
+            tx.add_event(&call.event(kind).user(id)).await?;
+            let number = after.profile.phone_number.as_ref().or(before.profile.phone_number.as_ref());
+            let number = number.cloned().unwrap_or_default();
+            if let Some(news) = news(provider, call, &after, (told, &number))? {
+                tx.add_mail(&news, call.now).await?;
+            }
+            Ok(())
+        }
+        .await;
+        settle(tx, done).await
+    })
+    .await
+}
+
+/// To a confirmed address alone.
+fn news(
+    provider: &Provider,
+    call: &Call,
+    user: &User,
+    (change, number): (PhoneChange, &str),
+) -> Result<Option<OutboxMail>, Error> {
+    let Some(recipient) = user.profile.email.clone().filter(|_| user.profile.email_verified) else {
+        return Ok(None);
+    };
+    let mail = view::Mail::Phone(view::PhoneNews {
+        name: user.full_name(),
+        change,
+        digits: number.get(number.len().saturating_sub(TOLD)..).unwrap_or_default().to_owned(),
+        at: call.now.micros(),
+        account: letter::link(provider, "/account/phone")?,
+    });
+    letter::to(provider, user, recipient, ("phone", &mail)).map(Some)
+}

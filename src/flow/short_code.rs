@@ -1,0 +1,196 @@
+//! Codes of six digits that are sent by mail or as a text message: to show that a number is one's own, as a second factor, to sign in.
+//!
+//! A code is bound to the flow that it was made in and to the stored address that it was sent to; a new one takes the place of the one
+//! before, so that one is live at most; it counts for ten minutes, five tries and once (SEC-255, SEC-300). What is kept of it is a keyed
+//! digest, sealed. Whoever judges one counts the guess at the account besides ([`guess`]), and sending is counted by destination,
+//! source and altogether (SEC-301).
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Call, Error, Provider, guess};
+use crate::crypto;
+use crate::ephemeral::{Counted, Counter, Kind, Spent};
+use crate::model::{Channel, Id, Secret, Session, Timestamp, User};
+use crate::random;
+
+/// How long a code counts.
+pub const LIFETIME: Duration = Duration::from_secs(10 * 60);
+/// How often it may be typed.
+const TRIES: u32 = 5;
+/// Longer than any code counts: the tries at one never come back.
+const TRIES_KEPT_FOR: Duration = Duration::from_secs(60 * 60);
+/// How many digits it has.
+pub const DIGITS: usize = 6;
+const SEALED_FOR: &str = "short code";
+
+/// Where a code stands: for one person and one use, and the flow that it is bound to.
+#[derive(Clone, Debug)]
+pub struct Place {
+    key: String,
+    flow: String,
+}
+
+impl Place {
+    /// To show that a number is one's own, in the session that asks.
+    pub fn phone(provider: &Provider, user: Id<User>, session: Id<Session>) -> Self {
+        Self::of(provider, ("phone", user.uuid().as_bytes()), session.to_string())
+    }
+
+    /// As a second factor of a person, for the sign-in that waits for it: one by each way.
+    pub fn factor(provider: &Provider, user: Id<User>, channel: Channel, demand: &str) -> Self {
+        let word = match channel {
+            Channel::Mail => "factor by mail",
+            Channel::Sms => "factor by text",
+        };
+        Self::of(provider, (word, user.uuid().as_bytes()), demand.to_owned())
+    }
+
+    /// To sign in, in the browser that asked.
+    pub fn sign_in(provider: &Provider, attempt: &str) -> Self {
+        Self::of(provider, ("sign in", attempt.as_bytes()), attempt.to_owned())
+    }
+
+    fn of(provider: &Provider, (word, of): (&str, &[u8]), flow: String) -> Self {
+        let key = provider.master.derive("place of a short code");
+        Self {
+            key: crypto::hex(&crypto::mac(&key, &[word.as_bytes(), of])),
+            flow,
+        }
+    }
+}
+
+/// What is kept of a code.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    id: String,
+    mac: [u8; 32],
+    flow: String,
+    channel: Channel,
+    recipient: String,
+    expires: Timestamp,
+}
+
+/// A code that waits to be typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// By which way it was sent.
+    pub channel: Channel,
+    /// Where it was sent to.
+    pub recipient: String,
+    /// Until when it counts.
+    pub expires: Timestamp,
+}
+
+/// Counts a message with a code, before it is made: by where it goes, and text messages by how many leave altogether.
+///
+/// # Errors
+/// [`Error::Throttled`].
+pub async fn spend(provider: &Provider, call: &Call, channel: Channel, recipient: &str) -> Result<(), Error> {
+    guess::spend_code_to(provider, call, recipient).await?;
+    match channel {
+        Channel::Mail => Ok(()),
+        Channel::Sms => guess::spend_text(provider, call).await,
+    }
+}
+
+/// Makes a code in the place of the one before.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn make(
+    provider: &Provider,
+    call: &Call,
+    place: &Place,
+    (channel, recipient): (Channel, &str),
+) -> Result<(Secret, Timestamp), Error> {
+    let code = Secret::new((0..DIGITS).map(|_| char::from(b'0' + digit())).collect::<String>());
+    let id = random::token();
+    let expires = call.now.after(LIFETIME);
+    let kept = Kept {
+        mac: mac(provider, &id, &code),
+        id,
+        flow: place.flow.clone(),
+        channel,
+        recipient: recipient.to_owned(),
+        expires,
+    };
+    let plain = serde_json::to_vec(&kept).map_err(|error| Error::Failed(Box::new(error)))?;
+    let sealed = provider.master.seal(SEALED_FOR, &plain);
+    let store = &provider.ephemeral;
+    store
+        .put(Kind::ShortCode, &place.key, &sealed, expires, call.now)
+        .await?;
+    Ok((code, expires))
+}
+
+/// The code that waits in this flow, if one does.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn waiting(provider: &Provider, call: &Call, place: &Place) -> Result<Option<Waiting>, Error> {
+    let kept = find(provider, call, place).await?;
+    Ok(kept.map(|kept| Waiting {
+        channel: kept.channel,
+        recipient: kept.recipient,
+        expires: kept.expires,
+    }))
+}
+
+/// Whether what was typed is the code, with whatever blanks and dashes. If it is it counts no more. A wrong one costs a try, and with the
+/// last one the code is gone.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn judge(provider: &Provider, call: &Call, place: &Place, typed: &Secret) -> Result<Option<Waiting>, Error> {
+    let Some(kept) = find(provider, call, place).await? else {
+        return Ok(None);
+    };
+    let store = &provider.ephemeral;
+    // taken before it is looked at: of many at once no more than five are
+    let tries = Counter::new(Counted::ShortCode, &kept.id);
+    if let Spent::Refused { .. } = store.spend(tries, TRIES, TRIES_KEPT_FOR, call.now).await? {
+        store.forget(Kind::ShortCode, &place.key).await?;
+        return Ok(None);
+    }
+    let plain: String = typed
+        .expose()
+        .chars()
+        .filter(|letter| !matches!(letter, ' ' | '-'))
+        .collect();
+    let typed = Secret::new(plain);
+    if !crypto::equal(&mac(provider, &kept.id, &typed), &kept.mac) {
+        return Ok(None);
+    }
+    // once: of two who type it at the same time, one has it
+    let Some(taken) = store.take(Kind::ShortCode, &place.key, call.now).await? else {
+        return Ok(None);
+    };
+    let is_same = open(provider, &taken).is_some_and(|taken| taken.id == kept.id);
+    Ok(is_same.then_some(Waiting {
+        channel: kept.channel,
+        recipient: kept.recipient,
+        expires: kept.expires,
+    }))
+}
+
+async fn find(provider: &Provider, call: &Call, place: &Place) -> Result<Option<Kept>, Error> {
+    let sealed = provider.ephemeral.get(Kind::ShortCode, &place.key, call.now).await?;
+    let kept = sealed.and_then(|sealed| open(provider, &sealed));
+    Ok(kept.filter(|kept| kept.flow == place.flow))
+}
+
+fn open(provider: &Provider, sealed: &[u8]) -> Option<Kept> {
+    let plain = provider.master.open(SEALED_FOR, sealed).ok()?;
+    serde_json::from_slice(&plain).ok()
+}
+
+fn mac(provider: &Provider, id: &str, code: &Secret) -> [u8; 32] {
+    let key = provider.master.derive("digest of a short code");
+    crypto::mac(&key, &[id.as_bytes(), code.expose().as_bytes()])
+}
+
+fn digit() -> u8 {
+    u8::try_from(random::below(10)).unwrap_or_default()
+}
