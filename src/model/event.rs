@@ -110,6 +110,10 @@ named! {
         RecoveryCodesRenewed = "recovery_codes.renewed",
         /// A recovery code was used.
         RecoveryCodeUsed = "recovery_code.used",
+        /// A code was sent, to confirm a sign-in or to sign in.
+        CodeSent = "code.sent",
+        /// A code by text message stood in for a second factor.
+        FactorStoodIn = "factor.stood_in",
         /// A client authenticated wrongly.
         ClientAuthentication = "client.authentication",
         /// An authorization request was answered.

@@ -1,7 +1,7 @@
 //! Second factors: what somebody proves themselves with besides a password.
 
 use super::named::named;
-use super::{Id, Timestamp, User};
+use super::{Channel, Id, Timestamp, User};
 
 /// Something that somebody has.
 #[derive(Clone, Debug)]
@@ -29,6 +29,8 @@ pub enum FactorMeans {
     Totp(OtpSecret),
     /// Signatures.
     Passkey(Passkey),
+    /// Codes that are sent by this way, to the confirmed address or number of the account.
+    Sent(Channel),
 }
 
 /// What an authenticator's codes are made of.
@@ -59,6 +61,8 @@ impl Factor {
         match self.means {
             FactorMeans::Totp(_) => FactorKind::Totp,
             FactorMeans::Passkey(_) => FactorKind::Passkey,
+            FactorMeans::Sent(Channel::Mail) => FactorKind::Mail,
+            FactorMeans::Sent(Channel::Sms) => FactorKind::Sms,
         }
     }
 
@@ -66,7 +70,15 @@ impl Factor {
     pub const fn otp(&self) -> Option<&OtpSecret> {
         match &self.means {
             FactorMeans::Totp(otp) => Some(otp),
-            FactorMeans::Passkey(_) => None,
+            FactorMeans::Passkey(_) | FactorMeans::Sent(_) => None,
+        }
+    }
+
+    /// By which way its codes are sent, if they are.
+    pub const fn sent_by(&self) -> Option<Channel> {
+        match self.means {
+            FactorMeans::Sent(channel) => Some(channel),
+            FactorMeans::Totp(_) | FactorMeans::Passkey(_) => None,
         }
     }
 
@@ -74,7 +86,7 @@ impl Factor {
     pub const fn passkey(&self) -> Option<&Passkey> {
         match &self.means {
             FactorMeans::Passkey(passkey) => Some(passkey),
-            FactorMeans::Totp(_) => None,
+            FactorMeans::Totp(_) | FactorMeans::Sent(_) => None,
         }
     }
 }
@@ -108,6 +120,10 @@ named! {
         Totp = "totp",
         /// A passkey or a security key (Web Authentication).
         Passkey = "passkey",
+        /// Codes that are sent to the confirmed mail address.
+        Mail = "mail",
+        /// Codes that are sent to the confirmed telephone number.
+        Sms = "sms",
     }
 }
 

@@ -161,6 +161,12 @@ declare! {
         "Whether people have to prove a second factor when they sign in; who has none sets one up on the way in.";
     MFA_REMEMBER_FOR: "mfa.remember_for", duration(0, 365 * DAY), "0s", Least,
         "How long the second factor is not asked for again on a device where the person wished so; 0s always asks.";
+    MFA_MAIL_CODES: "mfa.mail_codes", Kind::Flag, "false", Nearest,
+        "Whether people may confirm their sign-ins with codes that are sent to their confirmed mail address.";
+    MFA_TEXT_CODES: "mfa.text_codes", Kind::Flag, "false", Nearest,
+        "The same with codes that are sent to their confirmed telephone number.";
+    MFA_LOST_BY_TEXT: "mfa.lost_by_text", Kind::Flag, "false", Nearest,
+        "Whether people who don't have their second factor at hand may go on with a code that is sent to their confirmed telephone number.";
     RECOVERY_ENABLED: "recovery.enabled", Kind::Flag, "true", Nearest,
         "Whether people who forgot their password are mailed a link to a new one.";
     RECOVERY_LINK_LIFETIME: "recovery.link_lifetime", duration(5 * MINUTE, 30 * MINUTE), "20m", Least,

@@ -4,7 +4,7 @@
 use super::rows::Columns;
 use super::{Error, Write, readers};
 use crate::model::{
-    Digest, Factor, FactorKind, FactorMeans, Id, OtpSecret, OtpShape, Passkey, RequiredAction, Timestamp, User,
+    Channel, Digest, Factor, FactorKind, FactorMeans, Id, OtpSecret, OtpShape, Passkey, RequiredAction, Timestamp, User,
 };
 use crate::sql::{self, Record, Row};
 
@@ -28,6 +28,8 @@ impl Record for Factor {
                 credential: row.text("credential")?,
                 counter: u32::try_from(row.int("counter")?).map_err(|_| sql::Error::unreadable("counter"))?,
             }),
+            FactorKind::Mail => FactorMeans::Sent(Channel::Mail),
+            FactorKind::Sms => FactorMeans::Sent(Channel::Sms),
         };
         Ok(Self {
             id: row.id("id")?,
@@ -120,6 +122,17 @@ const ADD_PASSKEY: &str = "
 insert into factors (id, user_id, kind, name, credential_id, credential, counter, created_at, confirmed_at)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 
+const ADD_SENT: &str = "
+insert into factors (id, user_id, kind, name, created_at, confirmed_at)
+values ($1, $2, $3, $4, $5, $6)";
+
+const ACCEPT_SENT: &str = "
+update factors
+set used_at = $3
+where user_id = $1
+and id = $2
+and confirmed_at is not null";
+
 const FORGET_UNCONFIRMED: &str = "
 delete from factors
 where user_id = $1
@@ -211,6 +224,12 @@ impl Write {
                 .bind(passkey.credential_id.clone())
                 .bind(passkey.credential.as_str())
                 .bind(i64::from(passkey.counter)),
+            FactorMeans::Sent(_) => self
+                .sql(ADD_SENT)
+                .bind(factor.id)
+                .bind(factor.user)
+                .bind(factor.kind().as_str())
+                .bind(factor.name.as_str()),
         };
         adding
             .bind(factor.created_at)
@@ -272,6 +291,11 @@ impl Write {
         let counter = i64::from(counter);
         let accepting = self.sql(ACCEPT_SIGNATURE).bind(user).bind(id).bind(counter).bind(at);
         Ok(accepting.changed().await? == 1)
+    }
+
+    /// Accepts a code that was sent. False if the factor is not there.
+    pub async fn accept_sent_code(&mut self, user: Id<User>, id: Id<Factor>, at: Timestamp) -> Result<bool, Error> {
+        Ok(self.sql(ACCEPT_SENT).bind(user).bind(id).bind(at).changed().await? == 1)
     }
 
     /// Calls a factor otherwise. False if it is not there.

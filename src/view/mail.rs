@@ -424,11 +424,17 @@ pub enum FactorChange {
     CodesRenewed,
     /// A recovery code was used to sign in.
     CodeUsed,
+    /// Codes that are sent were added.
+    SentAdded,
+    /// Codes that are sent were removed, by whomever.
+    SentRemoved,
+    /// A code by text message stood in for a factor.
+    StoodIn,
 }
 
 impl FactorChange {
     /// Every one.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::Added,
         Self::Removed,
         Self::Reset,
@@ -438,6 +444,9 @@ impl FactorChange {
         Self::PasskeyCloned,
         Self::CodesRenewed,
         Self::CodeUsed,
+        Self::SentAdded,
+        Self::SentRemoved,
+        Self::StoodIn,
     ];
 }
 

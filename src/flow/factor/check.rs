@@ -3,12 +3,12 @@
 
 use super::ceremony::Occasion;
 use super::news::{self, What};
-use super::{SEALED_FOR, passkey};
+use super::{SEALED_FOR, passkey, sent};
 use crate::credential::{Signed, Totp, digest_recovery_code};
 use crate::flow::again::again;
-use crate::flow::session::{Browser, SecondProof};
+use crate::flow::session::{Browser, Demand, SecondProof};
 use crate::flow::{Call, Error, Provider};
-use crate::model::{Actor, Digest, EventKind, Fact, Factor, Id, OtpSecret, Secret, User};
+use crate::model::{Actor, Channel, Digest, EventKind, Fact, Factor, Id, OtpSecret, Secret, User};
 
 /// What somebody typed, or their authenticator signed.
 #[derive(Clone, Debug)]
@@ -17,6 +17,8 @@ pub enum Typed {
     Code(Secret),
     /// A recovery code, with whatever blanks and dashes.
     RecoveryCode(Secret),
+    /// A code that was sent by this way, with whatever blanks and dashes.
+    SentCode(Channel, Secret),
     /// A signature of a passkey.
     Passkey(Signature),
 }
@@ -34,7 +36,8 @@ impl Typed {
     /// In a word, for the audit log (RFC 8176 section 2 where there is one).
     pub(in crate::flow) const fn method(&self) -> &'static str {
         match self {
-            Self::Code(_) | Self::RecoveryCode(_) => "otp",
+            Self::Code(_) | Self::RecoveryCode(_) | Self::SentCode(Channel::Mail, _) => "otp",
+            Self::SentCode(Channel::Sms, _) => "sms",
             Self::Passkey(_) => "passkey",
         }
     }
@@ -47,6 +50,8 @@ pub(in crate::flow) enum Evidence {
     Step { factor: Id<Factor>, step: i64 },
     /// A recovery code of this digest, if there is one.
     RecoveryCode(Digest),
+    /// A code that was sent, for this factor if it is one.
+    SentCode { channel: Channel, factor: Option<Id<Factor>> },
     /// A signature of this passkey.
     Signature { factor: Box<Factor>, signed: Signed },
 }
@@ -56,15 +61,16 @@ pub(in crate::flow) enum Evidence {
 pub(in crate::flow) async fn judge(
     provider: &Provider,
     call: &Call,
-    (browser, demand): (&Browser, &str),
-    user: &User,
+    (browser, demand): (&Browser, &Demand),
     typed: &Typed,
 ) -> Result<Option<Evidence>, Error> {
+    let user = &demand.user;
     let code = match typed {
         Typed::RecoveryCode(code) => return Ok(digest_recovery_code(code).map(Evidence::RecoveryCode)),
+        Typed::SentCode(channel, code) => return sent::judge(provider, call, demand, (*channel, code)).await,
         Typed::Code(code) => code,
         Typed::Passkey(signature) => {
-            let occasion = Occasion::SecondFactor(demand);
+            let occasion = Occasion::SecondFactor(&demand.id);
             let judged = passkey::judge(provider, call, browser, occasion, signature).await?;
             let is_theirs = |known: &passkey::Known| known.factor.user == user.id;
             return Ok(judged.ok().filter(is_theirs).map(|known| Evidence::Signature {
@@ -132,6 +138,7 @@ pub(in crate::flow) async fn accept(
             });
             Ok(spent.await?.then_some(SecondProof::RecoveryCode))
         }
+        Evidence::SentCode { channel, factor } => sent::accept(provider, call, user, (*channel, *factor)).await,
         Evidence::Signature { factor, signed } => {
             let accepted = passkey::accept(provider, call, user, factor, *signed).await?;
             Ok(accepted.then_some(SecondProof::Passkey {

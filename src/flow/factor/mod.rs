@@ -8,8 +8,10 @@ mod kept_codes;
 mod news;
 mod own;
 mod own_passkey;
+mod own_sent;
 mod passkey;
 mod remembered;
+mod sent;
 
 use std::time::Duration;
 
@@ -28,7 +30,10 @@ pub use own::{
 pub use own_passkey::{BegunPasskey, begin_passkey, confirm_passkey, confirm_passkey_in, look_at_begun_passkey};
 pub(in crate::flow) use passkey::{accept as accept_signature, judge as judge_signature};
 pub use passkey::{ask_anybody, ask_for_second};
+pub use own_sent::add_sent;
 pub use remembered::{remembered_devices, remembers_for};
+pub(in crate::flow) use sent::{code_message, write_code};
+pub use sent::{SentWay, confirmed_address, may_be_sent, send_code, sent_code, sent_ways};
 
 /// What the secrets of factors are sealed for.
 pub const SEALED_FOR: &str = "second factor";

@@ -19,6 +19,8 @@ pub(super) enum What {
     CodesRenewed,
     /// A recovery code was used to sign in.
     CodeUsed { left: u64 },
+    /// A code by text message stood in for a factor.
+    StoodIn,
 }
 
 impl What {
@@ -26,16 +28,20 @@ impl What {
     const fn told(self, kind: FactorKind) -> (&'static str, view::FactorChange) {
         use view::FactorChange as Change;
         let is_passkey = matches!(kind, FactorKind::Passkey);
+        let is_sent = matches!(kind, FactorKind::Mail | FactorKind::Sms);
         match self {
             Self::Added if is_passkey => ("factor_added", Change::PasskeyAdded),
+            Self::Added if is_sent => ("factor_added", Change::SentAdded),
             Self::Added => ("factor_added", Change::Added),
             Self::Removed { by_administrator: true } if is_passkey => ("factor_removed", Change::PasskeyReset),
+            Self::Removed { .. } if is_sent => ("factor_removed", Change::SentRemoved),
             Self::Removed { by_administrator: true } => ("factor_removed", Change::Reset),
             Self::Removed { .. } if is_passkey => ("factor_removed", Change::PasskeyRemoved),
             Self::Removed { .. } => ("factor_removed", Change::Removed),
             Self::Cloned => ("passkey_cloned", Change::PasskeyCloned),
             Self::CodesRenewed => ("recovery_codes_renewed", Change::CodesRenewed),
             Self::CodeUsed { .. } => ("recovery_code_used", Change::CodeUsed),
+            Self::StoodIn => ("factor_stood_in", Change::StoodIn),
         }
     }
 }

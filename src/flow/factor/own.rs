@@ -6,6 +6,7 @@
 use super::check::open;
 use super::kept_codes::prepare_codes;
 use super::news::{self, What};
+use super::sent::confirmed_address;
 use super::{LIFETIME, MOST, SEALED_FOR};
 use crate::credential::{PasskeyFault, Totp, Unsuitable, digest_recovery_code, generate_recovery_codes};
 use crate::flow::again::again;
@@ -13,7 +14,7 @@ use crate::flow::session::{Asker, Browser, PROOF_GOOD_FOR};
 use crate::flow::settle::refuse;
 use crate::flow::{Call, Error, Provider};
 use crate::model::{
-    Actor, Digest, Event, EventKind, Fact, Factor, FactorMeans, Id, OtpSecret, OtpShape, Secret, Timestamp, User,
+    Actor, Channel, Digest, Event, EventKind, Fact, Factor, FactorMeans, Id, OtpSecret, OtpShape, Secret, Timestamp, User,
 };
 use crate::store::{self, Write};
 
@@ -255,7 +256,8 @@ pub(super) enum Change<'a> {
         code: &'a Secret,
         digests: &'a [Digest],
     },
-    AddPasskey {
+    /// One that counts at once.
+    Add {
         factor: &'a Factor,
         begun: Timestamp,
         digests: &'a [Digest],
@@ -320,8 +322,11 @@ async fn make_in(
         added(provider, tx, call, &held, (&factor, digests)).await?;
         return Ok(held);
     }
-    if let Change::AddPasskey { factor, begun, digests } = change {
+    if let Change::Add { factor, begun, digests } = change {
         judge(asker, (*begun).min(call.now), has_factor)?;
+        if let Some(channel) = factor.sent_by() {
+            must_be_sendable(&held, channel)?;
+        }
         if !has_room {
             return Err(Error::Conflict("too_many_factors").into());
         }
@@ -362,7 +367,7 @@ async fn make_in(
                 .await?;
             news::write(provider, tx, call, &held.user, (What::CodesRenewed, None)).await?;
         }
-        Change::Confirm { .. } | Change::AddPasskey { .. } => {}
+        Change::Confirm { .. } | Change::Add { .. } => {}
     }
     Ok(held)
 }
@@ -381,6 +386,17 @@ async fn added(
     let by = call.by(Actor::User(factor.user));
     tx.add_event(&event(&by, EventKind::FactorAdded, factor)).await?;
     news::write(provider, tx, call, &held.user, (What::Added, Some(factor))).await
+}
+
+/// Codes by one way are one factor, and go where the person is shown to be reached.
+fn must_be_sendable(held: &Held, channel: Channel) -> Result<(), Error> {
+    if held.factors.iter().any(|other| other.sent_by() == Some(channel)) {
+        return Err(Error::Conflict("factor_there"));
+    }
+    match confirmed_address(&held.user, channel) {
+        Some(_) => Ok(()),
+        None => Err(Error::Conflict("not_confirmed")),
+    }
 }
 
 fn taken(error: store::Error) -> Error {

@@ -161,7 +161,7 @@ async fn confirm_with(
         confirmed_at: Some(call.now),
         used_at: None,
     };
-    let change = Change::AddPasskey {
+    let change = Change::Add {
         factor: &factor,
         begun: kept.begun,
         digests: &codes.digests,

@@ -135,11 +135,14 @@ pub async fn confirm_phone(provider: &Provider, call: &Call, asker: Asker, code:
 /// Takes the person's number away, and tells them.
 ///
 /// # Errors
-/// [`NotAsked::ProofTooOld`]; [`Error::NotFound`] if they have none.
+/// [`NotAsked::ProofTooOld`]; [`Error::NotFound`] if they have none, [`Error::Conflict`] `phone_is_factor` if they confirm by it.
 pub async fn remove_phone(provider: &Provider, call: &Call, asker: Asker) -> Result<(), NotAsked> {
     let user = proved(provider, call, asker).await?;
     if user.profile.phone_number.is_none() {
         return Err(Error::NotFound.into());
+    }
+    if is_factor(provider, user.id).await? {
+        return Err(Error::Conflict("phone_is_factor").into());
     }
     let call = &call.by(Actor::User(user.id));
     let change = UserChange {
@@ -148,6 +151,11 @@ pub async fn remove_phone(provider: &Provider, call: &Call, asker: Asker) -> Res
     };
     write(provider, call, user.id, (change, PhoneChange::Removed)).await?;
     Ok(())
+}
+
+async fn is_factor(provider: &Provider, user: Id<User>) -> Result<bool, Error> {
+    let factors = provider.store.read().await?.list_factors_of(user).await?;
+    Ok(factors.iter().any(|factor| factor.sent_by() == Some(Channel::Sms)))
 }
 
 /// Whoever asks, if they have proved a moment ago who they are: with a second factor, if they have one.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::SessionToken;
 use super::state::BrowserMark;
-use crate::model::{Factor, Id, Session, Timestamp, User};
+use crate::model::{Channel, Factor, Id, Session, Timestamp, User};
 use crate::protocol::acr;
 
 /// The word for several factors among the methods (RFC 8176 section 2).
@@ -109,6 +109,13 @@ pub enum SecondProof {
     OneTimeCode(Id<Factor>),
     /// A recovery code.
     RecoveryCode,
+    /// A code that was sent, for this factor; for none where it stands in for one that is lost.
+    SentCode {
+        /// Which.
+        factor: Option<Id<Factor>>,
+        /// By which way.
+        channel: Channel,
+    },
     /// A signature of this passkey.
     Passkey {
         /// Which.
@@ -143,7 +150,7 @@ impl Proof {
         }
     }
 
-    /// With a second one beside it (RFC 8176 section 2: `otp` is a code as RFC 6238 makes it, which a recovery code is not).
+    /// With a second one beside it (RFC 8176 section 2: `otp` is a one-time password, which a recovery code of a list is not).
     #[must_use]
     pub fn and(mut self, second: SecondProof) -> Self {
         match second {
@@ -152,6 +159,10 @@ impl Proof {
                 self.factor = Some(factor);
             }
             SecondProof::RecoveryCode => {}
+            SecondProof::SentCode { factor, channel } => {
+                self.amr.push(sent(channel).to_owned());
+                self.factor = factor;
+            }
             SecondProof::Passkey {
                 factor,
                 is_bound_to_device,
@@ -183,6 +194,14 @@ fn signature(is_bound_to_device: bool) -> Vec<String> {
     vec![key.to_owned(), "user".to_owned()]
 }
 
+/// RFC 8176 section 2: a text message has a word of its own; a code that was mailed is a one-time password.
+pub(super) const fn sent(channel: Channel) -> &'static str {
+    match channel {
+        Channel::Mail => "otp",
+        Channel::Sms => "sms",
+    }
+}
+
 fn is_key(method: &str) -> bool {
     matches!(method, "hwk" | "swk")
 }
@@ -211,6 +230,7 @@ impl SessionFacts {
         match self.amr.as_slice() {
             [one] if one == "pwd" => "pwd",
             [one, two, ..] if one == "pwd" && two == "otp" => "pwd_otp",
+            [one, two, ..] if one == "pwd" && two == "sms" => "pwd_sms",
             [one, two] if one == "pwd" && two == MFA => "pwd_recovery_code",
             [one, two, ..] if one == "pwd" && is_key(two) => "pwd_passkey",
             [one, ..] if is_key(one) => "passkey",

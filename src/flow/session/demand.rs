@@ -2,12 +2,13 @@
 //!
 //! Whether what they type is right is judged elsewhere; here it is taken care that one proof begins one session.
 
+use super::account::sent;
 use super::logins::{self, KnownLogin};
 use super::onward::{Answered, landed};
 use super::waiting::{self, Kept, Purpose, Question, WaitingProof};
 use super::{Account, Browser, OnDevice, Proof, SecondProof};
 use crate::flow::{Call, Error, Provider};
-use crate::model::{Id, TraceId, User};
+use crate::model::{Channel, Id, TraceId, User};
 
 /// A proof that waits for the second factor.
 #[derive(Debug)]
@@ -98,6 +99,12 @@ impl Demand {
     /// Whether it is asked of somebody who is signed in: a session that wants more.
     pub const fn is_step_up(&self) -> bool {
         self.waiting.stored.session.is_some()
+    }
+
+    /// Whether what was proved before was a code that came by this way: another one that does proves nothing more.
+    pub(in crate::flow) fn is_by(&self, channel: Channel) -> bool {
+        let amr = &self.waiting.stored.proof.amr;
+        amr.iter().any(|method| method == sent(channel))
     }
 
     /// The logins of the person, the last used first.

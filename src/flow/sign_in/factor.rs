@@ -1,4 +1,4 @@
-//! The second step of a sign-in: a one-time code, a signature of a passkey, or a recovery code instead.
+//! The second step of a sign-in: a one-time code, a code that was sent, a signature of a passkey, or a recovery code instead.
 //!
 //! Guesses are counted by account, whatever sign-in they belong to and wherever they come from, and the last one ends the sign-in:
 //! a new one needs the password again and finds the same budget (SEC-254). A wrong code and one that was used look the same.
@@ -140,7 +140,7 @@ async fn judge(
     demand: &Demand,
     typed: &Typed,
 ) -> Result<Judged, Error> {
-    let Some(evidence) = factor::judge(provider, call, (browser, &demand.id), &demand.user, typed).await? else {
+    let Some(evidence) = factor::judge(provider, call, (browser, demand), typed).await? else {
         // the same form may have used it a moment ago
         return match demand::load(provider, call, browser, &demand.id).await {
             Ok(other) if other.is_over() => {

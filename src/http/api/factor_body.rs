@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::flow::Error;
 use crate::flow::factor::{NewFactor, NewImport};
-use crate::model::{Factor, FactorKind, OtpAlgorithm, OtpShape, Secret, UnknownName};
+use crate::model::{Channel, Factor, FactorKind, OtpAlgorithm, OtpShape, Secret, UnknownName};
 
 /// A second factor.
 #[derive(Serialize, JsonSchema)]
@@ -13,7 +13,7 @@ use crate::model::{Factor, FactorKind, OtpAlgorithm, OtpShape, Secret, UnknownNa
 pub(super) struct FactorBody {
     /// Its id.
     id: String,
-    /// What it is: `totp` or `passkey`.
+    /// What it is: `totp`, `passkey`, `mail` or `sms`.
     kind: String,
     /// What the person calls it.
     name: String,
@@ -37,7 +37,7 @@ pub(super) struct FactorBody {
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct NewFactorBody {
-    /// What it is to be: `totp` (the default) or `passkey`.
+    /// What it is to be: `totp` (the default), `passkey`, or codes that are sent: `mail` or `sms`.
     kind: Option<String>,
     /// What it is called: 1 to 60 characters.
     #[schemars(required)]
@@ -89,6 +89,8 @@ pub(super) enum NewKind {
     Totp(NewFactor),
     /// What it is called.
     Passkey(String),
+    /// By which way, and what it is called.
+    Sent(Channel, String),
 }
 
 impl NewFactorBody {
@@ -109,9 +111,13 @@ impl NewFactorBody {
             (self.period.is_some(), "/period"),
         ];
         if let Some((_, pointer)) = of_codes.into_iter().find(|(is_given, _)| *is_given) {
-            return Err(Error::field(pointer, "unsupported", "a passkey has no codes"));
+            return Err(Error::field(pointer, "unsupported", "its codes are not made by an authenticator"));
         }
-        Ok(NewKind::Passkey(self.name))
+        Ok(match kind {
+            FactorKind::Mail => NewKind::Sent(Channel::Mail, self.name),
+            FactorKind::Sms => NewKind::Sent(Channel::Sms, self.name),
+            FactorKind::Passkey | FactorKind::Totp => NewKind::Passkey(self.name),
+        })
     }
 }
 

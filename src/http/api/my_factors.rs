@@ -19,7 +19,7 @@ use crate::flow::factor::{self, NotChanged};
 use crate::flow::session::{self, Asker, Browser};
 use crate::flow::{Call, Error};
 use crate::http::Http;
-use crate::model::{Factor, Id, Reason, Secret};
+use crate::model::{Channel, Factor, Id, Reason, Secret};
 use crate::protocol::acr;
 
 /// The routes of a person's own second factors.
@@ -103,6 +103,7 @@ async fn begin_one(
     let new = match new.into_new()? {
         NewKind::Totp(new) => new,
         NewKind::Passkey(name) => return begin_passkey(http, call, asker, &name).await,
+        NewKind::Sent(channel, name) => return add_sent(http, call, asker, (channel, &name)).await,
     };
     let begun = factor::begin(&http.provider, call, asker, new).await;
     let begun = begun.map_err(refused)?;
@@ -117,6 +118,23 @@ async fn begin_one(
         "expires_at": begun.until.rfc3339(),
     });
     Answer::created(format!("{BASE}/me/factors/{}", begun.id), &shown)
+}
+
+/// It counts at once: where the codes go to is confirmed already.
+async fn add_sent(
+    http: &Http,
+    call: &Call,
+    asker: Asker,
+    (channel, name): (Channel, &str),
+) -> Result<Answer, Problem> {
+    let added = factor::add_sent(&http.provider, call, asker, (channel, name)).await;
+    let added = added.map_err(refused)?;
+    let shown = json!({
+        "id": added.id.to_string(),
+        "name": name.trim(),
+        "recovery_codes": added.recovery_codes.as_deref().map(plain),
+    });
+    Answer::created(format!("{BASE}/me/factors/{}", added.id), &shown)
 }
 
 async fn begin_passkey(http: &Http, call: &Call, asker: Asker, name: &str) -> Result<Answer, Problem> {

@@ -8,14 +8,14 @@ use url::form_urlencoded;
 use super::{devices, passkey as script, pending, return_target, shown};
 use crate::flow::Error;
 use crate::flow::authorization::{Interaction, answer};
-use crate::flow::factor::{self as factors, Typed, remembers_for};
+use crate::flow::factor::{self as factors, SentWay, Typed, remembers_for};
 use crate::flow::session::{Answered, Demand, Full, OnDevice, demand};
 use crate::flow::sign_in::factor::{self, NotProved};
 use crate::flow::sign_in::password::NoRoom;
 use crate::http::Refusal;
 use crate::http::answer::next::see_other;
 use crate::http::extract::{Forgery, Form, Query, Visit};
-use crate::model::{FactorKind, Reason, Secret};
+use crate::model::{Channel, FactorKind, Reason, Secret};
 use crate::view::{Locale, OtherFactor, OwnPath, Page, SecondFactor, SecondFactorError, SecondFactorWith};
 
 /// What the address says.
@@ -35,6 +35,7 @@ pub(super) struct Fields {
     csrf: String,
     code: Option<Secret>,
     recovery_code: Option<Secret>,
+    sent_code: Option<Secret>,
     remember_device: Option<String>,
     intent: Option<String>,
     #[serde(flatten)]
@@ -67,10 +68,17 @@ pub(super) async fn prove(
     if fields.intent.as_deref() == Some("cancel") && !door.demand.is_over() {
         return door.give_up(&visit).await;
     }
-    let typed = match (fields.passkey.signature(), fields.recovery_code, fields.code) {
+    if fields.intent.as_deref() == Some("send") && !door.demand.is_over() {
+        return door.send(&visit).await;
+    }
+    let typed = match (fields.passkey.signature(), fields.recovery_code, fields.sent_code) {
         (Some(signature), ..) => Typed::Passkey(signature),
         (None, Some(code), _) => Typed::RecoveryCode(code),
-        (None, None, code) => Typed::Code(code.unwrap_or_else(|| Secret::new(""))),
+        (None, None, Some(code)) => match door.with.channel() {
+            Some(channel) => Typed::SentCode(channel, code),
+            None => Typed::Code(code),
+        },
+        (None, None, None) => Typed::Code(fields.code.unwrap_or_else(|| Secret::new(""))),
     };
     let device = match fields.remember_device {
         Some(_) => OnDevice::Remember,
@@ -104,6 +112,10 @@ struct Door {
     remembers_for: Option<u64>,
     /// The ways that the person has.
     ways: Vec<SecondFactorWith>,
+    /// What a code that is sent would be sent to, if that is asked for, in part.
+    recipient: Option<String>,
+    /// Whether one was.
+    sent: bool,
 }
 
 impl Door {
@@ -117,14 +129,24 @@ impl Door {
             Some(id) => Some(pending::open(visit, id).await?),
             None => None,
         };
-        let ways = ways(visit, &demand).await?;
+        let sendable = factors::sent_ways(visit.provider(), &visit.call, &demand).await?;
+        let ways = ways(visit, &demand, &sendable).await?;
+        let with = wish
+            .with
+            .filter(|with| with.channel().is_none() || ways.contains(with))
+            .or(ways.first().copied())
+            .unwrap_or(SecondFactorWith::RecoveryCode);
+        let asked = sendable.iter().find(|way| with.channel() == Some(way.channel));
+        let sent = match asked {
+            Some(way) => factors::sent_code(visit.provider(), &visit.call, &demand, way.channel).await?,
+            None => None,
+        };
         let wished = interaction.as_ref().map(|it| it.request.ui_locales.as_slice());
         Ok(Self {
             locale: visit.locale(wished.unwrap_or_default(), Some(&demand.user)),
-            with: wish
-                .with
-                .or(ways.first().copied())
-                .unwrap_or(SecondFactorWith::RecoveryCode),
+            with,
+            recipient: asked.map(|way| shown::in_part(way.channel, &way.recipient)),
+            sent: sent.is_some(),
             ways,
             remembers_for: match demand.is_step_up() {
                 true => None,
@@ -146,6 +168,8 @@ impl Door {
         let with = match with {
             SecondFactorWith::Passkey => "&with=passkey",
             SecondFactorWith::Code => "&with=code",
+            SecondFactorWith::Mail => "&with=mail",
+            SecondFactorWith::Text => "&with=text",
             SecondFactorWith::RecoveryCode => "&with=recovery_code",
         };
         OwnPath::or_home(&format!("/login/factor?proof={}{with}", self.demand.id))
@@ -167,6 +191,7 @@ impl Door {
         let (status, is_over) = match error {
             None => (StatusCode::OK, false),
             Some(SecondFactorError::Wrong) => (StatusCode::UNPROCESSABLE_ENTITY, false),
+            Some(SecondFactorError::NotSent { .. }) => (StatusCode::TOO_MANY_REQUESTS, false),
             Some(SecondFactorError::Throttled { .. }) => (StatusCode::TOO_MANY_REQUESTS, true),
             Some(SecondFactorError::Expired) => (StatusCode::FORBIDDEN, false),
         };
@@ -186,6 +211,8 @@ impl Door {
             remembers_for: self
                 .remembers_for
                 .filter(|_| self.with != SecondFactorWith::RecoveryCode),
+            recipient: self.recipient.clone(),
+            sent: self.sent,
             error,
             again: is_over.then(|| self.anew()),
         });
@@ -194,6 +221,25 @@ impl Door {
             Some(interaction) => sheet.leads_to(&interaction.request.answerable.redirect_uri),
             None => sheet,
         })
+    }
+
+    /// Sends a code, or says that enough were.
+    async fn send(self, visit: &Visit) -> Result<Response, Refusal> {
+        let channel = self.with.channel().ok_or_else(Refusal::expired)?;
+        match factors::send_code(visit.provider(), &visit.call, &self.demand, channel).await {
+            Ok(()) => Ok(visit.keep(see_other(self.address(self.with).as_str()))),
+            Err(Error::Throttled { retry_after, .. }) => {
+                let seconds = retry_after.as_secs().max(1);
+                let mut response = self.show(visit, Some(SecondFactorError::NotSent { seconds }));
+                response
+                    .headers_mut()
+                    .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+                Ok(response)
+            }
+            // the way is open no more: what else there is
+            Err(Error::NotFound) => Ok(visit.keep(see_other(&format!("/login/factor?proof={}", self.demand.id)))),
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn give_up(self, visit: &Visit) -> Result<Response, Refusal> {
@@ -267,7 +313,7 @@ impl Door {
 }
 
 /// By what the person can go on, the safest first.
-async fn ways(visit: &Visit, demand: &Demand) -> Result<Vec<SecondFactorWith>, Refusal> {
+async fn ways(visit: &Visit, demand: &Demand, sendable: &[SentWay]) -> Result<Vec<SecondFactorWith>, Refusal> {
     let own = factors::own_factors(visit.provider(), demand.user.id).await?;
     let has = |kind| own.factors.iter().any(|factor| factor.kind() == kind);
     let mut ways = Vec::new();
@@ -277,6 +323,12 @@ async fn ways(visit: &Visit, demand: &Demand) -> Result<Vec<SecondFactorWith>, R
     if has(FactorKind::Totp) {
         ways.push(SecondFactorWith::Code);
     }
+    // what only stands in for a lost one comes after the person's own
+    let (own, others): (Vec<&SentWay>, Vec<&SentWay>) = sendable.iter().partition(|way| way.factor.is_some());
+    ways.extend(own.into_iter().chain(others).map(|way| match way.channel {
+        Channel::Mail => SecondFactorWith::Mail,
+        Channel::Sms => SecondFactorWith::Text,
+    }));
     ways.push(SecondFactorWith::RecoveryCode);
     Ok(ways)
 }

@@ -12,9 +12,9 @@ use crate::flow::session::Asker;
 use crate::http::Refusal;
 use crate::http::answer::next::see_other;
 use crate::http::extract::{Forgery, Form, Query, Visit};
-use crate::model::{Factor, FactorKind, Id, OtpShape, Secret, User};
+use crate::model::{Channel, Factor, FactorKind, Id, OtpShape, Secret, User};
 use crate::view::{
-    FactorNotice, NewAuthenticator, NewAuthenticatorError, OwnFactor, OwnFactors, OwnPath, Page, Qr, RecoveryCodes,
+    FactorNotice, NewAuthenticator, NewAuthenticatorError, OwnFactor, OwnFactors, OwnPath, Page, Qr, RecoveryCodes, Sendable,
 };
 
 pub(super) const HERE: &str = "/account/factors";
@@ -103,6 +103,13 @@ pub(super) async fn change(
     } else if fields.begin.as_deref() == Some("passkey") {
         let begun = factor::begin_passkey(provider, call, asker, &fields.name).await;
         begun.map(|begun| own.setting_up(PASSKEY, begun.id))
+    } else if let Some(channel) = fields.begin.as_deref().and_then(|kind| kind.parse().ok()) {
+        match factor::add_sent(provider, call, asker, (channel, &fields.name)).await {
+            Ok(confirmed) => Ok(own.added(&visit, confirmed, FactorNotice::SentAdded).await?),
+            // of two clicks the browser sees the answer to the second alone
+            Err(NotChanged::Failed(Error::Conflict("factor_there"))) => Ok(own.sent_by_somebody_faster(&visit).await?),
+            Err(refused) => Err(refused),
+        }
     } else if fields.begin.is_some() {
         let new = NewFactor {
             name: fields.name,
@@ -245,10 +252,13 @@ impl Own {
     async fn list(&self, visit: &Visit, notice: Option<FactorNotice>) -> Result<Response, Refusal> {
         let own = factor::own_factors(visit.provider(), self.0.account.user.id).await?;
         let remembered = factor::remembered_devices(visit.provider(), &visit.call, self.0.account.user.id).await?;
-        let (passkeys, authenticators): (Vec<Factor>, Vec<Factor>) = own
+        let sendable = self.sendable(visit, &own.factors).await?;
+        let (passkeys, others): (Vec<Factor>, Vec<Factor>) = own
             .factors
             .into_iter()
             .partition(|factor| factor.kind() == FactorKind::Passkey);
+        let (sent, authenticators): (Vec<Factor>, Vec<Factor>) =
+            others.into_iter().partition(|factor| factor.sent_by().is_some());
         let page = Page::OwnFactors(OwnFactors {
             account: shown::account(&self.0.account.user),
             action: OwnPath::or_home(&self.address(HERE, None)),
@@ -257,6 +267,8 @@ impl Own {
             passkeys: passkeys.into_iter().map(shown_factor).collect(),
             offers_passkeys: script::are_offered(visit),
             authenticators: authenticators.into_iter().map(shown_factor).collect(),
+            sent: sent.into_iter().map(shown_factor).collect(),
+            sendable,
             recovery_codes: own.recovery_codes,
             remembered,
         });
@@ -266,6 +278,33 @@ impl Own {
         };
         let sheet = visit.sheet(page, self.locale(visit), &self.purpose()).status(status);
         Ok(visit.show(sheet.warns(visit.warning(&self.0.account))))
+    }
+
+    /// The ways of sending codes that the person may add.
+    async fn sendable(&self, visit: &Visit, factors: &[Factor]) -> Result<Vec<Sendable>, Refusal> {
+        let user = &self.0.account.user;
+        let mut sendable = Vec::new();
+        for (by, page) in [(Channel::Sms, "/account/phone"), (Channel::Mail, "/account/email")] {
+            let is_there = factors.iter().any(|factor| factor.sent_by() == Some(by));
+            if !is_there && factor::may_be_sent(visit.provider(), &visit.call, user.id, by).await? {
+                sendable.push(Sendable {
+                    by,
+                    recipient: factor::confirmed_address(user, by),
+                    page: OwnPath::or_home(&self.0.at(page, None)),
+                });
+            }
+        }
+        Ok(sendable)
+    }
+
+    /// The same form has added it a moment ago: on to the codes that came with it, if they wait to be kept.
+    async fn sent_by_somebody_faster(&self, visit: &Visit) -> Result<String, Refusal> {
+        let (provider, user) = (visit.provider(), self.asker().user);
+        let kept = factor::kept_codes(provider, &visit.call, &visit.browser, user).await?;
+        Ok(match kept {
+            Some(_) => self.address(CODES, None),
+            None => self.address(HERE, Some(FactorNotice::SentAdded)),
+        })
     }
 
     async fn set_up(

@@ -135,6 +135,7 @@ impl Own {
 
     async fn failed(&self, visit: &Visit, (phone, error): (String, Error)) -> Result<Response, Refusal> {
         match error {
+            Error::Conflict(_) => self.refused(visit, (phone, OwnPhoneError::IsFactor)).await,
             Error::Invalid(_) => self.refused(visit, (phone, OwnPhoneError::NotANumber)).await,
             Error::Throttled { retry_after, .. } => {
                 let seconds = retry_after.as_secs().max(1);
@@ -153,6 +154,7 @@ impl Own {
         let status = match error {
             OwnPhoneError::Expired => StatusCode::FORBIDDEN,
             OwnPhoneError::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
+            OwnPhoneError::IsFactor => StatusCode::CONFLICT,
             _ => StatusCode::UNPROCESSABLE_ENTITY,
         };
         let shown = Shown {

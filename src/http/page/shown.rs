@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 
 use crate::flow::FieldError;
-use crate::model::{self, Resource, Secret, User};
+use crate::model::{self, Channel, Resource, Secret, User};
 use crate::view::{Account, Asked, Client, Link, Logo, NotMeError, NotMeField, NotMeProblem, SetupProblem};
 
 /// Whether a form is shown for the first time, or because the one that was sent had been open for too long.
@@ -30,6 +30,21 @@ pub(super) fn account(user: &User) -> Account {
     Account {
         name: user.full_name(),
         identifier: user.profile.email.clone().unwrap_or_else(|| user.username.clone()),
+    }
+}
+
+/// Where a code goes, for whoever has proved a password alone: enough to know it again by.
+pub(super) fn in_part(channel: Channel, recipient: &str) -> String {
+    match channel {
+        Channel::Mail => {
+            let (name, host) = recipient.rsplit_once('@').unwrap_or((recipient, ""));
+            let first: String = name.chars().take(1).collect();
+            format!("{first}•••@{host}")
+        }
+        Channel::Sms => {
+            let last = recipient.get(recipient.len().saturating_sub(2)..).unwrap_or_default();
+            format!("•••{last}")
+        }
     }
 }
 

@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::Channel;
 use crate::view::{Account, OwnPath, Qr};
 
-/// Forms that post `begin` (`passkey` or `totp`) with `name`, `rename` = the value of a factor with `name`, `remove` = the value
+/// Forms that post `begin` (`passkey`, `totp`, `mail` or `sms`) with `name`, `rename` = the value of a factor with `name`, `remove` = the value
 /// of a factor, or `codes`, or `ask_everywhere`, with `csrf`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct OwnFactors {
@@ -22,6 +23,10 @@ pub struct OwnFactors {
     pub offers_passkeys: bool,
     /// The authenticators that count.
     pub authenticators: Vec<OwnFactor>,
+    /// The ways of sending codes that count.
+    pub sent: Vec<OwnFactor>,
+    /// Those that may be added.
+    pub sendable: Vec<Sendable>,
     /// How many recovery codes are left.
     pub recovery_codes: u64,
     /// On how many devices the second factor is not asked for, where devices may be remembered at all.
@@ -39,6 +44,17 @@ pub struct OwnFactor {
     pub added: i64,
     /// When it was last used, likewise.
     pub used: Option<i64>,
+}
+
+/// A way of sending codes that may be added.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Sendable {
+    /// By which way.
+    pub by: Channel,
+    /// The confirmed address or number; none where that comes first.
+    pub recipient: Option<String>,
+    /// Where it is confirmed.
+    pub page: OwnPath,
 }
 
 /// What the page of second factors has to say first.
@@ -63,6 +79,8 @@ pub enum FactorNotice {
     TooMany,
     /// A passkey was added.
     PasskeyAdded,
+    /// Codes are sent by another way.
+    SentAdded,
     /// What the authenticator answered is no passkey that can be taken.
     PasskeyRefused,
     /// Somebody has this passkey already.
@@ -75,7 +93,7 @@ pub enum FactorNotice {
 
 impl FactorNotice {
     /// Every one.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Added,
         Self::Renamed,
         Self::Removed,
@@ -85,6 +103,7 @@ impl FactorNotice {
         Self::Over,
         Self::TooMany,
         Self::PasskeyAdded,
+        Self::SentAdded,
         Self::PasskeyRefused,
         Self::PasskeyKnown,
         Self::Name,
@@ -103,6 +122,7 @@ impl FactorNotice {
             Self::Over => "over",
             Self::TooMany => "too_many",
             Self::PasskeyAdded => "passkey_added",
+            Self::SentAdded => "sent_added",
             Self::PasskeyRefused => "passkey_refused",
             Self::PasskeyKnown => "passkey_known",
             Self::Name => "name",
@@ -187,6 +207,24 @@ impl OwnFactors {
                     name: "Tablet".to_owned(),
                     used: None,
                     ..factor
+                },
+            ],
+            sent: vec![OwnFactor {
+                value: "0193".to_owned(),
+                name: "Mail".to_owned(),
+                added: ADDED,
+                used: None,
+            }],
+            sendable: vec![
+                Sendable {
+                    by: Channel::Sms,
+                    recipient: Some("+33123456789".to_owned()),
+                    page: OwnPath::or_home("/account/phone"),
+                },
+                Sendable {
+                    by: Channel::Mail,
+                    recipient: None,
+                    page: OwnPath::or_home("/account/email"),
                 },
             ],
             recovery_codes: 9,

@@ -64,6 +64,8 @@ pub enum OwnPhoneError {
     NotANumber,
     /// The one that is theirs already.
     Same,
+    /// The person confirms sign-ins by it.
+    IsFactor,
     /// It is not the code.
     Wrong,
     /// Too many.

@@ -2,9 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::Channel;
 use crate::view::{Account, Client, OwnPath};
 
 /// A form that posts `code` (and `remember_device` = `1`, if that is wished) or `recovery_code` with `csrf` to `action`; a quiet one posts `intent` = `cancel` there instead.
+/// Where a code is sent, `intent` = `send` has one sent, and `sent_code` is posted in the place of `code`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SecondFactor {
     /// The application that asks, if one does.
@@ -21,6 +23,10 @@ pub struct SecondFactor {
     pub others: Vec<OtherFactor>,
     /// For how long, in seconds, it is not asked for again on this device, if `remember_device` is ticked; else nothing is offered.
     pub remembers_for: Option<u64>,
+    /// Where a code is sent to, in part, if it is one that is sent.
+    pub recipient: Option<String>,
+    /// Whether one was sent: then it is asked for.
+    pub sent: bool,
     /// Why the last answer did not do.
     pub error: Option<SecondFactorError>,
     /// Where to begin anew, if this sign-in is over: then nothing is asked.
@@ -44,8 +50,23 @@ pub enum SecondFactorWith {
     Passkey,
     /// The code that an authenticator shows.
     Code,
+    /// A code that is sent by mail.
+    Mail,
+    /// A code that is sent as a text message.
+    Text,
     /// A code from a list that was kept for this.
     RecoveryCode,
+}
+
+impl SecondFactorWith {
+    /// By which way its codes are sent, if they are.
+    pub const fn channel(self) -> Option<Channel> {
+        match self {
+            Self::Mail => Some(Channel::Mail),
+            Self::Text => Some(Channel::Sms),
+            Self::Passkey | Self::Code | Self::RecoveryCode => None,
+        }
+    }
 }
 
 /// Why an answer did not do.
@@ -54,6 +75,11 @@ pub enum SecondFactorWith {
 pub enum SecondFactorError {
     /// It is no code that counts now, for whatever reason.
     Wrong,
+    /// Enough codes were sent.
+    NotSent {
+        /// When it is worth trying again.
+        seconds: u64,
+    },
     /// Too many wrong ones.
     Throttled {
         /// When it is worth trying again.
@@ -83,6 +109,8 @@ impl SecondFactor {
                 },
             ],
             remembers_for: Some(30 * 86_400),
+            recipient: None,
+            sent: false,
             error: Some(SecondFactorError::Wrong),
             again: None,
         }
