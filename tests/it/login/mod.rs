@@ -29,6 +29,7 @@ mod remembered;
 mod requests;
 mod required;
 mod required_walk;
+mod sent_codes;
 mod session_loss;
 mod session_references;
 mod sessions;
