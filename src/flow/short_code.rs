@@ -9,11 +9,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Call, Error, Provider, guess};
+use super::again::again;
+use super::{Call, Error, Provider, guess, letter};
 use crate::crypto;
 use crate::ephemeral::{Counted, Counter, Kind, Spent};
-use crate::model::{Channel, Id, Secret, Session, Timestamp, User};
+use crate::model::{Channel, EventKind, Fact, Id, Secret, Session, Timestamp, User};
 use crate::random;
+use crate::store::OutboxMail;
+use crate::view::{self, CodeUse};
 
 /// How long a code counts.
 pub const LIFETIME: Duration = Duration::from_secs(10 * 60);
@@ -123,6 +126,56 @@ pub async fn make(
         .put(Kind::ShortCode, &place.key, &sealed, expires, call.now)
         .await?;
     Ok((code, expires))
+}
+
+/// The message that brings a code.
+pub(super) fn message(
+    provider: &Provider,
+    call: &Call,
+    (user, recipient): (&User, String),
+    (channel, code, ends): (Channel, &Secret, Timestamp),
+) -> Result<OutboxMail, Error> {
+    match channel {
+        Channel::Mail => {
+            let mail = view::Mail::Code(view::CodeMail {
+                name: user.full_name(),
+                code: code.expose().to_owned(),
+                seconds: LIFETIME.as_secs(),
+                address: call.origin.address.map(|address| address.to_string()),
+            });
+            letter::to_until(provider, user, recipient, ("code", &mail), ends)
+        }
+        Channel::Sms => {
+            let text = view::Text::Code(view::CodeText {
+                code: code.expose().to_owned(),
+                used_for: CodeUse::SignIn,
+                host: letter::host(provider),
+            });
+            letter::text_until(provider, user, recipient, ("code", &text), ends)
+        }
+    }
+}
+
+/// Writes it down to be sent, if the account still is active.
+pub(super) async fn write(
+    provider: &Provider,
+    call: &Call,
+    user: Id<User>,
+    message: &OutboxMail,
+) -> Result<(), Error> {
+    again(|| async {
+        let mut tx = provider.store.write().await?;
+        if !tx.hold_user(user).await? {
+            tx.abandon().await?;
+            return Ok(());
+        }
+        tx.add_mail(message, call.now).await?;
+        let event = call.event(EventKind::CodeSent).user(user);
+        tx.add_event(&event.fact("by", Fact::Word(message.channel.as_str())))
+            .await?;
+        Ok(tx.commit().await?)
+    })
+    .await
 }
 
 /// The code that waits in this flow, if one does.

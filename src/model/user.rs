@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::named::named;
-use super::{Id, Timestamp};
+use super::{Channel, Id, Timestamp};
 
 /// A person's account.
 #[derive(Clone, Debug)]
@@ -183,6 +183,15 @@ impl User {
             (Some(given), Some(family)) => Some(format!("{given} {family}")),
             (Some(one), None) | (None, Some(one)) => Some(one.clone()),
             (None, None) => None,
+        }
+    }
+
+    /// The mail address or number that the person has shown to be theirs.
+    pub fn confirmed(&self, channel: Channel) -> Option<&str> {
+        let profile = &self.profile;
+        match channel {
+            Channel::Mail => profile.email.as_deref().filter(|_| profile.email_verified),
+            Channel::Sms => profile.phone_number.as_deref().filter(|_| profile.phone_number_verified),
         }
     }
 

@@ -32,8 +32,7 @@ pub(in crate::flow) use passkey::{accept as accept_signature, judge as judge_sig
 pub use passkey::{ask_anybody, ask_for_second};
 pub use own_sent::add_sent;
 pub use remembered::{remembered_devices, remembers_for};
-pub(in crate::flow) use sent::{code_message, write_code};
-pub use sent::{SentWay, confirmed_address, may_be_sent, send_code, sent_code, sent_ways};
+pub use sent::{SentWay, may_be_sent, send_code, sent_code, sent_ways};
 
 /// What the secrets of factors are sealed for.
 pub const SEALED_FOR: &str = "second factor";

@@ -6,7 +6,6 @@
 use super::check::open;
 use super::kept_codes::prepare_codes;
 use super::news::{self, What};
-use super::sent::confirmed_address;
 use super::{LIFETIME, MOST, SEALED_FOR};
 use crate::credential::{PasskeyFault, Totp, Unsuitable, digest_recovery_code, generate_recovery_codes};
 use crate::flow::again::again;
@@ -393,7 +392,7 @@ fn must_be_sendable(held: &Held, channel: Channel) -> Result<(), Error> {
     if held.factors.iter().any(|other| other.sent_by() == Some(channel)) {
         return Err(Error::Conflict("factor_there"));
     }
-    match confirmed_address(&held.user, channel) {
+    match held.user.confirmed(channel) {
         Some(_) => Ok(()),
         None => Err(Error::Conflict("not_confirmed")),
     }

@@ -7,11 +7,9 @@ use crate::flow::again::again;
 use crate::flow::provider::Texts;
 use crate::flow::session::{Demand, SecondProof};
 use crate::flow::short_code::{self, Place, Waiting};
-use crate::flow::{Call, Error, Provider, letter};
+use crate::flow::{Call, Error, Provider};
 use crate::model::setting::{MFA_LOST_BY_TEXT, MFA_MAIL_CODES, MFA_TEXT_CODES};
-use crate::model::{Actor, Channel, EventKind, Fact, Factor, Id, Secret, User};
-use crate::store::OutboxMail;
-use crate::view::{self, CodeUse};
+use crate::model::{Actor, Channel, EventKind, Factor, Id, Secret, User};
 
 /// A way by which somebody can be sent a code at this sign-in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,15 +20,6 @@ pub struct SentWay {
     pub recipient: String,
     /// The factor that it is; none where it stands in for one that is lost.
     pub factor: Option<Id<Factor>>,
-}
-
-/// The confirmed address or number of somebody.
-pub fn confirmed_address(user: &User, channel: Channel) -> Option<String> {
-    let profile = &user.profile;
-    match channel {
-        Channel::Mail => profile.email.clone().filter(|_| profile.email_verified),
-        Channel::Sms => profile.phone_number.clone().filter(|_| profile.phone_number_verified),
-    }
 }
 
 /// Whether a person may confirm sign-ins by codes that are sent by this way.
@@ -68,7 +57,7 @@ pub async fn sent_ways(provider: &Provider, call: &Call, demand: &Demand) -> Res
     let factors = provider.store.read().await?.list_factors_of(user.id).await?;
     let mut ways = Vec::new();
     for channel in [Channel::Sms, Channel::Mail] {
-        let Some(recipient) = confirmed_address(user, channel).filter(|_| !demand.is_by(channel)) else {
+        let Some(recipient) = user.confirmed(channel).filter(|_| !demand.is_by(channel)) else {
             continue;
         };
         let factor = factors.iter().find(|factor| factor.sent_by() == Some(channel));
@@ -82,7 +71,7 @@ pub async fn sent_ways(provider: &Provider, call: &Call, demand: &Demand) -> Res
         if is_open {
             ways.push(SentWay {
                 channel,
-                recipient,
+                recipient: recipient.to_owned(),
                 factor: factor.map(|factor| factor.id),
             });
         }
@@ -109,58 +98,8 @@ pub async fn send_code(provider: &Provider, call: &Call, demand: &Demand, channe
     short_code::spend(provider, call, channel, &way.recipient).await?;
     let place = Place::factor(provider, demand.user.id, channel, &demand.id);
     let (code, ends) = short_code::make(provider, call, &place, (channel, &way.recipient)).await?;
-    let message = code_message(provider, call, (&demand.user, way.recipient), (channel, &code, ends))?;
-    write_code(provider, call, demand.user.id, &message).await
-}
-
-/// The message that brings a code.
-pub(in crate::flow) fn code_message(
-    provider: &Provider,
-    call: &Call,
-    (user, recipient): (&User, String),
-    (channel, code, ends): (Channel, &Secret, crate::model::Timestamp),
-) -> Result<OutboxMail, Error> {
-    match channel {
-        Channel::Mail => {
-            let mail = view::Mail::Code(view::CodeMail {
-                name: user.full_name(),
-                code: code.expose().to_owned(),
-                seconds: short_code::LIFETIME.as_secs(),
-                address: call.origin.address.map(|address| address.to_string()),
-            });
-            letter::to_until(provider, user, recipient, ("code", &mail), ends)
-        }
-        Channel::Sms => {
-            let text = view::Text::Code(view::CodeText {
-                code: code.expose().to_owned(),
-                used_for: CodeUse::SignIn,
-                host: letter::host(provider),
-            });
-            letter::text_until(provider, user, recipient, ("code", &text), ends)
-        }
-    }
-}
-
-/// Writes it down to be sent, if the account still is active.
-pub(in crate::flow) async fn write_code(
-    provider: &Provider,
-    call: &Call,
-    user: Id<User>,
-    message: &OutboxMail,
-) -> Result<(), Error> {
-    again(|| async {
-        let mut tx = provider.store.write().await?;
-        if !tx.hold_user(user).await? {
-            tx.abandon().await?;
-            return Ok(());
-        }
-        tx.add_mail(message, call.now).await?;
-        let event = call.event(EventKind::CodeSent).user(user);
-        tx.add_event(&event.fact("by", Fact::Word(message.channel.as_str())))
-            .await?;
-        Ok(tx.commit().await?)
-    })
-    .await
+    let message = short_code::message(provider, call, (&demand.user, way.recipient), (channel, &code, ends))?;
+    short_code::write(provider, call, demand.user.id, &message).await
 }
 
 /// The code that waits for a demand, if one was sent by this way.

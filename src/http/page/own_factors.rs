@@ -289,7 +289,7 @@ impl Own {
             if !is_there && factor::may_be_sent(visit.provider(), &visit.call, user.id, by).await? {
                 sendable.push(Sendable {
                     by,
-                    recipient: factor::confirmed_address(user, by),
+                    recipient: user.confirmed(by).map(str::to_owned),
                     page: OwnPath::or_home(&self.0.at(page, None)),
                 });
             }
