@@ -38,6 +38,8 @@ pub enum Kind {
     LoginAction,
     /// A code of a few digits that was sent to somebody, as a keyed digest.
     ShortCode,
+    /// A sign-in that waits for a code that was sent.
+    CodeSignIn,
     /// A `code_challenge` that was seen: a client that sends one again is noticed (RFC 9700 section 2.1.1).
     Challenge,
     /// The identifier of a proof or assertion that was seen: refuses a replay early, never admits one.
@@ -50,7 +52,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Interaction,
         Self::ErrorRedirect,
         Self::CodePayload,
@@ -64,6 +66,7 @@ impl Kind {
         Self::LoginFactor,
         Self::LoginAction,
         Self::ShortCode,
+        Self::CodeSignIn,
         Self::Challenge,
         Self::Proof,
         Self::Nonce,
@@ -82,6 +85,7 @@ impl Kind {
                 | Self::LoginFactor
                 | Self::LoginAction
                 | Self::Passkey
+                | Self::CodeSignIn
                 | Self::Challenge
         )
     }
@@ -89,7 +93,7 @@ impl Kind {
     /// How many there may be altogether, whoever they are of, where strangers make them.
     pub(super) const fn altogether(self) -> Option<u32> {
         match self {
-            Self::Interaction | Self::ErrorRedirect | Self::Passkey => Some(MOST_ALTOGETHER),
+            Self::Interaction | Self::ErrorRedirect | Self::Passkey | Self::CodeSignIn => Some(MOST_ALTOGETHER),
             _ => None,
         }
     }
@@ -110,6 +114,7 @@ impl Kind {
             Self::LoginFactor => "login_factor",
             Self::LoginAction => "login_action",
             Self::ShortCode => "short_code",
+            Self::CodeSignIn => "code_sign_in",
             Self::Challenge => "challenge",
             Self::Proof => "proof",
             Self::Nonce => "nonce",

@@ -157,6 +157,10 @@ declare! {
         "The networks that people sign in from, and from no other; nothing stands for everywhere.";
     SIGN_IN_DENIED_ADDRESSES: "sign_in.denied_addresses", Kind::Networks, "", Nearest,
         "Networks that nobody signs in from, whatever is allowed otherwise.";
+    SIGN_IN_MAIL_CODES: "sign_in.mail_codes", Kind::Flag, "false", Nearest,
+        "Whether people may sign in with a code that is sent to their confirmed mail address, in the place of a password.";
+    SIGN_IN_TEXT_CODES: "sign_in.text_codes", Kind::Flag, "false", Nearest,
+        "The same with a code that is sent to their confirmed telephone number.";
     MFA_REQUIRED: "mfa.required", Kind::Flag, "false", Any,
         "Whether people have to prove a second factor when they sign in; who has none sets one up on the way in.";
     MFA_REMEMBER_FOR: "mfa.remember_for", duration(0, 365 * DAY), "0s", Least,

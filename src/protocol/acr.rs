@@ -4,12 +4,14 @@
 use super::authorization_request::AuthorizationRequest;
 use crate::model::RequestedClaim;
 
+/// With a code that was sent to the person.
+pub const CODE: &str = "urn:ostiary:code";
 /// With a password.
 pub const PASSWORD: &str = "urn:ostiary:password";
 /// With a password and a second factor.
 pub const MULTIPLE: &str = "urn:ostiary:mfa";
 /// The weakest first.
-const LEVELS: [&str; 2] = [PASSWORD, MULTIPLE];
+const LEVELS: [&str; 3] = [CODE, PASSWORD, MULTIPLE];
 
 /// What a request insists on, and how well that is met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -194,6 +194,10 @@ fn next_question(
         Demand::Met => return Decision::StepUp(Because::Acr),
         // who has what it needs is asked for it, and for nothing else
         Demand::Stronger if account.can_prove_more => return Decision::StepUp(Because::Acr),
+        // who came by a code may have a password
+        Demand::Stronger if account.acr == acr::CODE && !proved_for_this => {
+            return Decision::Reauthenticate(Because::Acr);
+        }
         Demand::Stronger | Demand::Unknown => return Decision::Refuse(unmet_acr()),
     }
     if client.policy.consent == ConsentMode::Skip || answers.consented {

@@ -21,9 +21,10 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 76] = templates![
+const TEMPLATES: [(&str, &str); 77] = templates![
     "page/layout.html",
     "page/login.html",
+    "page/login_code.html",
     "page/consent.html",
     "page/choose_account.html",
     "page/sign_out.html",

@@ -1,10 +1,11 @@
-//! Wishes for a mail: a link to a new password, or to a new account. Whoever utters one is answered before anybody has looked who is
+//! Wishes for a message: a link to a new password, or to a new account, or a code to sign in with. Whoever utters one is answered before anybody has looked who is
 //! meant: wishes wait in memory and are looked at a moment later, so neither the answer nor its time tells whether there is such an
 //! account (SEC-221, SEC-301). A wish that a kill loses is uttered again by the person who waits for the mail.
 
 use std::sync::Mutex;
 use std::time::Duration;
 
+use super::code_wish::{self, CodeWish};
 use super::recovery_wish::{self, RecoveryWish};
 use super::registration_wish::{self, RegistrationWish};
 use crate::flow::{Call, Error, Provider};
@@ -26,6 +27,7 @@ pub struct Wishes {
 pub(super) enum Wish {
     Recovery(RecoveryWish),
     Registration(RegistrationWish),
+    Code(CodeWish),
 }
 
 impl Wishes {
@@ -73,6 +75,7 @@ pub async fn answer_wishes(provider: &Provider) -> Result<usize, Error> {
             let answered = match &wish {
                 Wish::Recovery(wish) => recovery_wish::answer(provider, &call, wish).await,
                 Wish::Registration(wish) => registration_wish::answer(provider, &call, wish).await,
+                Wish::Code(wish) => code_wish::answer(provider, &call, wish).await,
             };
             if let Err(error) = answered {
                 failed = Some(error);

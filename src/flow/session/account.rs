@@ -137,6 +137,15 @@ impl Proof {
         }
     }
 
+    /// By a code that was sent to what the person has confirmed.
+    pub fn code(remember: bool, channel: Channel) -> Self {
+        Self {
+            amr: vec![sent(channel).to_owned()],
+            acr: acr::CODE.to_owned(),
+            ..Self::password(remember)
+        }
+    }
+
     /// By a passkey alone, whose authenticator has verified the person: something they have, by something they know or are.
     pub fn passkey(remember: bool, factor: Id<Factor>, is_bound_to_device: bool) -> Self {
         let mut amr = signature(is_bound_to_device);
@@ -155,7 +164,9 @@ impl Proof {
     pub fn and(mut self, second: SecondProof) -> Self {
         match second {
             SecondProof::OneTimeCode(factor) => {
-                self.amr.push("otp".to_owned());
+                if !self.amr.iter().any(|method| method == "otp") {
+                    self.amr.push("otp".to_owned());
+                }
                 self.factor = Some(factor);
             }
             SecondProof::RecoveryCode => {}
@@ -234,6 +245,8 @@ impl SessionFacts {
             [one, two] if one == "pwd" && two == MFA => "pwd_recovery_code",
             [one, two, ..] if one == "pwd" && is_key(two) => "pwd_passkey",
             [one, ..] if is_key(one) => "passkey",
+            [one] if one == "otp" => "mail_code",
+            [one] if one == "sms" => "text_code",
             _ => "other",
         }
     }

@@ -13,6 +13,7 @@ use crate::model::{Fact, Part, Reason, Step, Trace, User, Verdict};
 #[derive(Clone, Copy)]
 pub(super) enum By {
     Password,
+    Code,
     /// With what was wrong with it, if something was.
     Passkey(Option<PasskeyFault>),
 }
@@ -21,6 +22,7 @@ impl By {
     const fn passed(self) -> &'static str {
         match self {
             Self::Password => "sign_in.password",
+            Self::Code => "sign_in.code",
             Self::Passkey(_) => "sign_in.passkey",
         }
     }
@@ -29,6 +31,7 @@ impl By {
     fn wrong(self, user: Option<&User>) -> Reason {
         match self {
             Self::Password => Reason::new(wrong(user)),
+            Self::Code => Reason::new("sign_in.wrong_code"),
             Self::Passkey(fault) => {
                 let fault = fault.map_or("unknown", PasskeyFault::as_str);
                 Reason::new("sign_in.wrong_passkey").fact("fault", Fact::Word(fault))

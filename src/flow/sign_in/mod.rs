@@ -1,5 +1,6 @@
 //! Signing in: how people prove who they are.
 
+pub mod code;
 mod decisions;
 pub mod duty;
 mod entrance;

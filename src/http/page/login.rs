@@ -10,13 +10,15 @@ use super::{devices, forgot, passkey as script, pending, register, return_target
 use crate::flow::authorization::{Interaction, answer};
 use crate::flow::factor::{self, Signature};
 use crate::flow::session::Purpose;
+use crate::flow::sign_in::code::{self, Wanted};
 use crate::flow::sign_in::passkey;
 use crate::flow::sign_in::password::{self, Attempt, NoRoom, Refused};
-use crate::flow::{self, session};
+use crate::flow::{self, people, session};
 use crate::http::Refusal;
 use crate::http::answer::next::see_other;
 use crate::http::extract::{Forgery, Form, Query, Visit};
-use crate::model::{Secret, User};
+use crate::model::setting::{SIGN_IN_MAIL_CODES, SIGN_IN_TEXT_CODES};
+use crate::model::{Channel, Id, Secret, User};
 use crate::view::{Locale, Login, LoginError, OwnPath, Page};
 
 /// What the address says.
@@ -83,6 +85,8 @@ pub(super) async fn sign_in(
     match fields.intent.as_deref() {
         Some("cancel") => return door.cancel(&visit).await,
         Some("other_account") => return Ok(see_other(door.address(None).as_str())),
+        Some("mail_code") => return door.send_code(&visit, form, Channel::Mail).await,
+        Some("text_code") => return door.send_code(&visit, form, Channel::Sms).await,
         _ => {}
     }
     let http = visit.http.clone();
@@ -151,15 +155,57 @@ struct Filled {
 }
 
 /// What somebody signs in for.
-struct Door {
-    interaction: Option<Interaction>,
+pub(super) struct Door {
+    pub(super) interaction: Option<Interaction>,
     /// Who has to prove it once more.
     again: Option<session::Account>,
     return_to: Option<OwnPath>,
-    locale: Locale,
+    pub(super) locale: Locale,
 }
 
 impl Door {
+    /// What a sign-in was begun for that waits for something.
+    pub(super) async fn of(visit: &Visit, purpose: &Purpose, expected: Option<Id<User>>) -> Result<Self, Refusal> {
+        let wish = Wish {
+            flow: purpose.interaction.clone(),
+            again: expected.map(|user| user.to_string()),
+            return_to: purpose.return_to.clone(),
+            replaced: None,
+        };
+        Self::open(visit, &wish).await
+    }
+
+    /// The page to sign in on.
+    pub(super) fn here(&self) -> OwnPath {
+        self.address(self.again.as_ref())
+    }
+
+    /// Begins a sign-in by a code, whoever is named.
+    async fn send_code(self, visit: &Visit, mut form: Filled, channel: Channel) -> Result<Response, Refusal> {
+        let identifier = match &self.again {
+            Some(account) => account.user.username.clone(),
+            None => form.identifier.trim().to_owned(),
+        };
+        if identifier.is_empty() {
+            form.error = Some(LoginError::Nobody);
+            return Ok(self.show(visit, form, StatusCode::UNPROCESSABLE_ENTITY));
+        }
+        let wanted = Wanted {
+            identifier,
+            channel,
+            remember: form.remember,
+            expected: self.again.as_ref().map(|account| account.user.id),
+            purpose: self.wanted(),
+            journey: self.interaction.as_ref().map(|it| it.trace),
+        };
+        let begun = code::begin(visit.provider(), &visit.call, &visit.browser, wanted).await;
+        let attempt = match begun {
+            Ok(attempt) => attempt,
+            Err(error) => return self.answer(visit, form, Err(error.into()), LoginError::Credentials).await,
+        };
+        Ok(visit.keep(see_other(&format!("/login/code?attempt={attempt}"))))
+    }
+
     async fn open(visit: &Visit, wish: &Wish) -> Result<Self, Refusal> {
         let issuer = visit.provider().issuer.url();
         let Some(id) = &wish.flow else {
@@ -231,6 +277,7 @@ impl Door {
             cancel: self.interaction.is_some(),
             forgot: forgot::link(visit, self.interaction.as_ref()),
             register: register::link(visit, self.interaction.as_ref()),
+            codes: offered_codes(visit),
             ask: script::are_offered(visit).then(|| self.at("/login/passkey", self.again.as_ref())),
             replaced: form.replaced,
             error: form.error,
@@ -266,15 +313,30 @@ impl Door {
         signed_in: Result<session::Account, Refused>,
         wrong: LoginError,
     ) -> Result<Response, Refusal> {
+        let (door, refused) = match self.outcome(visit, signed_in, wrong).await? {
+            Outcome::On(response) => return Ok(response),
+            Outcome::Refused(door, refused) => (door, refused),
+        };
+        form.error = Some(refused.error);
+        let response = door.show(visit, form, refused.status);
+        Ok(waiting(response, refused.wait))
+    }
+
+    /// On, or why not.
+    pub(super) async fn outcome(
+        self,
+        visit: &Visit,
+        signed_in: Result<session::Account, Refused>,
+        wrong: LoginError,
+    ) -> Result<Outcome, Refusal> {
+        let on = |path: String| Ok(Outcome::On(visit.keep(see_other(&path))));
         let (error, status, wait) = match signed_in {
-            Ok(account) => return Ok(self.go_on(visit, &account).await),
-            Err(Refused::Full(no_room)) => return Ok(self.full(visit, &no_room)),
-            Err(Refused::Asked(_, proof)) => return Ok(visit.keep(see_other(&format!("/login/devices?proof={proof}")))),
-            Err(Refused::Expired(user)) => return Ok(self.stuck(visit, &user)),
-            Err(Refused::Factor(proof)) => return Ok(visit.keep(see_other(&format!("/login/factor?proof={proof}")))),
-            Err(Refused::Required(_, proof)) => {
-                return Ok(visit.keep(see_other(&format!("/login/action?proof={proof}"))));
-            }
+            Ok(account) => return Ok(Outcome::On(self.go_on(visit, &account).await)),
+            Err(Refused::Full(no_room)) => return Ok(Outcome::On(self.full(visit, &no_room))),
+            Err(Refused::Asked(_, proof)) => return on(format!("/login/devices?proof={proof}")),
+            Err(Refused::Expired(user)) => return Ok(Outcome::On(self.stuck(visit, &user))),
+            Err(Refused::Factor(proof)) => return on(format!("/login/factor?proof={proof}")),
+            Err(Refused::Required(_, proof)) => return on(format!("/login/action?proof={proof}")),
             Err(Refused::Wrong) => (wrong, StatusCode::UNPROCESSABLE_ENTITY, None),
             Err(Refused::Inactive) => (LoginError::Inactive, StatusCode::FORBIDDEN, None),
             Err(Refused::Device(refused)) => (devices::refused(refused), StatusCode::FORBIDDEN, None),
@@ -289,14 +351,7 @@ impl Door {
             }
             Err(Refused::Failed(error)) => return Err(error.into()),
         };
-        form.error = Some(error);
-        let mut response = self.show(visit, form, status);
-        if let Some(seconds) = wait {
-            response
-                .headers_mut()
-                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        Ok(response)
+        Ok(Outcome::Refused(Box::new(self), NotIn { error, status, wait }))
     }
 
     async fn cancel(self, visit: &Visit) -> Result<Response, Refusal> {
@@ -345,6 +400,41 @@ impl Door {
             None => sheet,
         })
     }
+}
+
+/// What came of a proof.
+pub(super) enum Outcome {
+    /// The way goes on.
+    On(Response),
+    /// It does not, and this is said.
+    Refused(Box<Door>, NotIn),
+}
+
+/// Why nobody is signed in.
+pub(super) struct NotIn {
+    pub(super) error: LoginError,
+    pub(super) status: StatusCode,
+    /// When it is worth trying again, in seconds.
+    pub(super) wait: Option<u64>,
+}
+
+/// Says when it is worth trying again.
+pub(super) fn waiting(mut response: Response, wait: Option<u64>) -> Response {
+    if let Some(seconds) = wait {
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
+/// The ways of sending codes that anybody may sign in by.
+fn offered_codes(visit: &Visit) -> Vec<Channel> {
+    let ways = [(Channel::Mail, SIGN_IN_MAIL_CODES), (Channel::Sms, SIGN_IN_TEXT_CODES)];
+    let offered = ways.into_iter().filter(|(channel, key)| {
+        visit.settings.flag(key) && (*channel == Channel::Mail || people::are_texts_sent(visit.provider()))
+    });
+    offered.map(|(channel, _)| channel).collect()
 }
 
 /// The account of this browser that has to be proved once more: the one that is named, else the first.

@@ -14,6 +14,7 @@ mod forgot;
 mod home;
 mod leave;
 mod login;
+mod login_code;
 mod logout;
 mod new_account;
 mod new_password;
@@ -73,6 +74,7 @@ pub fn routes() -> Router<Http> {
         .route("/login/action", get(duty::show).post(duty::act))
         .route("/login/factor/passkey", post(factor::ask))
         .route("/login/passkey", post(login::ask))
+        .route("/login/code", get(login_code::show).post(login_code::answer))
         .route("/login/leave", get(leave::show).post(leave::decide))
         .route("/login/ending", get(ending::show).post(ending::stay))
         .route("/login/new-password", get(new_password::show).post(new_password::mail))

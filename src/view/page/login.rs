@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::Channel;
 use crate::view::{Account, Client, Hidden, OwnPath};
 
 /// A form that posts `username`, `password`, `remember` (`1` or absent), `csrf` and the hidden fields to `action`. Its two
@@ -28,6 +29,8 @@ pub struct Login {
     pub register: Option<OwnPath>,
     /// Where a script asks what a passkey has to sign, if they are offered; it posts `question` and `passkey` then.
     pub ask: Option<OwnPath>,
+    /// The ways by which a code is sent to sign in with; `intent` = `mail_code` or `text_code` has one sent.
+    pub codes: Vec<Channel>,
     /// Whether a new password was set a moment ago.
     pub replaced: bool,
     /// Why the last attempt did not succeed.
@@ -40,6 +43,8 @@ pub struct Login {
 pub enum LoginError {
     /// No such pair of identifier and password, for whatever reason.
     Credentials,
+    /// Nobody was named.
+    Nobody,
     /// What the authenticator answered lets nobody in, for whatever reason.
     Passkey,
     /// Too many attempts.
@@ -75,6 +80,7 @@ impl Login {
             forgot: Some(OwnPath::or_home("/login/forgot")),
             register: Some(OwnPath::or_home("/register")),
             ask: Some(OwnPath::or_home("/login/passkey")),
+            codes: vec![Channel::Mail, Channel::Sms],
             replaced: false,
             error: Some(LoginError::Credentials),
         }

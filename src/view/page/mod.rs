@@ -13,6 +13,7 @@ mod form_post;
 mod home;
 mod leave;
 mod login;
+mod login_code;
 mod new_passkey;
 mod new_password;
 mod not_me;
@@ -45,6 +46,7 @@ pub use form_post::FormPost;
 pub use home::Home;
 pub use leave::{Leave, LeaveCause};
 pub use login::{Login, LoginError};
+pub use login_code::LoginCode;
 pub use new_passkey::NewPasskey;
 pub use new_password::{NewPassword, NewPasswordStage};
 pub use not_me::{NotMe, NotMeError, NotMeField, NotMeProblem, NotMeStage};
@@ -65,6 +67,8 @@ pub use sign_out::{SignOut, SignedOut, SigningOut};
 pub enum Page {
     /// Identifier and password.
     Login(Login),
+    /// A code that was sent in the place of a password.
+    LoginCode(LoginCode),
     /// May this application have this?
     Consent(Consent),
     /// Which of the signed-in accounts?
@@ -194,6 +198,7 @@ impl Page {
     pub fn samples() -> Vec<Self> {
         vec![
             Self::Login(Login::sample()),
+            Self::LoginCode(LoginCode::sample()),
             Self::Consent(Consent::sample()),
             Self::ChooseAccount(ChooseAccount::sample()),
             Self::Devices(Devices::sample()),
@@ -247,6 +252,7 @@ impl Page {
             Self::Login(page) => Drawing::of("page/login.html", Door, page)
                 .with("show-password.js")
                 .with(PASSKEY),
+            Self::LoginCode(page) => Drawing::of("page/login_code.html", Door, page),
             Self::Consent(page) => Drawing::of("page/consent.html", DoorWide, page),
             Self::ChooseAccount(page) => Drawing::of("page/choose_account.html", Door, page),
             Self::Devices(page) => Drawing::of("page/devices.html", DoorWide, page),

@@ -89,6 +89,7 @@ const MOUNTED: &[(&str, Guard)] = &[
     ("/login/factor", Guard::Form),
     ("/login/factor/passkey", Guard::Form),
     ("/login/passkey", Guard::Form),
+    ("/login/code", Guard::Form),
     ("/login/leave", Guard::Form),
     ("/login/ending", Guard::Form),
     ("/login/new-password", Guard::Form),

@@ -134,6 +134,7 @@ const ADDRESSES: &[&str] = &[
     "/login/account?flow=unknown",
     "/login/consent?flow=unknown",
     "/login/consent",
+    "/login/code?attempt=unknown",
     "/login/devices?flow=unknown",
     "/login/devices?proof=unknown",
     "/login/devices",

@@ -47,6 +47,21 @@ rules! {
         remedy "A larger number for the person or one of their groups; or one of their logins ends.",
         request "PATCH /api/v1/users/{user}/settings {\"session\": {\"max_concurrent\": 5}}";
     "sign_in.password": "The password is right.";
+    "sign_in.code": "The code that was sent is right.";
+    "sign_in.wrong_code": "The code is not the newest one that was sent for this sign-in, or was typed too late or too often; or nobody is called so, or they may not sign in so. The person was told the same for all of it.",
+        setting setting::SIGN_IN_MAIL_CODES,
+        remedy "The person has another one sent, and looks for the newest.";
+    "code.unknown": "A code was asked for in the name of nobody. The answer was the same.";
+    "code.inactive": "A code was asked for in the name of somebody whose account was deactivated. The answer was the same.",
+        remedy "Reactivate it, if the person may come back.",
+        command "ostiary users reactivate {username}",
+        request "POST /api/v1/users/{user}/reactivate";
+    "code.no_address": "A code was asked for in the name of somebody who has no confirmed address or number to send it to. The answer was the same.",
+        remedy "The person confirms it at /account/email or /account/phone.";
+    "code.not_allowed": "A code was asked for in the name of somebody who may not sign in so. The answer was the same.",
+        setting setting::SIGN_IN_MAIL_CODES;
+    "code.too_many": "A code was asked for, and enough were sent to this person, or altogether. The answer was the same.",
+        setting setting::CODE_MOST_SENDS;
     "sign_in.factor": "The person has a second factor and was asked for it.";
     "sign_in.factor_proved": "The second factor is right.";
     "sign_in.required": "Something is required of the person before they are in, by whoever administers the account or by the settings that count for them.",

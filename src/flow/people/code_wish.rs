@@ -1,0 +1,128 @@
+//! The wish for a code to sign in with ([`super::wishes`] says when it is looked at). Whoever is named, a code is made; it is sent to
+//! nobody but a person who may sign in so, at what they have confirmed.
+
+use super::wishes::Wish;
+use crate::flow::provider::Texts;
+use crate::flow::short_code::{self, Place};
+use crate::flow::{Call, Error, Provider};
+use crate::model::setting::{SIGN_IN_MAIL_CODES, SIGN_IN_TEXT_CODES};
+use crate::model::{Channel, EventKind, User};
+
+/// No username or mail address is longer.
+const LONGEST_IDENTIFIER: usize = 512;
+
+/// Somebody's wish for a code.
+#[derive(Debug)]
+pub(super) struct CodeWish {
+    identifier: String,
+    channel: Channel,
+    /// The sign-in that waits for it.
+    attempt: String,
+}
+
+/// Whether anybody may sign in by a code that is sent so.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn may_sign_in_by_code(provider: &Provider, channel: Channel) -> Result<bool, Error> {
+    let settings = provider.settings().await?;
+    Ok(settings.flag(key(channel)) && can_leave(provider, channel))
+}
+
+const fn key(channel: Channel) -> &'static str {
+    match channel {
+        Channel::Mail => SIGN_IN_MAIL_CODES,
+        Channel::Sms => SIGN_IN_TEXT_CODES,
+    }
+}
+
+fn can_leave(provider: &Provider, channel: Channel) -> bool {
+    channel == Channel::Mail || provider.texts == Texts::Taken
+}
+
+/// Utters a wish for a code. Nothing is looked up here.
+///
+/// # Errors
+/// [`Error::Busy`].
+pub(in crate::flow) fn ask_for_code(
+    provider: &Provider,
+    call: &Call,
+    (identifier, channel): (&str, Channel),
+    attempt: &str,
+) -> Result<(), Error> {
+    let wish = CodeWish {
+        identifier: identifier.to_owned(),
+        channel,
+        attempt: attempt.to_owned(),
+    };
+    provider.wishes.put(call, Wish::Code(wish))
+}
+
+/// Makes a code for the sign-in that waits, and sends it if the wish names somebody who may have one. For nobody one is made as well:
+/// what is typed is judged the same.
+///
+/// # Errors
+/// [`Error::Unavailable`]; the wish is lost.
+pub(super) async fn answer(provider: &Provider, call: &Call, wish: &CodeWish) -> Result<(), Error> {
+    let place = Place::sign_in(provider, &wish.attempt);
+    let channel = wish.channel;
+    let (user, recipient) = match reached(provider, call, wish).await? {
+        Ok(reached) => reached,
+        Err((rule, user)) => {
+            short_code::make(provider, call, &place, (channel, "")).await?;
+            note(provider, call, rule, user.as_ref()).await;
+            return Ok(());
+        }
+    };
+    if let Err(error) = short_code::spend(provider, call, channel, &recipient).await {
+        if !matches!(error, Error::Throttled { .. }) {
+            return Err(error);
+        }
+        // the one before goes on counting
+        if short_code::waiting(provider, call, &place).await?.is_none() {
+            short_code::make(provider, call, &place, (channel, "")).await?;
+        }
+        note(provider, call, "code.too_many", Some(&user)).await;
+        return Ok(());
+    }
+    let (code, ends) = short_code::make(provider, call, &place, (channel, &recipient)).await?;
+    let message = short_code::message(provider, call, (&user, recipient), (channel, &code, ends))?;
+    short_code::write(provider, call, user.id, &message).await
+}
+
+/// Who is meant and how they are reached; or why nothing is sent, and to whom.
+type Reached = Result<(User, String), (&'static str, Option<User>)>;
+
+async fn reached(provider: &Provider, call: &Call, wish: &CodeWish) -> Result<Reached, Error> {
+    if wish.identifier.len() > LONGEST_IDENTIFIER {
+        return Ok(Err(("code.unknown", None)));
+    }
+    let found = {
+        let mut store = provider.store.read().await?;
+        store.find_user_by_identifier(&wish.identifier).await?
+    };
+    let Some(user) = found else {
+        return Ok(Err(("code.unknown", None)));
+    };
+    if !user.is_active() {
+        return Ok(Err(("code.inactive", Some(user))));
+    }
+    let Some(recipient) = user.confirmed(wish.channel).map(str::to_owned) else {
+        return Ok(Err(("code.no_address", Some(user))));
+    };
+    let settings = provider.settings().await?;
+    let person = provider.person(user.id, call.now).await?.ok_or(Error::NotFound)?;
+    if !person.layers(&settings, None).flag(key(wish.channel)) {
+        return Ok(Err(("code.not_allowed", Some(user))));
+    }
+    Ok(Ok((user, recipient)))
+}
+
+async fn note(provider: &Provider, call: &Call, rule: &'static str, user: Option<&User>) {
+    let event = call.event(EventKind::CodeSent).refused(rule);
+    let event = match user {
+        Some(user) => event.user(user.id),
+        None => event,
+    };
+    provider.note_strangers_refusal(call, event, rule).await;
+}

@@ -1,0 +1,229 @@
+//! Signing in with a code that is sent: by mail or as a text message, to what the person has confirmed.
+//!
+//! Whoever asks is answered before anybody has looked who is meant, and for a name that nobody has a code waits as well: neither the
+//! answers nor their times tell whether there is such an account (SEC-221, SEC-301). A code is bound to the browser that asked and to
+//! the address that it was sent to (SEC-255); wrong ones are guesses at the account as wrong passwords are (SEC-217).
+
+use serde::{Deserialize, Serialize};
+
+use super::decisions::{self, By};
+use super::entrance;
+use super::password::Refused;
+use crate::ephemeral::Kind;
+use crate::flow::pending::{self, Handle, Waiting};
+use crate::flow::session::{self, Account, Browser, Proof, Purpose};
+use crate::flow::short_code::{self, LIFETIME, Place};
+use crate::flow::{Call, Error, Provider, guess, people};
+use crate::model::user::comparison_key;
+use crate::model::{Channel, Id, Secret, TraceId, User};
+
+/// No username or mail address is longer.
+const LONGEST_IDENTIFIER: usize = 512;
+const WAITING: Waiting = Waiting {
+    kind: Kind::CodeSignIn,
+    sealed_for: "sign-in by code",
+};
+
+/// What somebody wants to sign in with.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Wanted {
+    /// Username or mail address.
+    pub identifier: String,
+    /// By which way the code comes.
+    pub channel: Channel,
+    /// Whether they want to stay signed in.
+    pub remember: bool,
+    /// Who it has to be, where somebody proves once more who they are.
+    pub expected: Option<Id<User>>,
+    /// What they sign in for.
+    pub purpose: Purpose,
+    /// The call that the journey began with.
+    pub journey: Option<TraceId>,
+}
+
+/// A sign-in that waits for its code.
+#[derive(Debug)]
+pub struct Attempt {
+    /// Its handle in our pages' addresses: random, worth nothing in another browser.
+    pub id: String,
+    /// What was wanted.
+    pub wanted: Wanted,
+}
+
+/// In a word, for the audit log.
+const fn method(channel: Channel) -> &'static str {
+    match channel {
+        Channel::Mail => "mail_code",
+        Channel::Sms => "text_code",
+    }
+}
+
+/// Begins a sign-in and has a code sent, if somebody is meant. Gives its handle.
+///
+/// # Errors
+/// [`Error::NotFound`] where nobody signs in so; [`Error::Throttled`] if too many came from this network; [`Error::Busy`].
+pub async fn begin(provider: &Provider, call: &Call, browser: &Browser, wanted: Wanted) -> Result<String, Error> {
+    must_be_offered(provider, call, wanted.channel).await?;
+    let handle = Handle::new(provider, call, browser);
+    let until = call.now.after(LIFETIME);
+    pending::keep(provider, call, WAITING, &handle, &wanted, until).await?;
+    people::ask_for_code(provider, call, (&wanted.identifier, wanted.channel), &handle.id)?;
+    Ok(handle.id)
+}
+
+/// Has another code sent, in the place of the one before.
+///
+/// # Errors
+/// As [`begin`].
+pub async fn send_again(provider: &Provider, call: &Call, attempt: &Attempt) -> Result<(), Error> {
+    let wanted = &attempt.wanted;
+    must_be_offered(provider, call, wanted.channel).await?;
+    people::ask_for_code(provider, call, (&wanted.identifier, wanted.channel), &attempt.id)
+}
+
+async fn must_be_offered(provider: &Provider, call: &Call, channel: Channel) -> Result<(), Error> {
+    if !people::may_sign_in_by_code(provider, channel).await? {
+        return Err(Error::NotFound);
+    }
+    guess::spend_wish_of_source(provider, call).await
+}
+
+/// Opens a sign-in in the browser that asked for it.
+///
+/// # Errors
+/// [`Error::NotFound`] if it has ended, or belongs to another browser.
+pub async fn load(provider: &Provider, call: &Call, browser: &Browser, id: &str) -> Result<Attempt, Error> {
+    let (wanted, _) = pending::get(provider, call, WAITING, browser, id).await?;
+    Ok(Attempt {
+        id: id.to_owned(),
+        wanted,
+    })
+}
+
+/// Signs the person in whose code it is. The account stands first in the browser afterwards.
+///
+/// # Errors
+/// [`Refused`].
+pub async fn answer(
+    provider: &Provider,
+    call: &Call,
+    browser: &mut Browser,
+    attempt: Attempt,
+    code: &Secret,
+) -> Result<Account, Refused> {
+    let outcome = judge(provider, call, browser, attempt, code).await;
+    let word = outcome.as_ref().map_or_else(Refused::word, |_| "success");
+    provider.counts.sign_ins.of(word).count();
+    outcome
+}
+
+async fn judge(
+    provider: &Provider,
+    call: &Call,
+    browser: &mut Browser,
+    attempt: Attempt,
+    code: &Secret,
+) -> Result<Account, Refused> {
+    let channel = attempt.wanted.channel;
+    if let Some(network) = session::judge_network(provider, call).await? {
+        let event = entrance::refused(call, network.rule(), method(channel), None);
+        provider.note_refusals(call, event, network.rule()).await;
+        let turned_away = Err(Refused::Device(network));
+        decisions::keep(provider, call, None, By::Code, &turned_away);
+        return turned_away;
+    }
+    let user = find(provider, &attempt.wanted.identifier).await?;
+    let signed_in = prove(provider, call, browser, user.as_ref(), (attempt, code)).await;
+    decisions::keep(provider, call, user.as_ref(), By::Code, &signed_in);
+    signed_in
+}
+
+async fn prove(
+    provider: &Provider,
+    call: &Call,
+    browser: &mut Browser,
+    user: Option<&User>,
+    (attempt, code): (Attempt, &Secret),
+) -> Result<Account, Refused> {
+    let Attempt { id, wanted } = attempt;
+    let method = method(wanted.channel);
+    // the account's one counter, however somebody comes
+    let name = match user {
+        Some(user) => user.id.to_string(),
+        None => comparison_key(&wanted.identifier),
+    };
+    let device = match user {
+        Some(user) => session::known_device(provider, browser, user.id).await?,
+        None => None,
+    };
+    let counted = device.map_or(guess::Account::User(&name), guess::Account::KnownDevice);
+    if let Err(error) = guess::look(provider, call, counted).await {
+        if let Error::Throttled { rule, .. } = error {
+            let event = entrance::refused(call, rule, method, user);
+            provider.note_refusals(call, event, rule).await;
+        }
+        return Err(error.into());
+    }
+    let judged = match short_code::judge(provider, call, &Place::sign_in(provider, &id), code).await {
+        Ok(judged) => judged,
+        Err(error) => {
+            guess::unjudged(provider, call, counted).await?;
+            return Err(error.into());
+        }
+    };
+    let right = judged.zip(user).filter(|(waiting, user)| {
+        let is_where_it_went = user.confirmed(wanted.channel) == Some(waiting.recipient.as_str());
+        is_where_it_went && wanted.expected.is_none_or(|expected| expected == user.id)
+    });
+    let Some((_, user)) = right else {
+        guess::wrong(provider, call, counted).await?;
+        provider
+            .note(entrance::refused(call, "sign_in.wrong_code", method, user))
+            .await;
+        return Err(Refused::Wrong);
+    };
+    let entered = enter(provider, call, browser, user, wanted).await;
+    let settled = match &entered {
+        Err(Refused::Factor(_) | Refused::Required(..)) => guess::unjudged(provider, call, counted).await,
+        _ => guess::right(provider, call, counted).await,
+    };
+    if let Err(error) = settled {
+        tracing::warn!(%error, "a right code stays counted as a guess");
+    }
+    if let Err(error) = provider.ephemeral.forget(WAITING.kind, &id).await {
+        tracing::warn!(%error, "a sign-in that has succeeded waits for its code");
+    }
+    entered
+}
+
+/// Signs somebody in whose code is right.
+async fn enter(
+    provider: &Provider,
+    call: &Call,
+    browser: &mut Browser,
+    user: &User,
+    wanted: Wanted,
+) -> Result<Account, Refused> {
+    let method = method(wanted.channel);
+    if !user.is_active() {
+        provider
+            .note(entrance::refused(call, "sign_in.inactive", method, Some(user)))
+            .await;
+        return Err(Refused::Inactive);
+    }
+    if user.password_expired_at.is_some() {
+        let event = entrance::refused(call, "sign_in.password_expired", method, Some(user));
+        provider.note(event).await;
+        return Err(Refused::Expired(Box::new(user.clone())));
+    }
+    let proof = (Proof::code(wanted.remember, wanted.channel), method);
+    entrance::enter(provider, call, browser, user, proof, wanted.purpose).await
+}
+
+async fn find(provider: &Provider, identifier: &str) -> Result<Option<User>, Error> {
+    if identifier.len() > LONGEST_IDENTIFIER {
+        return Ok(None);
+    }
+    let mut store = provider.store.read().await?;
+    Ok(store.find_user_by_identifier(identifier).await?)
+}
