@@ -308,7 +308,8 @@ impl Budgets {
                     "guess.account"
                 },
                 may_be_local: !account.is_taken_ahead(),
-                is_a_strangers: !account.is_taken_ahead() && !matches!(account, Account::RecoveryWish(_) | Account::CodeTo(_)),
+                is_a_strangers: !account.is_taken_ahead()
+                    && !matches!(account, Account::RecoveryWish(_) | Account::CodeTo(_)),
             },
             source: (!is_known_device && !is_of_source).then(|| Budget {
                 counted: of_source,

@@ -157,12 +157,7 @@ pub(super) fn message(
 }
 
 /// Writes it down to be sent, if the account still is active.
-pub(super) async fn write(
-    provider: &Provider,
-    call: &Call,
-    user: Id<User>,
-    message: &OutboxMail,
-) -> Result<(), Error> {
+pub(super) async fn write(provider: &Provider, call: &Call, user: Id<User>, message: &OutboxMail) -> Result<(), Error> {
     again(|| async {
         let mut tx = provider.store.write().await?;
         if !tx.hold_user(user).await? {

@@ -191,7 +191,10 @@ impl User {
         let profile = &self.profile;
         match channel {
             Channel::Mail => profile.email.as_deref().filter(|_| profile.email_verified),
-            Channel::Sms => profile.phone_number.as_deref().filter(|_| profile.phone_number_verified),
+            Channel::Sms => profile
+                .phone_number
+                .as_deref()
+                .filter(|_| profile.phone_number_verified),
         }
     }
 

@@ -74,7 +74,9 @@ impl Own {
                 SmsFormat::Text => self.fill(body.expose(), text, str::to_owned),
             })
         });
-        let says_type = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+        let says_type = headers
+            .iter()
+            .any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
         if body.is_some() && !says_type {
             let kind = match self.format {
                 SmsFormat::Json => "application/json",

@@ -19,10 +19,12 @@ struct Refusal {
 
 pub(super) fn request(preset: &Preset, text: &Text) -> Result<(Url, Outgoing), Error> {
     let mut url = preset.url.clone();
-    url.path_segments_mut()
-        .map_err(|()| Error::Url)?
-        .clear()
-        .extend(["2010-04-01", "Accounts", &preset.account, "Messages.json"]);
+    url.path_segments_mut().map_err(|()| Error::Url)?.clear().extend([
+        "2010-04-01",
+        "Accounts",
+        &preset.account,
+        "Messages.json",
+    ]);
     let from = if preset.sender.starts_with(MESSAGING_SERVICE) && preset.sender.len() == 34 {
         "MessagingServiceSid"
     } else {

@@ -33,7 +33,12 @@ pub(super) fn request(preset: &Preset, text: &Text) -> Result<(Url, Outgoing), E
         false => "unicode",
     };
     let (from, to) = (digits(&preset.sender), digits(&text.to));
-    let fields = [("from", from.as_str()), ("to", &to), ("text", &text.text), ("type", kind)];
+    let fields = [
+        ("from", from.as_str()),
+        ("to", &to),
+        ("text", &text.text),
+        ("type", kind),
+    ];
     Ok((url, preset.form(&fields)))
 }
 

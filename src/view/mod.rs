@@ -29,7 +29,7 @@ pub use frame::{Frame, Warning};
 pub use link::{Link, Logo, OwnPath};
 pub use locale::Locale;
 pub use mail::{
-    AddressMail, AddressStep, AlreadyRegistered, FactorChange, FactorNews, CodeMail, Mail, NewDevice, PasswordChanged,
+    AddressMail, AddressStep, AlreadyRegistered, CodeMail, FactorChange, FactorNews, Mail, NewDevice, PasswordChanged,
     PasswordMail, PhoneChange, PhoneNews, Recovery, Registration, RenderedMail, Welcome,
 };
 pub use negotiate::negotiate;

@@ -87,7 +87,11 @@ async fn twilio_is_asked_as_its_documentation_says() {
 
 #[tokio::test]
 async fn what_twilio_refuses_is_told_apart() {
-    let sink = TextSink::start(400, r#"{"code": 21211, "message": "Invalid 'To' Phone Number", "status": 400}"#).await;
+    let sink = TextSink::start(
+        400,
+        r#"{"code": 21211, "message": "Invalid 'To' Phone Number", "status": 400}"#,
+    )
+    .await;
     let twilio = twilio(&sink);
     assert_eq!(twilio.send(&text("a")).await, Err(Error::Refused { code: 21211 }));
     for (status, body, code) in [
@@ -132,7 +136,9 @@ async fn vonage_is_asked_as_its_documentation_says() {
 async fn vonage_says_in_its_body_what_was_not_taken() {
     let sink = TextSink::start(200, "").await;
     let vonage = vonage(&sink);
-    let status = |status: &str| format!(r#"{{"message-count": "1", "messages": [{{"status": "{status}", "error-text": "x"}}]}}"#);
+    let status = |status: &str| {
+        format!(r#"{{"message-count": "1", "messages": [{{"status": "{status}", "error-text": "x"}}]}}"#)
+    };
     for (answer, expected) in [
         (status("1"), Error::Unavailable { code: Some(1) }),
         (status("4"), Error::Unavailable { code: Some(4) }),
@@ -190,7 +196,7 @@ delivered = '"ok": true'
         sink.url()
     ));
     sink.answer(204, "");
-    drop(sink.only());
+    sink.clear();
     form.send(&text("a&b=c d")).await.unwrap();
     let request = sink.only();
     assert_eq!(request.body(), "to=%2B33612345678&text=a%26b%3Dc+d");
@@ -200,7 +206,10 @@ delivered = '"ok": true'
     ));
     asked.send(&text("ü #1")).await.unwrap();
     let request = sink.only();
-    assert_eq!(request.line(), "GET /x?to=%2B33612345678&text=%C3%BC%20%231&key=k%3D1%26b");
+    assert_eq!(
+        request.line(),
+        "GET /x?to=%2B33612345678&text=%C3%BC%20%231&key=k%3D1%26b"
+    );
     assert_eq!(request.body(), "");
 }
 
@@ -220,17 +229,29 @@ async fn a_place_that_may_not_be_reached_is_known_beforehand() {
     assert!(!refused.is_reachable());
     assert_eq!(refused.send(&text("a")).await, Err(Error::Unavailable { code: None }));
     let usual = "provider = 'vonage'\naccount = 'abcd1234'\nsecret = 'abcdef'\nsender = 'A'";
-    assert!(Gateway::new(&configured(usual), Egress::new(Vec::new())).unwrap().is_reachable());
+    assert!(
+        Gateway::new(&configured(usual), Egress::new(Vec::new()))
+            .unwrap()
+            .is_reachable()
+    );
 }
 
 #[test]
 fn a_text_message_ends_with_the_site_that_its_code_is_for() {
     let views = Views::new().unwrap();
-    for (locale, word) in [(Locale::English, "code"), (Locale::German, "Code"), (Locale::French, "code")] {
+    for (locale, word) in [
+        (Locale::English, "code"),
+        (Locale::German, "Code"),
+        (Locale::French, "code"),
+    ] {
         for content in Content::samples() {
             let text = views.text(&content, locale);
             assert!(text.contains("413207"), "{text}");
-            assert!(text.to_lowercase().contains(&word.to_lowercase()) || text.contains("confirm") || text.contains("bestätigt"));
+            assert!(
+                text.to_lowercase().contains(&word.to_lowercase())
+                    || text.contains("confirm")
+                    || text.contains("bestätigt")
+            );
             assert!(text.ends_with("\n\n@login.example.com #413207"), "{text}");
             assert!(text.chars().count() <= 160, "more than one message: {text}");
         }
@@ -297,8 +318,19 @@ async fn a_text_message_goes_out_once_and_is_tried_again_while_it_is_of_use() {
         server.advance(Duration::from_secs(601));
         assert_eq!(send(server, &post).await, 0);
         assert_eq!(sink.requests().len(), before);
-        let rows = server.provider().store.read().await.unwrap().list_outbox(1).await.unwrap();
-        assert!(rows[0].error.as_deref().unwrap().contains("its time was over"), "{rows:?}");
+        let rows = server
+            .provider()
+            .store
+            .read()
+            .await
+            .unwrap()
+            .list_outbox(1)
+            .await
+            .unwrap();
+        assert!(
+            rows[0].error.as_deref().unwrap().contains("its time was over"),
+            "{rows:?}"
+        );
         server.advance(Duration::from_secs(86_400));
         assert_eq!(send(server, &post).await, 0);
         assert_eq!(sink.requests().len(), before, "given up");

@@ -51,7 +51,10 @@ pub(in crate::flow) enum Evidence {
     /// A recovery code of this digest, if there is one.
     RecoveryCode(Digest),
     /// A code that was sent, for this factor if it is one.
-    SentCode { channel: Channel, factor: Option<Id<Factor>> },
+    SentCode {
+        channel: Channel,
+        factor: Option<Id<Factor>>,
+    },
     /// A signature of this passkey.
     Signature { factor: Box<Factor>, signed: Signed },
 }

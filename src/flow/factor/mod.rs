@@ -28,9 +28,9 @@ pub use own::{
     own_factors, remove, rename, renew_recovery_codes,
 };
 pub use own_passkey::{BegunPasskey, begin_passkey, confirm_passkey, confirm_passkey_in, look_at_begun_passkey};
+pub use own_sent::add_sent;
 pub(in crate::flow) use passkey::{accept as accept_signature, judge as judge_signature};
 pub use passkey::{ask_anybody, ask_for_second};
-pub use own_sent::add_sent;
 pub use remembered::{remembered_devices, remembers_for};
 pub use sent::{SentWay, may_be_sent, send_code, sent_code, sent_ways};
 

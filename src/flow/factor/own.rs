@@ -13,7 +13,8 @@ use crate::flow::session::{Asker, Browser, PROOF_GOOD_FOR};
 use crate::flow::settle::refuse;
 use crate::flow::{Call, Error, Provider};
 use crate::model::{
-    Actor, Channel, Digest, Event, EventKind, Fact, Factor, FactorMeans, Id, OtpSecret, OtpShape, Secret, Timestamp, User,
+    Actor, Channel, Digest, Event, EventKind, Fact, Factor, FactorMeans, Id, OtpSecret, OtpShape, Secret, Timestamp,
+    User,
 };
 use crate::store::{self, Write};
 

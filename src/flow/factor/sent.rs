@@ -94,7 +94,9 @@ async fn find_way(
 /// # Errors
 /// [`Error::NotFound`] if none can be sent by it, [`Error::Throttled`] if enough were.
 pub async fn send_code(provider: &Provider, call: &Call, demand: &Demand, channel: Channel) -> Result<(), Error> {
-    let way = find_way(provider, call, demand, channel).await?.ok_or(Error::NotFound)?;
+    let way = find_way(provider, call, demand, channel)
+        .await?
+        .ok_or(Error::NotFound)?;
     short_code::spend(provider, call, channel, &way.recipient).await?;
     let place = Place::factor(provider, demand.user.id, channel, &demand.id);
     let (code, ends) = short_code::make(provider, call, &place, (channel, &way.recipient)).await?;

@@ -57,17 +57,10 @@ pub struct SeenMail {
 /// # Errors
 /// [`Error`] if the store does not answer. A mail that can't be sent is no error: it waits.
 pub async fn send_due(provider: &Provider, call: &Call, post: &Post) -> Result<usize, Error> {
-    let Some(mailer) = &post.mailer else {
-        return Ok(0);
-    };
-    let send = async |row: &OutboxRow| {
-        let content = draw(provider, &post.views, row).map_err(|_| Trouble::Unreadable)?;
-        mailer
-            .send(message(provider, row, content))
-            .await
-            .map_err(Trouble::Mail)
-    };
-    send_each(provider, call, Channel::Mail, send).await
+    match &post.mailer {
+        Some(mailer) => send_each(provider, call, &post.views, Way::Mail(mailer)).await,
+        None => Ok(0),
+    }
 }
 
 /// The same for text messages.
@@ -75,28 +68,51 @@ pub async fn send_due(provider: &Provider, call: &Call, post: &Post) -> Result<u
 /// # Errors
 /// As [`send_due`].
 pub async fn send_due_texts(provider: &Provider, call: &Call, post: &Post) -> Result<usize, Error> {
-    let Some(gateway) = &post.gateway else {
-        return Ok(0);
-    };
-    let send = async |row: &OutboxRow| {
-        let text = sms::Text {
-            to: row.recipient.clone(),
-            text: draw_text(provider, &post.views, row).map_err(|_| Trouble::Unreadable)?,
-        };
-        gateway.send(&text).await.map_err(Trouble::Text)
-    };
-    send_each(provider, call, Channel::Sms, send).await
+    match &post.gateway {
+        Some(gateway) => send_each(provider, call, &post.views, Way::Text(gateway)).await,
+        None => Ok(0),
+    }
 }
 
-async fn send_each(
-    provider: &Provider,
-    call: &Call,
-    channel: Channel,
-    send: impl AsyncFn(&OutboxRow) -> Result<(), Trouble>,
-) -> Result<usize, Error> {
+/// By what messages leave.
+#[derive(Clone, Copy)]
+enum Way<'a> {
+    Mail(&'a Mailer),
+    Text(&'a Gateway),
+}
+
+impl Way<'_> {
+    const fn channel(self) -> Channel {
+        match self {
+            Self::Mail(_) => Channel::Mail,
+            Self::Text(_) => Channel::Sms,
+        }
+    }
+
+    async fn send(self, provider: &Provider, views: &Views, row: &OutboxRow) -> Result<(), Trouble> {
+        match self {
+            Self::Mail(mailer) => {
+                let content = draw(provider, views, row).map_err(|_| Trouble::Unreadable)?;
+                mailer
+                    .send(message(provider, row, content))
+                    .await
+                    .map_err(Trouble::Mail)
+            }
+            Self::Text(gateway) => {
+                let text = sms::Text {
+                    to: row.recipient.clone(),
+                    text: draw_text(provider, views, row).map_err(|_| Trouble::Unreadable)?,
+                };
+                gateway.send(&text).await.map_err(Trouble::Text)
+            }
+        }
+    }
+}
+
+async fn send_each(provider: &Provider, call: &Call, views: &Views, way: Way<'_>) -> Result<usize, Error> {
     let due = {
         let mut store = provider.store.read().await?;
-        store.list_due_mails(channel, call.now, BATCH).await?
+        store.list_due_mails(way.channel(), call.now, BATCH).await?
     };
     let mut sent = 0;
     for row in due {
@@ -105,7 +121,7 @@ async fn send_each(
         }
         let outcome = match row.ends_at {
             Some(ends) if ends <= call.now => Err(Trouble::Over),
-            _ => send(&row).await,
+            _ => way.send(provider, views, &row).await,
         };
         let mut tx = provider.store.write().await?;
         match outcome {

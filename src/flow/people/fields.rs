@@ -95,7 +95,9 @@ pub fn check_phone_number(text: &str) -> Option<FieldError> {
 pub fn typed_phone_number(text: &str) -> String {
     let plain: String = text
         .chars()
-        .filter(|letter| !letter.is_whitespace() && !matches!(letter, '.' | '-' | '/' | '(' | ')' | '\u{2010}'..='\u{2013}'))
+        .filter(|letter| {
+            !letter.is_whitespace() && !matches!(letter, '.' | '-' | '/' | '(' | ')' | '\u{2010}'..='\u{2013}')
+        })
         .collect();
     match plain.strip_prefix("00") {
         Some(rest) => format!("+{rest}"),

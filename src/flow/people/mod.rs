@@ -41,11 +41,11 @@ pub use new_password::{PasswordLink, can_be_mailed_to, mail_password_link};
 pub use own_email::{
     AddressLink, AddressSide, Confirmed as ConfirmedAddress, NotAsked, ask_for_email, confirm_address, look_at_address,
 };
+pub use own_password::{NotReplaced, change_own_password};
+pub(in crate::flow) use own_password::{judge_required_password, set_required_password};
 pub use own_phone::{
     AskedPhone, NotConfirmed, are_texts_sent, ask_for_phone, asked_phone, confirm_phone, remove_phone,
 };
-pub use own_password::{NotReplaced, change_own_password};
-pub(in crate::flow) use own_password::{judge_required_password, set_required_password};
 pub use password_rules::{PasswordRules, password_rules_of};
 pub use passwords::{NewPassword, Sessions, WeakPasswords, set_password};
 pub use recovery::{look_at_recovery, recover};

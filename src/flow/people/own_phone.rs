@@ -193,10 +193,13 @@ async fn write(
                 return Err(Error::NotFound);
             }
             let before = tx.find_user(id).await?.filter(User::is_active).ok_or(Error::NotFound)?;
-            let after =
-                user_change::change_in(&mut tx, call, &ChangeSource::Person, id, None, change.clone()).await?;
+            let after = user_change::change_in(&mut tx, call, &ChangeSource::Person, id, None, change.clone()).await?;
             tx.add_event(&call.event(kind).user(id)).await?;
-            let number = after.profile.phone_number.as_ref().or(before.profile.phone_number.as_ref());
+            let number = after
+                .profile
+                .phone_number
+                .as_ref()
+                .or(before.profile.phone_number.as_ref());
             let number = number.cloned().unwrap_or_default();
             if let Some(news) = news(provider, call, &after, (told, &number))? {
                 tx.add_mail(&news, call.now).await?;
@@ -222,7 +225,10 @@ fn news(
     let mail = view::Mail::Phone(view::PhoneNews {
         name: user.full_name(),
         change,
-        digits: number.get(number.len().saturating_sub(TOLD)..).unwrap_or_default().to_owned(),
+        digits: number
+            .get(number.len().saturating_sub(TOLD)..)
+            .unwrap_or_default()
+            .to_owned(),
         at: call.now.micros(),
         account: letter::link(provider, "/account/phone")?,
     });

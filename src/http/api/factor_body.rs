@@ -111,7 +111,11 @@ impl NewFactorBody {
             (self.period.is_some(), "/period"),
         ];
         if let Some((_, pointer)) = of_codes.into_iter().find(|(is_given, _)| *is_given) {
-            return Err(Error::field(pointer, "unsupported", "its codes are not made by an authenticator"));
+            return Err(Error::field(
+                pointer,
+                "unsupported",
+                "its codes are not made by an authenticator",
+            ));
         }
         Ok(match kind {
             FactorKind::Mail => NewKind::Sent(Channel::Mail, self.name),

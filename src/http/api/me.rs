@@ -74,7 +74,12 @@ pub(super) const DESCRIBED: [(&str, &str, &str, &str); 14] = [
         "Makes the number the person's that the code was sent to.",
         WRITE,
     ),
-    ("delete", "/me/phone", "Takes the person's telephone number away.", WRITE),
+    (
+        "delete",
+        "/me/phone",
+        "Takes the person's telephone number away.",
+        WRITE,
+    ),
     ("get", "/me/factors", "The person's own second factors.", READ),
     (
         "post",

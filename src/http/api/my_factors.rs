@@ -121,12 +121,7 @@ async fn begin_one(
 }
 
 /// It counts at once: where the codes go to is confirmed already.
-async fn add_sent(
-    http: &Http,
-    call: &Call,
-    asker: Asker,
-    (channel, name): (Channel, &str),
-) -> Result<Answer, Problem> {
+async fn add_sent(http: &Http, call: &Call, asker: Asker, (channel, name): (Channel, &str)) -> Result<Answer, Problem> {
     let added = factor::add_sent(&http.provider, call, asker, (channel, name)).await;
     let added = added.map_err(refused)?;
     let shown = json!({

@@ -19,14 +19,8 @@ use crate::model::Secret;
 /// The routes of a person's own telephone number.
 pub(super) fn routes() -> Router<Http> {
     Router::new()
-        .route(
-            &format!("{BASE}/me/phone"),
-            post(ask).delete(remove).options(preflight),
-        )
-        .route(
-            &format!("{BASE}/me/phone/confirm"),
-            post(confirm).options(preflight),
-        )
+        .route(&format!("{BASE}/me/phone"), post(ask).delete(remove).options(preflight))
+        .route(&format!("{BASE}/me/phone/confirm"), post(confirm).options(preflight))
 }
 
 /// What is asked for.

@@ -93,7 +93,9 @@ pub(super) fn document(table: &[Route], issuer: &Issuer) -> Value {
 /// What a person asks about their own account: by a token with this scope, or by the session's cookie.
 fn own_operation((method, path, summary, scope): (&str, &str, &str, &str), generator: &mut SchemaGenerator) -> Value {
     let success = match (method, path) {
-        ("delete" | "patch", _) | ("post", "/me/password" | "/me/phone" | "/me/phone/confirm") => json!({"204": {"description": "It was done."}}),
+        ("delete" | "patch", _) | ("post", "/me/password" | "/me/phone" | "/me/phone/confirm") => {
+            json!({"204": {"description": "It was done."}})
+        }
         _ => json!({if (method, path) == ("post", "/me/factors") { "201" } else { "200" }: {
             "description": "It was done.",
             "content": {"application/json": {"schema": {"type": "object"}}},

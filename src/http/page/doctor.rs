@@ -47,6 +47,7 @@ pub(super) async fn show(visit: Visit, seen: Seen) -> Result<Response, Refusal> 
     };
     let user = &account.user;
     let wish = Wish {
+        text_to: None,
         seen: Some(seen.clone()),
         send_to: None,
     };

@@ -201,7 +201,11 @@ impl Door {
         let begun = code::begin(visit.provider(), &visit.call, &visit.browser, wanted).await;
         let attempt = match begun {
             Ok(attempt) => attempt,
-            Err(error) => return self.answer(visit, form, Err(error.into()), LoginError::Credentials).await,
+            Err(error) => {
+                return self
+                    .answer(visit, form, Err(error.into()), LoginError::Credentials)
+                    .await;
+            }
         };
         Ok(visit.keep(see_other(&format!("/login/code?attempt={attempt}"))))
     }

@@ -14,7 +14,8 @@ use crate::http::answer::next::see_other;
 use crate::http::extract::{Forgery, Form, Query, Visit};
 use crate::model::{Channel, Factor, FactorKind, Id, OtpShape, Secret, User};
 use crate::view::{
-    FactorNotice, NewAuthenticator, NewAuthenticatorError, OwnFactor, OwnFactors, OwnPath, Page, Qr, RecoveryCodes, Sendable,
+    FactorNotice, NewAuthenticator, NewAuthenticatorError, OwnFactor, OwnFactors, OwnPath, Page, Qr, RecoveryCodes,
+    Sendable,
 };
 
 pub(super) const HERE: &str = "/account/factors";

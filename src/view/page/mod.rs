@@ -52,7 +52,9 @@ pub use new_password::{NewPassword, NewPasswordStage};
 pub use not_me::{NotMe, NotMeError, NotMeField, NotMeProblem, NotMeStage};
 pub use own_account::{AccountNotice, AllowedApplication, OtherAccount, OwnAccount, OwnDevice, OwnSession};
 pub use own_email::{ConfirmEmail, ConfirmStep, OwnEmail, OwnEmailError};
-pub use own_factors::{FactorNotice, NewAuthenticator, NewAuthenticatorError, OwnFactor, OwnFactors, RecoveryCodes, Sendable};
+pub use own_factors::{
+    FactorNotice, NewAuthenticator, NewAuthenticatorError, OwnFactor, OwnFactors, RecoveryCodes, Sendable,
+};
 pub use own_password::OwnPassword;
 pub use own_phone::{OwnPhone, OwnPhoneError, OwnPhoneNotice};
 pub use recover::Recover;

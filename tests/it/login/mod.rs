@@ -1,6 +1,7 @@
 //! Signing in, and what every page and response has to hold to: outside-in, over HTTP.
 
 mod action_links;
+mod code_sign_in;
 mod devices;
 mod durable;
 mod ending;

@@ -18,7 +18,9 @@ const NUMBER: &str = "+33612345678";
 
 /// The text messages that were written, as number and text, the newest first.
 pub async fn texts(server: &Server) -> Vec<(String, String)> {
-    let all = outbox::list(server.provider(), &Views::new().unwrap(), 200).await.unwrap();
+    let all = outbox::list(server.provider(), &Views::new().unwrap(), 200)
+        .await
+        .unwrap();
     let texts = all.into_iter().filter(|message| message.channel == Channel::Sms);
     texts.map(|text| (text.recipient, text.content.text)).collect()
 }
@@ -86,18 +88,29 @@ async fn a_number_is_ones_own_by_the_code_that_was_sent_there() {
         let [(to, text)] = texts(server).await.try_into().unwrap();
         assert_eq!(to, NUMBER);
         let code = code_of(&text);
-        assert!(text.ends_with(&format!("@{} #{code}", server.host().split(':').next().unwrap())), "{text}");
+        assert!(
+            text.ends_with(&format!("@{} #{code}", server.host().split(':').next().unwrap())),
+            "{text}"
+        );
 
         let wrong = confirm(server, &browser, &not(&code)).await;
         assert_eq!(wrong.status, 422);
-        assert!(unescape(&wrong.body).contains("That code is not right"), "{}", wrong.body);
+        assert!(
+            unescape(&wrong.body).contains("That code is not right"),
+            "{}",
+            wrong.body
+        );
         let (first, last) = code.split_at(3);
         let right = confirm(server, &browser, &format!(" {first} {last}")).await;
         assert_eq!(right.status, 303, "{}", right.body);
         assert_eq!(number(server, &ada).await, (Some(NUMBER.to_owned()), true));
         let told = mails(server).await.remove(0);
         assert_eq!(told.0, ada.email);
-        assert!(told.1.contains("telephone number") && told.1.contains("5678"), "{}", told.1);
+        assert!(
+            told.1.contains("telephone number") && told.1.contains("5678"),
+            "{}",
+            told.1
+        );
         assert!(!told.1.contains(NUMBER), "its last digits will do");
 
         let same = ask(server, &browser, NUMBER).await;
@@ -114,11 +127,20 @@ async fn a_number_is_ones_own_by_the_code_that_was_sent_there() {
 #[tokio::test]
 async fn oob_code_rules_of_a_number() {
     each_backend(async |server| {
-        server.settings(json!({"code.most_sends": 100, "guess.account_budget": 100})).await;
+        server
+            .settings(json!({"code.most_sends": 100, "guess.account_budget": 100}))
+            .await;
         let ada = server.user("ada").await;
         let browser = Browser::new();
         sign_in(server, &browser, &ada).await;
-        for wrong in ["", "0612345678", "+33", "+330000000000000000", "nobody", "+33 6 12 34 56 7x"] {
+        for wrong in [
+            "",
+            "0612345678",
+            "+33",
+            "+330000000000000000",
+            "nobody",
+            "+33 6 12 34 56 7x",
+        ] {
             let refused = ask(server, &browser, wrong).await;
             assert_eq!(refused.status, 422, "{wrong}");
         }
@@ -178,7 +200,9 @@ async fn oob_code_rules_of_a_number() {
 #[tokio::test]
 async fn short_code_budget_of_a_number() {
     each_backend(async |server| {
-        server.settings(json!({"guess.account_budget": 7, "code.most_sends": 4})).await;
+        server
+            .settings(json!({"guess.account_budget": 7, "code.most_sends": 4}))
+            .await;
         let ada = server.user("ada").await;
         let browser = Browser::new();
         sign_in(server, &browser, &ada).await;
@@ -214,7 +238,11 @@ async fn short_code_budget_of_a_number() {
         assert_eq!(ask(server, &other, "+33600000009").await.status, 429);
         assert_eq!(to(texts(server).await), 4);
         server.settings(json!({"sms.most_an_hour": 1})).await;
-        assert_eq!(ask(server, &other, "+33600000010").await.status, 429, "enough left altogether");
+        assert_eq!(
+            ask(server, &other, "+33600000010").await.status,
+            429,
+            "enough left altogether"
+        );
         assert!(!texts(server).await.iter().any(|(to, _)| to == "+33600000010"));
     })
     .await;

@@ -58,7 +58,10 @@ async fn answer(browser: &Browser, page: &Page, code: &str) -> Page {
 /// The newest code that was mailed to somebody.
 async fn mailed(server: &Server, user: &TestUser) -> String {
     let all = mails(server).await;
-    let (_, text) = all.iter().find(|(to, text)| *to == user.email && text.contains("Your code")).unwrap();
+    let (_, text) = all
+        .iter()
+        .find(|(to, text)| *to == user.email && text.contains("Your code"))
+        .unwrap();
     code_of(text)
 }
 
@@ -78,13 +81,20 @@ async fn a_code_by_mail_confirms_a_sign_in() {
         let browser = Browser::new();
         let page = asked(server, &browser, &ada).await;
         let shown = unescape(&page.body);
-        assert!(shown.contains("•••@") && !shown.contains(&format!("sent to {}", ada.email)), "{shown}");
+        assert!(
+            shown.contains("•••@") && !shown.contains(&format!("sent to {}", ada.email)),
+            "{shown}"
+        );
         let page = send(&browser, &page).await;
         assert!(!is_signed_in(server, &browser).await);
         let code = mailed(server, &ada).await;
         let wrong = answer(&browser, &page, &not(&code)).await;
         assert_eq!(wrong.status, 422);
-        assert!(unescape(&wrong.body).contains("That code is not right"), "{}", wrong.body);
+        assert!(
+            unescape(&wrong.body).contains("That code is not right"),
+            "{}",
+            wrong.body
+        );
         let (first, last) = code.split_at(3);
         let done = answer(&browser, &wrong, &format!("{first}-{last} ")).await;
         assert_eq!(done.status, 303, "{}", done.body);
@@ -109,7 +119,10 @@ async fn amr_of_sent_codes_is_honest() {
             let page = browser.get(&party.authorization_url()).await;
             let login = browser.follow(page).await;
             let form = login.form_with("password");
-            let typed = [("username", user.username.as_str()), ("password", user.password.as_str())];
+            let typed = [
+                ("username", user.username.as_str()),
+                ("password", user.password.as_str()),
+            ];
             let page = browser.submit(&login, form, &typed).await;
             let page = send(&browser, &browser.follow(page).await).await;
             let code = match way {
@@ -164,7 +177,11 @@ async fn oob_code_rules() {
         let elsewhere = Browser::new();
         let other = asked(server, &elsewhere, &ada).await;
         let crossed = elsewhere
-            .submit(&other, other.form_with_button("intent", "send"), &[("sent_code", &newest)])
+            .submit(
+                &other,
+                other.form_with_button("intent", "send"),
+                &[("sent_code", &newest)],
+            )
             .await;
         assert_eq!(crossed.status, 422, "{}", crossed.body);
         assert!(!is_signed_in(server, &elsewhere).await);
@@ -191,7 +208,9 @@ async fn oob_code_rules() {
         let fourth = Browser::new();
         let page = send(&fourth, &asked(server, &fourth, &ada).await).await;
         let code = code_to(server, NUMBER).await;
-        server.behind("update users set profile = replace(profile, '+33612345678', '+33699999999')").await;
+        server
+            .behind("update users set profile = replace(profile, '+33612345678', '+33699999999')")
+            .await;
         server.provider().refresh_memory().await.unwrap();
         assert_eq!(answer(&fourth, &page, &code).await.status, 422);
         assert!(!is_signed_in(server, &fourth).await);
@@ -206,7 +225,9 @@ async fn short_code_budget() {
     each_backend(async |server| {
         server.settings(allowed()).await;
         let (ada, _) = with_codes(server, "ada", "sms").await;
-        server.settings(json!({"guess.account_budget": 4, "code.most_sends": 3})).await;
+        server
+            .settings(json!({"guess.account_budget": 4, "code.most_sends": 3}))
+            .await;
         server.advance(20 * MINUTE);
         let mut wrong = 0;
         for _ in 0..3 {
@@ -247,7 +268,9 @@ async fn sent_codes_are_added_where_they_are_allowed_and_can_arrive() {
         let page = browser.get(&server.url("/account/factors")).await;
         assert!(!page.body.contains("value=\"mail\"") && !page.body.contains("value=\"sms\""));
         let caller = Caller::with_token(server, &user_token(server, &ada, "account").await).await;
-        let refused = caller.post("/me/factors", json!({"kind": "mail", "name": "Mail"})).await;
+        let refused = caller
+            .post("/me/factors", json!({"kind": "mail", "name": "Mail"}))
+            .await;
         assert_eq!(refused.status, 404, "{}", refused.body);
         server.settings(allowed()).await;
         let page = browser.get(&server.url("/account/factors")).await;
@@ -262,7 +285,9 @@ async fn sent_codes_are_added_where_they_are_allowed_and_can_arrive() {
         assert_eq!(added.status, 201, "{}", added.body);
         assert_eq!(added.json()["recovery_codes"].as_array().unwrap().len(), 10);
         // a session of the password alone adds no other, nor takes the number away (SEC-256)
-        let more = caller.post("/me/factors", json!({"kind": "mail", "name": "Mail"})).await;
+        let more = caller
+            .post("/me/factors", json!({"kind": "mail", "name": "Mail"}))
+            .await;
         assert_eq!(more.status, 401, "{}", more.body);
         assert_eq!(caller.delete("/me/phone").await.status, 401);
         let browser = Browser::new();

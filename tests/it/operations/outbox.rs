@@ -89,6 +89,7 @@ async fn a_mail_that_is_refused_for_good_is_given_up_and_shown() {
 async fn without_a_mail_server_mails_wait_and_are_shown() {
     let server = Server::start().await;
     let post = Post {
+        gateway: None,
         mailer: None,
         views: Arc::new(Views::new().unwrap()),
     };

@@ -52,7 +52,9 @@ fn every_text_is_used_and_every_used_text_exists() {
     let known = texts(Locale::English);
     let mut used = BTreeSet::new();
     // The keys of lengths and moments, and of text messages, are asked for by the program.
-    let mut prefixes = ["minute_", "hour_", "day_", "month_", "text_code_"].map(str::to_owned).to_vec();
+    let mut prefixes = ["minute_", "hour_", "day_", "month_", "text_code_"]
+        .map(str::to_owned)
+        .to_vec();
     used.insert("moment".to_owned());
     for (_, source) in &templates {
         for call in [" t(\"", "(t(\"", "=t(\"", " rich(\""] {

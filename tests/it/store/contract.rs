@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use ostiary::clock::Clock;
 use ostiary::flow::Call;
-use ostiary::model::{Channel,     AccessTokenFormat, Actor, Client, Event, EventKind, Fact, Id, Outcome, Resource, Scopes, SigningAlgorithm,
+use ostiary::model::{
+    AccessTokenFormat, Actor, Channel, Client, Event, EventKind, Fact, Id, Outcome, Resource, Scopes, SigningAlgorithm,
     SigningKey, SigningKeyState,
 };
 use ostiary::store::{Error, OutboxMail, RegistrationToken, Store};
@@ -393,7 +394,10 @@ async fn events_are_read_back_newest_first() {
 
 async fn due(store: &Store, minutes: u32) -> Vec<String> {
     let mut read = store.read().await.unwrap();
-    let mails = read.list_due_mails(Channel::Mail, NOW.after(MINUTE * minutes), 10).await.unwrap();
+    let mails = read
+        .list_due_mails(Channel::Mail, NOW.after(MINUTE * minutes), 10)
+        .await
+        .unwrap();
     mails.into_iter().map(|mail| mail.recipient).collect()
 }
 

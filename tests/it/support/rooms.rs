@@ -24,6 +24,7 @@ use super::server::configuration;
 /// What looks at a provider that has no configuration of its own.
 pub fn doctor_of(provider: &Provider) -> Arc<Doctor> {
     Arc::new(Doctor {
+        gateway: None,
         config: configuration(Path::new("no-folder")),
         clock: provider.clock.clone(),
         issuer: provider.issuer.clone(),
@@ -68,6 +69,7 @@ impl Rooms {
             parallelism: 1,
         };
         let provider = Provider::new(Parts {
+            texts: ostiary::flow::provider::Texts::Taken,
             clock: clock.clone(),
             store,
             ephemeral: Ephemeral::embedded(&path("ephemeral.db")).await.unwrap(),

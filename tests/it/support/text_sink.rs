@@ -85,6 +85,11 @@ impl TextSink {
         self.shelf.lock().unwrap().requests.clone()
     }
 
+    /// Forgets what came.
+    pub fn clear(&self) {
+        self.shelf.lock().unwrap().requests.clear();
+    }
+
     /// The only one that came since the last look.
     pub fn only(&self) -> Request {
         let mut requests = std::mem::take(&mut self.shelf.lock().unwrap().requests);

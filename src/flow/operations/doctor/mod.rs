@@ -28,8 +28,8 @@ use crate::config::Config;
 use crate::egress::Egress;
 use crate::ephemeral::Ephemeral;
 use crate::mail::Mailer;
-use crate::sms::Gateway;
 use crate::model::{Check, Health, Said, Timestamp};
+use crate::sms::Gateway;
 use crate::store::Store;
 use crate::vault::Vault;
 
