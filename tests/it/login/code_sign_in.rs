@@ -42,7 +42,12 @@ async fn asked_at(browser: &Browser, login: Page, (identifier, way): (&str, &str
         .await;
     assert_eq!(begun.status, 303, "{}", begun.body);
     let page = browser.follow(begun).await;
-    assert_eq!((page.status.as_u16(), page.url.path()), (200, "/login/code"), "{}", page.body);
+    assert_eq!(
+        (page.status.as_u16(), page.url.path()),
+        (200, "/login/code"),
+        "{}",
+        page.body
+    );
     page
 }
 
@@ -62,7 +67,10 @@ async fn a_code_by_mail_or_text_signs_in() {
     each_backend(async |server| {
         let ada = reachable(server, "ada").await;
         let page = Browser::new().get(&server.url("/login")).await;
-        assert!(!page.body.contains("mail_code") && !page.body.contains("text_code"), "off by default");
+        assert!(
+            !page.body.contains("mail_code") && !page.body.contains("text_code"),
+            "off by default"
+        );
         server.settings(offered()).await;
         for (way, identifier) in [("mail_code", "ADA"), ("text_code", ada.email.as_str())] {
             let browser = Browser::new();
@@ -104,7 +112,9 @@ async fn send_throttle_async() {
             let wrong = answer(&browser, &page, "000000").await;
             let plain = |page: &Page| {
                 let body = unescape(&page.body).replace(identifier, "-");
-                let kept = body.split("value=\"").map(|part| part.split_once('"').map_or(part, |(_, rest)| rest));
+                let kept = body
+                    .split("value=\"")
+                    .map(|part| part.split_once('"').map_or(part, |(_, rest)| rest));
                 let attempt = kept.collect::<Vec<_>>().join("");
                 attempt
                     .split("attempt=")
@@ -170,7 +180,11 @@ async fn oob_code_rules_of_a_sign_in() {
         for _ in 0..5 {
             answer(&browser, &page, &not(&second)).await;
         }
-        assert_eq!(answer(&browser, &page, &second).await.status, 422, "the tries are used up");
+        assert_eq!(
+            answer(&browser, &page, &second).await.status,
+            422,
+            "the tries are used up"
+        );
         let third = Browser::new();
         let page = asked(server, &third, ("ada", "mail_code")).await;
         let code = mailed(server, &ada.email).await;
@@ -182,11 +196,15 @@ async fn oob_code_rules_of_a_sign_in() {
         let page = asked(server, &fourth, ("ada", "mail_code")).await;
         let code = mailed(server, &ada.email).await;
         server
-            .behind("update users set profile = replace(profile, '\"email_verified\":true', '\"email_verified\":false')")
+            .behind(
+                "update users set profile = replace(profile, '\"email_verified\":true', '\"email_verified\":false')",
+            )
             .await;
         assert_eq!(answer(&fourth, &page, &code).await.status, 422);
         // guesses at codes and passwords are one budget
-        server.settings(json!({"guess.account_budget": 3, "guess.period": "1h"})).await;
+        server
+            .settings(json!({"guess.account_budget": 3, "guess.period": "1h"}))
+            .await;
         let bob = reachable(server, "bob").await;
         let guesser = Browser::new();
         let page = asked(server, &guesser, ("bob", "mail_code")).await;
@@ -195,7 +213,10 @@ async fn oob_code_rules_of_a_sign_in() {
             assert_eq!(answer(&guesser, &page, &not(&code)).await.status, 422);
         }
         assert_eq!(answer(&guesser, &page, &code).await.status, 429);
-        assert_eq!(sign_in_with(server, &Browser::new(), "bob", &bob.password).await.status, 429);
+        assert_eq!(
+            sign_in_with(server, &Browser::new(), "bob", &bob.password).await.status,
+            429
+        );
     })
     .await;
 }
@@ -242,7 +263,9 @@ async fn a_code_joins_the_journey() {
 async fn the_same_mailbox_is_not_two_factors() {
     let server = Server::start().await;
     server.settings(offered()).await;
-    server.settings(json!({"mfa.mail_codes": true, "mfa.text_codes": true, "mfa.lost_by_text": true})).await;
+    server
+        .settings(json!({"mfa.mail_codes": true, "mfa.text_codes": true, "mfa.lost_by_text": true}))
+        .await;
     let ada = reachable(&server, "ada").await;
     let home = Browser::new();
     super::sign_in(&server, &home, &ada).await;

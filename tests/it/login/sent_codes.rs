@@ -218,6 +218,24 @@ async fn oob_code_rules() {
     .await;
 }
 
+/// SEC-269: what was typed is compared with what stands at the server; where nothing was sent nothing is right.
+#[tokio::test]
+async fn oob_step_server_confirmed() {
+    each_backend(async |server| {
+        server.settings(allowed()).await;
+        let (ada, _) = with_codes(server, "ada", "sms").await;
+        let browser = Browser::new();
+        let page = asked(server, &browser, &ada).await;
+        let form = page.form_with_button("intent", "send");
+        for code in ["", "000000", "123456"] {
+            let refused = browser.submit(&page, form.clone(), &[("sent_code", code)]).await;
+            assert_eq!(refused.status, 422, "{}", refused.body);
+        }
+        assert!(!is_signed_in(server, &browser).await);
+    })
+    .await;
+}
+
 /// SEC-254, SEC-300: the budget is the account's, whatever code and sign-in the guesses are at; the last one ends the sign-in. SEC-301:
 /// so is what is sent, by destination.
 #[tokio::test]

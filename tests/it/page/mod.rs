@@ -4,3 +4,4 @@ pub mod document;
 pub mod escaping;
 mod locales;
 mod pages;
+mod sent_codes;
