@@ -40,6 +40,8 @@ pub enum Kind {
     ShortCode,
     /// A sign-in that waits for a code that was sent.
     CodeSignIn,
+    /// A mailed link that signs in, or that such a link was answered for in another browser.
+    SignInLink,
     /// A `code_challenge` that was seen: a client that sends one again is noticed (RFC 9700 section 2.1.1).
     Challenge,
     /// The identifier of a proof or assertion that was seen: refuses a replay early, never admits one.
@@ -52,7 +54,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Interaction,
         Self::ErrorRedirect,
         Self::CodePayload,
@@ -67,6 +69,7 @@ impl Kind {
         Self::LoginAction,
         Self::ShortCode,
         Self::CodeSignIn,
+        Self::SignInLink,
         Self::Challenge,
         Self::Proof,
         Self::Nonce,
@@ -115,6 +118,7 @@ impl Kind {
             Self::LoginAction => "login_action",
             Self::ShortCode => "short_code",
             Self::CodeSignIn => "code_sign_in",
+            Self::SignInLink => "sign_in_link",
             Self::Challenge => "challenge",
             Self::Proof => "proof",
             Self::Nonce => "nonce",

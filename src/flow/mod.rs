@@ -26,6 +26,7 @@ pub mod session;
 mod settle;
 pub mod short_code;
 pub mod sign_in;
+pub mod sign_in_link;
 pub mod sign_out;
 pub mod token;
 pub mod trace;

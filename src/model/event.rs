@@ -112,6 +112,8 @@ named! {
         RecoveryCodeUsed = "recovery_code.used",
         /// A code was sent, to confirm a sign-in or to sign in.
         CodeSent = "code.sent",
+        /// A mailed link was answered for in another browser: the sign-in that waits for it may go on.
+        SignInLinkConfirmed = "sign_in_link.confirmed",
         /// A code by text message stood in for a second factor.
         FactorStoodIn = "factor.stood_in",
         /// A client authenticated wrongly.

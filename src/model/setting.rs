@@ -159,6 +159,8 @@ declare! {
         "Networks that nobody signs in from, whatever is allowed otherwise.";
     SIGN_IN_MAIL_CODES: "sign_in.mail_codes", Kind::Flag, "false", Nearest,
         "Whether people may sign in with a code that is sent to their confirmed mail address, in the place of a password.";
+    SIGN_IN_MAIL_LINKS: "sign_in.mail_links", Kind::Flag, "false", Nearest,
+        "The same with a link in the mail, for the browser that asked for it.";
     SIGN_IN_TEXT_CODES: "sign_in.text_codes", Kind::Flag, "false", Nearest,
         "The same with a code that is sent to their confirmed telephone number.";
     MFA_REQUIRED: "mfa.required", Kind::Flag, "false", Any,

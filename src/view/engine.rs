@@ -21,10 +21,11 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 77] = templates![
+const TEMPLATES: [(&str, &str); 80] = templates![
     "page/layout.html",
     "page/login.html",
     "page/login_code.html",
+    "page/login_link.html",
     "page/consent.html",
     "page/choose_account.html",
     "page/sign_out.html",
@@ -97,6 +98,8 @@ const TEMPLATES: [(&str, &str); 77] = templates![
     "mail/factor.txt",
     "mail/code.html",
     "mail/code.txt",
+    "mail/sign_in_link.html",
+    "mail/sign_in_link.txt",
     "mail/phone.html",
     "mail/phone.txt",
 ];

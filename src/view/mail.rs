@@ -29,6 +29,8 @@ pub enum Mail {
     Factor(FactorNews),
     /// A code to type in, or a link to follow.
     Code(CodeMail),
+    /// A link to sign in with.
+    SignInLink(SignInLinkMail),
     /// Something became of your telephone number.
     Phone(PhoneNews),
 }
@@ -97,6 +99,14 @@ impl Mail {
                 ..CodeMail::sample()
             }),
         ])
+        .chain([
+            Self::SignInLink(SignInLinkMail::sample()),
+            Self::SignInLink(SignInLinkMail {
+                name: None,
+                address: None,
+                ..SignInLinkMail::sample()
+            }),
+        ])
         .chain(PhoneChange::ALL.map(|change| {
             Self::Phone(PhoneNews {
                 change,
@@ -145,6 +155,11 @@ impl Mail {
             ),
             Self::Factor(context) => ("mail/factor.txt", "mail/factor.html", Value::from(Serde(context))),
             Self::Code(context) => ("mail/code.txt", "mail/code.html", Value::from(Serde(context))),
+            Self::SignInLink(context) => (
+                "mail/sign_in_link.txt",
+                "mail/sign_in_link.html",
+                Value::from(Serde(context)),
+            ),
             Self::Phone(context) => ("mail/phone.txt", "mail/phone.html", Value::from(Serde(context))),
         }
     }
@@ -485,6 +500,31 @@ impl CodeMail {
             code: "413207".to_owned(),
             seconds: 600,
             address: Some("192.0.2.7".to_owned()),
+        }
+    }
+}
+
+/// Brings a link to sign in with.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SignInLinkMail {
+    /// The person's name, where known.
+    pub name: Option<String>,
+    /// How long it works, in seconds.
+    pub seconds: u64,
+    /// From which network address it was asked for.
+    pub address: Option<String>,
+    /// The page where it is followed.
+    pub link: Link,
+}
+
+impl SignInLinkMail {
+    /// With every field filled.
+    pub fn sample() -> Self {
+        Self {
+            name: Some("Ada Lovelace".to_owned()),
+            seconds: 600,
+            address: Some("192.0.2.7".to_owned()),
+            link: Link::sample(),
         }
     }
 }

@@ -30,7 +30,7 @@ pub use link::{Link, Logo, OwnPath};
 pub use locale::Locale;
 pub use mail::{
     AddressMail, AddressStep, AlreadyRegistered, CodeMail, FactorChange, FactorNews, Mail, NewDevice, PasswordChanged,
-    PasswordMail, PhoneChange, PhoneNews, Recovery, Registration, RenderedMail, Welcome,
+    PasswordMail, PhoneChange, PhoneNews, Recovery, Registration, RenderedMail, SignInLinkMail, Welcome,
 };
 pub use negotiate::negotiate;
 pub use page::*;

@@ -1,58 +1,85 @@
-//! The wish for a code to sign in with ([`super::wishes`] says when it is looked at). Whoever is named, a code is made; it is sent to
+//! The wish for a code, or a link, to sign in with ([`super::wishes`] says when it is looked at). Whoever is named, a code is made; it is sent to
 //! nobody but a person who may sign in so, at what they have confirmed.
 
+use serde::{Deserialize, Serialize};
+
+use super::recovery_wish::mailed_link;
 use super::wishes::Wish;
 use crate::flow::provider::Texts;
 use crate::flow::short_code::{self, Place};
-use crate::flow::{Call, Error, Provider};
-use crate::model::setting::{SIGN_IN_MAIL_CODES, SIGN_IN_TEXT_CODES};
+use crate::flow::{Call, Error, Provider, letter, sign_in_link};
+use crate::model::setting::{SIGN_IN_MAIL_CODES, SIGN_IN_MAIL_LINKS, SIGN_IN_TEXT_CODES};
 use crate::model::{Channel, EventKind, User};
+use crate::view;
 
 /// No username or mail address is longer.
 const LONGEST_IDENTIFIER: usize = 512;
 
-/// Somebody's wish for a code.
+/// By what somebody wants to sign in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Means {
+    /// A code by mail.
+    MailCode,
+    /// A link by mail.
+    MailLink,
+    /// A code as a text message.
+    TextCode,
+}
+
+impl Means {
+    /// The way that it is sent by.
+    pub const fn channel(self) -> Channel {
+        match self {
+            Self::MailCode | Self::MailLink => Channel::Mail,
+            Self::TextCode => Channel::Sms,
+        }
+    }
+
+    /// The setting that allows it.
+    pub const fn setting(self) -> &'static str {
+        match self {
+            Self::MailCode => SIGN_IN_MAIL_CODES,
+            Self::MailLink => SIGN_IN_MAIL_LINKS,
+            Self::TextCode => SIGN_IN_TEXT_CODES,
+        }
+    }
+}
+
+/// Somebody's wish for a code, or a link.
 #[derive(Debug)]
 pub(super) struct CodeWish {
     identifier: String,
-    channel: Channel,
+    means: Means,
     /// The sign-in that waits for it.
     attempt: String,
 }
 
-/// Whether anybody may sign in by a code that is sent so.
+/// Whether anybody may sign in so.
 ///
 /// # Errors
 /// [`Error::Unavailable`].
-pub async fn may_sign_in_by_code(provider: &Provider, channel: Channel) -> Result<bool, Error> {
+pub async fn may_sign_in_by(provider: &Provider, means: Means) -> Result<bool, Error> {
     let settings = provider.settings().await?;
-    Ok(settings.flag(key(channel)) && can_leave(provider, channel))
-}
-
-const fn key(channel: Channel) -> &'static str {
-    match channel {
-        Channel::Mail => SIGN_IN_MAIL_CODES,
-        Channel::Sms => SIGN_IN_TEXT_CODES,
-    }
+    Ok(settings.flag(means.setting()) && can_leave(provider, means.channel()))
 }
 
 fn can_leave(provider: &Provider, channel: Channel) -> bool {
     channel == Channel::Mail || provider.texts == Texts::Taken
 }
 
-/// Utters a wish for a code. Nothing is looked up here.
+/// Utters a wish for a code, or a link. Nothing is looked up here.
 ///
 /// # Errors
 /// [`Error::Busy`].
 pub(in crate::flow) fn ask_for_code(
     provider: &Provider,
     call: &Call,
-    (identifier, channel): (&str, Channel),
+    (identifier, means): (&str, Means),
     attempt: &str,
 ) -> Result<(), Error> {
     let wish = CodeWish {
         identifier: identifier.to_owned(),
-        channel,
+        means,
         attempt: attempt.to_owned(),
     };
     provider.wishes.put(call, Wish::Code(wish))
@@ -65,7 +92,7 @@ pub(in crate::flow) fn ask_for_code(
 /// [`Error::Unavailable`]; the wish is lost.
 pub(super) async fn answer(provider: &Provider, call: &Call, wish: &CodeWish) -> Result<(), Error> {
     let place = Place::sign_in(provider, &wish.attempt);
-    let channel = wish.channel;
+    let channel = wish.means.channel();
     let (user, recipient) = match reached(provider, call, wish).await? {
         Ok(reached) => reached,
         Err((rule, user)) => {
@@ -85,8 +112,28 @@ pub(super) async fn answer(provider: &Provider, call: &Call, wish: &CodeWish) ->
         note(provider, call, "code.too_many", Some(&user)).await;
         return Ok(());
     }
+    if wish.means == Means::MailLink {
+        return mail_link(provider, call, wish, (&user, recipient)).await;
+    }
     let (code, ends) = short_code::make(provider, call, &place, (channel, &recipient)).await?;
     let message = short_code::message(provider, call, (&user, recipient), (channel, &code, ends))?;
+    short_code::write(provider, call, user.id, &message).await
+}
+
+async fn mail_link(
+    provider: &Provider,
+    call: &Call,
+    wish: &CodeWish,
+    (user, recipient): (&User, String),
+) -> Result<(), Error> {
+    let (token, ends) = sign_in_link::make(provider, call, (&wish.attempt, user.id, &recipient)).await?;
+    let mail = view::Mail::SignInLink(view::SignInLinkMail {
+        name: user.full_name(),
+        seconds: short_code::LIFETIME.as_secs(),
+        address: call.origin.address.map(|address| address.to_string()),
+        link: mailed_link(provider, "/login/link", (&token, None))?,
+    });
+    let message = letter::to_until(provider, user, recipient, ("sign_in_link", &mail), ends)?;
     short_code::write(provider, call, user.id, &message).await
 }
 
@@ -107,12 +154,12 @@ async fn reached(provider: &Provider, call: &Call, wish: &CodeWish) -> Result<Re
     if !user.is_active() {
         return Ok(Err(("code.inactive", Some(user))));
     }
-    let Some(recipient) = user.confirmed(wish.channel).map(str::to_owned) else {
+    let Some(recipient) = user.confirmed(wish.means.channel()).map(str::to_owned) else {
         return Ok(Err(("code.no_address", Some(user))));
     };
     let settings = provider.settings().await?;
     let person = provider.person(user.id, call.now).await?.ok_or(Error::NotFound)?;
-    if !person.layers(&settings, None).flag(key(wish.channel)) {
+    if !person.layers(&settings, None).flag(wish.means.setting()) {
         return Ok(Err(("code.not_allowed", Some(user))));
     }
     Ok(Ok((user, recipient)))

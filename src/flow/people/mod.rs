@@ -30,7 +30,7 @@ pub mod welcome;
 pub mod wishes;
 
 pub(in crate::flow) use code_wish::ask_for_code;
-pub use code_wish::may_sign_in_by_code;
+pub use code_wish::{Means, may_sign_in_by};
 pub use devices::{DeviceAct, OwnDevices, change_device, change_own_device, get_device, list_devices, own_devices};
 pub use groups::{
     GroupChange, NewGroup, change_group, create_group, delete_group, find_group_by_name, get_group, judge_group,

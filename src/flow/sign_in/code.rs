@@ -1,4 +1,5 @@
-//! Signing in with a code that is sent: by mail or as a text message, to what the person has confirmed.
+//! Signing in with a code that is sent: by mail or as a text message, to what the person has confirmed. What it waits for may be a
+//! link as well ([`super::link`]).
 //!
 //! Whoever asks is answered before anybody has looked who is meant, and for a name that nobody has a code waits as well: neither the
 //! answers nor their times tell whether there is such an account (SEC-221, SEC-301). A code is bound to the browser that asked and to
@@ -11,11 +12,12 @@ use super::entrance;
 use super::password::Refused;
 use crate::ephemeral::Kind;
 use crate::flow::pending::{self, Handle, Waiting};
+use crate::flow::people::Means;
 use crate::flow::session::{self, Account, Browser, Proof, Purpose};
 use crate::flow::short_code::{self, LIFETIME, Place};
 use crate::flow::{Call, Error, Provider, guess, people};
 use crate::model::user::comparison_key;
-use crate::model::{Channel, Id, Secret, TraceId, User};
+use crate::model::{Id, Secret, TraceId, User};
 
 /// No username or mail address is longer.
 const LONGEST_IDENTIFIER: usize = 512;
@@ -29,8 +31,8 @@ const WAITING: Waiting = Waiting {
 pub struct Wanted {
     /// Username or mail address.
     pub identifier: String,
-    /// By which way the code comes.
-    pub channel: Channel,
+    /// By what.
+    pub means: Means,
     /// Whether they want to stay signed in.
     pub remember: bool,
     /// Who it has to be, where somebody proves once more who they are.
@@ -51,10 +53,11 @@ pub struct Attempt {
 }
 
 /// In a word, for the audit log.
-const fn method(channel: Channel) -> &'static str {
-    match channel {
-        Channel::Mail => "mail_code",
-        Channel::Sms => "text_code",
+pub(super) const fn method(means: Means) -> &'static str {
+    match means {
+        Means::MailCode => "mail_code",
+        Means::MailLink => "mail_link",
+        Means::TextCode => "text_code",
     }
 }
 
@@ -63,11 +66,11 @@ const fn method(channel: Channel) -> &'static str {
 /// # Errors
 /// [`Error::NotFound`] where nobody signs in so; [`Error::Throttled`] if too many came from this network; [`Error::Busy`].
 pub async fn begin(provider: &Provider, call: &Call, browser: &Browser, wanted: Wanted) -> Result<String, Error> {
-    must_be_offered(provider, call, wanted.channel).await?;
+    must_be_offered(provider, call, wanted.means).await?;
     let handle = Handle::new(provider, call, browser);
     let until = call.now.after(LIFETIME);
     pending::keep(provider, call, WAITING, &handle, &wanted, until).await?;
-    people::ask_for_code(provider, call, (&wanted.identifier, wanted.channel), &handle.id)?;
+    people::ask_for_code(provider, call, (&wanted.identifier, wanted.means), &handle.id)?;
     Ok(handle.id)
 }
 
@@ -77,12 +80,12 @@ pub async fn begin(provider: &Provider, call: &Call, browser: &Browser, wanted: 
 /// As [`begin`].
 pub async fn send_again(provider: &Provider, call: &Call, attempt: &Attempt) -> Result<(), Error> {
     let wanted = &attempt.wanted;
-    must_be_offered(provider, call, wanted.channel).await?;
-    people::ask_for_code(provider, call, (&wanted.identifier, wanted.channel), &attempt.id)
+    must_be_offered(provider, call, wanted.means).await?;
+    people::ask_for_code(provider, call, (&wanted.identifier, wanted.means), &attempt.id)
 }
 
-async fn must_be_offered(provider: &Provider, call: &Call, channel: Channel) -> Result<(), Error> {
-    if !people::may_sign_in_by_code(provider, channel).await? {
+async fn must_be_offered(provider: &Provider, call: &Call, means: Means) -> Result<(), Error> {
+    if !people::may_sign_in_by(provider, means).await? {
         return Err(Error::NotFound);
     }
     guess::spend_wish_of_source(provider, call).await
@@ -124,9 +127,9 @@ async fn judge(
     attempt: Attempt,
     code: &Secret,
 ) -> Result<Account, Refused> {
-    let channel = attempt.wanted.channel;
+    let means = attempt.wanted.means;
     if let Some(network) = session::judge_network(provider, call).await? {
-        let event = entrance::refused(call, network.rule(), method(channel), None);
+        let event = entrance::refused(call, network.rule(), method(means), None);
         provider.note_refusals(call, event, network.rule()).await;
         let turned_away = Err(Refused::Device(network));
         decisions::keep(provider, call, None, By::Code, &turned_away);
@@ -146,7 +149,7 @@ async fn prove(
     (attempt, code): (Attempt, &Secret),
 ) -> Result<Account, Refused> {
     let Attempt { id, wanted } = attempt;
-    let method = method(wanted.channel);
+    let method = method(wanted.means);
     // the account's one counter, however somebody comes
     let name = match user {
         Some(user) => user.id.to_string(),
@@ -172,7 +175,7 @@ async fn prove(
         }
     };
     let right = judged.zip(user).filter(|(waiting, user)| {
-        let is_where_it_went = user.confirmed(wanted.channel) == Some(waiting.recipient.as_str());
+        let is_where_it_went = user.confirmed(wanted.means.channel()) == Some(waiting.recipient.as_str());
         is_where_it_went && wanted.expected.is_none_or(|expected| expected == user.id)
     });
     let Some((_, user)) = right else {
@@ -190,21 +193,26 @@ async fn prove(
     if let Err(error) = settled {
         tracing::warn!(%error, "a right code stays counted as a guess");
     }
-    if let Err(error) = provider.ephemeral.forget(WAITING.kind, &id).await {
-        tracing::warn!(%error, "a sign-in that has succeeded waits for its code");
-    }
+    forget(provider, &id).await;
     entered
 }
 
-/// Signs somebody in whose code is right.
-async fn enter(
+/// What has succeeded waits for nothing more.
+pub(super) async fn forget(provider: &Provider, id: &str) {
+    if let Err(error) = provider.ephemeral.forget(WAITING.kind, id).await {
+        tracing::warn!(%error, "a sign-in that has succeeded waits for its code");
+    }
+}
+
+/// Signs somebody in whose code is right, or who has followed their link.
+pub(super) async fn enter(
     provider: &Provider,
     call: &Call,
     browser: &mut Browser,
     user: &User,
     wanted: Wanted,
 ) -> Result<Account, Refused> {
-    let method = method(wanted.channel);
+    let method = method(wanted.means);
     if !user.is_active() {
         provider
             .note(entrance::refused(call, "sign_in.inactive", method, Some(user)))
@@ -216,7 +224,7 @@ async fn enter(
         provider.note(event).await;
         return Err(Refused::Expired(Box::new(user.clone())));
     }
-    let proof = (Proof::code(wanted.remember, wanted.channel), method);
+    let proof = (Proof::code(wanted.remember, wanted.means.channel()), method);
     entrance::enter(provider, call, browser, user, proof, wanted.purpose).await
 }
 

@@ -5,5 +5,6 @@ mod decisions;
 pub mod duty;
 mod entrance;
 pub mod factor;
+pub mod link;
 pub mod passkey;
 pub mod password;

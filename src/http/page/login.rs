@@ -9,6 +9,7 @@ use super::new_password::Stuck;
 use super::{devices, forgot, passkey as script, pending, register, return_target, shown};
 use crate::flow::authorization::{Interaction, answer};
 use crate::flow::factor::{self, Signature};
+use crate::flow::people::Means;
 use crate::flow::session::Purpose;
 use crate::flow::sign_in::code::{self, Wanted};
 use crate::flow::sign_in::passkey;
@@ -17,9 +18,8 @@ use crate::flow::{self, people, session};
 use crate::http::Refusal;
 use crate::http::answer::next::see_other;
 use crate::http::extract::{Forgery, Form, Query, Visit};
-use crate::model::setting::{SIGN_IN_MAIL_CODES, SIGN_IN_TEXT_CODES};
 use crate::model::{Channel, Id, Secret, User};
-use crate::view::{Locale, Login, LoginError, OwnPath, Page};
+use crate::view::{Locale, Login, LoginError, OwnPath, Page, SentToSignIn};
 
 /// What the address says.
 #[derive(Default, Deserialize)]
@@ -85,8 +85,9 @@ pub(super) async fn sign_in(
     match fields.intent.as_deref() {
         Some("cancel") => return door.cancel(&visit).await,
         Some("other_account") => return Ok(see_other(door.address(None).as_str())),
-        Some("mail_code") => return door.send_code(&visit, form, Channel::Mail).await,
-        Some("text_code") => return door.send_code(&visit, form, Channel::Sms).await,
+        Some("mail_code") => return door.send_code(&visit, form, Means::MailCode).await,
+        Some("mail_link") => return door.send_code(&visit, form, Means::MailLink).await,
+        Some("text_code") => return door.send_code(&visit, form, Means::TextCode).await,
         _ => {}
     }
     let http = visit.http.clone();
@@ -180,8 +181,19 @@ impl Door {
         self.address(self.again.as_ref())
     }
 
+    /// This page, with what there is to say.
+    pub(super) fn refused(&self, visit: &Visit, error: LoginError, status: StatusCode) -> Response {
+        let form = Filled {
+            identifier: String::new(),
+            remember: false,
+            replaced: false,
+            error: Some(error),
+        };
+        self.show(visit, form, status)
+    }
+
     /// Begins a sign-in by a code, whoever is named.
-    async fn send_code(self, visit: &Visit, mut form: Filled, channel: Channel) -> Result<Response, Refusal> {
+    async fn send_code(self, visit: &Visit, mut form: Filled, means: Means) -> Result<Response, Refusal> {
         let identifier = match &self.again {
             Some(account) => account.user.username.clone(),
             None => form.identifier.trim().to_owned(),
@@ -192,7 +204,7 @@ impl Door {
         }
         let wanted = Wanted {
             identifier,
-            channel,
+            means,
             remember: form.remember,
             expected: self.again.as_ref().map(|account| account.user.id),
             purpose: self.wanted(),
@@ -432,13 +444,13 @@ pub(super) fn waiting(mut response: Response, wait: Option<u64>) -> Response {
     response
 }
 
-/// The ways of sending codes that anybody may sign in by.
-fn offered_codes(visit: &Visit) -> Vec<Channel> {
-    let ways = [(Channel::Mail, SIGN_IN_MAIL_CODES), (Channel::Sms, SIGN_IN_TEXT_CODES)];
-    let offered = ways.into_iter().filter(|(channel, key)| {
-        visit.settings.flag(key) && (*channel == Channel::Mail || people::are_texts_sent(visit.provider()))
-    });
-    offered.map(|(channel, _)| channel).collect()
+/// What anybody may have sent to sign in with.
+fn offered_codes(visit: &Visit) -> Vec<SentToSignIn> {
+    let are_texts_sent = people::are_texts_sent(visit.provider());
+    let offered = [Means::MailCode, Means::MailLink, Means::TextCode]
+        .into_iter()
+        .filter(|means| visit.settings.flag(means.setting()) && (means.channel() == Channel::Mail || are_texts_sent));
+    offered.map(shown::sent_to_sign_in).collect()
 }
 
 /// The account of this browser that has to be proved once more: the one that is named, else the first.

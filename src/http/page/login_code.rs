@@ -7,7 +7,9 @@ use serde::Deserialize;
 use super::login::{Door, Outcome, waiting};
 use super::shown;
 use crate::flow::Error;
+use crate::flow::people::Means;
 use crate::flow::sign_in::code::{self, Attempt};
+use crate::flow::sign_in::link;
 use crate::http::Refusal;
 use crate::http::answer::next::see_other;
 use crate::http::extract::{Forgery, Form, Query, Visit};
@@ -68,12 +70,18 @@ pub(super) async fn answer(
             Err(error) => Err(error.into()),
         };
     }
-    let typed = fields.code.unwrap_or_else(|| Secret::new(""));
-    let again = Attempt {
+    let waiting_for_it = Attempt {
         id: asked.attempt.id.clone(),
         wanted: asked.attempt.wanted.clone(),
     };
-    let signed_in = code::answer(&http.provider, &visit.call, &mut visit.browser, again, &typed).await;
+    let (call, browser) = (&visit.call, &mut visit.browser);
+    let signed_in = match asked.attempt.wanted.means {
+        Means::MailLink => link::go_on(&http.provider, call, browser, waiting_for_it).await,
+        Means::MailCode | Means::TextCode => {
+            let typed = fields.code.unwrap_or_else(|| Secret::new(""));
+            code::answer(&http.provider, call, browser, waiting_for_it, &typed).await
+        }
+    };
     match door.outcome(&visit, signed_in, LoginError::Credentials).await? {
         Outcome::On(response) => Ok(response),
         Outcome::Refused(door, refused) => {
@@ -113,7 +121,7 @@ impl Asked {
         let page = Page::LoginCode(LoginCode {
             client: door.interaction.as_ref().map(|it| shown::client(&it.client)),
             action: OwnPath::or_home(&self.address()),
-            by: self.attempt.wanted.channel,
+            by: shown::sent_to_sign_in(self.attempt.wanted.means),
             identifier: self.attempt.wanted.identifier.clone(),
             again: self.again,
             error,

@@ -15,6 +15,7 @@ mod home;
 mod leave;
 mod login;
 mod login_code;
+mod login_link;
 mod logout;
 mod new_account;
 mod new_password;
@@ -74,6 +75,7 @@ pub fn routes() -> Router<Http> {
         .route("/login/action", get(duty::show).post(duty::act))
         .route("/login/factor/passkey", post(factor::ask))
         .route("/login/passkey", post(login::ask))
+        .route("/login/link", get(login_link::show).post(login_link::answer))
         .route("/login/code", get(login_code::show).post(login_code::answer))
         .route("/login/leave", get(leave::show).post(leave::decide))
         .route("/login/ending", get(ending::show).post(ending::stay))

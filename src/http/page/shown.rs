@@ -3,8 +3,11 @@
 use axum::http::StatusCode;
 
 use crate::flow::FieldError;
+use crate::flow::people::Means;
 use crate::model::{self, Channel, Resource, Secret, User};
-use crate::view::{Account, Asked, Client, Link, Logo, NotMeError, NotMeField, NotMeProblem, SetupProblem};
+use crate::view::{
+    Account, Asked, Client, Link, Logo, NotMeError, NotMeField, NotMeProblem, SentToSignIn, SetupProblem,
+};
 
 /// Whether a form is shown for the first time, or because the one that was sent had been open for too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +33,15 @@ pub(super) fn account(user: &User) -> Account {
     Account {
         name: user.full_name(),
         identifier: user.profile.email.clone().unwrap_or_else(|| user.username.clone()),
+    }
+}
+
+/// What is sent to sign in with.
+pub(super) const fn sent_to_sign_in(means: Means) -> SentToSignIn {
+    match means {
+        Means::MailCode => SentToSignIn::MailCode,
+        Means::MailLink => SentToSignIn::MailLink,
+        Means::TextCode => SentToSignIn::TextCode,
     }
 }
 

@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::Channel;
-use crate::view::{Account, Client, Hidden, OwnPath};
+use crate::view::{Account, Client, Hidden, OwnPath, SentToSignIn};
 
 /// A form that posts `username`, `password`, `remember` (`1` or absent), `csrf` and the hidden fields to `action`. Its two
 /// quiet forms post `intent` = `cancel` or `other_account` there instead.
@@ -29,8 +28,8 @@ pub struct Login {
     pub register: Option<OwnPath>,
     /// Where a script asks what a passkey has to sign, if they are offered; it posts `question` and `passkey` then.
     pub ask: Option<OwnPath>,
-    /// The ways by which a code is sent to sign in with; `intent` = `mail_code` or `text_code` has one sent.
-    pub codes: Vec<Channel>,
+    /// What can be sent to sign in with; `intent` = one of these has it sent.
+    pub codes: Vec<SentToSignIn>,
     /// Whether a new password was set a moment ago.
     pub replaced: bool,
     /// Why the last attempt did not succeed.
@@ -80,7 +79,7 @@ impl Login {
             forgot: Some(OwnPath::or_home("/login/forgot")),
             register: Some(OwnPath::or_home("/register")),
             ask: Some(OwnPath::or_home("/login/passkey")),
-            codes: vec![Channel::Mail, Channel::Sms],
+            codes: SentToSignIn::ALL.to_vec(),
             replaced: false,
             error: Some(LoginError::Credentials),
         }

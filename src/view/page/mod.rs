@@ -14,6 +14,7 @@ mod home;
 mod leave;
 mod login;
 mod login_code;
+mod login_link;
 mod new_passkey;
 mod new_password;
 mod not_me;
@@ -46,7 +47,8 @@ pub use form_post::FormPost;
 pub use home::Home;
 pub use leave::{Leave, LeaveCause};
 pub use login::{Login, LoginError};
-pub use login_code::LoginCode;
+pub use login_code::{LoginCode, SentToSignIn};
+pub use login_link::{LoginLink, LoginLinkStage};
 pub use new_passkey::NewPasskey;
 pub use new_password::{NewPassword, NewPasswordStage};
 pub use not_me::{NotMe, NotMeError, NotMeField, NotMeProblem, NotMeStage};
@@ -71,6 +73,8 @@ pub enum Page {
     Login(Login),
     /// A code that was sent in the place of a password.
     LoginCode(LoginCode),
+    /// A mailed link was followed.
+    LoginLink(LoginLink),
     /// May this application have this?
     Consent(Consent),
     /// Which of the signed-in accounts?
@@ -201,6 +205,7 @@ impl Page {
         vec![
             Self::Login(Login::sample()),
             Self::LoginCode(LoginCode::sample()),
+            Self::LoginLink(LoginLink::sample()),
             Self::Consent(Consent::sample()),
             Self::ChooseAccount(ChooseAccount::sample()),
             Self::Devices(Devices::sample()),
@@ -255,6 +260,7 @@ impl Page {
                 .with("show-password.js")
                 .with(PASSKEY),
             Self::LoginCode(page) => Drawing::of("page/login_code.html", Door, page),
+            Self::LoginLink(page) => Drawing::of("page/login_link.html", Door, page),
             Self::Consent(page) => Drawing::of("page/consent.html", DoorWide, page),
             Self::ChooseAccount(page) => Drawing::of("page/choose_account.html", Door, page),
             Self::Devices(page) => Drawing::of("page/devices.html", DoorWide, page),

@@ -90,6 +90,7 @@ const MOUNTED: &[(&str, Guard)] = &[
     ("/login/factor/passkey", Guard::Form),
     ("/login/passkey", Guard::Form),
     ("/login/code", Guard::Form),
+    ("/login/link", Guard::Form),
     ("/login/leave", Guard::Form),
     ("/login/ending", Guard::Form),
     ("/login/new-password", Guard::Form),

@@ -14,6 +14,7 @@ mod headers;
 mod interrupted;
 mod language;
 mod limits;
+mod link_sign_in;
 mod not_me;
 mod own_account;
 mod own_email;
@@ -136,6 +137,7 @@ const ADDRESSES: &[&str] = &[
     "/login/consent?flow=unknown",
     "/login/consent",
     "/login/code?attempt=unknown",
+    "/login/link?token=unknown",
     "/login/devices?flow=unknown",
     "/login/devices?proof=unknown",
     "/login/devices",

@@ -1,9 +1,8 @@
 //! The pages around codes that are sent, in every state that changes how they are built.
 
-use ostiary::model::Channel;
 use ostiary::view::{
-    LoginCode, LoginError, OwnFactors, OwnPhone, OwnPhoneError, OwnPhoneNotice, Page, SecondFactor, SecondFactorError,
-    SecondFactorWith,
+    LoginCode, LoginError, LoginLink, LoginLinkStage, OwnFactors, OwnPhone, OwnPhoneError, OwnPhoneNotice, Page,
+    SecondFactor, SecondFactorError, SecondFactorWith, SentToSignIn,
 };
 
 /// Each of them.
@@ -54,7 +53,14 @@ pub fn states() -> Vec<Page> {
             }));
         }
     }
-    for by in [Channel::Mail, Channel::Sms] {
+    for stage in LoginLinkStage::ALL {
+        pages.push(Page::LoginLink(LoginLink {
+            stage,
+            expired: false,
+            ..LoginLink::sample()
+        }));
+    }
+    for by in SentToSignIn::ALL {
         for error in [
             None,
             Some(LoginError::Credentials),

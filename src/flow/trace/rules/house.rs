@@ -51,6 +51,8 @@ rules! {
     "sign_in.wrong_code": "The code is not the newest one that was sent for this sign-in, or was typed too late or too often; or nobody is called so, or they may not sign in so. The person was told the same for all of it.",
         setting setting::SIGN_IN_MAIL_CODES,
         remedy "The person has another one sent, and looks for the newest.";
+    "sign_in.link_unanswered": "The mailed link was not followed in this browser, nor answered for in another one; or it was used, or is too old.",
+        remedy "The person follows the newest link, best in the browser where they asked for it.";
     "code.unknown": "A code was asked for in the name of nobody. The answer was the same.";
     "code.inactive": "A code was asked for in the name of somebody whose account was deactivated. The answer was the same.",
         remedy "Reactivate it, if the person may come back.",

@@ -1,0 +1,140 @@
+//! Signing in with a link that is mailed: in the browser that asked for it. Whoever follows it elsewhere is signed in nowhere there, and
+//! may say that the sign-in which waits is theirs; then it goes on, where it waits (SEC-303).
+
+use super::code::{self, Attempt, method};
+use super::decisions::{self, By};
+use super::entrance;
+use super::password::Refused;
+use crate::flow::session::{self, Account, Browser};
+use crate::flow::sign_in_link::{self, SignInLink};
+use crate::flow::{Call, Error, Provider, guess};
+use crate::model::{EventKind, Secret, User};
+
+/// A link that was followed.
+#[derive(Debug)]
+pub struct Followed {
+    /// What it is.
+    pub link: SignInLink,
+    /// Whom it lets in.
+    pub user: User,
+    /// The sign-in that waits for it, if it waits in this browser.
+    pub attempt: Option<Attempt>,
+}
+
+/// Looks at a link. It changes nothing. Secrets that lead nowhere are counted as guesses.
+///
+/// # Errors
+/// [`Error::NotFound`] if it is unknown, used, replaced or too old; [`Error::Throttled`].
+pub async fn look(provider: &Provider, call: &Call, browser: &Browser, token: &Secret) -> Result<Followed, Error> {
+    guess::look(provider, call, guess::Account::RecoveryLink).await?;
+    let found = match sign_in_link::find(provider, call, token).await? {
+        Some(link) => whose(provider, &link).await?.map(|user| (link, user)),
+        None => None,
+    };
+    let Some((link, user)) = found else {
+        guess::wrong(provider, call, guess::Account::RecoveryLink).await?;
+        return Err(Error::NotFound);
+    };
+    guess::right(provider, call, guess::Account::RecoveryLink).await?;
+    let attempt = match code::load(provider, call, browser, &link.attempt).await {
+        Ok(attempt) => Some(attempt),
+        Err(Error::NotFound) => None,
+        Err(error) => return Err(error),
+    };
+    Ok(Followed { link, user, attempt })
+}
+
+/// The person, if they still are reached where it was mailed to.
+async fn whose(provider: &Provider, link: &SignInLink) -> Result<Option<User>, Error> {
+    let user = provider.store.read().await?.find_user(link.user).await?;
+    Ok(user.filter(|user| user.is_active() && user.confirmed(crate::model::Channel::Mail) == Some(&link.recipient)))
+}
+
+/// Signs the person in, in the browser that asked. The account stands first there afterwards.
+///
+/// # Errors
+/// [`Refused`]; [`Refused::Wrong`] if somebody was faster.
+pub async fn enter(
+    provider: &Provider,
+    call: &Call,
+    browser: &mut Browser,
+    attempt: Attempt,
+    token: &Secret,
+) -> Result<Account, Refused> {
+    let taken = sign_in_link::take(provider, call, token).await?;
+    let link = taken.filter(|link| link.attempt == attempt.id);
+    go_in(provider, call, browser, attempt, link).await
+}
+
+/// Says, in another browser, that the sign-in which waits is one's own. Nobody is signed in here.
+///
+/// # Errors
+/// [`Error::NotFound`] if somebody was faster.
+pub async fn confirm(provider: &Provider, call: &Call, token: &Secret) -> Result<(), Error> {
+    let link = sign_in_link::take(provider, call, token)
+        .await?
+        .ok_or(Error::NotFound)?;
+    sign_in_link::answered_for(provider, call, &link).await?;
+    provider
+        .note(call.event(EventKind::SignInLinkConfirmed).user(link.user))
+        .await;
+    Ok(())
+}
+
+/// Goes on with a sign-in whose link was answered for in another browser.
+///
+/// # Errors
+/// [`Refused`]; [`Refused::Wrong`] if it was not.
+pub async fn go_on(
+    provider: &Provider,
+    call: &Call,
+    browser: &mut Browser,
+    attempt: Attempt,
+) -> Result<Account, Refused> {
+    let link = sign_in_link::take_answered(provider, call, &attempt.id).await?;
+    go_in(provider, call, browser, attempt, link).await
+}
+
+async fn go_in(
+    provider: &Provider,
+    call: &Call,
+    browser: &mut Browser,
+    attempt: Attempt,
+    link: Option<SignInLink>,
+) -> Result<Account, Refused> {
+    let entered = judge(provider, call, browser, attempt, link).await;
+    let word = entered.as_ref().map_or_else(Refused::word, |_| "success");
+    provider.counts.sign_ins.of(word).count();
+    entered
+}
+
+async fn judge(
+    provider: &Provider,
+    call: &Call,
+    browser: &mut Browser,
+    attempt: Attempt,
+    link: Option<SignInLink>,
+) -> Result<Account, Refused> {
+    let Attempt { id, wanted } = attempt;
+    let method = method(wanted.means);
+    if let Some(network) = session::judge_network(provider, call).await? {
+        let event = entrance::refused(call, network.rule(), method, None);
+        provider.note_refusals(call, event, network.rule()).await;
+        return Err(Refused::Device(network));
+    }
+    let user = match &link {
+        Some(link) => whose(provider, link).await?,
+        None => None,
+    };
+    let is_expected = |user: &User| wanted.expected.is_none_or(|expected| expected == user.id);
+    let Some(user) = user.filter(is_expected) else {
+        provider
+            .note(entrance::refused(call, "sign_in.link_unanswered", method, None))
+            .await;
+        return Err(Refused::Wrong);
+    };
+    let entered = code::enter(provider, call, browser, &user, wanted).await;
+    decisions::keep(provider, call, Some(&user), By::Code, &entered);
+    code::forget(provider, &id).await;
+    entered
+}
