@@ -184,7 +184,7 @@ pub async fn spend_text(provider: &Provider, call: &Call) -> Result<(), Error> {
         Spent::Allowed { .. } => Ok(()),
         Spent::Refused { retry_after } => Err(Error::Throttled {
             retry_after,
-            rule: "code.texts",
+            rule: "sent_code.texts",
         }),
     }
 }

@@ -109,7 +109,7 @@ pub(super) async fn answer(provider: &Provider, call: &Call, wish: &CodeWish) ->
         if short_code::waiting(provider, call, &place).await?.is_none() {
             short_code::make(provider, call, &place, (channel, "")).await?;
         }
-        note(provider, call, "code.too_many", Some(&user)).await;
+        note(provider, call, "sent_code.too_many", Some(&user)).await;
         return Ok(());
     }
     if wish.means == Means::MailLink {
@@ -142,25 +142,25 @@ type Reached = Result<(User, String), (&'static str, Option<User>)>;
 
 async fn reached(provider: &Provider, call: &Call, wish: &CodeWish) -> Result<Reached, Error> {
     if wish.identifier.len() > LONGEST_IDENTIFIER {
-        return Ok(Err(("code.unknown", None)));
+        return Ok(Err(("sent_code.unknown", None)));
     }
     let found = {
         let mut store = provider.store.read().await?;
         store.find_user_by_identifier(&wish.identifier).await?
     };
     let Some(user) = found else {
-        return Ok(Err(("code.unknown", None)));
+        return Ok(Err(("sent_code.unknown", None)));
     };
     if !user.is_active() {
-        return Ok(Err(("code.inactive", Some(user))));
+        return Ok(Err(("sent_code.inactive", Some(user))));
     }
     let Some(recipient) = user.confirmed(wish.means.channel()).map(str::to_owned) else {
-        return Ok(Err(("code.no_address", Some(user))));
+        return Ok(Err(("sent_code.no_address", Some(user))));
     };
     let settings = provider.settings().await?;
     let person = provider.person(user.id, call.now).await?.ok_or(Error::NotFound)?;
     if !person.layers(&settings, None).flag(wish.means.setting()) {
-        return Ok(Err(("code.not_allowed", Some(user))));
+        return Ok(Err(("sent_code.not_allowed", Some(user))));
     }
     Ok(Ok((user, recipient)))
 }

@@ -4,7 +4,7 @@ use super::rules;
 use crate::model::setting;
 
 rules! {
-    "code.texts": "As many text messages left within the last hour as may leave altogether.",
+    "sent_code.texts": "As many text messages left within the last hour as may leave altogether.",
         setting setting::SMS_MOST_AN_HOUR,
         remedy "Look who asks for so many, before more are let leave.",
         command "ostiary settings set sms.most_an_hour 2000";
@@ -53,16 +53,16 @@ rules! {
         remedy "The person has another one sent, and looks for the newest.";
     "sign_in.link_unanswered": "The mailed link was not followed in this browser, nor answered for in another one; or it was used, or is too old.",
         remedy "The person follows the newest link, best in the browser where they asked for it.";
-    "code.unknown": "A code was asked for in the name of nobody. The answer was the same.";
-    "code.inactive": "A code was asked for in the name of somebody whose account was deactivated. The answer was the same.",
+    "sent_code.unknown": "A code was asked for in the name of nobody. The answer was the same.";
+    "sent_code.inactive": "A code was asked for in the name of somebody whose account was deactivated. The answer was the same.",
         remedy "Reactivate it, if the person may come back.",
         command "ostiary users reactivate {username}",
         request "POST /api/v1/users/{user}/reactivate";
-    "code.no_address": "A code was asked for in the name of somebody who has no confirmed address or number to send it to. The answer was the same.",
+    "sent_code.no_address": "A code was asked for in the name of somebody who has no confirmed address or number to send it to. The answer was the same.",
         remedy "The person confirms it at /account/email or /account/phone.";
-    "code.not_allowed": "A code was asked for in the name of somebody who may not sign in so. The answer was the same.",
+    "sent_code.not_allowed": "A code was asked for in the name of somebody who may not sign in so. The answer was the same.",
         setting setting::SIGN_IN_MAIL_CODES;
-    "code.too_many": "A code was asked for, and enough were sent to this person, or altogether. The answer was the same.",
+    "sent_code.too_many": "A code was asked for, and enough were sent to this person, or altogether. The answer was the same.",
         setting setting::CODE_MOST_SENDS;
     "sign_in.factor": "The person has a second factor and was asked for it.";
     "sign_in.factor_proved": "The second factor is right.";
