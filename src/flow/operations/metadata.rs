@@ -45,7 +45,7 @@ pub fn of(provider: &Provider, published: &Published, ui_locales: Vec<&'static s
         registration_open: settings.word(setting::CLIENT_REGISTRATION_MODE) != "closed",
         scopes,
         ui_locales,
-        acr_values: vec![acr::CODE, acr::PASSWORD, acr::MULTIPLE],
+        acr_values: vec![acr::PASSWORD, acr::MULTIPLE, acr::CODE],
     });
     let bytes = Bytes::from(value.to_string());
     let etag = crypto::hex(crypto::sha256(&bytes).iter().take(8));
