@@ -23,7 +23,7 @@ use crate::flow::clients::{self, Authority, NewClient};
 use crate::flow::operations::settings::{self, ChangedBy};
 use crate::flow::{Call, Provider};
 use crate::model::scope::STANDARD;
-use crate::model::setting::REGISTRATION_MODE;
+use crate::model::setting::{MFA_MAIL_CODES, MFA_TEXT_CODES, REGISTRATION_MODE, SIGN_IN_MAIL_CODES};
 use crate::model::{
     AccessTokenFormat, ClientMetadata, ClientPolicy, EventKind, Fact, GrantType, Id, Resource, Scopes, Secret,
 };
@@ -166,9 +166,14 @@ async fn prepare(
     let call = Call::system(&provider.clock);
     let people = people::make(provider, &call).await?;
     // what a visitor may try is on
-    let table = [(REGISTRATION_MODE.to_owned(), Value::from("open"))]
-        .into_iter()
-        .collect();
+    let table = [
+        (REGISTRATION_MODE.to_owned(), Value::from("open")),
+        (MFA_MAIL_CODES.to_owned(), Value::from(true)),
+        (MFA_TEXT_CODES.to_owned(), Value::from(true)),
+        (SIGN_IN_MAIL_CODES.to_owned(), Value::from(true)),
+    ]
+    .into_iter()
+    .collect();
     settings::change(provider, &call, &table, ChangedBy::Command).await?;
     let api = format!("{application}/api");
     add_api(provider, &call, &api).await?;

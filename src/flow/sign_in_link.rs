@@ -2,6 +2,8 @@
 //! browser that asked, it signs in there; followed elsewhere, it can be answered for, and the sign-in that waits goes on where it waits
 //! (SEC-303). That it was is kept at the server (SEC-269).
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::short_code::LIFETIME;
@@ -10,6 +12,8 @@ use crate::crypto;
 use crate::ephemeral::Kind;
 use crate::model::{Id, Secret, Timestamp, User};
 
+/// How long the same form leads where it led.
+const AFTERGLOW: Duration = Duration::from_secs(60);
 const SEALED_FOR: &str = "sign-in link";
 
 /// A link that may be followed.
@@ -66,7 +70,17 @@ pub(super) async fn take(provider: &Provider, call: &Call, token: &Secret) -> Re
         return Ok(None);
     };
     let taken = provider.ephemeral.take(Kind::SignInLink, &key(token), call.now).await?;
-    Ok(taken.map(|_| link))
+    if taken.is_none() {
+        return Ok(None);
+    }
+    let until = call.now.after(AFTERGLOW);
+    put(provider, call, &used(provider, token), &link, until).await?;
+    Ok(Some(link))
+}
+
+/// A link that was used a moment ago: the same form once more leads where it led.
+pub(super) async fn find_used(provider: &Provider, call: &Call, token: &Secret) -> Result<Option<SignInLink>, Error> {
+    get(provider, call, &used(provider, token)).await
 }
 
 /// Remembers that a link was answered for elsewhere.
@@ -75,15 +89,21 @@ pub(super) async fn answered_for(provider: &Provider, call: &Call, link: &SignIn
     put(provider, call, &answered(provider, &link.attempt), link, until).await
 }
 
-/// Whether the link of a sign-in was answered for elsewhere; once.
+/// Whether the link of a sign-in was answered for elsewhere: once, but for the same form sent twice.
 pub(super) async fn take_answered(
     provider: &Provider,
     call: &Call,
     attempt: &str,
 ) -> Result<Option<SignInLink>, Error> {
+    let went = place(provider, "went on", attempt);
     let key = answered(provider, attempt);
     let taken = provider.ephemeral.take(Kind::SignInLink, &key, call.now).await?;
-    Ok(taken.and_then(|sealed| open(provider, &sealed)))
+    let link: Option<SignInLink> = taken.and_then(|sealed| open(provider, &sealed));
+    let Some(link) = link else {
+        return get(provider, call, &went).await;
+    };
+    put(provider, call, &went, &link, call.now.after(AFTERGLOW)).await?;
+    Ok(Some(link))
 }
 
 async fn put(
@@ -111,6 +131,10 @@ fn open<T: serde::de::DeserializeOwned>(provider: &Provider, sealed: &[u8]) -> O
 
 fn key(token: &Secret) -> String {
     crypto::hex(token.digest().as_bytes())
+}
+
+fn used(provider: &Provider, token: &Secret) -> String {
+    place(provider, "used", &key(token))
 }
 
 fn newest(provider: &Provider, attempt: &str) -> String {

@@ -5,11 +5,14 @@
 //! answers nor their times tell whether there is such an account (SEC-221, SEC-301). A code is bound to the browser that asked and to
 //! the address that it was sent to (SEC-255); wrong ones are guesses at the account as wrong passwords are (SEC-217).
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::decisions::{self, By};
 use super::entrance;
 use super::password::Refused;
+use crate::crypto;
 use crate::ephemeral::Kind;
 use crate::flow::pending::{self, Handle, Waiting};
 use crate::flow::people::Means;
@@ -43,13 +46,24 @@ pub struct Wanted {
     pub journey: Option<TraceId>,
 }
 
+/// How long the same form leads where it led: of two clicks the browser sees the answer to the second alone.
+const AFTERGLOW: Duration = Duration::from_secs(60);
+
+/// Whose code it was a moment ago, kept beside the sign-in that it was typed at.
+#[derive(Debug, Serialize, Deserialize)]
+struct Proved {
+    user: Id<User>,
+    code: [u8; 32],
+}
+
 /// A sign-in that waits for its code.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Attempt {
     /// Its handle in our pages' addresses: random, worth nothing in another browser.
     pub id: String,
     /// What was wanted.
     pub wanted: Wanted,
+    handle: Handle,
 }
 
 /// In a word, for the audit log.
@@ -96,10 +110,11 @@ async fn must_be_offered(provider: &Provider, call: &Call, means: Means) -> Resu
 /// # Errors
 /// [`Error::NotFound`] if it has ended, or belongs to another browser.
 pub async fn load(provider: &Provider, call: &Call, browser: &Browser, id: &str) -> Result<Attempt, Error> {
-    let (wanted, _) = pending::get(provider, call, WAITING, browser, id).await?;
+    let (wanted, handle) = pending::get(provider, call, WAITING, browser, id).await?;
     Ok(Attempt {
         id: id.to_owned(),
         wanted,
+        handle,
     })
 }
 
@@ -148,8 +163,13 @@ async fn prove(
     user: Option<&User>,
     (attempt, code): (Attempt, &Secret),
 ) -> Result<Account, Refused> {
-    let Attempt { id, wanted } = attempt;
-    let method = method(wanted.means);
+    let method = method(attempt.wanted.means);
+    if let Some(user) = user
+        && was_proved(provider, call, browser, &attempt, (user.id, code)).await?
+    {
+        return enter(provider, call, browser, user, attempt.wanted).await;
+    }
+    let Attempt { id, wanted, handle } = attempt;
     // the account's one counter, however somebody comes
     let name = match user {
         Some(user) => user.id.to_string(),
@@ -193,15 +213,40 @@ async fn prove(
     if let Err(error) = settled {
         tracing::warn!(%error, "a right code stays counted as a guess");
     }
-    forget(provider, &id).await;
+    let proved = Proved {
+        user: user.id,
+        code: mark(provider, &id, code),
+    };
+    let until = call.now.after(AFTERGLOW);
+    if let Err(error) = pending::keep(provider, call, WAITING, &handle.beside(), proved, until).await {
+        tracing::warn!(%error, "the same form sent twice leads nowhere the second time");
+    }
     entered
 }
 
-/// What has succeeded waits for nothing more.
-pub(super) async fn forget(provider: &Provider, id: &str) {
-    if let Err(error) = provider.ephemeral.forget(WAITING.kind, id).await {
-        tracing::warn!(%error, "a sign-in that has succeeded waits for its code");
+/// Whether this very form has signed the person in a moment ago, in this browser.
+async fn was_proved(
+    provider: &Provider,
+    call: &Call,
+    browser: &Browser,
+    attempt: &Attempt,
+    (user, code): (Id<User>, &Secret),
+) -> Result<bool, Error> {
+    let beside = pending::beside(&attempt.id);
+    match pending::get::<Proved>(provider, call, WAITING, browser, &beside).await {
+        Ok((proved, _)) => {
+            let is_same = crypto::equal(&proved.code, &mark(provider, &attempt.id, code));
+            Ok(is_same && proved.user == user)
+        }
+        Err(Error::NotFound) => Ok(false),
+        Err(error) => Err(error),
     }
+}
+
+/// By what a form is known again.
+fn mark(provider: &Provider, attempt: &str, code: &Secret) -> [u8; 32] {
+    let key = provider.master.derive("code of a form");
+    crypto::mac(&key, &[attempt.as_bytes(), code.expose().as_bytes()])
 }
 
 /// Signs somebody in whose code is right, or who has followed their link.

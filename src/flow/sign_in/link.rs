@@ -19,6 +19,8 @@ pub struct Followed {
     pub user: User,
     /// The sign-in that waits for it, if it waits in this browser.
     pub attempt: Option<Attempt>,
+    /// Whether it was used a moment ago.
+    pub is_used: bool,
 }
 
 /// Looks at a link. It changes nothing. Secrets that lead nowhere are counted as guesses.
@@ -27,7 +29,13 @@ pub struct Followed {
 /// [`Error::NotFound`] if it is unknown, used, replaced or too old; [`Error::Throttled`].
 pub async fn look(provider: &Provider, call: &Call, browser: &Browser, token: &Secret) -> Result<Followed, Error> {
     guess::look(provider, call, guess::Account::RecoveryLink).await?;
-    let found = match sign_in_link::find(provider, call, token).await? {
+    let live = sign_in_link::find(provider, call, token).await?;
+    let is_used = live.is_none();
+    let known = match live {
+        Some(link) => Some(link),
+        None => sign_in_link::find_used(provider, call, token).await?,
+    };
+    let found = match known {
         Some(link) => whose(provider, &link).await?.map(|user| (link, user)),
         None => None,
     };
@@ -41,7 +49,12 @@ pub async fn look(provider: &Provider, call: &Call, browser: &Browser, token: &S
         Err(Error::NotFound) => None,
         Err(error) => return Err(error),
     };
-    Ok(Followed { link, user, attempt })
+    Ok(Followed {
+        link,
+        user,
+        attempt,
+        is_used,
+    })
 }
 
 /// The person, if they still are reached where it was mailed to.
@@ -61,7 +74,11 @@ pub async fn enter(
     attempt: Attempt,
     token: &Secret,
 ) -> Result<Account, Refused> {
-    let taken = sign_in_link::take(provider, call, token).await?;
+    let taken = match sign_in_link::take(provider, call, token).await? {
+        Some(link) => Some(link),
+        // of two clicks the browser sees the answer to the second alone
+        None => sign_in_link::find_used(provider, call, token).await?,
+    };
     let link = taken.filter(|link| link.attempt == attempt.id);
     go_in(provider, call, browser, attempt, link).await
 }
@@ -69,11 +86,13 @@ pub async fn enter(
 /// Says, in another browser, that the sign-in which waits is one's own. Nobody is signed in here.
 ///
 /// # Errors
-/// [`Error::NotFound`] if somebody was faster.
+/// [`Error::NotFound`] if it has ended meanwhile.
 pub async fn confirm(provider: &Provider, call: &Call, token: &Secret) -> Result<(), Error> {
-    let link = sign_in_link::take(provider, call, token)
-        .await?
-        .ok_or(Error::NotFound)?;
+    let Some(link) = sign_in_link::take(provider, call, token).await? else {
+        // said twice is said
+        let used = sign_in_link::find_used(provider, call, token).await?;
+        return used.map(drop).ok_or(Error::NotFound);
+    };
     sign_in_link::answered_for(provider, call, &link).await?;
     provider
         .note(call.event(EventKind::SignInLinkConfirmed).user(link.user))
@@ -115,7 +134,7 @@ async fn judge(
     attempt: Attempt,
     link: Option<SignInLink>,
 ) -> Result<Account, Refused> {
-    let Attempt { id, wanted } = attempt;
+    let Attempt { wanted, .. } = attempt;
     let method = method(wanted.means);
     if let Some(network) = session::judge_network(provider, call).await? {
         let event = entrance::refused(call, network.rule(), method, None);
@@ -135,6 +154,5 @@ async fn judge(
     };
     let entered = code::enter(provider, call, browser, &user, wanted).await;
     decisions::keep(provider, call, Some(&user), By::Code, &entered);
-    code::forget(provider, &id).await;
     entered
 }

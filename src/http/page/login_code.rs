@@ -70,10 +70,7 @@ pub(super) async fn answer(
             Err(error) => Err(error.into()),
         };
     }
-    let waiting_for_it = Attempt {
-        id: asked.attempt.id.clone(),
-        wanted: asked.attempt.wanted.clone(),
-    };
+    let waiting_for_it = asked.attempt.clone();
     let (call, browser) = (&visit.call, &mut visit.browser);
     let signed_in = match asked.attempt.wanted.means {
         Means::MailLink => link::go_on(&http.provider, call, browser, waiting_for_it).await,

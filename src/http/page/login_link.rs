@@ -95,6 +95,7 @@ impl Followed {
     fn stage(&self) -> LoginLinkStage {
         match self.followed.attempt {
             Some(_) => LoginLinkStage::Here,
+            None if self.followed.is_used => LoginLinkStage::Confirmed,
             None => LoginLinkStage::Elsewhere,
         }
     }

@@ -59,8 +59,18 @@ async fn magic_link_binding() {
         let done = press(&browser, &page).await;
         assert_eq!(done.location().unwrap().path(), "/account/email", "{}", done.body);
         assert!(is_signed_in(server, &browser).await);
+        // of two clicks the browser sees the answer to the second alone; later, and elsewhere, it leads nowhere
+        assert_eq!(press(&browser, &page).await.status, 303);
+        let other = Browser::new();
+        assert!(unescape(&other.get(&link).await.body).contains("It goes on there"));
+        server.advance(Duration::from_secs(61));
         assert_eq!(browser.get(&link).await.status, 404, "once");
-        assert_eq!(browser.get(waiting.url.as_str()).await.status, 404);
+        assert_eq!(press(&browser, &page).await.status, 404);
+        assert_eq!(
+            go_on(&browser, &waiting).await.status,
+            422,
+            "nobody answered for it elsewhere"
+        );
 
         // elsewhere
         let browser = Browser::new();
@@ -79,13 +89,16 @@ async fn magic_link_binding() {
         let said = press(&mailbox, &page).await;
         assert_eq!(said.status, 200, "{}", said.body);
         assert!(!is_signed_in(server, &mailbox).await, "nobody is signed in there");
-        assert_eq!(mailbox.get(&link).await.status, 404, "once");
+        assert_eq!(press(&mailbox, &page).await.status, 200, "said twice is said");
         // a third browser has nothing of it
         assert_eq!(Browser::new().get(waiting.url.as_str()).await.status, 404);
         let done = go_on(&browser, &waiting).await;
         assert_eq!(done.status, 303, "{}", done.body);
         assert!(is_signed_in(server, &browser).await);
-        assert_eq!(go_on(&browser, &waiting).await.status, 404);
+        assert_eq!(go_on(&browser, &waiting).await.status, 303, "the second click");
+        server.advance(Duration::from_secs(61));
+        assert_eq!(go_on(&browser, &waiting).await.status, 422);
+        assert_eq!(mailbox.get(&link).await.status, 404, "once");
     })
     .await;
 }

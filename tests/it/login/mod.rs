@@ -2,6 +2,7 @@
 
 mod action_links;
 mod code_sign_in;
+mod code_walk;
 mod devices;
 mod durable;
 mod ending;
