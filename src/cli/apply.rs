@@ -96,7 +96,7 @@ pub(super) async fn export(provider: &Provider, arguments: &Export, input: Optio
 }
 
 /// The file as a value, by its extension.
-fn parse(path: &Path, text: &str) -> Result<Value, Failure> {
+pub(super) fn parse(path: &Path, text: &str) -> Result<Value, Failure> {
     let refused = |error: String| Failure::refused(format!("{}: {error}", path.display()));
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("toml") => toml::from_str(text).map_err(|error| refused(error.to_string())),

@@ -63,6 +63,9 @@ pub(super) enum StoreCommand {
     /// What people sign in with.
     #[command(subcommand)]
     Devices(Devices),
+    /// Terms of use.
+    #[command(subcommand)]
+    Terms(super::terms::Terms),
     /// Signing keys.
     #[command(subcommand)]
     Keys(Keys),

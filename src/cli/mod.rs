@@ -22,6 +22,7 @@ mod sessions;
 mod settings;
 mod setup;
 mod store_command;
+mod terms;
 mod user_arguments;
 mod users;
 

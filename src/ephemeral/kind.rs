@@ -154,6 +154,8 @@ pub enum Counted {
     DevicePoll,
     /// Registrations, of users or clients, from one network address.
     Registration,
+    /// Wishes for an account, or for another mail address, a day.
+    AccountWish,
     /// Invitation and promotion codes tried.
     PromotionCode,
     /// Requests to one endpoint by one caller.
@@ -176,6 +178,7 @@ impl Counted {
             Self::UserCode => "user_code",
             Self::DevicePoll => "device_poll",
             Self::Registration => "registration",
+            Self::AccountWish => "account_wish",
             Self::PromotionCode => "promotion_code",
             Self::Request => "request",
         }

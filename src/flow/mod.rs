@@ -28,6 +28,7 @@ pub mod short_code;
 pub mod sign_in;
 pub mod sign_in_link;
 pub mod sign_out;
+pub mod terms;
 pub mod token;
 pub mod trace;
 pub mod watch;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::people::PasswordRules;
 use super::session::Proof;
 use crate::model::setting::MFA_REQUIRED;
-use crate::model::{Layers, RequiredAction, Timestamp, User};
+use crate::model::{Layers, RequiredAction, Terms, Timestamp, User};
 
 /// Something that is to be done first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,13 +37,13 @@ impl Wanted {
     }
 }
 
-/// The first of what is missing, for somebody who has given this proof.
+/// The first of what is missing, for somebody who has given this proof and has these terms to accept.
 pub fn missing(
     user: &User,
     layers: &Layers<'_>,
     proof: &Proof,
     has_factor: HasFactor,
-    now: Timestamp,
+    (terms, now): (&[Terms], Timestamp),
 ) -> Option<Missing> {
     let is_required = |action| user.required_actions.contains(&action);
     let wanted = |action, by_policy: bool| {
@@ -59,10 +59,13 @@ pub fn missing(
         let is_too_old = PasswordRules::of(layers).have_expired(user, now);
         wanted(RequiredAction::ChangePassword, is_too_old)
     });
-    change.or_else(|| match has_factor {
+    let enrol = || match has_factor {
         HasFactor::Yes => None,
         HasFactor::No => wanted(RequiredAction::EnrolFactor, layers.flag(MFA_REQUIRED)),
-    })
+    };
+    // where none count there is nothing to accept, whoever wants it
+    let accept = || wanted(RequiredAction::AcceptTerms, !terms.is_empty()).filter(|_| !terms.is_empty());
+    change.or_else(enrol).or_else(accept)
 }
 
 /// Whether somebody has a second factor.

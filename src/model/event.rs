@@ -160,6 +160,12 @@ named! {
         PhoneConfirmed = "phone.confirmed",
         /// A person has taken their telephone number away.
         PhoneRemoved = "phone.removed",
+        /// A version of terms of use was published.
+        TermsPublished = "terms.published",
+        /// A version of terms of use was taken back.
+        TermsWithdrawn = "terms.withdrawn",
+        /// A person has accepted terms of use.
+        TermsAccepted = "terms.accepted",
         /// A password was set.
         PasswordChanged = "password.changed",
         /// A group was made.

@@ -283,6 +283,10 @@ fn size(value: &SettingValue) -> u128 {
         SettingValue::Duration(length) => length.as_micros(),
         SettingValue::Count(count) => u128::from(*count),
         SettingValue::Flag(flag) => u128::from(*flag),
-        SettingValue::Word(_) | SettingValue::Contact(_) | SettingValue::Networks(_) => 0,
+        SettingValue::Word(_)
+        | SettingValue::Contact(_)
+        | SettingValue::Networks(_)
+        | SettingValue::Domains(_)
+        | SettingValue::Fields(_) => 0,
     }
 }

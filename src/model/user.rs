@@ -53,6 +53,8 @@ named! {
         ChangePassword = "change_password",
         /// Set up a second factor, if there is none.
         EnrolFactor = "enrol_factor",
+        /// Accept the terms of use that count, those among them that were accepted before.
+        AcceptTerms = "accept_terms",
     }
 }
 

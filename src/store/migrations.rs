@@ -37,5 +37,6 @@ migrations![
     "0021_remembered_devices",
     "0022_open_clients",
     "0023_registration",
-    "0024_text_messages"
+    "0024_text_messages",
+    "0028_terms"
 ];

@@ -42,6 +42,7 @@ mod session_lists;
 mod sessions;
 mod settings;
 mod setup_links;
+mod terms;
 mod tokens;
 mod traces;
 mod users;

@@ -34,6 +34,8 @@ const TABLES: &[Table] = &[
     plain("devices"),
     plain("action_links"),
     plain("password_history"),
+    plain("terms"),
+    plain("terms_acceptances"),
     plain("factors"),
     plain("recovery_codes"),
     plain("sessions"),

@@ -21,7 +21,7 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 80] = templates![
+const TEMPLATES: [(&str, &str); 85] = templates![
     "page/layout.html",
     "page/login.html",
     "page/login_code.html",
@@ -44,6 +44,10 @@ const TEMPLATES: [(&str, &str); 80] = templates![
     "page/recover.html",
     "page/required_password.html",
     "page/register.html",
+    "page/required_terms.html",
+    "page/terms_list.html",
+    "page/terms.html",
+    "page/own_terms.html",
     "page/new_account.html",
     "page/own_password.html",
     "page/own_account.html",
@@ -76,6 +80,7 @@ const TEMPLATES: [(&str, &str); 80] = templates![
     "part/mark.html",
     "part/wordmark.html",
     "part/new_password.html",
+    "part/terms.html",
     "part/passkey_trouble.html",
     "part/password_problems.html",
     "mail/welcome.html",

@@ -3,9 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use super::apply::sealing::{Sealer, Sealing};
-use super::apply::{clients, groups, layers, resources, users};
+use super::apply::{clients, groups, layers, resources, terms, users};
 use super::inventory;
-use crate::flow::{Error, Provider};
+use crate::flow::{Error, Provider, terms as published_terms};
 use crate::model::{LayerOwner, Secret};
 
 /// Whether secrets are part of it.
@@ -45,7 +45,16 @@ pub async fn export(provider: &Provider, secrets: Secrets) -> Result<Value, Erro
         "users".to_owned(),
         json!(export_users(provider, sealer.as_ref()).await?),
     );
+    file.insert("terms".to_owned(), json!(export_terms(provider).await?));
     Ok(Value::Object(file))
+}
+
+/// The versions that count or will; who has accepted them stays here.
+async fn export_terms(provider: &Provider) -> Result<Vec<Map<String, Value>>, Error> {
+    let published = published_terms::list(provider).await?;
+    let groups = inventory::groups(provider).await?;
+    let counting = published.iter().filter(|terms| terms.withdrawn_at.is_none());
+    Ok(counting.filter_map(|terms| terms::to_json(terms, &groups)).collect())
 }
 
 async fn export_resources(provider: &Provider) -> Result<Vec<Map<String, Value>>, Error> {

@@ -17,6 +17,7 @@ pub mod permissions;
 pub mod recovery;
 pub mod recovery_wish;
 pub mod registration;
+pub mod registration_limits;
 pub mod registration_wish;
 pub mod rights;
 pub mod session_lists;
@@ -51,6 +52,7 @@ pub use passwords::{NewPassword, Sessions, WeakPasswords, set_password};
 pub use recovery::{look_at_recovery, recover};
 pub use recovery_wish::{ask_for_recovery, is_recovery_enabled};
 pub use registration::{Registrant, look_at_registration, register};
+pub use registration_limits::is_domain_refused;
 pub use registration_wish::{RegistrationMode, ask_for_account, invite, registration_mode};
 pub use rights::{Rights, rights_of};
 pub use session_lists::{

@@ -3,7 +3,7 @@
 
 use super::registration_wish::{already_registered, own_address};
 use super::user_change::{self, UserChange};
-use super::{ChangeSource, fields};
+use super::{ChangeSource, registration_limits};
 use crate::flow::again::again;
 use crate::flow::session::{Asker, PROOF_GOOD_FOR};
 use crate::flow::settle::settle;
@@ -44,11 +44,8 @@ pub enum Confirmed {
 /// somebody else has it.
 ///
 /// # Errors
-/// [`NotAsked`]; [`Error::Invalid`] if it is no address, [`Error::Throttled`] if it was sent enough mails.
+/// [`NotAsked`]; [`Error::Invalid`] if it is no address, or one of a domain that may not; [`Error::Throttled`] if there were too many.
 pub async fn ask_for_email(provider: &Provider, call: &Call, asker: Asker, email: &str) -> Result<(), NotAsked> {
-    if let Some(wrong) = fields::check_email(email) {
-        return Err(Error::Invalid(vec![wrong]).into());
-    }
     if call.now >= asker.proved.after(PROOF_GOOD_FOR) {
         return Err(NotAsked::ProofTooOld);
     }
@@ -60,8 +57,14 @@ pub async fn ask_for_email(provider: &Provider, call: &Call, asker: Asker, email
     if confirmed.as_deref() == Some(email) {
         return Err(NotAsked::Same);
     }
+    // the address that somebody has may be confirmed, whatever its domain
+    let is_own = user.profile.email.as_deref() == Some(email);
+    if !is_own {
+        registration_limits::judge_stranger(provider, call, email).await?;
+    }
     let call = &call.by(Actor::User(user.id));
     guess::spend_wish_of_source(provider, call).await?;
+    registration_limits::spend(provider, call, email).await?;
     guess::spend_mail_to(provider, call, &comparison_key(email)).await?;
     let letters = letters(provider, call, (&user, email), (confirmed, owner)).await?;
     again(|| write(provider, call, user.id, &letters)).await?;

@@ -5,23 +5,22 @@
 use super::registration_wish::{RegistrationMode, registration_mode};
 use super::users::{self, CreatedUser, FirstLink, NewUser};
 use super::{ChangeSource, NewPassword};
-use crate::flow::{Call, Error, Provider, guess};
-use crate::model::{Profile, Secret};
+use crate::flow::{Call, Error, FieldError, Provider, guess, terms};
+use crate::model::setting::REGISTRATION_FIELDS;
+use crate::model::{AskedField, FormField, Id, Profile, Secret, Terms};
 use crate::store::RegistrationLink;
 
 /// What somebody tells of themselves for an account.
 #[derive(Clone, Debug)]
 pub struct Registrant {
-    /// What to sign in with besides the mail address; the address itself if empty.
-    pub username: String,
-    /// Given name, or empty.
-    pub given_name: String,
-    /// Family name, or empty.
-    pub family_name: String,
-    /// The language of the page, `en`.
+    /// What they entered; nothing where that is empty.
+    pub entered: Vec<(AskedField, String)>,
+    /// The language of the page, `en`; it counts where no language was asked for.
     pub locale: String,
     /// The password.
     pub password: Secret,
+    /// The terms of use that they accept.
+    pub accepted: Vec<Id<Terms>>,
 }
 
 /// Looks at a link. It changes nothing: programs that look at mails follow links. Secrets that lead nowhere are counted as guesses.
@@ -56,20 +55,83 @@ pub async fn register(
     registrant: Registrant,
 ) -> Result<CreatedUser, Error> {
     let link = look_at_registration(provider, call, token).await?;
-    let given = |text: String| Some(text).filter(|text| !text.is_empty());
-    let username = given(registrant.username).unwrap_or_else(|| link.email.clone());
-    let new = NewUser {
+    let settings = provider.settings().await?;
+    let mut new = NewUser {
         profile: Profile {
-            email: Some(link.email),
+            email: Some(link.email.clone()),
             email_verified: true,
-            given_name: given(registrant.given_name),
-            family_name: given(registrant.family_name),
-            locale: given(registrant.locale),
             ..Profile::default()
         },
-        password: NewPassword::Given(registrant.password),
+        password: NewPassword::Given(registrant.password.clone()),
         link: Some(FirstLink::Registration(token.digest())),
-        ..NewUser::named(username)
+        ..NewUser::named(link.email)
     };
-    users::create_user(provider, call, &ChangeSource::Person, new).await
+    let mut errors = fill(&mut new, settings.fields(REGISTRATION_FIELDS), &registrant);
+    let asked = terms::asked_of_new(provider, call.now).await?;
+    new.accepted_terms = asked.iter().map(|terms| terms.id).collect();
+    errors.extend(
+        asked
+            .iter()
+            .filter(|terms| !registrant.accepted.contains(&terms.id))
+            .map(not_accepted),
+    );
+    if errors.is_empty() {
+        return users::create_user(provider, call, &ChangeSource::Person, new).await;
+    }
+    // everything that is wrong at once
+    if let Err(Error::Invalid(wrong)) = users::judge_user(provider, &settings, &new) {
+        let is_new = |wrong: &FieldError| !errors.iter().any(|known| known.pointer == wrong.pointer);
+        let more: Vec<FieldError> = wrong.into_iter().filter(is_new).collect();
+        errors.extend(more);
+    }
+    Err(Error::Invalid(errors))
+}
+
+/// Puts what was entered where it belongs, and what counts where nothing was. Gives what is missing, or was not asked for.
+fn fill(new: &mut NewUser, asked: &[FormField], registrant: &Registrant) -> Vec<FieldError> {
+    let mut errors = Vec::new();
+    for (field, _) in &registrant.entered {
+        if !asked.iter().any(|known| known.field == *field) {
+            errors.push(wrong(field.pointer(), "unknown", "this is not asked for here"));
+        }
+    }
+    for FormField {
+        field,
+        is_required,
+        default,
+    } in asked
+    {
+        let entered = registrant.entered.iter().find(|(known, _)| known == field);
+        let entered = entered.map(|(_, text)| text.trim()).filter(|text| !text.is_empty());
+        let Some(value) = entered.map(str::to_owned).or_else(|| default.clone()) else {
+            if *is_required {
+                errors.push(wrong(field.pointer(), "required", "this is required here"));
+            }
+            continue;
+        };
+        match field.place(&mut new.profile) {
+            Some(place) => *place = Some(value),
+            None => new.username = value,
+        }
+    }
+    if new.profile.locale.is_none() && !registrant.locale.is_empty() {
+        new.profile.locale = Some(registrant.locale.clone());
+    }
+    errors
+}
+
+fn not_accepted(terms: &Terms) -> FieldError {
+    wrong(
+        format!("/accepted_terms/{}", terms.id),
+        "not_accepted",
+        "these terms have to be accepted",
+    )
+}
+
+fn wrong(pointer: String, code: &'static str, detail: &str) -> FieldError {
+    FieldError {
+        pointer,
+        code,
+        detail: detail.to_owned(),
+    }
 }

@@ -1,8 +1,8 @@
 //! The wish for an account of one's own ([`super::wishes`] says when it is looked at). What is mailed is a link, and everything else is
 //! asked behind it: nothing of a stranger is kept but the address, for as long as the link works.
 
-use super::fields;
 use super::recovery_wish::mailed_link;
+use super::registration_limits;
 use super::wishes::Wish;
 use crate::flow::again::again;
 use crate::flow::{Call, Error, Provider, guess, letter};
@@ -55,8 +55,8 @@ pub async fn registration_mode(provider: &Provider) -> Result<RegistrationMode, 
 /// Utters a wish for an account of this address. Nothing is looked up here but the form of the address.
 ///
 /// # Errors
-/// [`Error::NotFound`] where not anyone may have an account; [`Error::Invalid`] if it is no address; [`Error::Throttled`] if too many
-/// came from this network; [`Error::Busy`].
+/// [`Error::NotFound`] where not anyone may have an account; [`Error::Invalid`] if it is no address, or one of a domain that may not;
+/// [`Error::Throttled`] if there were too many; [`Error::Busy`].
 pub async fn ask_for_account(
     provider: &Provider,
     call: &Call,
@@ -67,10 +67,9 @@ pub async fn ask_for_account(
     if registration_mode(provider).await? != RegistrationMode::Open {
         return Err(Error::NotFound);
     }
-    if let Some(wrong) = fields::check_email(&email) {
-        return Err(Error::Invalid(vec![wrong]));
-    }
+    registration_limits::judge_stranger(provider, call, &email).await?;
     guess::spend_wish_of_source(provider, call).await?;
+    registration_limits::spend(provider, call, &email).await?;
     let wish = RegistrationWish {
         email,
         locale,
@@ -84,14 +83,12 @@ pub async fn ask_for_account(
 ///
 /// # Errors
 /// [`Error::Conflict`] `registration_off` where nobody may have an account of their own, `too_many_links` if too many links are open;
-/// [`Error::Invalid`] if it is no address or somebody's; [`Error::Throttled`] if the address was sent enough.
+/// [`Error::Invalid`] if it is no address, somebody's, or one of a domain that may not; [`Error::Throttled`] if the address was sent enough.
 pub async fn invite(provider: &Provider, call: &Call, email: String, locale: Locale) -> Result<(), Error> {
     if registration_mode(provider).await? == RegistrationMode::Off {
         return Err(Error::Conflict("registration_off"));
     }
-    if let Some(wrong) = fields::check_email(&email) {
-        return Err(Error::Invalid(vec![wrong]));
-    }
+    registration_limits::judge_address(&*provider.settings().await?, &email)?;
     let found = {
         let mut store = provider.store.read().await?;
         store.find_user_by_identifier(&email).await?

@@ -5,10 +5,13 @@ use std::collections::BTreeSet;
 use super::passwords::{self, prepare};
 use super::{ChangeSource, NewPassword, PasswordRules, WeakPasswords, Welcome, fields, members, welcome};
 use crate::flow::settle::settle;
+use crate::flow::terms;
 use crate::flow::{Call, Error, FieldError, Provider};
 use crate::model::setting::Settings;
 use crate::model::user::comparison_key;
-use crate::model::{Digest, EventKind, Fact, Id, Profile, RequiredAction, Secret, User, UserStatus};
+use crate::model::{
+    Digest, EventKind, Fact, Id, Profile, RequiredAction, Secret, Terms, TermsOccasion, User, UserStatus,
+};
 use crate::random;
 use crate::store::{self, OutboxMail, Read, Write};
 
@@ -37,6 +40,8 @@ pub struct NewUser {
     pub required_actions: Vec<RequiredAction>,
     /// The link that is used up by making this user, in the same transaction.
     pub link: Option<FirstLink>,
+    /// The terms of use that the person has accepted with it.
+    pub accepted_terms: Vec<Id<Terms>>,
 }
 
 /// A link that lets its holder make themselves an account, by the digest of its secret.
@@ -63,6 +68,7 @@ impl NewUser {
             welcome: Welcome::Silent,
             required_actions: Vec::new(),
             link: None,
+            accepted_terms: Vec::new(),
         }
     }
 }
@@ -108,6 +114,7 @@ pub(in crate::flow) struct ReadyUser {
     groups: Vec<String>,
     primary_group: Option<String>,
     mail: Option<OutboxMail>,
+    accepted_terms: Vec<Id<Terms>>,
 }
 
 /// Does beforehand what takes time, hashing above all: while a transaction is open nothing is waited for.
@@ -159,6 +166,7 @@ pub(in crate::flow) async fn make_ready(
         groups: new.groups.clone(),
         primary_group: new.primary_group.clone(),
         mail,
+        accepted_terms: new.accepted_terms.clone(),
     })
 }
 
@@ -197,6 +205,9 @@ pub(in crate::flow) async fn add_in(
             Fact::Number(i64::try_from(ready.groups.len()).unwrap_or(i64::MAX)),
         );
     tx.add_event(&event).await?;
+    let locale = user.profile.locale.as_deref().unwrap_or("en");
+    let accepted = (ready.accepted_terms.as_slice(), locale);
+    terms::accept_in(tx, call, user.id, accepted, TermsOccasion::Registration).await?;
     if let Some(mail) = &ready.mail {
         tx.add_mail(mail, call.now).await?;
     }

@@ -12,6 +12,7 @@ use super::{Account, Browser, Ending, OnDevice, Proof, Purpose, SessionFacts, Se
 use crate::flow::again::again;
 use crate::flow::effective::{LoginLimit, SessionTimes, WhenFull};
 use crate::flow::needs::{self, HasFactor, Missing};
+use crate::flow::terms;
 use crate::flow::{Call, Error, Provider};
 use crate::model::setting::{MFA_REMEMBER_FOR, SESSION_KNOWN_DEVICES_ONLY};
 use crate::model::{Actor, Event, EventKind, Fact, Id, Session, Timestamp, User};
@@ -208,12 +209,13 @@ async fn missing(
         None => None,
     };
     let layers = person.layers(&settings, client.as_deref());
+    let terms = terms::missing_of(provider, user, call.now).await?;
     Ok(needs::missing(
         user,
         &layers,
         &entry.proof,
         arrival.has_factor(),
-        call.now,
+        (&terms, call.now),
     ))
 }
 

@@ -28,6 +28,11 @@ pub enum Task {
         /// The secret that it is to hold.
         secret: Vec<u8>,
     },
+    /// They accept the terms of use that are required of them.
+    AcceptTerms {
+        /// Who wants it.
+        because: Wanted,
+    },
     /// They keep their recovery codes, which are shown this once.
     KeepCodes {
         /// The codes.
@@ -50,6 +55,7 @@ impl Task {
         let because = missing.because;
         Ok(match missing.action {
             RequiredAction::ChangePassword => Self::ChangePassword { because },
+            RequiredAction::AcceptTerms => Self::AcceptTerms { because },
             RequiredAction::EnrolFactor => {
                 let totp = Totp::generate(OtpShape::default()).map_err(|error| Error::Failed(Box::new(error)))?;
                 let secret = totp.secret().to_vec();
@@ -63,6 +69,7 @@ impl Task {
         match self {
             Self::ChangePassword { .. } => "change_password",
             Self::Enrol { .. } => "enrol_factor",
+            Self::AcceptTerms { .. } => "accept_terms",
             Self::KeepCodes { .. } => "keep_codes",
             Self::Enter => "enter",
         }

@@ -1,4 +1,5 @@
-//! What is required of somebody on the way in, done: another password, a second factor, recovery codes that are kept.
+//! What is required of somebody on the way in, done: another password, a second factor, recovery codes that are kept, terms that are
+//! accepted.
 //!
 //! Each is done once, by whoever has proved who they are in this browser a moment ago; then whatever is missing still is asked for,
 //! and only then a session begins.
@@ -8,8 +9,8 @@ use super::factor::forgive_password;
 use crate::flow::factor;
 use crate::flow::people::{self, NotReplaced};
 use crate::flow::session::{Answered, Browser, Duty, Task};
-use crate::flow::{Call, Error, FieldError, Provider};
-use crate::model::Secret;
+use crate::flow::{Call, Error, FieldError, Provider, terms};
+use crate::model::{Id, Secret, Terms};
 
 /// What somebody calls the authenticator that they set up here, until they name it.
 const FACTOR_NAME: &str = "Authenticator";
@@ -26,6 +27,9 @@ pub enum NotDone {
     /// The code is not the authenticator's.
     #[error("the code is wrong")]
     Wrong,
+    /// Not all is accepted that has to be.
+    #[error("not all terms are accepted")]
+    NotAccepted,
     /// It could not be done. [`Error::NotFound`]: the sign-in is over.
     #[error(transparent)]
     Failed(#[from] Error),
@@ -38,6 +42,8 @@ pub enum Brought {
     Password(Secret),
     /// The code of the authenticator that is set up.
     Code(Secret),
+    /// The terms that they accept, and the language that they read them in.
+    Terms(Vec<Id<Terms>>, String),
     /// Nothing but that they go on: the recovery codes are kept.
     Nothing,
 }
@@ -65,9 +71,14 @@ pub async fn answer(
             let secret = secret.clone();
             enrol(provider, call, browser, duty, (&secret, &code)).await
         }
+        (Task::AcceptTerms { .. }, Brought::Terms(accepted, locale)) => {
+            accept(provider, call, browser, duty, (&accepted, &locale)).await
+        }
         (Task::KeepCodes { .. }, Brought::Nothing) | (Task::Enter, _) => enter(provider, call, browser, duty).await,
         // a form of another step: this one is as it was
-        (Task::ChangePassword { .. } | Task::Enrol { .. } | Task::KeepCodes { .. }, _) => Err(NotDone::Wrong),
+        (Task::ChangePassword { .. } | Task::Enrol { .. } | Task::AcceptTerms { .. } | Task::KeepCodes { .. }, _) => {
+            Err(NotDone::Wrong)
+        }
     };
     if let Ok(Answered::SignedIn(_)) = &answered
         && let Err(error) = forgive_password(provider, call, browser, &user).await
@@ -83,7 +94,7 @@ pub async fn answer(
         Ok(Answered::Required(_)) => "required",
         Ok(Answered::Full(_)) => "full",
         Ok(Answered::Refused(_)) => "device",
-        Err(NotDone::Same | NotDone::Weak(_) | NotDone::Wrong) => "not_done",
+        Err(NotDone::Same | NotDone::Weak(_) | NotDone::Wrong | NotDone::NotAccepted) => "not_done",
         Err(NotDone::Failed(_)) => "failed",
     };
     provider.counts.sign_ins.of(word).count();
@@ -154,6 +165,34 @@ async fn enrol(
             Err(error.into())
         }
     }
+}
+
+/// Whatever has to be accepted at this moment, all of it: what took effect since the form was drawn is asked for first.
+async fn accept(
+    provider: &Provider,
+    call: &Call,
+    browser: &mut Browser,
+    duty: Duty,
+    (accepted, locale): (&[Id<Terms>], &str),
+) -> Result<Answered, NotDone> {
+    let missing = terms::missing_of(provider, &duty.user, call.now).await?;
+    if missing.iter().any(|terms| !accepted.contains(&terms.id)) {
+        return Err(NotDone::NotAccepted);
+    }
+    if !duty.take(provider, call).await? {
+        return Ok(duty.follow(provider, call, browser).await?);
+    }
+    if let Err(error) = terms::accept(provider, call, &duty.user, (&missing, locale)).await {
+        match error {
+            Error::Stale | Error::NotFound => duty.give_up(provider).await?,
+            _ => duty.put_back(provider, call).await?,
+        }
+        return Err(match error {
+            Error::Stale => Error::NotFound.into(),
+            error => error.into(),
+        });
+    }
+    Ok(duty.done(provider, call, browser, None).await?)
 }
 
 async fn enter(provider: &Provider, call: &Call, browser: &mut Browser, duty: Duty) -> Result<Answered, NotDone> {

@@ -18,11 +18,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::route::Method;
+use super::terms::AcceptanceBody;
 use super::{Answer, BASE, Problem, bearer, body};
 use crate::flow::people::{self, DeviceAct, NotReplaced, OfflineGrants};
 use crate::flow::session::{self, Asker, Browser, NotEnded, OwnEnd, OwnSession};
 use crate::flow::token::verify;
-use crate::flow::{Call, Error};
+use crate::flow::{Call, Error, terms};
 use crate::http::{Http, Refusal};
 use crate::model::{self, Id, Reason, Secret, Session, User};
 use crate::view::Device;
@@ -39,6 +40,7 @@ pub(super) fn routes() -> Router<Http> {
         .route(&format!("{BASE}/me/sessions"), get(list).options(preflight))
         .route(&format!("{BASE}/me/sessions/{{id}}"), delete(end).options(preflight))
         .route(&format!("{BASE}/me/password"), post(change_password).options(preflight))
+        .route(&format!("{BASE}/me/terms"), get(list_terms).options(preflight))
         .route(&format!("{BASE}/me/devices"), get(list_devices).options(preflight))
         .route(
             &format!("{BASE}/me/devices/{{id}}/{{act}}"),
@@ -47,7 +49,7 @@ pub(super) fn routes() -> Router<Http> {
 }
 
 /// The same for the OpenAPI document, as method, path, sentence and scope.
-pub(super) const DESCRIBED: [(&str, &str, &str, &str); 14] = [
+pub(super) const DESCRIBED: [(&str, &str, &str, &str); 15] = [
     ("get", "/me", "The person's own account.", READ),
     ("get", "/me/sessions", "The person's own sessions.", READ),
     (
@@ -79,6 +81,12 @@ pub(super) const DESCRIBED: [(&str, &str, &str, &str); 14] = [
         "/me/phone",
         "Takes the person's telephone number away.",
         WRITE,
+    ),
+    (
+        "get",
+        "/me/terms",
+        "The terms of use that the person has accepted.",
+        READ,
     ),
     ("get", "/me/factors", "The person's own second factors.", READ),
     (
@@ -170,6 +178,11 @@ async fn replace_password(
     }
 }
 
+/// GET /api/v1/me/terms
+async fn list_terms(asking: Asking) -> Response {
+    asking.answer(Act::Terms).await
+}
+
 /// GET /api/v1/me/devices
 async fn list_devices(asking: Asking) -> Response {
     asking.answer(Act::Devices).await
@@ -187,6 +200,7 @@ enum Act {
     End(String),
     /// The body.
     Password(Bytes),
+    Terms,
     Devices,
     ChangeDevice {
         id: String,
@@ -197,7 +211,7 @@ enum Act {
 impl Act {
     const fn wish(&self) -> Wish {
         match self {
-            Self::Show | Self::Sessions | Self::Devices => Wish::Read,
+            Self::Show | Self::Sessions | Self::Terms | Self::Devices => Wish::Read,
             Self::End(_) | Self::Password(_) | Self::ChangeDevice { .. } => Wish::Change,
         }
     }
@@ -275,6 +289,11 @@ async fn perform(
         }
         Act::End(id) => end_one(http, call, myself.asker, &id).await,
         Act::Password(bytes) => replace_password(http, call, myself.asker, (headers, &bytes)).await,
+        Act::Terms => {
+            let accepted = terms::accepted_by(&http.provider, myself.user.id).await?;
+            let items: Vec<AcceptanceBody> = accepted.into_iter().map(AcceptanceBody::of).collect();
+            Answer::of(&json!({ "items": items }))
+        }
         Act::Devices => {
             let own = people::own_devices(&http.provider, call, myself.asker).await?;
             let items: Vec<Value> = own.devices.into_iter().map(|known| device(known, own.here)).collect();

@@ -35,6 +35,7 @@ pub mod route;
 mod serve;
 mod sessions;
 mod settings;
+mod terms;
 mod traces;
 mod user_body;
 mod users;
@@ -67,6 +68,7 @@ pub fn table() -> Vec<Route> {
     table.extend(clients::table());
     table.extend(registration_tokens::table());
     table.extend(invitations::table());
+    table.extend(terms::table());
     table.extend(resources::table());
     table.extend(keys::table());
     table.extend(layers::table());

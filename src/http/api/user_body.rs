@@ -38,7 +38,7 @@ macro_rules! user_bodies {
             generate_password: bool,
             /// Whether the person is told of the account by mail.
             send_welcome: bool,
-            /// What the person has to do at the first sign-in before they are in: `change_password`, `enrol_factor`.
+            /// What the person has to do at the first sign-in before they are in: `change_password`, `enrol_factor`, `accept_terms`.
             required_actions: Vec<String>,
         }
 
@@ -59,7 +59,7 @@ macro_rules! user_bodies {
             #[serde(deserialize_with = "present")]
             address: Option<Option<AddressBody>>,
             /// What the person has to do at the next sign-in before they are in, all of it: `change_password`,
-            /// `enrol_factor`. Each goes when it is done.
+            /// `enrol_factor`, `accept_terms`. Each goes when it is done.
             required_actions: Option<Vec<String>>,
         }
 
@@ -91,7 +91,7 @@ macro_rules! user_bodies {
             /// Since when the password does not let anybody in, because it has to be replaced.
             #[serde(skip_serializing_if = "Option::is_none")]
             password_expired_at: Option<String>,
-            /// What the person has to do at the next sign-in before they are in: `change_password`, `enrol_factor`.
+            /// What the person has to do at the next sign-in before they are in: `change_password`, `enrol_factor`, `accept_terms`.
             required_actions: Vec<String>,
             /// When the account was made.
             created_at: String,
@@ -129,6 +129,7 @@ macro_rules! user_bodies {
                     welcome: if self.send_welcome { Welcome::Mail } else { Welcome::Silent },
                     required_actions,
                     link: None,
+                    accepted_terms: Vec::new(),
                 })
             }
 

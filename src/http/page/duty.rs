@@ -1,5 +1,7 @@
 //! `/login/action`: who somebody is is proved, and something is required of them before they are in: another password, a second
-//! factor, recovery codes to be kept.
+//! factor, recovery codes to be kept, terms to be accepted.
+
+use std::collections::BTreeMap;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
@@ -7,21 +9,21 @@ use serde::Deserialize;
 use url::form_urlencoded;
 
 use super::own_factors::in_groups;
-use super::{devices, pending, return_target, shown};
+use super::{devices, pending, return_target, shown, terms as documents};
 use crate::flow::Error;
 use crate::flow::authorization::{Interaction, answer};
 use crate::flow::needs::Wanted;
 use crate::flow::session::{Answered, Duty, Full, Task, duty};
 use crate::flow::sign_in::duty::{self as done, Brought, NotDone};
 use crate::flow::sign_in::password::NoRoom;
-use crate::flow::{factor, people};
+use crate::flow::{factor, people, terms};
 use crate::http::Refusal;
 use crate::http::answer::next::see_other;
 use crate::http::extract::{Forgery, Form, Query, Visit};
 use crate::model::{Reason, Secret, Timestamp};
 use crate::view::{
     EnrolFactor, Locale, NewAuthenticatorError, NotMeError, NotMeField, NotMeProblem, OwnPath, Page, Qr, RecoveryCodes,
-    RequiredBy, RequiredPassword, SetupProblem,
+    RequiredBy, RequiredPassword, RequiredTerms, SetupProblem,
 };
 
 /// What the address says.
@@ -41,6 +43,9 @@ pub(super) struct Fields {
     password_again: Option<Secret>,
     code: Option<Secret>,
     intent: Option<String>,
+    /// `accept_` and an id for each document that was accepted.
+    #[serde(flatten)]
+    ticked: BTreeMap<String, String>,
 }
 
 /// GET /login/action
@@ -73,7 +78,7 @@ pub(super) async fn act(
         Err(forgery) => return Err(forgery.into()),
     }
     if door.duty.is_over() {
-        return door.answer(visit, Brought::Nothing).await;
+        return door.answer(visit, Brought::Nothing, Vec::new()).await;
     }
     if fields.intent.as_deref() == Some("cancel") {
         return door.give_up(&visit).await;
@@ -88,9 +93,15 @@ pub(super) async fn act(
             Brought::Password(new)
         }
         Task::Enrol { .. } => Brought::Code(fields.code.unwrap_or_else(|| Secret::new(""))),
+        Task::AcceptTerms { .. } => {
+            let ids = shown::ticked(&fields.ticked);
+            let ids = ids.iter().filter_map(|id| id.parse().ok()).collect();
+            Brought::Terms(ids, door.locale.tag().to_owned())
+        }
         Task::KeepCodes { .. } | Task::Enter => Brought::Nothing,
     };
-    door.answer(visit, brought).await
+    let ticked = shown::ticked(&fields.ticked);
+    door.answer(visit, brought, ticked).await
 }
 
 /// What there is to say first.
@@ -100,6 +111,8 @@ struct Said {
     wrong: bool,
     expired: bool,
     wait: Option<u64>,
+    /// Which documents were accepted, where not all were.
+    ticked: Option<Vec<String>>,
 }
 
 /// What is to be done, and the request that the person signs in for.
@@ -153,6 +166,7 @@ impl Door {
         let page = match &self.duty.task {
             Task::ChangePassword { because } => self.password_page(visit, *because, said).await?,
             Task::Enrol { because, secret } => self.enrol_page(visit, (*because, secret), &said)?,
+            Task::AcceptTerms { because } => self.terms_page(visit, *because, said).await?,
             Task::KeepCodes { codes, made } => self.codes_page(visit, codes, *made),
             // done, and then something went wrong
             Task::Enter => return Ok(visit.keep(see_other(self.anew().as_str()))),
@@ -196,6 +210,19 @@ impl Door {
         }))
     }
 
+    async fn terms_page(&self, visit: &Visit, because: Wanted, said: Said) -> Result<Page, Refusal> {
+        let missing = terms::missing_of(visit.provider(), &self.duty.user, visit.call.now).await?;
+        let document = |terms| documents::to_accept(visit, terms, self.locale, said.ticked.as_deref());
+        Ok(Page::RequiredTerms(RequiredTerms {
+            client: self.interaction.as_ref().map(|it| shown::client(&it.client)),
+            account: shown::account(&self.duty.user),
+            action: self.address(),
+            because: required_by(because),
+            terms: missing.iter().map(document).collect(),
+            expired: said.expired,
+        }))
+    }
+
     fn codes_page(&self, visit: &Visit, codes: &[String], made: Timestamp) -> Page {
         Page::RecoveryCodes(RecoveryCodes {
             account: shown::account(&self.duty.user),
@@ -236,18 +263,23 @@ impl Door {
         match done {
             // by a form only does a browser get a session
             Ok(Answered::SignedIn(_)) if !was_in => Err(Refusal::expired()),
-            done => self.go_on(visit, done.map_err(NotDone::from)).await,
+            done => self.go_on(visit, done.map_err(NotDone::from), Vec::new()).await,
         }
     }
 
-    async fn answer(self, mut visit: Visit, brought: Brought) -> Result<Response, Refusal> {
+    async fn answer(self, mut visit: Visit, brought: Brought, ticked: Vec<String>) -> Result<Response, Refusal> {
         let http = visit.http.clone();
         let (duty, browser) = (self.duty.clone(), &mut visit.browser);
         let answered = done::answer(&http.provider, &visit.call, browser, duty, brought).await;
-        self.go_on(visit, answered).await
+        self.go_on(visit, answered, ticked).await
     }
 
-    async fn go_on(self, visit: Visit, answered: Result<Answered, NotDone>) -> Result<Response, Refusal> {
+    async fn go_on(
+        self,
+        visit: Visit,
+        answered: Result<Answered, NotDone>,
+        ticked: Vec<String>,
+    ) -> Result<Response, Refusal> {
         let error = |field, problem| vec![NotMeError { field, problem }];
         match answered {
             Ok(Answered::SignedIn(account)) => {
@@ -272,6 +304,13 @@ impl Door {
             Err(NotDone::Wrong) => {
                 let said = Said {
                     wrong: true,
+                    ..Said::default()
+                };
+                self.show(&visit, said, StatusCode::UNPROCESSABLE_ENTITY).await
+            }
+            Err(NotDone::NotAccepted) => {
+                let said = Said {
+                    ticked: Some(ticked),
                     ..Said::default()
                 };
                 self.show(&visit, said, StatusCode::UNPROCESSABLE_ENTITY).await

@@ -26,6 +26,7 @@ mod own_factors;
 mod own_passkey;
 mod own_password;
 mod own_phone;
+mod own_terms;
 mod owner;
 mod passkey;
 mod pending;
@@ -36,6 +37,7 @@ mod return_target;
 mod security_contact;
 mod setup;
 mod shown;
+mod terms;
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -52,6 +54,9 @@ pub fn routes() -> Router<Http> {
             "/account/email/confirm",
             get(confirm_email::show).post(confirm_email::confirm),
         )
+        .route("/account/terms", get(own_terms::show))
+        .route("/terms", get(terms::list))
+        .route("/terms/{name}", get(terms::show))
         .route("/account/password", get(own_password::show).post(own_password::change))
         .route("/account/phone", get(own_phone::show).post(own_phone::change))
         .route("/account/factors", get(own_factors::show).post(own_factors::change))

@@ -1,17 +1,20 @@
 //! `/register/new`: the account itself, by the mailed link. Looking at it spends nothing; making the account does. Whoever made it is
 //! signed in with the password that they chose, through the gates of every sign-in.
 
+use std::collections::BTreeMap;
+
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::{forgot, login, shown};
+use super::{forgot, login, shown, terms as documents};
 use crate::flow::people::{self, PasswordRules, Registrant};
-use crate::flow::{Error, FieldError};
+use crate::flow::{Error, FieldError, terms};
 use crate::http::Refusal;
 use crate::http::extract::{Forgery, Form, Query, Visit};
-use crate::model::Secret;
-use crate::view::{NewAccount, NewAccountError, NewAccountField, Page, SetupProblem};
+use crate::model::setting::{REGISTRATION_FIELDS, Settings};
+use crate::model::{AskedField, Secret};
+use crate::view::{AskedInput, NewAccount, NewAccountError, NewAccountField, NewAccountPassword, Page, SetupProblem};
 
 /// What the address says.
 #[derive(Deserialize)]
@@ -26,27 +29,25 @@ pub(super) struct Wish {
 pub(super) struct Fields {
     #[serde(default)]
     csrf: String,
-    #[serde(default)]
-    given_name: String,
-    #[serde(default)]
-    family_name: String,
-    #[serde(default)]
-    username: String,
     password: Option<Secret>,
     password_again: Option<Secret>,
+    /// What is asked beside that, by name, and `accept_` and an id for each document that was accepted.
+    #[serde(flatten)]
+    rest: BTreeMap<String, String>,
 }
 
 /// GET /register/new
 pub(super) async fn show(visit: Visit, Query(wish): Query<Wish>) -> Result<Response, Refusal> {
     let link = Followed::open(&visit, wish).await?;
-    Ok(link.show(&visit, &Fields::default(), Shown::default(), StatusCode::OK))
+    link.show(&visit, &Fields::default(), Shown::default(), StatusCode::OK)
+        .await
 }
 
 /// POST /register/new
 pub(super) async fn make(
     visit: Visit,
     Query(wish): Query<Wish>,
-    Form(mut fields): Form<Fields>,
+    Form(fields): Form<Fields>,
 ) -> Result<Response, Refusal> {
     let link = Followed::open(&visit, wish).await?;
     match visit.check(&link.purpose(), &fields.csrf) {
@@ -56,22 +57,21 @@ pub(super) async fn make(
                 expired: true,
                 ..Shown::default()
             };
-            return Ok(link.show(&visit, &fields, first, StatusCode::FORBIDDEN));
+            return link.show(&visit, &fields, first, StatusCode::FORBIDDEN).await;
         }
         Err(forgery) => return Err(forgery.into()),
-    }
-    for text in [&mut fields.given_name, &mut fields.family_name, &mut fields.username] {
-        *text = text.trim().to_owned();
     }
     let password = fields.password.clone().unwrap_or_else(|| Secret::new(""));
     let mut errors = gaps(&password, fields.password_again.as_ref());
     if errors.is_empty() {
         let registrant = Registrant {
-            username: fields.username.clone(),
-            given_name: fields.given_name.clone(),
-            family_name: fields.family_name.clone(),
+            entered: entered(&visit.settings, &fields),
             locale: visit.locale(&[], None).tag().to_owned(),
             password: password.clone(),
+            accepted: shown::ticked(&fields.rest)
+                .iter()
+                .filter_map(|id| id.parse().ok())
+                .collect(),
         };
         match people::register(visit.provider(), &visit.call, &link.token, registrant).await {
             Ok(made) => {
@@ -79,14 +79,16 @@ pub(super) async fn make(
                 let flow = interaction.map(|it| it.id);
                 return login::enter(visit, flow, made.user.username, password).await;
             }
-            Err(Error::Invalid(refused)) => errors.extend(refused.iter().map(problem)),
+            Err(Error::Invalid(refused)) => errors.extend(refused.iter().filter_map(problem)),
             Err(Error::Busy { retry_after }) => {
                 let seconds = retry_after.as_secs().max(1);
                 let first = Shown {
                     wait: Some(seconds),
                     ..Shown::default()
                 };
-                let mut response = link.show(&visit, &fields, first, StatusCode::SERVICE_UNAVAILABLE);
+                let mut response = link
+                    .show(&visit, &fields, first, StatusCode::SERVICE_UNAVAILABLE)
+                    .await?;
                 response
                     .headers_mut()
                     .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
@@ -97,9 +99,11 @@ pub(super) async fn make(
     }
     let first = Shown {
         errors,
+        sent: true,
         ..Shown::default()
     };
-    Ok(link.show(&visit, &fields, first, StatusCode::UNPROCESSABLE_ENTITY))
+    link.show(&visit, &fields, first, StatusCode::UNPROCESSABLE_ENTITY)
+        .await
 }
 
 /// What there is to say first.
@@ -108,6 +112,8 @@ struct Shown {
     errors: Vec<NewAccountError>,
     expired: bool,
     wait: Option<u64>,
+    /// Whether the form was sent, and something was wrong with it.
+    sent: bool,
 }
 
 /// A link that was followed.
@@ -132,50 +138,89 @@ impl Followed {
         format!("new account {}", self.token.expose())
     }
 
-    fn show(&self, visit: &Visit, typed: &Fields, first: Shown, status: StatusCode) -> Response {
+    async fn show(&self, visit: &Visit, typed: &Fields, first: Shown, status: StatusCode) -> Result<Response, Refusal> {
         let token = [("token", self.token.expose())];
+        let locale = visit.locale(&[], None);
+        let asked = visit.settings.fields(REGISTRATION_FIELDS).iter();
+        let terms = terms::asked_of_new(visit.provider(), visit.call.now).await?;
+        let ticked = first.sent.then(|| shown::ticked(&typed.rest));
         let page = Page::NewAccount(NewAccount {
             action: forgot::address("/register/new", self.flow.as_deref(), &token),
             email: self.email.clone(),
-            given_name: typed.given_name.clone(),
-            family_name: typed.family_name.clone(),
-            username: typed.username.clone(),
+            fields: asked
+                .map(|asked| AskedInput {
+                    name: asked.field,
+                    required: asked.is_required,
+                    value: match typed.rest.get(asked.field.as_str()) {
+                        Some(typed) => typed.trim().to_owned(),
+                        None => asked.default.clone().unwrap_or_default(),
+                    },
+                })
+                .collect(),
+            terms: terms
+                .iter()
+                .map(|terms| documents::to_accept(visit, terms, locale, ticked.as_deref()))
+                .collect(),
             least: PasswordRules::of_everyone(&visit.settings).least,
             errors: first.errors,
             expired: first.expired,
             wait: first.wait,
         });
-        visit.show(
-            visit
-                .sheet(page, visit.locale(&[], None), &self.purpose())
-                .status(status),
-        )
+        Ok(visit.show(visit.sheet(page, locale, &self.purpose()).status(status)))
     }
 }
 
+/// What was entered of what is asked.
+fn entered(settings: &Settings, fields: &Fields) -> Vec<(AskedField, String)> {
+    let asked = settings.fields(REGISTRATION_FIELDS).iter();
+    asked
+        .filter_map(|asked| Some((asked.field, fields.rest.get(asked.field.as_str())?.trim().to_owned())))
+        .collect()
+}
+
 fn gaps(password: &Secret, again: Option<&Secret>) -> Vec<NewAccountError> {
-    let error = |field, problem| NewAccountError { field, problem };
     let mut errors = Vec::new();
     if password.expose().is_empty() {
-        errors.push(error(NewAccountField::Password, SetupProblem::Empty));
+        errors.push(of_password(NewAccountPassword::Password, SetupProblem::Empty));
     }
     if !again.is_some_and(|again| again.matches(password)) {
-        errors.push(error(NewAccountField::PasswordAgain, SetupProblem::Different));
+        errors.push(of_password(NewAccountPassword::PasswordAgain, SetupProblem::Different));
     }
     errors
 }
 
-/// A field that the flow did not take, as the page shows it. The address can't be changed here: what is wrong with it stands at the
-/// username, which is the address where none is given.
-fn problem(error: &FieldError) -> NewAccountError {
-    let (field, problem) = match (error.pointer.as_str(), error.code) {
-        ("/given_name", _) => (NewAccountField::GivenName, SetupProblem::NotAName),
-        ("/family_name", _) => (NewAccountField::FamilyName, SetupProblem::NotAName),
-        ("/password", _) => (NewAccountField::Password, shown::weakness(error)),
-        (_, "taken") => (NewAccountField::Username, SetupProblem::Taken),
-        _ => (NewAccountField::Username, SetupProblem::NotAUsername),
+fn of_password(input: NewAccountPassword, problem: SetupProblem) -> NewAccountError {
+    NewAccountError {
+        field: NewAccountField::Password(input),
+        problem,
+    }
+}
+
+/// A field that the flow did not take, as the page shows it; a document that was not accepted shows that itself. The address can't be
+/// changed here: what is wrong with it stands at the username, which is the address where none is given.
+fn problem(wrong: &FieldError) -> Option<NewAccountError> {
+    if wrong.pointer == "/password" {
+        return Some(of_password(NewAccountPassword::Password, shown::weakness(wrong)));
+    }
+    if wrong.pointer.starts_with("/accepted_terms/") {
+        return None;
+    }
+    let field = AskedField::at(&wrong.pointer).unwrap_or(AskedField::Username);
+    let problem = match (wrong.code, field) {
+        ("required", _) => SetupProblem::Empty,
+        ("taken", _) => SetupProblem::Taken,
+        (_, AskedField::Username) => SetupProblem::NotAUsername,
+        (_, AskedField::PhoneNumber) => SetupProblem::NotAPhoneNumber,
+        (_, AskedField::Birthdate) => SetupProblem::NotADate,
+        (_, AskedField::Profile | AskedField::Picture | AskedField::Website) => SetupProblem::NotAUrl,
+        (_, AskedField::Zoneinfo) => SetupProblem::NotAZone,
+        (_, AskedField::Locale) => SetupProblem::NotALanguage,
+        _ => SetupProblem::NotAName,
     };
-    NewAccountError { field, problem }
+    Some(NewAccountError {
+        field: NewAccountField::Asked(field),
+        problem,
+    })
 }
 
 fn dead(error: Error) -> Refusal {

@@ -199,6 +199,7 @@ impl Own {
             phone: people::are_texts_sent(provider).then(|| OwnPath::or_home(&self.0.at("/account/phone", None))),
             password: OwnPath::or_home(&self.0.at("/account/password", None)),
             factors: OwnPath::or_home(&self.factors()),
+            terms: OwnPath::or_home(&self.0.at("/account/terms", None)),
             sign_out: OwnPath::or_home("/logout"),
         });
         let status = match notice {

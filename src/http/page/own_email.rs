@@ -81,6 +81,7 @@ pub(super) async fn ask(
         Ok(()) => return Ok(visit.keep(see_other(&own.0.at(HERE, Some("sent"))))),
         Err(NotAsked::ProofTooOld) => return Ok(visit.keep(see_other(&own.0.proving(HERE)))),
         Err(NotAsked::Same) => OwnEmailError::Same,
+        Err(NotAsked::Failed(Error::Invalid(wrong))) if people::is_domain_refused(&wrong) => OwnEmailError::Domain,
         Err(NotAsked::Failed(Error::Invalid(_))) => OwnEmailError::NotAnEmail,
         Err(NotAsked::Failed(Error::Throttled { retry_after, .. })) => {
             let seconds = retry_after.as_secs().max(1);

@@ -73,8 +73,12 @@ pub(super) async fn ask(
     let locale = door.locale(&visit);
     match people::ask_for_account(visit.provider(), &visit.call, email.clone(), locale, flow).await {
         Ok(()) => Ok(visit.keep(see_other(door.address(HERE, &[("sent", "1")]).as_str()))),
-        Err(Error::Invalid(_)) => {
-            let page = refused(RegisterError::NotAnEmail);
+        Err(Error::Invalid(wrong)) => {
+            let page = refused(if people::is_domain_refused(&wrong) {
+                RegisterError::Domain
+            } else {
+                RegisterError::NotAnEmail
+            });
             Ok(door.show(&visit, page, StatusCode::UNPROCESSABLE_ENTITY))
         }
         Err(Error::Throttled { retry_after, .. }) => {

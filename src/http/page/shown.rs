@@ -1,5 +1,7 @@
 //! People and applications as pages show them.
 
+use std::collections::BTreeMap;
+
 use axum::http::StatusCode;
 
 use crate::flow::FieldError;
@@ -128,6 +130,13 @@ pub(super) fn gaps_with_old(old: &Secret, new: &Secret, again: Option<&Secret>) 
         problem: NotMeProblem::Password(SetupProblem::Empty),
     });
     missing.into_iter().chain(gaps(new, again)).collect()
+}
+
+/// The ids of the boxes that were ticked in a form: those that are named `accept_` and the id.
+pub(super) fn ticked(fields: &BTreeMap<String, String>) -> Vec<String> {
+    let ticked = fields.iter().filter(|(_, value)| *value == "1");
+    let ids = ticked.filter_map(|(name, _)| name.strip_prefix("accept_"));
+    ids.map(str::to_owned).collect()
 }
 
 /// Why a new password was not taken.

@@ -29,6 +29,7 @@ mod required;
 mod second_factor;
 mod setup;
 mod sign_out;
+mod terms;
 
 use minijinja::Value;
 use minijinja::value::Serde;
@@ -60,11 +61,16 @@ pub use own_factors::{
 pub use own_password::OwnPassword;
 pub use own_phone::{OwnPhone, OwnPhoneError, OwnPhoneNotice};
 pub use recover::Recover;
-pub use register::{NewAccount, NewAccountError, NewAccountField, Register, RegisterError};
+pub use register::{
+    AskedInput, NewAccount, NewAccountError, NewAccountField, NewAccountPassword, Register, RegisterError,
+};
 pub use required::{EnrolFactor, RequiredBy, RequiredPassword};
 pub use second_factor::{OtherFactor, SecondFactor, SecondFactorError, SecondFactorWith};
 pub use setup::{Setup, SetupDone, SetupError, SetupField, SetupProblem};
 pub use sign_out::{SignOut, SignedOut, SigningOut};
+pub use terms::{
+    AcceptedTerms, OwnTerms, RequiredTerms, TermsAddress, TermsBlock, TermsLine, TermsList, TermsPage, TermsToAccept,
+};
 
 /// Everything that can be shown.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -121,6 +127,14 @@ pub enum Page {
     RequiredPassword(RequiredPassword),
     /// A second factor is required.
     EnrolFactor(EnrolFactor),
+    /// Terms of use are to be accepted.
+    RequiredTerms(RequiredTerms),
+    /// The terms of use that count.
+    TermsList(TermsList),
+    /// Terms of use, to read.
+    Terms(TermsPage),
+    /// What the person has accepted.
+    OwnTerms(OwnTerms),
     /// A session that is about to end, goes on, or has ended.
     Ending(Ending),
     /// A sign-in with a new device: was it them?
@@ -235,6 +249,10 @@ impl Page {
             Self::Forgot(Forgot::sample()),
             Self::Recover(Recover::sample()),
             Self::Register(Register::sample()),
+            Self::RequiredTerms(RequiredTerms::sample()),
+            Self::TermsList(TermsList::sample()),
+            Self::Terms(TermsPage::sample()),
+            Self::OwnTerms(OwnTerms::sample()),
             Self::NewAccount(NewAccount::sample()),
             Self::OwnPassword(OwnPassword::sample()),
             Self::ApiDocs(ApiDocs::sample()),
@@ -286,6 +304,10 @@ impl Page {
                 Drawing::of("page/required_password.html", Door, page).with("show-password.js")
             }
             Self::EnrolFactor(page) => Drawing::of("page/enrol_factor.html", DoorWide, page),
+            Self::RequiredTerms(page) => Drawing::of("page/required_terms.html", DoorWide, page),
+            Self::TermsList(page) => Drawing::of("page/terms_list.html", Read, page),
+            Self::Terms(page) => Drawing::of("page/terms.html", Read, page),
+            Self::OwnTerms(page) => Drawing::of("page/own_terms.html", Read, page),
             Self::Ending(page) => Drawing::of("page/ending.html", Door, page),
             Self::NotMe(page) => Drawing::of("page/not_me.html", DoorWide, page).with("show-password.js"),
             Self::NewPassword(page) => Drawing::of("page/new_password.html", Door, page),

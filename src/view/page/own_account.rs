@@ -35,6 +35,8 @@ pub struct OwnAccount {
     pub password: OwnPath,
     /// The page of the second factors.
     pub factors: OwnPath,
+    /// The page of what was accepted.
+    pub terms: OwnPath,
     /// Where to sign out in this browser.
     pub sign_out: OwnPath,
 }
@@ -210,6 +212,7 @@ impl OwnAccount {
             phone: Some(OwnPath::or_home("/account/phone")),
             password: OwnPath::or_home("/account/password"),
             factors: OwnPath::or_home("/account/factors"),
+            terms: OwnPath::or_home("/account/terms"),
             sign_out: OwnPath::or_home("/logout"),
         }
     }

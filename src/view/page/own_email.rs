@@ -33,6 +33,8 @@ pub enum OwnEmailError {
     Empty,
     /// Not an address.
     NotAnEmail,
+    /// An address of a domain that may not.
+    Domain,
     /// The one that is confirmed.
     Same,
     /// Too many.

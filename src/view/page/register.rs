@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::SetupProblem;
+use super::{SetupProblem, TermsToAccept};
+use crate::model::AskedField;
 use crate::view::{Client, OwnPath};
 
 /// A form that posts `email` and `csrf` to `action`; afterwards the same page says that a mail was sent, whoever has the address.
@@ -34,6 +35,8 @@ pub enum RegisterError {
     Empty,
     /// Not an address.
     NotAnEmail,
+    /// An address of a domain that may not.
+    Domain,
     /// Too many from here.
     Throttled {
         /// When it is worth trying again.
@@ -59,27 +62,37 @@ impl Register {
     }
 }
 
-/// A form that posts `given_name`, `family_name`, `username`, `password`, `password_again` and `csrf` to `action`.
+/// A form that posts the fields that are asked, `password`, `password_again`, `accept_` and an id for each document, and `csrf` to
+/// `action`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct NewAccount {
     /// Where the form posts to.
     pub action: OwnPath,
     /// The address that the link was mailed to.
     pub email: String,
-    /// What was typed before.
-    pub given_name: String,
-    /// What was typed before.
-    pub family_name: String,
-    /// What was typed before.
-    pub username: String,
+    /// What is asked beside the password, in this order.
+    pub fields: Vec<AskedInput>,
+    /// What has to be accepted.
+    pub terms: Vec<TermsToAccept>,
     /// The shortest password the policy takes, in characters.
     pub least: u32,
-    /// What has to be changed, in the order of the fields.
+    /// What has to be changed.
     pub errors: Vec<NewAccountError>,
     /// Whether the form had been open for too long.
     pub expired: bool,
     /// When it is worth trying again, where the server is too busy, in seconds.
     pub wait: Option<u64>,
+}
+
+/// A field that is asked.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AskedInput {
+    /// Which; its name in the form.
+    pub name: AskedField,
+    /// Whether nobody goes on without it.
+    pub required: bool,
+    /// What stands in it.
+    pub value: String,
 }
 
 /// One thing to change.
@@ -91,16 +104,20 @@ pub struct NewAccountError {
     pub problem: SetupProblem,
 }
 
-/// A field of the form; its name in the form is its `snake_case`.
+/// A field of the form, by the name of its input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum NewAccountField {
+    /// One that the operator has asked for.
+    Asked(AskedField),
+    /// The password, or its repetition.
+    Password(NewAccountPassword),
+}
+
+/// The inputs of a new password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum NewAccountField {
-    /// `given_name`
-    GivenName,
-    /// `family_name`
-    FamilyName,
-    /// `username`
-    Username,
+pub enum NewAccountPassword {
     /// `password`
     Password,
     /// `password_again`
@@ -108,23 +125,34 @@ pub enum NewAccountField {
 }
 
 impl NewAccount {
-    /// With one error in each field.
+    /// With an error in each field.
     pub fn sample() -> Self {
         let error = |field, problem| NewAccountError { field, problem };
+        let fields = AskedField::ALL.iter().map(|field| AskedInput {
+            name: *field,
+            required: *field != AskedField::Username,
+            value: "Ada".to_owned(),
+        });
+        let problems = AskedField::ALL.iter().zip(SetupProblem::ALL.iter().cycle());
+        let mut errors: Vec<NewAccountError> = problems
+            .map(|(field, problem)| error(NewAccountField::Asked(*field), *problem))
+            .collect();
+        let password = NewAccountField::Password;
+        errors.push(error(password(NewAccountPassword::Password), SetupProblem::TooShort));
+        errors.push(error(
+            password(NewAccountPassword::PasswordAgain),
+            SetupProblem::Different,
+        ));
         Self {
             action: OwnPath::or_home("/register/new?token=Zm9v"),
             email: "ada@example.com".to_owned(),
-            given_name: "Ada".to_owned(),
-            family_name: "Lovelace".to_owned(),
-            username: "ada".to_owned(),
+            fields: fields.collect(),
+            terms: vec![TermsToAccept {
+                missing: true,
+                ..TermsToAccept::sample()
+            }],
             least: 12,
-            errors: vec![
-                error(NewAccountField::GivenName, SetupProblem::NotAName),
-                error(NewAccountField::FamilyName, SetupProblem::NotAName),
-                error(NewAccountField::Username, SetupProblem::Taken),
-                error(NewAccountField::Password, SetupProblem::TooShort),
-                error(NewAccountField::PasswordAgain, SetupProblem::Different),
-            ],
+            errors,
             expired: false,
             wait: None,
         }

@@ -56,6 +56,16 @@ pub enum SetupProblem {
     NotAUsername,
     /// Too long for a name, or with invisible characters.
     NotAName,
+    /// No phone number with its country.
+    NotAPhoneNumber,
+    /// No date.
+    NotADate,
+    /// No address of a page.
+    NotAUrl,
+    /// No time zone.
+    NotAZone,
+    /// No language.
+    NotALanguage,
     /// Somebody else's.
     Taken,
     /// Shorter than `least`.
@@ -74,11 +84,16 @@ pub enum SetupProblem {
 
 impl SetupProblem {
     /// Every one.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 16] = [
         Self::Empty,
         Self::NotAnEmail,
         Self::NotAUsername,
         Self::NotAName,
+        Self::NotAPhoneNumber,
+        Self::NotADate,
+        Self::NotAUrl,
+        Self::NotAZone,
+        Self::NotALanguage,
         Self::Taken,
         Self::TooShort,
         Self::TooLong,

@@ -105,6 +105,7 @@ fn judge_members(
         ) {
             (Some(property), _) => judge(document, property, value, &at, faults),
             (None, Some(Value::Bool(true))) => (),
+            (None, Some(each @ Value::Object(_))) => judge(document, each, value, &at, faults),
             (None, None) if properties.is_none() => (),
             (None, _) => faults.push(format!("{at}: not described")),
         }

@@ -140,7 +140,7 @@ fn redis(server: &Server, found: &mut Census) {
 
 fn period(counted: &str) -> i64 {
     match counted {
-        "mail" => LONGEST_PERIOD,
+        "mail" | "account_wish" => LONGEST_PERIOD,
         "registration" => 3600 * 1_000_000,
         _ => 15 * 60 * 1_000_000,
     }

@@ -28,6 +28,7 @@ mod raw;
 mod recorded;
 mod recovery;
 mod registration;
+mod registration_form;
 mod remembered;
 mod requests;
 mod required;
@@ -39,6 +40,7 @@ mod sessions;
 mod setup;
 mod sign_in;
 mod step_up;
+mod terms;
 mod tightened;
 
 use std::time::Duration;

@@ -12,10 +12,10 @@ use crate::support::html::unescape;
 use crate::support::relying_party::RelyingParty;
 use crate::support::server::{Server, each_backend};
 
-const NEW: &str = "a long walk by the river at noon";
+pub const NEW: &str = "a long walk by the river at noon";
 
 /// Asks for a link to an account of this address.
-async fn ask(server: &Server, browser: &Browser, email: &str) -> Page {
+pub async fn ask(server: &Server, browser: &Browser, email: &str) -> Page {
     let page = browser.get(&server.url("/register")).await;
     browser
         .submit(&page, page.form_with("email"), &[("email", email)])
@@ -23,7 +23,7 @@ async fn ask(server: &Server, browser: &Browser, email: &str) -> Page {
 }
 
 /// The links to a new account that an address was mailed, the newest first.
-async fn links(server: &Server, email: &str) -> Vec<String> {
+pub async fn links(server: &Server, email: &str) -> Vec<String> {
     let own = mails(server).await.into_iter().filter(|(to, _)| to == email);
     own.filter_map(|(_, text)| {
         let words = text.split_whitespace().map(str::to_owned);
@@ -32,7 +32,7 @@ async fn links(server: &Server, email: &str) -> Vec<String> {
     .collect()
 }
 
-async fn fill(browser: &Browser, page: &Page, fields: &[(&str, &str)]) -> Page {
+pub async fn fill(browser: &Browser, page: &Page, fields: &[(&str, &str)]) -> Page {
     let password = [("password", NEW), ("password_again", NEW)];
     let all: Vec<(&str, &str)> = password
         .into_iter()

@@ -5,11 +5,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ostiary::model::RequiredAction;
+use ostiary::model::{Id, RequiredAction, Terms};
 use serde_json::json;
 
 use super::factor_scene::{now, shown};
 use super::required::require;
+use super::terms::publish_simply;
 use super::{is_signed_in, sign_in};
 use crate::oauth::scene::Dice;
 use crate::support::browser::{Browser, Page};
@@ -22,6 +23,8 @@ struct Person {
     authenticator: Option<Authenticator>,
     must_change: bool,
     must_enrol: bool,
+    /// How many versions of the terms they have accepted.
+    accepted: usize,
 }
 
 /// A page that is open somewhere.
@@ -34,6 +37,9 @@ struct Open {
 
 struct Walk<'a> {
     server: &'a Server,
+    /// The version of the terms that counts, and how many there were.
+    terms: Option<Id<Terms>>,
+    versions: usize,
     dice: Dice,
     people: Vec<Person>,
     browsers: Vec<Browser>,
@@ -49,7 +55,9 @@ impl Walk<'_> {
     /// Whether everything is done that this person has to have done.
     fn is_free(&self, person: usize) -> bool {
         let person = &self.people[person];
-        !person.must_change && (!person.must_enrol || person.authenticator.is_some())
+        !person.must_change
+            && (!person.must_enrol || person.authenticator.is_some())
+            && person.accepted == self.versions
     }
 
     /// Types the right password in a browser where nobody is signed in.
@@ -114,6 +122,11 @@ impl Walk<'_> {
                 .as_ref()
                 .map(|held| now(self.server, held));
             ("factor", vec![("code", code.unwrap_or_default())])
+        } else if open.page.body.contains("name=\"accept_") {
+            // every box of the page, as it was drawn: an old one may not know of the newest version
+            let names = forms.iter().flat_map(|form| form.names.clone());
+            let boxes = names.filter(|name| name.starts_with("accept_"));
+            ("terms", boxes.map(|name| (leaked(name), "1".to_owned())).collect())
         } else if open.page.body.contains("class=\"secret\"") {
             ("enrol", vec![("code", now(self.server, &shown(&open.page)))])
         } else {
@@ -163,6 +176,21 @@ impl Walk<'_> {
             ledger.authenticator = Some(shown(&open.page));
             self.count("enrolled");
         }
+        let accepted = {
+            let mut store = self.server.provider().store.read().await.unwrap();
+            store.list_acceptances_of(account.id).await.unwrap()
+        };
+        let has_newest = self
+            .terms
+            .is_none_or(|newest| accepted.iter().any(|one| one.terms == newest));
+        let ledger = &mut self.people[person];
+        if has_newest && ledger.accepted < self.versions {
+            assert!(is_right && kind == "terms" && browser == open.browser, "{kind}");
+            let newest = format!("accept_{}", self.terms.unwrap());
+            assert!(open.page.body.contains(&newest), "a version that the page did not show");
+            ledger.accepted = self.versions;
+            self.count("accepted");
+        }
         let is_in = is_signed_in(self.server, &self.browsers[browser]).await;
         if is_in && !was_in {
             assert!(browser == open.browser, "a page of another browser lets in");
@@ -179,6 +207,14 @@ impl Walk<'_> {
         }
     }
 
+    /// A newer version of the terms takes effect.
+    async fn publish(&mut self) {
+        self.versions += 1;
+        let number = format!("{}-{}", self.dice.below(1_000_000), self.versions);
+        self.terms = Some(publish_simply(self.server, "terms", &number).await.id);
+        self.count("published");
+    }
+
     /// An administrator requires something more of somebody.
     async fn require_more(&mut self) {
         let at = self.dice.below(self.people.len());
@@ -190,6 +226,11 @@ impl Walk<'_> {
         require(self.server, &person.user, &actions).await;
         self.count("required");
     }
+}
+
+/// The names of inputs are few.
+fn leaked(name: String) -> &'static str {
+    Box::leak(name.into_boxed_str())
 }
 
 /// SEC-743, for what is required on the way in: an authenticated state implies that everything the person has to prove and to do is
@@ -209,6 +250,7 @@ async fn model_login_flow_of_what_is_required() {
                     authenticator: None,
                     must_change: false,
                     must_enrol: false,
+                    accepted: 0,
                 });
             }
             let mut walk = Walk {
@@ -218,18 +260,30 @@ async fn model_login_flow_of_what_is_required() {
                 browsers: vec![Browser::new(), Browser::new()],
                 open: Vec::new(),
                 seen: BTreeMap::new(),
+                terms: None,
+                versions: 0,
             };
+            walk.publish().await;
             for _ in 0..crate::support::backend::length(60, 150, 1_500) {
                 server.advance(Duration::from_secs(1));
-                match walk.dice.below(12) {
-                    0 => walk.require_more().await,
-                    1 | 2 => walk.begin().await,
+                match walk.dice.below(24) {
+                    0 => walk.publish().await,
+                    1 | 2 => walk.require_more().await,
+                    3..=6 => walk.begin().await,
                     _ if walk.open.is_empty() => walk.begin().await,
                     _ => walk.send().await,
                 }
             }
             println!("{seed}: {:?}", walk.seen);
-            for what in ["in", "wrong", "required", "changed", "enrolled"] {
+            for what in [
+                "in",
+                "wrong",
+                "required",
+                "changed",
+                "enrolled",
+                "accepted",
+                "published",
+            ] {
                 assert!(walk.seen.contains_key(what), "{what} was never seen: {:?}", walk.seen);
             }
         }

@@ -206,6 +206,12 @@ impl Server {
         store.find_user(person.id).await.unwrap().unwrap()
     }
 
+    /// The account of a mail address.
+    pub async fn account_of(&self, email: &str) -> User {
+        let mut store = self.provider().store.read().await.unwrap();
+        store.find_user_by_email(email).await.unwrap().unwrap()
+    }
+
     /// A new browser in which somebody has signed in, without the pages.
     pub async fn signed_in(&self, person: &TestUser) -> Browser {
         let (provider, call) = (self.provider(), self.call());

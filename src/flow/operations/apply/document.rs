@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::reader::{Mistakes, Reader};
 use super::sealing::{Opener, Sealing};
-use super::{clients, groups, resources, users};
+use super::{clients, groups, resources, terms, users};
 use crate::flow::Error;
 use crate::model::Secret;
 
@@ -15,6 +15,7 @@ pub struct Document {
     pub(super) clients: Vec<clients::Entry>,
     pub(super) groups: Vec<groups::Entry>,
     pub(super) users: Vec<users::Entry>,
+    pub(super) terms: Vec<terms::Entry>,
     pub(super) prune: Vec<Section>,
 }
 
@@ -110,6 +111,8 @@ fn read(file: &Value, passphrase: Option<&Secret>, mistakes: &mut Mistakes) -> O
     );
     twice(groups.iter().map(|entry| (&entry.pointer, entry.key())), mistakes);
     twice(users.iter().map(|entry| (&entry.pointer, entry.key())), mistakes);
+    let terms = each(&mut reader, "terms", mistakes, terms::Entry::read);
+    twice(terms.iter().map(|entry| (&entry.pointer, entry.key())), mistakes);
     let prune = prune(&mut reader, mistakes);
     reader.finish(mistakes);
     Some(Document {
@@ -118,6 +121,7 @@ fn read(file: &Value, passphrase: Option<&Secret>, mistakes: &mut Mistakes) -> O
         clients,
         groups,
         users,
+        terms,
         prune,
     })
 }

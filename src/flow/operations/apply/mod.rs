@@ -14,6 +14,7 @@ mod reader;
 pub(super) mod resources;
 pub(super) mod sealing;
 mod steps;
+pub(super) mod terms;
 pub mod users;
 
 pub use difference::{Action, Change, Difference, FieldChange};
@@ -23,6 +24,7 @@ use std::collections::HashMap;
 
 use super::settings;
 use crate::flow::again::again;
+use crate::flow::terms::NewTerms;
 use crate::flow::{Call, Error, FieldError, Provider, people};
 use crate::model::setting::Settings;
 use crate::model::user::comparison_key;
@@ -51,6 +53,7 @@ enum Act {
     RemoveClient(Id<Client>),
     User(users::UserAct),
     Layer(layers::LayerAct),
+    Terms(NewTerms),
 }
 
 /// What a file would change.
@@ -124,6 +127,7 @@ async fn plan(
     planned.extend(groups::plan(provider, &document.groups).await?);
     planned.extend(clients::plan(provider, call, &document.clients).await?);
     planned.extend(users::plan(provider, &document.users).await?);
+    planned.extend(terms::plan(provider, &document.terms, &document.groups).await?);
     planned.extend(layers::plan(provider, call, document).await?);
     planned.extend(prune::plan(provider, document, prune).await?);
     judge(provider, call, settings, &planned).await?;
@@ -140,7 +144,7 @@ async fn judge(provider: &Provider, call: &Call, settings: &Settings, planned: &
             Act::Client(act) => clients::judge(provider, call, act).await,
             Act::User(act) => names.judge(provider, settings, act).await,
             // judged when its difference was made
-            Act::Resource(..) | Act::RemoveClient(_) | Act::Layer(_) => Ok(()),
+            Act::Resource(..) | Act::RemoveClient(_) | Act::Layer(_) | Act::Terms(_) => Ok(()),
         };
         match judged.map_err(|error| below(error, pointer)) {
             Ok(()) => {}

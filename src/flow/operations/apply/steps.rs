@@ -14,6 +14,7 @@ use crate::flow::clients::end;
 use crate::flow::operations::settings::{self, ChangedBy};
 use crate::flow::people::departure;
 use crate::flow::settle::settle;
+use crate::flow::terms::{self, NewTerms};
 use crate::flow::{Call, Error, Provider, operations};
 use crate::model::group::ADMIN;
 use crate::model::setting::{self, Settings};
@@ -33,6 +34,7 @@ enum Ready {
     RemoveClient(Id<Client>),
     User(users::ReadyUser),
     Layer(layers::LayerAct),
+    Terms(NewTerms),
 }
 
 /// What is done beside the store once it is committed. None of it is done for a file that is not.
@@ -61,6 +63,7 @@ pub(super) async fn prepare(
         Act::RemoveClient(id) => Ok(Ready::RemoveClient(id)),
         Act::User(act) => users::prepare(provider, call, settings, act).await.map(Ready::User),
         Act::Layer(act) => Ok(Ready::Layer(act)),
+        Act::Terms(new) => Ok(Ready::Terms(new)),
     };
     match ready {
         Ok(ready) => Ok(Step { pointer, ready }),
@@ -109,6 +112,7 @@ async fn write(
             Ready::RemoveClient(id) => clients::remove(tx, call, *id).await,
             Ready::User(ready) => users::write(tx, call, ready, &mut afterwards).await,
             Ready::Layer(act) => layers::write(tx, call, act).await,
+            Ready::Terms(new) => terms::publish_in(tx, call, new).await.map(drop),
         };
         written.map_err(|error| at(error, pointer))?;
     }

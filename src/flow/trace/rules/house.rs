@@ -148,6 +148,15 @@ rules! {
         setting setting::REGISTRATION_MOST_MAILS;
     "registration.full": "Somebody asked for an account while as many links to accounts were open as may be.",
         setting setting::REGISTRATION_MOST_LINKS;
+    "registration.domain": "Somebody asked for an account, or for another mail address, with a mail domain that may not.",
+        setting setting::REGISTRATION_ALLOWED_DOMAINS,
+        remedy "registration.denied_domains counts before what is allowed.";
+    "registration.most_of_source": "As many wishes for accounts or mail addresses came from this network as may in a day.",
+        setting setting::REGISTRATION_MOST_OF_SOURCE;
+    "registration.most_of_domain": "As many wishes for accounts or mail addresses were for this mail domain as may be in a day.",
+        setting setting::REGISTRATION_MOST_OF_DOMAIN;
+    "registration.most_a_day": "As many wishes for accounts or mail addresses were uttered as may be in a day.",
+        setting setting::REGISTRATION_MOST_A_DAY;
     "registration.link": "The link to an account was used, replaced by a newer one, or is too old.",
         setting setting::REGISTRATION_LINK_LIFETIME,
         remedy "Ask for another one at /register, or invite the person.",

@@ -1,0 +1,164 @@
+//! Every setting there is.
+
+use std::time::Duration;
+
+use super::{Declaration, Kind, Law};
+
+pub(super) const MINUTE: u64 = 60;
+pub(super) const HOUR: u64 = 60 * MINUTE;
+pub(super) const DAY: u64 = 24 * HOUR;
+
+const fn duration(least: u64, most: u64) -> Kind {
+    Kind::Duration {
+        least: Duration::from_secs(least),
+        most: Duration::from_secs(most),
+    }
+}
+
+macro_rules! declare {
+    ($($constant:ident: $key:literal, $kind:expr, $default:literal, $law:ident, $sentence:literal;)+) => {
+        $(#[doc = $sentence] pub const $constant: &str = $key;)+
+
+        /// Every setting there is.
+        pub const DECLARED: &[Declaration] = &[
+            $(Declaration { key: $key, kind: $kind, default: $default, law: Law::$law, sentence: $sentence }),+
+        ];
+    };
+}
+
+declare! {
+    SESSION_IDLE_TIMEOUT: "session.idle_timeout", duration(MINUTE, 30 * DAY), "8h", Least,
+        "How long a session lives without being used.";
+    SESSION_REMEMBER_IDLE_TIMEOUT: "session.remember_idle_timeout", duration(MINUTE, 365 * DAY), "14d", Least,
+        "How long a session lives without being used when the person asked to stay signed in.";
+    SESSION_ADMIN_IDLE_TIMEOUT: "session.admin_idle_timeout", duration(MINUTE, 30 * DAY), "1h", Least,
+        "How long the session of somebody with a right of administration lives without being used, at most.";
+    SESSION_LIFETIME: "session.lifetime", duration(5 * MINUTE, 365 * DAY), "24h", Least,
+        "How long a session lives at most when the person did not ask to stay signed in.";
+    SESSION_REMEMBER_LIFETIME: "session.remember_lifetime", duration(HOUR, 365 * DAY), "30d", Least,
+        "How long a session lives at most when the person asked to stay signed in.";
+    SESSION_ADMIN_LIFETIME: "session.admin_lifetime", duration(5 * MINUTE, 365 * DAY), "12h", Least,
+        "How long the session of somebody with a right of administration lives at most, whatever they asked for.";
+    SESSION_MAX_CONCURRENT: "session.max_concurrent", Kind::Count { least: 1, most: 200 }, "200", Allowance,
+        "How many logins a person may have at once: browsers and devices, and applications that stay connected (`offline_access`).";
+    SESSION_AT_LIMIT: "session.at_limit", Kind::Word(&["refuse", "end_oldest", "end_least_recent", "ask"]), "end_oldest", Nearest,
+        "What happens to a login above the limit: it is refused, the oldest or the least recently used one ends for it, or the person is asked which.";
+    SESSION_KNOWN_DEVICES_ONLY: "session.known_devices_only", Kind::Flag, "false", Any,
+        "Whether people may sign in only with devices that they signed in with before, or that somebody has let in; the first one of a person is let in.";
+    SESSION_NEW_DEVICE_MAIL: "session.new_device_mail", Kind::Flag, "true", Any,
+        "Whether people with a confirmed mail address are told of a sign-in with a device that they did not sign in with before.";
+    SESSION_EXPIRY_WARNING: "session.expiry_warning", duration(0, 10 * MINUTE), "60s", Least,
+        "How long before the end of a session a page that is left open says so and offers to stay; 0s never does.";
+    SESSION_DURABLE: "session.durable", Kind::Flag, "false", Any,
+        "Whether sessions are kept in the database too, so that a loss of Redis, or of the embedded file of sessions, signs nobody out.";
+    CODE_LIFETIME: "token.code_lifetime", duration(10, 10 * MINUTE), "60s", Least,
+        "How long an authorization code may be redeemed.";
+    ACCESS_TOKEN_LIFETIME: "token.access_lifetime", duration(30, DAY), "10m", Least,
+        "How long an access token is valid.";
+    ID_TOKEN_LIFETIME: "token.id_lifetime", duration(30, DAY), "10m", Least,
+        "How long an ID token is valid.";
+    REFRESH_IDLE_LIFETIME: "token.refresh_idle_lifetime", duration(MINUTE, 365 * DAY), "30d", Least,
+        "How long a refresh token lives without being used.";
+    REFRESH_LIFETIME: "token.refresh_lifetime", duration(MINUTE, 1825 * DAY), "180d", Least,
+        "How long a family of refresh tokens lives at most; rotation does not extend it.";
+    REFRESH_RETRY_WINDOW: "token.refresh_retry_window", duration(0, 5 * MINUTE), "30s", Least,
+        "How long a client that lost the answer to a refresh may ask again and gets the same successor.";
+    CLIENT_REGISTRATION_MODE: "client_registration.mode", Kind::Word(&["closed", "token", "open"]), "closed", Nearest,
+        "Who may register clients: nobody, holders of an initial access token, or anyone.";
+    CLIENT_REGISTRATION_MOST_OPEN: "client_registration.most_open", Kind::Count { least: 1, most: 100_000 }, "1000", Least,
+        "How many clients there may be that registered themselves where anyone may, and that nobody vouches for.";
+    CLIENT_REGISTRATION_UNUSED_LIFETIME: "client_registration.unused_lifetime", duration(10 * MINUTE, 365 * DAY), "1d", Least,
+        "How long a client that registered itself where anyone may is kept without anybody having signed in to it.";
+    CONFIRM_ERROR_REDIRECTS: "client_registration.confirm_error_redirects", Kind::Flag, "true", Any,
+        "Whether people are asked before an error takes them to a client that nobody vouches for.";
+    CLIENT_SECRET_OVERLAP: "client.secret_overlap", duration(0, 90 * DAY), "7d", Least,
+        "How long the old secret stays valid beside the new one after a rotation.";
+    KEY_ROTATION_INTERVAL: "key.rotation_interval", duration(HOUR, 730 * DAY), "90d", Least,
+        "How long a signing key signs before the next one takes over.";
+    KEY_PUBLISH_AHEAD: "key.publish_ahead", duration(MINUTE, 30 * DAY), "1d", Greatest,
+        "How long a signing key is published before it signs, so that every verifier knows it.";
+    PASSWORD_MINIMUM_LENGTH: "password.minimum_length", Kind::Count { least: 8, most: 128 }, "10", Greatest,
+        "How many characters a password needs.";
+    PASSWORD_ADMIN_MINIMUM_LENGTH: "password.admin_minimum_length", Kind::Count { least: 8, most: 128 }, "15", Greatest,
+        "How many characters the password of somebody with a right of administration needs at least.";
+    PASSWORD_MAXIMUM_LENGTH: "password.maximum_length", Kind::Count { least: 64, most: 1024 }, "256", Least,
+        "How many characters a password may have; never less than it needs.";
+    PASSWORD_HISTORY: "password.history", Kind::Count { least: 0, most: 12 }, "0", Greatest,
+        "How many of somebody's former passwords can't be taken again; 0 remembers none.";
+    PASSWORD_EXPIRES_AFTER: "password.expires_after", duration(0, 3650 * DAY), "0s", Soonest,
+        "How long after it was set a password has to be replaced at the next sign-in; 0s never.";
+    PASSWORD_INITIAL_EXPIRES_AFTER: "password.initial_expires_after", duration(0, 365 * DAY), "0s", Soonest,
+        "The same for a password that somebody else set for the person: an administrator, a file or a command; 0s never.";
+    SIGN_IN_ALLOWED_ADDRESSES: "sign_in.allowed_addresses", Kind::Networks, "", Nearest,
+        "The networks that people sign in from, and from no other; nothing stands for everywhere.";
+    SIGN_IN_DENIED_ADDRESSES: "sign_in.denied_addresses", Kind::Networks, "", Nearest,
+        "Networks that nobody signs in from, whatever is allowed otherwise.";
+    SIGN_IN_MAIL_CODES: "sign_in.mail_codes", Kind::Flag, "false", Nearest,
+        "Whether people may sign in with a code that is sent to their confirmed mail address, in the place of a password.";
+    SIGN_IN_MAIL_LINKS: "sign_in.mail_links", Kind::Flag, "false", Nearest,
+        "The same with a link in the mail, for the browser that asked for it.";
+    SIGN_IN_TEXT_CODES: "sign_in.text_codes", Kind::Flag, "false", Nearest,
+        "The same with a code that is sent to their confirmed telephone number.";
+    MFA_REQUIRED: "mfa.required", Kind::Flag, "false", Any,
+        "Whether people have to prove a second factor when they sign in; who has none sets one up on the way in.";
+    MFA_REMEMBER_FOR: "mfa.remember_for", duration(0, 365 * DAY), "0s", Least,
+        "How long the second factor is not asked for again on a device where the person wished so; 0s always asks.";
+    MFA_MAIL_CODES: "mfa.mail_codes", Kind::Flag, "false", Nearest,
+        "Whether people may confirm their sign-ins with codes that are sent to their confirmed mail address.";
+    MFA_TEXT_CODES: "mfa.text_codes", Kind::Flag, "false", Nearest,
+        "The same with codes that are sent to their confirmed telephone number.";
+    MFA_LOST_BY_TEXT: "mfa.lost_by_text", Kind::Flag, "false", Nearest,
+        "Whether people who don't have their second factor at hand may go on with a code that is sent to their confirmed telephone number.";
+    RECOVERY_ENABLED: "recovery.enabled", Kind::Flag, "true", Nearest,
+        "Whether people who forgot their password are mailed a link to a new one.";
+    RECOVERY_LINK_LIFETIME: "recovery.link_lifetime", duration(5 * MINUTE, 30 * MINUTE), "20m", Least,
+        "How long the link to a new password may be followed.";
+    RECOVERY_MOST_MAILS: "recovery.most_mails", Kind::Count { least: 1, most: 100 }, "5", Least,
+        "How many links to a new password are mailed to one person within the guess period.";
+    REGISTRATION_MODE: "registration.mode", Kind::Word(&["off", "open", "invitation"]), "off", Nearest,
+        "Who may make themselves an account: nobody, anyone who can read a mail, or whoever was invited.";
+    REGISTRATION_LINK_LIFETIME: "registration.link_lifetime", duration(10 * MINUTE, 30 * DAY), "24h", Least,
+        "How long the mailed link to a new account may be followed.";
+    REGISTRATION_MOST_LINKS: "registration.most_links", Kind::Count { least: 10, most: 1_000_000 }, "10000", Least,
+        "How many links to new accounts may be open at once; more are not mailed until some were followed or have ended.";
+    REGISTRATION_MOST_MAILS: "registration.most_mails", Kind::Count { least: 1, most: 100 }, "3", Least,
+        "How many mails about a new account are sent to one address within the guess period.";
+    REGISTRATION_ALLOWED_DOMAINS: "registration.allowed_domains", Kind::Domains, "", Nearest,
+        "The mail domains that people may have accounts with, and no other; nothing stands for every domain.";
+    REGISTRATION_DENIED_DOMAINS: "registration.denied_domains", Kind::Domains, "", Nearest,
+        "Mail domains that nobody may have an account with, whatever is allowed otherwise.";
+    REGISTRATION_MOST_OF_SOURCE: "registration.most_of_source", Kind::Count { least: 1, most: 100_000 }, "50", Least,
+        "How many wishes for an account, or for another mail address, may come from one network a day.";
+    REGISTRATION_MOST_OF_DOMAIN: "registration.most_of_domain", Kind::Count { least: 1, most: 1_000_000 }, "5000", Least,
+        "How many of them a day may be for addresses of one mail domain.";
+    REGISTRATION_MOST_A_DAY: "registration.most_a_day", Kind::Count { least: 1, most: 10_000_000 }, "10000", Least,
+        "How many of them there may be a day altogether.";
+    REGISTRATION_FIELDS: "registration.fields", Kind::Fields, "given_name, family_name, username", Nearest,
+        "What the form for a new account asks beside the password; `required` after a name, or `=` and what counts where nothing is entered.";
+    CODE_MOST_SENDS: "code.most_sends", Kind::Count { least: 1, most: 100 }, "5", Least,
+        "How many codes are sent to one mail address or telephone number within the guess period.";
+    SMS_MOST_AN_HOUR: "sms.most_an_hour", Kind::Count { least: 1, most: 1_000_000 }, "1000", Least,
+        "How many text messages leave altogether within an hour; more are not sent.";
+    PASSKEY_USER_VERIFICATION: "passkey.user_verification", Kind::Word(&["preferred", "required"]), "preferred", Nearest,
+        "Whether a passkey has to verify its owner (fingerprint, face, PIN) to be added, and after a password: where it can, or in any case. One that signs in alone always has to.";
+    GUESS_ACCOUNT_BUDGET: "guess.account_budget", Kind::Count { least: 3, most: 1000 }, "10", Least,
+        "How many wrong guesses an account bears within the guess period before it has to wait; a device that the person knows bears as many of its own.";
+    GUESS_SOURCE_BUDGET: "guess.source_budget", Kind::Count { least: 5, most: 100_000 }, "100", Least,
+        "How many wrong guesses may come from one network address within the guess period.";
+    GUESS_PERIOD: "guess.period", duration(MINUTE, DAY), "15m", Greatest,
+        "The period in which wrong guesses are counted.";
+    SECURITY_CONTACT: "security.contact", Kind::Contact, "", Nearest,
+        "Where weaknesses of this installation are reported: published in /.well-known/security.txt.";
+    EVENT_KEPT_FOR: "event.kept_for", duration(DAY, 3650 * DAY), "400d", Least,
+        "How long the audit log goes back.";
+    MAIL_KEPT_FOR: "mail.kept_for", duration(DAY, 365 * DAY), "30d", Least,
+        "How long a mail is kept after it was written, sent or not.";
+    TRACE_KEPT_FOR: "trace.kept_for", duration(HOUR, 365 * DAY), "7d", Least,
+        "How long it is kept why something was refused, and how people signed in.";
+    TRACE_MOST: "trace.most", Kind::Count { least: 100, most: 10_000_000 }, "50000", Least,
+        "How many traces are kept at most; the oldest go first.";
+    TRACE_PER_MINUTE: "trace.per_minute", Kind::Count { least: 0, most: 100_000 }, "600", Least,
+        "How many traces of refusals a node keeps a minute, and as many of sign-ins; 0 keeps none.";
+    LOCALE: "locale", Kind::Word(&["en", "de", "fr"]), "en", Nearest,
+        "The language of pages and mails where neither the request nor the person says another.";
+}

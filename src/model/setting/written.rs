@@ -1,0 +1,96 @@
+//! The written forms of values.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::declared::{DAY, HOUR, MINUTE};
+use crate::model::{FormField, MailDomain};
+
+/// No more networks are taken in one setting.
+const MOST_NETWORKS: usize = 200;
+/// No more mail domains are taken in one setting.
+const MOST_DOMAINS: usize = 500;
+
+/// Networks, or single addresses, with commas between: no more than a person could overlook.
+pub(super) fn networks(text: &str) -> Option<Vec<IpNet>> {
+    let named = list(text);
+    if named.len() > MOST_NETWORKS {
+        return None;
+    }
+    let read = named.into_iter().map(|one| match one.parse::<IpNet>() {
+        Ok(network) => Some(network.trunc()),
+        Err(_) => one.parse::<IpAddr>().ok().map(IpNet::from),
+    });
+    read.collect()
+}
+
+/// A URL of one line that says who reads it: RFC 9116 section 2.5.3 wants https where it is on the web.
+pub(super) fn is_contact(text: &str) -> bool {
+    let Ok(url) = url::Url::parse(text) else {
+        return text.is_empty();
+    };
+    let reaches = match url.scheme() {
+        "https" => url.host().is_some() && url.username().is_empty() && url.password().is_none(),
+        "mailto" => url
+            .path()
+            .split_once('@')
+            .is_some_and(|(name, host)| !name.is_empty() && !host.is_empty()),
+        _ => false,
+    };
+    reaches && text.len() <= 500 && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// Reads `30s`, `10m`, `12h`, `30d`.
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    let unit = text.chars().last()?;
+    let number = text.get(..text.len() - unit.len_utf8())?.parse::<u64>().ok()?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => MINUTE,
+        'h' => HOUR,
+        'd' => DAY,
+        _ => return None,
+    };
+    number.checked_mul(seconds).map(Duration::from_secs)
+}
+
+/// Writes the largest unit that divides evenly.
+pub fn write_duration(length: Duration) -> String {
+    let seconds = length.as_secs();
+    let (number, unit) = match seconds {
+        0 => (0, "s"),
+        _ if seconds.is_multiple_of(DAY) => (seconds / DAY, "d"),
+        _ if seconds.is_multiple_of(HOUR) => (seconds / HOUR, "h"),
+        _ if seconds.is_multiple_of(MINUTE) => (seconds / MINUTE, "m"),
+        _ => (seconds, "s"),
+    };
+    format!("{number}{unit}")
+}
+
+/// Mail domains, with commas between.
+pub(super) fn domains(text: &str) -> Option<Vec<MailDomain>> {
+    let named = list(text);
+    if named.len() > MOST_DOMAINS {
+        return None;
+    }
+    named.into_iter().map(MailDomain::parse).collect()
+}
+
+/// The fields of a form, each once, with commas between.
+pub(super) fn fields(text: &str) -> Option<Vec<FormField>> {
+    let mut fields: Vec<FormField> = Vec::new();
+    for named in list(text) {
+        let field = FormField::parse(named)?;
+        if fields.iter().any(|known| known.field == field.field) {
+            return None;
+        }
+        fields.push(field);
+    }
+    Some(fields)
+}
+
+fn list(text: &str) -> Vec<&str> {
+    text.split(',').map(str::trim).filter(|one| !one.is_empty()).collect()
+}
