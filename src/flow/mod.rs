@@ -10,6 +10,7 @@ pub mod effective;
 pub mod error;
 pub mod explain;
 pub mod factor;
+pub mod first_party;
 mod forgetting;
 pub mod guess;
 pub mod letter;

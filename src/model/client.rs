@@ -282,6 +282,9 @@ pub struct ClientPolicy {
     pub serves: Vec<String>,
     /// Identifiers of the resources it may ask tokens for.
     pub resources: Vec<String>,
+    /// Whether it is as much ours as the pages are: it may ask people for their passwords itself.
+    #[serde(skip_serializing_if = "is_false")]
+    pub first_party: bool,
 }
 
 impl Default for ClientPolicy {
@@ -293,6 +296,7 @@ impl Default for ClientPolicy {
             response_modes: ResponseMode::ALL.to_vec(),
             serves: Vec::new(),
             resources: Vec::new(),
+            first_party: false,
         }
     }
 }

@@ -13,6 +13,9 @@ use super::parameters::Parameters;
 use super::pkce;
 use crate::model::{Client, GrantTerms, Id, Session, Timestamp, User};
 
+/// What stands for the redirect URI of a code that was not sent to one, but given to a first-party application itself.
+pub const FIRST_PARTY: &str = "urn:ostiary:first-party";
+
 /// What waits for a code to be redeemed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CodePayload {
@@ -51,7 +54,9 @@ pub fn judge(
     }
     // RFC 6749 section 4.1.3: identical to the one of the authorization request
     match parameters.get("redirect_uri") {
-        Some(presented) if presented == payload.redirect_uri => {}
+        // there was none in the request
+        None if payload.redirect_uri == FIRST_PARTY => {}
+        Some(presented) if presented == payload.redirect_uri && presented != FIRST_PARTY => {}
         Some(_) => {
             return Err(refused(
                 "code.redirect_uri",

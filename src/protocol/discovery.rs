@@ -61,6 +61,8 @@ pub fn document(surroundings: &Surroundings<'_>) -> Value {
     put("token_endpoint", at("/oauth2/token"));
     put("userinfo_endpoint", at("/oauth2/userinfo"));
     put("jwks_uri", at("/oauth2/jwks"));
+    // OAuth 2.0 for First-Party Applications section 6.1
+    put("authorization_challenge_endpoint", at("/oauth2/authorize_challenge"));
     put("introspection_endpoint", at("/oauth2/introspect"));
     put("revocation_endpoint", at("/oauth2/revoke"));
     put("end_session_endpoint", at("/oauth2/end_session"));

@@ -7,7 +7,8 @@ use crate::model::named::named;
 use crate::model::{Fact, Facts, Reason};
 
 named! {
-    /// Registered error codes (RFC 6749 sections 4.1.2.1 and 5.2, RFC 6750, RFC 7591, RFC 8707, OpenID Connect Core 3.1.2.6).
+    /// Registered error codes (RFC 6749 sections 4.1.2.1 and 5.2, RFC 6750, RFC 7591, RFC 8707, OpenID Connect Core 3.1.2.6, OAuth 2.0
+    /// for First-Party Applications section 5.2.2).
     ErrorCode {
         /// A parameter is missing, repeated or malformed.
         InvalidRequest = "invalid_request",
@@ -59,6 +60,12 @@ named! {
         InvalidSoftwareStatement = "invalid_software_statement",
         /// This server does not revoke tokens of that kind.
         UnsupportedTokenType = "unsupported_token_type",
+        /// `auth_session` does not count (first-party applications).
+        InvalidSession = "invalid_session",
+        /// More has to be proved or done (first-party applications).
+        InsufficientAuthorization = "insufficient_authorization",
+        /// It goes on in a browser (first-party applications).
+        RedirectToWeb = "redirect_to_web",
     }
 }
 

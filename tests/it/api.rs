@@ -10,7 +10,7 @@ mod me;
 mod object_rights;
 mod people;
 mod provider;
-mod routes;
+pub mod routes;
 mod schema;
 mod session_lists;
 mod settings;

@@ -6,6 +6,7 @@ mod code;
 pub mod consents;
 mod decisions;
 pub mod error_redirect;
+pub mod first_party;
 pub mod hint;
 pub mod interaction;
 pub mod logins;

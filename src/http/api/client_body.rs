@@ -92,6 +92,8 @@ pub(super) struct ClientMembers {
     serves: Option<Vec<String>>,
     /// Identifiers of the resources it may ask tokens for; any if empty.
     resources: Option<Vec<String>>,
+    /// Whether it may ask people for their passwords itself, at the authorization challenge endpoint.
+    first_party: Option<bool>,
     /// Whether somebody vouches for it; not so for what registered itself while anyone could.
     trusted: Option<bool>,
 }

@@ -1,6 +1,7 @@
 //! The protocol's endpoints.
 
 mod authorization;
+mod challenge;
 mod check_session;
 pub(super) mod cors;
 mod end_session;
@@ -33,6 +34,10 @@ pub fn routes() -> Router<Http> {
         .route(
             "/oauth2/authorize",
             get(authorization::by_get).post(authorization::by_post),
+        )
+        .route(
+            "/oauth2/authorize_challenge",
+            post(challenge::challenge).options(cors::preflight),
         )
         .route("/oauth2/token", post(token::token).options(cors::preflight))
         .route(

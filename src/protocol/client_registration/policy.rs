@@ -13,6 +13,7 @@ pub const POLICY_MEMBERS: &[&str] = &[
     "response_modes",
     "serves",
     "resources",
+    "first_party",
 ];
 
 const MOST_ITEMS: usize = 100;

@@ -67,7 +67,7 @@ async fn route_permission_inventory() {
 
 /// Who may use a route that stands outside the table, as a request without anything shows it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Guard {
+pub enum Guard {
     /// Anyone; what it says of a person it says to that person's own browser.
     Open,
     /// Whoever shows a client's credentials or a token: the others get 401 by this method.
@@ -79,7 +79,7 @@ enum Guard {
 }
 
 /// Every route outside the table of the interface: whoever mounts another one says here who may use it.
-const MOUNTED: &[(&str, Guard)] = &[
+pub const MOUNTED: &[(&str, Guard)] = &[
     ("/", Guard::Open),
     ("/login", Guard::Form),
     ("/login/account", Guard::Form),
@@ -99,6 +99,8 @@ const MOUNTED: &[(&str, Guard)] = &[
     ("/account/email/confirm", Guard::Form),
     ("/register", Guard::Form),
     ("/register/new", Guard::Form),
+    ("/request-access", Guard::Form),
+    ("/request-access/new", Guard::Form),
     ("/login/not-me", Guard::Form),
     ("/logout", Guard::Open),
     ("/logout/done", Guard::Open),
@@ -130,6 +132,7 @@ const MOUNTED: &[(&str, Guard)] = &[
     ("/oauth2/authorize", Guard::Open),
     ("/oauth2/end_session", Guard::Open),
     ("/oauth2/check_session", Guard::Open),
+    ("/oauth2/authorize_challenge", Guard::Credential("POST")),
     ("/oauth2/token", Guard::Credential("POST")),
     ("/oauth2/userinfo", Guard::Credential("GET")),
     ("/oauth2/introspect", Guard::Credential("POST")),

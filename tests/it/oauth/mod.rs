@@ -14,6 +14,7 @@ mod consent;
 mod cors;
 mod dynamic_registration;
 mod error_redirects;
+mod first_party;
 mod forgetting;
 mod introspection;
 mod jwt;

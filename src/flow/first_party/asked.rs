@@ -1,0 +1,136 @@
+//! What a first-party application has to ask the person for, and what it brings back.
+
+use crate::flow::people;
+use crate::flow::session::{Duty, Task};
+use crate::flow::sign_in::duty::Brought;
+use crate::flow::{Call, Error, Provider, factor};
+use crate::model::setting::LOCALE;
+use crate::model::{FactorKind, Id, Secret, Terms, User};
+use crate::protocol::parameters::Parameters;
+
+/// What is missing.
+#[derive(Clone, Debug)]
+pub enum Asked {
+    /// `username` and `password`.
+    Password,
+    /// `otp` or `recovery_code`, whichever of these words there is; a passkey works in a browser.
+    SecondFactor(Vec<&'static str>),
+    /// `new_password`, of so many characters.
+    ChangePassword(u32),
+    /// `otp` of the authenticator that is set up with this secret, and at this address.
+    EnrolFactor {
+        /// The secret, in Base32.
+        secret: String,
+        /// The same as an `otpauth:` address, for a picture.
+        address: Secret,
+    },
+    /// That the person keeps these recovery codes: `kept`.
+    KeepCodes(Vec<String>),
+    /// `accepted_terms`, the ids of all of these with blanks between.
+    AcceptTerms(Vec<AskedTerms>),
+    /// Nothing: the same once more.
+    Nothing,
+}
+
+/// A document to be accepted.
+#[derive(Clone, Debug)]
+pub struct AskedTerms {
+    /// Its id.
+    pub id: String,
+    /// What all versions of it are called.
+    pub name: String,
+    /// Which one it is.
+    pub version: String,
+    /// What it is called in the person's language.
+    pub title: String,
+    /// Where it is read.
+    pub address: String,
+}
+
+impl Asked {
+    /// In a word.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::SecondFactor(_) => "second_factor",
+            Self::ChangePassword(_) => "change_password",
+            Self::EnrolFactor { .. } => "enrol_factor",
+            Self::KeepCodes(_) => "keep_recovery_codes",
+            Self::AcceptTerms(_) => "accept_terms",
+            Self::Nothing => "again",
+        }
+    }
+}
+
+/// By what somebody may go on who has proved their password.
+pub(super) async fn factor(provider: &Provider, user: &User) -> Result<Asked, Error> {
+    let own = factor::own_factors(provider, user.id).await?;
+    let has = |kind| own.factors.iter().any(|factor| factor.kind() == kind);
+    let ways = [
+        (has(FactorKind::Totp), "otp"),
+        (true, "recovery_code"),
+        (has(FactorKind::Passkey), "passkey"),
+    ];
+    let ways = ways.into_iter().filter(|(is_there, _)| *is_there);
+    Ok(Asked::SecondFactor(ways.map(|(_, way)| way).collect()))
+}
+
+/// What is required.
+pub(super) async fn action(provider: &Provider, call: &Call, duty: &Duty) -> Result<Asked, Error> {
+    let user = &duty.user;
+    Ok(match &duty.task {
+        Task::ChangePassword { .. } => {
+            let rules = people::password_rules_of(provider, call, user.id).await?;
+            Asked::ChangePassword(rules.least)
+        }
+        Task::Enrol { secret, .. } => {
+            let shown = factor::to_set_up(provider, user, secret)?;
+            Asked::EnrolFactor {
+                secret: shown.secret,
+                address: shown.address,
+            }
+        }
+        Task::AcceptTerms { .. } => {
+            let missing = terms::missing_of(provider, user, call.now).await?;
+            let fallback = provider.settings().await?.word(LOCALE);
+            let locale = user.profile.locale.as_deref().unwrap_or(fallback);
+            let documents = missing.into_iter().map(|terms| asked_terms(provider, &terms, locale, fallback));
+            Asked::AcceptTerms(documents.collect())
+        }
+        Task::KeepCodes { codes, .. } => Asked::KeepCodes(codes.clone()),
+        Task::Enter => Asked::Nothing,
+    })
+}
+
+fn asked_terms(provider: &Provider, terms: &Terms, locale: &str, fallback: &str) -> AskedTerms {
+    let text = terms.text_in(locale, fallback).map(|(_, text)| text);
+    let here = format!("/terms/{}?version={}", terms.name, terms.version);
+    AskedTerms {
+        id: terms.id.to_string(),
+        name: terms.name.clone(),
+        version: terms.version.clone(),
+        title: text.map_or_else(|| terms.name.clone(), |text| text.title.clone()),
+        address: text
+            .and_then(|text| text.url.clone())
+            .unwrap_or_else(|| provider.issuer.path(&here)),
+    }
+}
+
+/// What the application brings for a task; none if it is not there yet.
+pub(super) fn brought(task: &Task, parameters: &Parameters) -> Option<Brought> {
+    let given = |name: &str| parameters.get(name).filter(|text| !text.is_empty());
+    match task {
+        Task::ChangePassword { .. } => given("new_password").map(|new| Brought::Password(Secret::new(new))),
+        Task::Enrol { .. } => given("otp").map(|code| Brought::Code(Secret::new(code))),
+        Task::AcceptTerms { .. } => {
+            let accepted: Vec<Id<Terms>> = given("accepted_terms")?
+                .split(' ')
+                .filter_map(|id| id.parse().ok())
+                .collect();
+            let locale = parameters.words("ui_locales").first().map(|tag| (*tag).to_owned());
+            Some(Brought::Terms(accepted, locale.unwrap_or_else(|| "en".to_owned())))
+        }
+        Task::KeepCodes { .. } => given("kept").map(|_| Brought::Nothing),
+        Task::Enter => Some(Brought::Nothing),
+    }
+}

@@ -1,0 +1,281 @@
+//! Signing in at an application's own screens (OAuth 2.0 for First-Party Applications, draft-ietf-oauth-first-party-apps): the
+//! authorization challenge endpoint. An application that an administrator has marked as first party asks the person itself, step by
+//! step, and ends with an authorization code.
+//!
+//! Each step is the one of the pages: the same guesses are counted, the same factors and actions are asked for, in the same order, and
+//! the same session begins at the end. What an application can't do it is told to do in a browser.
+
+mod asked;
+mod auth_session;
+
+use std::sync::Arc;
+
+use self::auth_session::{AuthSession, Step};
+use super::authorization::{Interaction, Next, answer, first_party, interaction};
+use super::factor::Typed;
+use super::session::{Account, Answered, OnDevice, Purpose, demand, duty};
+use super::sign_in::duty::{self as duties, Brought, NotDone};
+use super::sign_in::factor::{self as factors, NotProved};
+use super::sign_in::password::{self, Attempt, Refused};
+use super::{Call, Error, Provider};
+use crate::model::{Client, Secret};
+use crate::protocol::parameters::Parameters;
+use crate::protocol::{ErrorCode, OAuthError};
+
+pub use asked::{Asked, AskedTerms};
+
+/// What comes of a step.
+#[derive(Debug)]
+pub enum Challenged {
+    /// The person is signed in: the code, and what the application keeps for the next time on this device.
+    Code {
+        /// The authorization code.
+        code: Secret,
+        /// What tells this device.
+        auth_session: Secret,
+    },
+    /// Something is missing still.
+    More {
+        /// What.
+        asked: Asked,
+        /// What was wrong with what came, in a word; nothing if it was right.
+        problem: Option<&'static str>,
+        /// What to come back with.
+        auth_session: Secret,
+    },
+    /// It goes on in a browser only, for this reason.
+    Web(&'static str),
+    /// The person may not sign in, for this reason.
+    Denied(&'static str),
+}
+
+/// Takes a step. The client has proved who it is, as far as it can.
+///
+/// # Errors
+/// [`Error::OAuth`] if the request does not hold, `auth_session` has ended, or the client is not first party; [`Error::Throttled`],
+/// [`Error::Busy`].
+pub async fn challenge(
+    provider: &Provider,
+    call: &Call,
+    client: Arc<Client>,
+    parameters: &Parameters,
+) -> Result<Challenged, Error> {
+    if !client.policy.first_party {
+        return Err(refused(
+            ErrorCode::UnauthorizedClient,
+            "first_party.client",
+            "this client may not use the authorization challenge endpoint",
+        ));
+    }
+    let session = match parameters.get("auth_session") {
+        None => AuthSession::new(provider, call).await?,
+        Some(text) => match AuthSession::open(provider, call, &client, text).await {
+            Err(Error::NotFound) => return Err(over()),
+            opened => opened?,
+        },
+    };
+    let walk = Walk {
+        provider,
+        call,
+        client,
+        session,
+        parameters,
+    };
+    match walk.session.step.clone() {
+        Step::Nothing => walk.begin().await,
+        Step::Password(id) => {
+            let interaction = walk.interaction(&id).await?;
+            walk.password(interaction).await
+        }
+        Step::Factor(handle) => walk.factor(&handle).await,
+        Step::Action(handle) => walk.action(&handle).await,
+    }
+}
+
+/// A step that is being taken.
+struct Walk<'a> {
+    provider: &'a Provider,
+    call: &'a Call,
+    client: Arc<Client>,
+    session: AuthSession,
+    parameters: &'a Parameters,
+}
+
+impl Walk<'_> {
+    async fn begin(self) -> Result<Challenged, Error> {
+        let (browser, client) = (&self.session.browser, Arc::clone(&self.client));
+        let begun = first_party::begin(self.provider, self.call, browser, client, self.parameters.clone()).await?;
+        self.password(begun).await
+    }
+
+    async fn interaction(&self, id: &str) -> Result<Interaction, Error> {
+        match interaction::load(self.provider, self.call, &self.session.browser, id).await {
+            Err(Error::NotFound) => Err(over()),
+            Ok(interaction) if interaction.client.id != self.client.id => Err(over()),
+            loaded => loaded,
+        }
+    }
+
+    fn given(&self, name: &str) -> Option<Secret> {
+        let text = self.parameters.get(name).filter(|text| !text.is_empty());
+        text.map(Secret::new)
+    }
+
+    async fn password(mut self, interaction: Interaction) -> Result<Challenged, Error> {
+        let step = Step::Password(interaction.id.clone());
+        let (Some(identifier), Some(password)) = (self.parameters.get("username"), self.given("password")) else {
+            return self.more(step, Asked::Password, None);
+        };
+        let call = &self.call.within(Some(interaction.trace));
+        let attempt = Attempt {
+            identifier: identifier.to_owned(),
+            password,
+            remember: false,
+            purpose: Purpose {
+                interaction: Some(interaction.id.clone()),
+                return_to: None,
+                client: Some(self.client.client_id.clone()),
+            },
+        };
+        match password::sign_in(self.provider, call, &mut self.session.browser, attempt).await {
+            Ok(account) => self.enter(interaction, &account).await,
+            Err(Refused::Wrong) => self.more(step, Asked::Password, Some("wrong_credentials")),
+            Err(Refused::Factor(handle)) => self.ask_factor(&handle, None).await,
+            Err(Refused::Required(_, handle)) => self.ask_action(&handle, None).await,
+            Err(Refused::Inactive) => Ok(Challenged::Denied("account_inactive")),
+            Err(Refused::Device(_)) => Ok(Challenged::Denied("device_refused")),
+            Err(Refused::Full(_)) => Ok(Challenged::Denied("too_many_logins")),
+            Err(Refused::Asked(..)) => Ok(Challenged::Web("too_many_logins")),
+            Err(Refused::Expired(_)) => Ok(Challenged::Web("password_expired")),
+            Err(Refused::Failed(error)) => Err(error),
+        }
+    }
+
+    async fn factor(mut self, handle: &str) -> Result<Challenged, Error> {
+        let demand = match demand::load(self.provider, self.call, &self.session.browser, handle).await {
+            Err(Error::NotFound) => return Err(over()),
+            loaded => loaded?,
+        };
+        let typed = match (self.given("otp"), self.given("recovery_code")) {
+            (Some(code), None) => Typed::Code(code),
+            (None, Some(code)) => Typed::RecoveryCode(code),
+            (None, None) => return self.ask_factor(handle, None).await,
+            (Some(_), Some(_)) => {
+                return Err(refused(
+                    ErrorCode::InvalidRequest,
+                    "first_party.factor",
+                    "otp or recovery_code, not both",
+                ));
+            }
+        };
+        let call = &self.call.within(demand.journey);
+        let answer = (&typed, OnDevice::Nothing);
+        let answered = factors::answer(self.provider, call, &mut self.session.browser, &demand, answer).await;
+        match answered {
+            Ok(answered) => self.answered(demand.purpose, answered).await,
+            Err(NotProved::Wrong) => self.ask_factor(handle, Some("wrong_code")).await,
+            Err(NotProved::Failed(Error::NotFound)) => Err(over()),
+            Err(NotProved::Failed(error)) => Err(error),
+        }
+    }
+
+    async fn action(mut self, handle: &str) -> Result<Challenged, Error> {
+        let duty = match duty::load(self.provider, self.call, &self.session.browser, handle).await {
+            Err(Error::NotFound) => return Err(over()),
+            loaded => loaded?,
+        };
+        let brought = if duty.is_over() {
+            Brought::Nothing
+        } else {
+            match asked::brought(&duty.task, self.parameters) {
+                Some(brought) => brought,
+                None => return self.ask_action(handle, None).await,
+            }
+        };
+        let purpose = duty.purpose.clone();
+        let call = &self.call.within(duty.journey);
+        match duties::answer(self.provider, call, &mut self.session.browser, duty, brought).await {
+            Ok(answered) => self.answered(purpose, answered).await,
+            Err(NotDone::Same) => self.ask_action(handle, Some("unchanged")).await,
+            Err(NotDone::Weak(fields)) => {
+                let problem = fields.first().map_or("weak", |field| field.code);
+                self.ask_action(handle, Some(problem)).await
+            }
+            Err(NotDone::Wrong) => self.ask_action(handle, Some("wrong_code")).await,
+            Err(NotDone::NotAccepted) => self.ask_action(handle, Some("not_accepted")).await,
+            Err(NotDone::Failed(Error::NotFound)) => Err(over()),
+            Err(NotDone::Failed(error)) => Err(error),
+        }
+    }
+
+    async fn answered(self, purpose: Purpose, answered: Answered) -> Result<Challenged, Error> {
+        match answered {
+            Answered::SignedIn(account) => {
+                let interaction = self.interaction(purpose.interaction.as_deref().unwrap_or_default()).await?;
+                self.enter(interaction, &account).await
+            }
+            Answered::Required(handle) => self.ask_action(&handle, None).await,
+            Answered::Asked(..) => Ok(Challenged::Web("too_many_logins")),
+            Answered::Full(_) => Ok(Challenged::Denied("too_many_logins")),
+            Answered::Refused(_) => Ok(Challenged::Denied("device_refused")),
+        }
+    }
+
+    /// The person is signed in: the list of questions of every authorization request decides what is still missing.
+    async fn enter(self, interaction: Interaction, account: &Account) -> Result<Challenged, Error> {
+        let id = interaction.id.clone();
+        let browser = &self.session.browser;
+        match answer::signed_in(self.provider, self.call, browser, interaction, account).await? {
+            Next::Respond(response) => match response.get("code") {
+                Some(code) => Ok(Challenged::Code {
+                    code: Secret::new(code),
+                    auth_session: self.session.seal(self.provider, self.call, &self.client, Step::Nothing)?,
+                }),
+                None => Ok(Challenged::Denied("request_refused")),
+            },
+            Next::StepUp(handle) => self.ask_factor(&handle, None).await,
+            Next::Login(_) | Next::Reauthenticate(_) => self.more(Step::Password(id), Asked::Password, None),
+            Next::Consent(_) => Ok(Challenged::Web("consent")),
+            Next::SelectAccount(_) => Ok(Challenged::Web("account")),
+            Next::MakeRoom(_) => Ok(Challenged::Web("too_many_logins")),
+            Next::ConfirmError(_) => Ok(Challenged::Denied("request_refused")),
+        }
+    }
+
+    async fn ask_factor(self, handle: &str, problem: Option<&'static str>) -> Result<Challenged, Error> {
+        let demand = demand::load(self.provider, self.call, &self.session.browser, handle).await?;
+        let asked = asked::factor(self.provider, &demand.user).await?;
+        self.more(Step::Factor(handle.to_owned()), asked, problem)
+    }
+
+    async fn ask_action(self, handle: &str, problem: Option<&'static str>) -> Result<Challenged, Error> {
+        let duty = match duty::load(self.provider, self.call, &self.session.browser, handle).await {
+            Err(Error::NotFound) => return Err(over()),
+            loaded => loaded?,
+        };
+        let asked = asked::action(self.provider, self.call, &duty).await?;
+        self.more(Step::Action(handle.to_owned()), asked, problem)
+    }
+
+    fn more(self, step: Step, asked: Asked, problem: Option<&'static str>) -> Result<Challenged, Error> {
+        let auth_session = self.session.seal(self.provider, self.call, &self.client, step)?;
+        Ok(Challenged::More {
+            asked,
+            problem,
+            auth_session,
+        })
+    }
+}
+
+/// Section 5.2.2.1: it begins anew.
+fn over() -> Error {
+    refused(
+        ErrorCode::InvalidSession,
+        "first_party.auth_session",
+        "auth_session has ended or was never given to this client",
+    )
+}
+
+fn refused(code: ErrorCode, rule: &'static str, description: &'static str) -> Error {
+    OAuthError::new(code, rule, description).into()
+}
