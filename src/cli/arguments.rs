@@ -63,6 +63,9 @@ pub(super) enum StoreCommand {
     /// What people sign in with.
     #[command(subcommand)]
     Devices(Devices),
+    /// Requests for an account, where an administrator decides.
+    #[command(subcommand)]
+    AccessRequests(super::access_requests::AccessRequests),
     /// Terms of use.
     #[command(subcommand)]
     Terms(super::terms::Terms),

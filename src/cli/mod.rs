@@ -1,6 +1,7 @@
 //! The commands. Those that serve run here; those that change the store are run by the server if one runs beside the
 //! embedded store, and here otherwise.
 
+mod access_requests;
 mod apply;
 mod arguments;
 mod backup;

@@ -10,7 +10,7 @@ use super::arguments::{Arguments, Command, Keys, StoreCommand};
 use super::failure::Failure;
 use super::output::Output;
 use super::reseal::{self, Step};
-use super::{apply, clients, devices, explain, groups, keys, serve, sessions, settings, setup, terms, users};
+use super::{access_requests, apply, clients, devices, explain, groups, keys, serve, sessions, settings, setup, terms, users};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::flow::operations::backup::snapshot;
@@ -131,6 +131,7 @@ async fn execute(provider: &Provider, command: StoreCommand, input: Option<Secre
         StoreCommand::Groups(command) => groups::run(provider, call, command).await,
         StoreCommand::Clients(command) => clients::run(provider, call, command, input).await,
         StoreCommand::Keys(command) => keys::run(provider, call, command, input).await,
+        StoreCommand::AccessRequests(command) => access_requests::run(provider, call, command).await,
         StoreCommand::Terms(command) => terms::run(provider, call, command, input).await,
         StoreCommand::Sessions(command) => sessions::run(provider, call, command).await,
         StoreCommand::Devices(command) => devices::run(provider, call, command).await,
@@ -154,6 +155,7 @@ fn read_input(command: &StoreCommand) -> Result<Option<Secret>, Failure> {
         StoreCommand::Terms(command) => terms::read_input(command),
         StoreCommand::Setup(_)
         | StoreCommand::Groups(_)
+        | StoreCommand::AccessRequests(_)
         | StoreCommand::Sessions(_)
         | StoreCommand::Devices(_)
         | StoreCommand::Settings(_)

@@ -160,6 +160,10 @@ named! {
         PhoneConfirmed = "phone.confirmed",
         /// A person has taken their telephone number away.
         PhoneRemoved = "phone.removed",
+        /// Somebody has asked for an account, where an administrator decides.
+        AccessRequested = "access_request.made",
+        /// An administrator has decided about such a request.
+        AccessRequestDecided = "access_request.decided",
         /// A version of terms of use was published.
         TermsPublished = "terms.published",
         /// A version of terms of use was taken back.

@@ -1,5 +1,6 @@
 //! What exists: nouns, states, typed ids, secrets, settings, facts. No I/O, no wire shapes.
 
+mod access_request;
 pub mod algorithm;
 mod channel;
 pub mod client;
@@ -30,6 +31,7 @@ pub mod timestamp;
 pub mod trace;
 pub mod user;
 
+pub use access_request::{AccessRequest, AccessRequestStatus};
 pub use algorithm::{ClientSigningAlgorithm, SigningAlgorithm};
 pub use channel::Channel;
 pub use client::{

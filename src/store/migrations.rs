@@ -38,5 +38,6 @@ migrations![
     "0022_open_clients",
     "0023_registration",
     "0024_text_messages",
-    "0028_terms"
+    "0028_terms",
+    "0029_access_requests"
 ];

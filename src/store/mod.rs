@@ -3,6 +3,7 @@
 //! [`Read`] sees what is committed. [`Write`] is a transaction: nothing of it counts before [`Write::commit`] answers, and
 //! dropped without it, it never was.
 
+mod access_requests;
 mod address_links;
 mod clients;
 mod consents;
@@ -62,7 +63,7 @@ pub use logouts::{DueLogouts, LogoutRow, WaitingLogouts};
 pub use moving::{MoveError, Moved};
 pub use outbox::{OutboxMail, OutboxRow, WaitingMails};
 pub use recovery_links::RecoveryLink;
-pub use registration_links::RegistrationLink;
+pub use registration_links::{LinkPurpose, RegistrationLink};
 pub use registration_tokens::RegistrationToken;
 pub use restoration::Voided;
 pub use sealed::{SealedColumn, SealedPlace, SealedValue};

@@ -34,6 +34,7 @@ const TABLES: &[Table] = &[
     plain("devices"),
     plain("action_links"),
     plain("password_history"),
+    plain("access_requests"),
     plain("terms"),
     plain("terms_acceptances"),
     plain("factors"),

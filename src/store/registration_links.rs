@@ -1,10 +1,28 @@
-//! Links to an account of one's own, mailed to addresses that have none yet: whoever follows one can read the mail of the address. An
-//! address has one open link at most: a newer one voids it. What all links have in common stands in `recovery_links`.
+//! Links to an account of one's own, or to the request for one, mailed to addresses that have none yet: whoever follows one can read the
+//! mail of the address. An address has one open link of each purpose at most: a newer one voids it. What all links have in common stands in `recovery_links`.
 
 use super::{Error, Write, readers};
 use crate::model::user::comparison_key;
 use crate::model::{Digest, Timestamp};
 use crate::sql::{self, Record, Row};
+
+/// What a link to somebody without an account is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkPurpose {
+    /// An account.
+    Registration,
+    /// The request for one.
+    AccessRequest,
+}
+
+impl LinkPurpose {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Registration => "registration",
+            Self::AccessRequest => "access_request",
+        }
+    }
+}
 
 /// A link to a new account that may still be followed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +43,7 @@ const FIND: &str = "
 select email
 from action_links
 where digest = $1
-and purpose = 'registration'
+and purpose = $3
 and used_at is null
 and expires_at > $2
 and created_at >= (select epoch from installation)";
@@ -35,7 +53,7 @@ select count(*)
 from (
   select 1
   from action_links
-  where purpose = 'registration'
+  where purpose in ('registration', 'access_request')
   and used_at is null
   and expires_at > $1
   limit $2
@@ -45,10 +63,11 @@ readers! {
     /// The link of this digest, if it may still be followed.
     pub async fn find_registration_link(
         &mut self,
+        purpose: LinkPurpose,
         digest: &Digest,
         now: Timestamp,
     ) -> Result<Option<RegistrationLink>, Error> {
-        Ok(self.sql(FIND).bind(digest).bind(now).optional().await?)
+        Ok(self.sql(FIND).bind(digest).bind(now).bind(purpose.word()).optional().await?)
     }
 
     /// How many links are open, counted no further than `most`.
@@ -60,19 +79,19 @@ readers! {
 const VOID: &str = "
 update action_links
 set used_at = $2
-where purpose = 'registration'
+where purpose = $3
 and email_key = $1
 and used_at is null";
 
 const ADD: &str = "
 insert into action_links (digest, purpose, email, email_key, created_at, expires_at)
-values ($1, 'registration', $2, $3, $4, $5)";
+values ($1, $6, $2, $3, $4, $5)";
 
 const USE: &str = "
 update action_links
 set used_at = $2
 where digest = $1
-and purpose = 'registration'
+and purpose = $3
 and used_at is null
 and expires_at > $2
 and created_at >= (select epoch from installation)";
@@ -81,26 +100,38 @@ impl Write {
     /// Adds a link that is mailed to `email`; earlier ones to the address no longer count.
     pub async fn add_registration_link(
         &mut self,
+        purpose: LinkPurpose,
         digest: &Digest,
         email: &str,
-        now: Timestamp,
-        expires_at: Timestamp,
+        (now, expires_at): (Timestamp, Timestamp),
     ) -> Result<(), Error> {
         let key = comparison_key(email);
-        self.sql(VOID).bind(key.as_str()).bind(now).changed().await?;
+        self.sql(VOID)
+            .bind(key.as_str())
+            .bind(now)
+            .bind(purpose.word())
+            .changed()
+            .await?;
         self.sql(ADD)
             .bind(digest)
             .bind(email)
             .bind(key)
             .bind(now)
             .bind(expires_at)
+            .bind(purpose.word())
             .changed()
             .await?;
         Ok(())
     }
 
     /// Uses a link. False if it is unknown, ended, void or used; the database decides.
-    pub async fn use_registration_link(&mut self, digest: &Digest, now: Timestamp) -> Result<bool, Error> {
-        Ok(self.sql(USE).bind(digest).bind(now).changed().await? == 1)
+    pub async fn use_registration_link(
+        &mut self,
+        purpose: LinkPurpose,
+        digest: &Digest,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let used = self.sql(USE).bind(digest).bind(now).bind(purpose.word());
+        Ok(used.changed().await? == 1)
     }
 }

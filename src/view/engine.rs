@@ -21,7 +21,7 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 85] = templates![
+const TEMPLATES: [(&str, &str); 88] = templates![
     "page/layout.html",
     "page/login.html",
     "page/login_code.html",
@@ -44,6 +44,7 @@ const TEMPLATES: [(&str, &str); 85] = templates![
     "page/recover.html",
     "page/required_password.html",
     "page/register.html",
+    "page/request_access.html",
     "page/required_terms.html",
     "page/terms_list.html",
     "page/terms.html",
@@ -93,6 +94,8 @@ const TEMPLATES: [(&str, &str); 85] = templates![
     "mail/recovery.txt",
     "mail/address.html",
     "mail/address.txt",
+    "mail/access.html",
+    "mail/access.txt",
     "mail/registration.html",
     "mail/registration.txt",
     "mail/already_registered.html",

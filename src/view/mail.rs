@@ -19,6 +19,8 @@ pub enum Mail {
     Recovery(Recovery),
     /// You want an account, and here is the way to it.
     Registration(Registration),
+    /// You ask for an account, and an administrator decides.
+    Access(AccessMail),
     /// You have an account already.
     AlreadyRegistered(AlreadyRegistered),
     /// Your mail address is to be confirmed, or was changed.
@@ -113,6 +115,12 @@ impl Mail {
                 ..PhoneNews::sample()
             })
         }))
+        .chain(AccessStep::ALL.map(|step| {
+            Self::Access(AccessMail {
+                step,
+                ..AccessMail::sample()
+            })
+        }))
         .chain(FactorChange::ALL.map(|change| {
             Self::Factor(FactorNews {
                 change,
@@ -142,6 +150,7 @@ impl Mail {
                 "mail/already_registered.html",
                 Value::from(Serde(context)),
             ),
+            Self::Access(context) => ("mail/access.txt", "mail/access.html", Value::from(Serde(context))),
             Self::Address(context) => ("mail/address.txt", "mail/address.html", Value::from(Serde(context))),
             Self::PasswordChanged(context) => (
                 "mail/password_changed.txt",
@@ -292,6 +301,48 @@ impl Registration {
             address: Some("192.0.2.7".to_owned()),
             invited: false,
             link: Link::sample(),
+        }
+    }
+}
+
+/// Is about the request for an account.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AccessMail {
+    /// What it is about.
+    pub step: AccessStep,
+    /// How long the link works, in seconds.
+    pub seconds: u64,
+    /// From which network address it was asked for.
+    pub address: Option<String>,
+    /// The page where it goes on, if it does.
+    pub link: Option<Link>,
+}
+
+/// What a mail about a request for an account says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AccessStep {
+    /// The address is to be confirmed.
+    Confirm,
+    /// It was approved.
+    Approved,
+    /// It was refused.
+    Refused,
+}
+
+impl AccessStep {
+    /// Every one.
+    pub const ALL: [Self; 3] = [Self::Confirm, Self::Approved, Self::Refused];
+}
+
+impl AccessMail {
+    /// With every field filled.
+    pub fn sample() -> Self {
+        Self {
+            step: AccessStep::Confirm,
+            seconds: 86_400,
+            address: Some("192.0.2.7".to_owned()),
+            link: Some(Link::sample()),
         }
     }
 }

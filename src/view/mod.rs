@@ -29,6 +29,7 @@ pub use frame::{Frame, Warning};
 pub use link::{Link, Logo, OwnPath};
 pub use locale::Locale;
 pub use mail::{
+    AccessMail, AccessStep,
     AddressMail, AddressStep, AlreadyRegistered, CodeMail, FactorChange, FactorNews, Mail, NewDevice, PasswordChanged,
     PasswordMail, PhoneChange, PhoneNews, Recovery, Registration, RenderedMail, SignInLinkMail, Welcome,
 };

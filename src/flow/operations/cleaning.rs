@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::flow::again::again;
 use crate::flow::clients;
+use crate::flow::people::access_requests::KEPT_FOR;
 use crate::flow::{Call, Error, Provider};
 use crate::model::Timestamp;
 use crate::model::setting::{EVENT_KEPT_FOR, MAIL_KEPT_FOR, TRACE_KEPT_FOR, TRACE_MOST};
@@ -150,6 +151,7 @@ enum Kind {
     Sessions,
     Devices,
     ActionLinks,
+    AccessRequests,
     Factors,
     Logouts,
     Proofs,
@@ -162,13 +164,14 @@ const fn swept(name: &'static str, kind: Kind, kept: Duration) -> Swept {
 }
 
 /// In this order: a family goes when its tokens are gone.
-const KINDS: [Swept; 11] = [
+const KINDS: [Swept; 12] = [
     swept("tokens", Kind::Tokens, ENDED_KEPT),
     swept("refresh tokens", Kind::RefreshTokens, REFRESH_TOKENS_KEPT),
     swept("families", Kind::Grants, HISTORY_KEPT),
     swept("sessions", Kind::Sessions, HISTORY_KEPT),
     swept("devices", Kind::Devices, DEVICES_KEPT),
     swept("links", Kind::ActionLinks, ENDED_KEPT),
+    swept("access requests", Kind::AccessRequests, KEPT_FOR),
     swept("begun factors", Kind::Factors, ENDED_KEPT),
     swept("logouts", Kind::Logouts, LOGOUTS_KEPT),
     swept("proofs", Kind::Proofs, ENDED_KEPT),
@@ -199,6 +202,7 @@ async fn sweep_batch(provider: &Provider, swept: &Swept, now: Timestamp) -> Resu
         Kind::Devices => tx.sweep_devices(before, BATCH).await?,
         Kind::ActionLinks => tx.sweep_action_links(before, BATCH).await?,
         Kind::Factors => tx.sweep_unconfirmed_factors(before, BATCH).await?,
+        Kind::AccessRequests => tx.sweep_access_requests(before, BATCH).await?,
         Kind::Logouts => tx.sweep_logouts(before, BATCH).await?,
         Kind::Proofs => tx.sweep_proofs(before, BATCH).await?,
         Kind::IdempotencyKeys => tx.sweep_idempotency_keys(before, BATCH).await?,

@@ -105,6 +105,25 @@ pub fn typed_phone_number(text: &str) -> String {
     }
 }
 
+/// Judges what somebody says who asks for an account.
+pub fn check_applicant(called: Option<&str>, reason: Option<&str>) -> Vec<FieldError> {
+    let texts = [
+        ("/name", called, name as fn(&str) -> Result<(), Wrong>),
+        ("/reason", reason, lines),
+    ];
+    let mut errors = Vec::new();
+    for (pointer, value, law) in texts {
+        if let Some(Err((code, detail))) = value.map(law) {
+            errors.push(FieldError {
+                pointer: pointer.to_owned(),
+                code,
+                detail: detail.to_owned(),
+            });
+        }
+    }
+    errors
+}
+
 /// Judges the texts of a group.
 pub fn check_group(group_name: &str, external_id: Option<&str>, description: Option<&str>) -> Vec<FieldError> {
     let mut errors = Vec::new();

@@ -8,7 +8,7 @@ use super::{ChangeSource, NewPassword};
 use crate::flow::{Call, Error, FieldError, Provider, guess, terms};
 use crate::model::setting::REGISTRATION_FIELDS;
 use crate::model::{AskedField, FormField, Id, Profile, Secret, Terms};
-use crate::store::RegistrationLink;
+use crate::store::{LinkPurpose, RegistrationLink};
 
 /// What somebody tells of themselves for an account.
 #[derive(Clone, Debug)]
@@ -31,10 +31,20 @@ pub async fn look_at_registration(provider: &Provider, call: &Call, token: &Secr
     if registration_mode(provider).await? == RegistrationMode::Off {
         return Err(Error::NotFound);
     }
+    look(provider, call, token, LinkPurpose::Registration).await
+}
+
+/// Looks at a link of this purpose.
+pub(super) async fn look(
+    provider: &Provider,
+    call: &Call,
+    token: &Secret,
+    purpose: LinkPurpose,
+) -> Result<RegistrationLink, Error> {
     guess::look(provider, call, guess::Account::RegistrationLink).await?;
     let found = {
         let mut store = provider.store.read().await?;
-        store.find_registration_link(&token.digest(), call.now).await?
+        store.find_registration_link(purpose, &token.digest(), call.now).await?
     };
     let Some(link) = found else {
         guess::wrong(provider, call, guess::Account::RegistrationLink).await?;

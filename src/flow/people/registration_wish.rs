@@ -1,7 +1,9 @@
 //! The wish for an account of one's own ([`super::wishes`] says when it is looked at). What is mailed is a link, and everything else is
 //! asked behind it: nothing of a stranger is kept but the address, for as long as the link works.
 
-use super::recovery_wish::mailed_link;
+pub(super) use super::recovery_wish::mailed_link;
+use std::time::Duration;
+
 use super::registration_limits;
 use super::wishes::Wish;
 use crate::flow::again::again;
@@ -9,7 +11,7 @@ use crate::flow::{Call, Error, Provider, guess, letter};
 use crate::model::setting::{RECOVERY_ENABLED, REGISTRATION_LINK_LIFETIME, REGISTRATION_MODE, REGISTRATION_MOST_LINKS};
 use crate::model::user::comparison_key;
 use crate::model::{Event, EventKind, Secret, User};
-use crate::store::OutboxMail;
+use crate::store::{LinkPurpose, OutboxMail};
 use crate::view::{self, Locale};
 
 /// Somebody's wish for an account.
@@ -19,6 +21,8 @@ pub(super) struct RegistrationWish {
     locale: Locale,
     /// Who asks for the mail.
     by: Asker,
+    /// What the link leads to.
+    to: LinkPurpose,
     /// The pending authorization request that the person wants to go on with.
     flow: Option<String>,
 }
@@ -38,6 +42,8 @@ pub enum RegistrationMode {
     Open,
     /// Whoever was invited.
     Invitation,
+    /// Whoever asks, if an administrator approves.
+    Request,
 }
 
 /// Who may have an account of their own, by setting.
@@ -48,6 +54,7 @@ pub async fn registration_mode(provider: &Provider) -> Result<RegistrationMode, 
     Ok(match provider.settings().await?.word(REGISTRATION_MODE) {
         "open" => RegistrationMode::Open,
         "invitation" => RegistrationMode::Invitation,
+        "request" => RegistrationMode::Request,
         _ => RegistrationMode::Off,
     })
 }
@@ -64,9 +71,11 @@ pub async fn ask_for_account(
     locale: Locale,
     flow: Option<String>,
 ) -> Result<(), Error> {
-    if registration_mode(provider).await? != RegistrationMode::Open {
-        return Err(Error::NotFound);
-    }
+    let to = match registration_mode(provider).await? {
+        RegistrationMode::Open => LinkPurpose::Registration,
+        RegistrationMode::Request => LinkPurpose::AccessRequest,
+        RegistrationMode::Off | RegistrationMode::Invitation => return Err(Error::NotFound),
+    };
     registration_limits::judge_stranger(provider, call, &email).await?;
     guess::spend_wish_of_source(provider, call).await?;
     registration_limits::spend(provider, call, &email).await?;
@@ -74,6 +83,7 @@ pub async fn ask_for_account(
         email,
         locale,
         by: Asker::Stranger,
+        to,
         flow,
     };
     provider.wishes.put(call, Wish::Registration(wish))
@@ -101,6 +111,7 @@ pub async fn invite(provider: &Provider, call: &Call, email: String, locale: Loc
         email,
         locale,
         by: Asker::Administrator,
+        to: LinkPurpose::Registration,
         flow: None,
     };
     if mail_link(provider, call, &wish).await? {
@@ -152,20 +163,11 @@ async fn mail_link(provider: &Provider, call: &Call, wish: &RegistrationWish) ->
     }
     let token = Secret::generate();
     let lifetime = settings.duration(REGISTRATION_LINK_LIFETIME);
-    let mail = view::Mail::Registration(view::Registration {
-        seconds: lifetime.as_secs(),
-        address: match wish.by {
-            Asker::Stranger => call.origin.address.map(|address| address.to_string()),
-            Asker::Administrator => None,
-        },
-        invited: wish.by == Asker::Administrator,
-        link: mailed_link(provider, "/register/new", (&token, wish.flow.as_deref()))?,
-    });
-    let mail = letter::to_stranger(provider, wish.email.clone(), wish.locale, ("registration", &mail))?;
+    let mail = letter(provider, call, wish, (&token, lifetime))?;
     let ends = call.now.after(lifetime);
     again(|| async {
         let mut tx = provider.store.write().await?;
-        tx.add_registration_link(&token.digest(), &wish.email, call.now, ends)
+        tx.add_registration_link(wish.to, &token.digest(), &wish.email, (call.now, ends))
             .await?;
         tx.add_mail(&mail, call.now).await?;
         tx.add_event(&call.event(EventKind::RegistrationLinkMailed)).await?;
@@ -173,6 +175,42 @@ async fn mail_link(provider: &Provider, call: &Call, wish: &RegistrationWish) ->
     })
     .await?;
     Ok(true)
+}
+
+/// The mail with the link.
+fn letter(
+    provider: &Provider,
+    call: &Call,
+    wish: &RegistrationWish,
+    (token, lifetime): (&Secret, Duration),
+) -> Result<OutboxMail, Error> {
+    let address = match wish.by {
+        Asker::Stranger => call.origin.address.map(|address| address.to_string()),
+        Asker::Administrator => None,
+    };
+    let seconds = lifetime.as_secs();
+    let (kind, mail) = match wish.to {
+        LinkPurpose::Registration => {
+            let mail = view::Mail::Registration(view::Registration {
+                seconds,
+                address,
+                invited: wish.by == Asker::Administrator,
+                link: mailed_link(provider, "/register/new", (token, wish.flow.as_deref()))?,
+            });
+            ("registration", mail)
+        }
+        LinkPurpose::AccessRequest => {
+            let link = mailed_link(provider, "/request-access/new", (token, None))?;
+            let mail = view::Mail::Access(view::AccessMail {
+                step: view::AccessStep::Confirm,
+                seconds,
+                address,
+                link: Some(link),
+            });
+            ("access", mail)
+        }
+    };
+    letter::to_stranger(provider, wish.email.clone(), wish.locale, (kind, &mail))
 }
 
 /// The mail to whoever has an account already: that somebody asked, and how to get into it. `email` is their stored address.

@@ -13,7 +13,7 @@ use crate::model::{
     Digest, EventKind, Fact, Id, Profile, RequiredAction, Secret, Terms, TermsOccasion, User, UserStatus,
 };
 use crate::random;
-use crate::store::{self, OutboxMail, Read, Write};
+use crate::store::{self, LinkPurpose, OutboxMail, Read, Write};
 
 /// A user to make.
 #[derive(Clone, Debug)]
@@ -181,7 +181,7 @@ pub(in crate::flow) async fn add_in(
     let is_good = match &ready.link {
         None => true,
         Some(FirstLink::Setup(link)) => tx.use_setup_link(link, call.now).await?,
-        Some(FirstLink::Registration(link)) => tx.use_registration_link(link, call.now).await?,
+        Some(FirstLink::Registration(link)) => tx.use_registration_link(LinkPurpose::Registration, link, call.now).await?,
     };
     if !is_good {
         return Err(Error::NotFound);

@@ -1,6 +1,7 @@
 //! The administration API: `/api/v1`. One table of routes makes the router, the OpenAPI document, the page to read and the
 //! tests of permissions; one file asks every request the same questions before its handler is called.
 
+mod access_requests;
 mod answer;
 mod asked;
 mod bearer;
@@ -68,6 +69,7 @@ pub fn table() -> Vec<Route> {
     table.extend(clients::table());
     table.extend(registration_tokens::table());
     table.extend(invitations::table());
+    table.extend(access_requests::table());
     table.extend(terms::table());
     table.extend(resources::table());
     table.extend(keys::table());

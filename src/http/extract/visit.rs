@@ -70,6 +70,11 @@ impl Visit {
         })
     }
 
+    /// The path of its page.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
     /// What flows work with.
     pub fn provider(&self) -> &Provider {
         &self.http.provider

@@ -33,6 +33,7 @@ mod pending;
 mod recover;
 mod register;
 mod report;
+mod request_access;
 mod return_target;
 mod security_contact;
 mod setup;
@@ -88,6 +89,11 @@ pub fn routes() -> Router<Http> {
         .route("/login/forgot", get(forgot::show).post(forgot::ask))
         .route("/login/recover", get(recover::show).post(recover::set))
         .route("/register", get(register::show).post(register::ask))
+        .route("/request-access", get(register::show).post(register::ask))
+        .route(
+            "/request-access/new",
+            get(request_access::show).post(request_access::ask),
+        )
         .route("/register/new", get(new_account::show).post(new_account::make))
         .route("/login/not-me", get(not_me::show).post(not_me::act))
         .route("/logout", get(logout::show).post(logout::decide))

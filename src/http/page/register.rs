@@ -1,4 +1,4 @@
-//! `/register`: a mail with a link to an account of one's own. The answer is the same whoever has the address, and given before anybody
+//! `/register`: a mail with a link to an account of one's own; `/request-access`: to the request for one. The answer is the same whoever has the address, and given before anybody
 //! has looked (SEC-221).
 
 use axum::http::{HeaderValue, StatusCode, header};
@@ -14,9 +14,10 @@ use crate::http::Refusal;
 use crate::http::answer::next::see_other;
 use crate::http::extract::{Forgery, Form, Query, Visit};
 use crate::model::setting::{REGISTRATION_LINK_LIFETIME, REGISTRATION_MODE};
-use crate::view::{Locale, OwnPath, Page, Register, RegisterError};
+use crate::view::{Locale, OwnPath, Page, Register, RegisterError, RegisterFor};
 
 const HERE: &str = "/register";
+const ACCESS: &str = "/request-access";
 
 /// What the address says.
 #[derive(Deserialize)]
@@ -72,7 +73,7 @@ pub(super) async fn ask(
     let flow = door.interaction.as_ref().map(|it| it.id.clone());
     let locale = door.locale(&visit);
     match people::ask_for_account(visit.provider(), &visit.call, email.clone(), locale, flow).await {
-        Ok(()) => Ok(visit.keep(see_other(door.address(HERE, &[("sent", "1")]).as_str()))),
+        Ok(()) => Ok(visit.keep(see_other(door.address(door.here(), &[("sent", "1")]).as_str()))),
         Err(Error::Invalid(wrong)) => {
             let page = refused(if people::is_domain_refused(&wrong) {
                 RegisterError::Domain
@@ -97,7 +98,11 @@ pub(super) async fn ask(
 /// Where a page leads to whoever has no account; nowhere if not anyone may have one.
 pub(super) fn link(visit: &Visit, interaction: Option<&Interaction>) -> Option<OwnPath> {
     let flow = interaction.map(|it| it.id.as_str());
-    (visit.settings.word(REGISTRATION_MODE) == "open").then(|| address(HERE, flow, &[]))
+    match visit.settings.word(REGISTRATION_MODE) {
+        "open" => Some(address(HERE, flow, &[])),
+        "request" => Some(address(ACCESS, flow, &[])),
+        _ => None,
+    }
 }
 
 /// What is to be shown.
@@ -110,15 +115,26 @@ struct Shown {
 /// What somebody wants an account for.
 struct Door {
     interaction: Option<Interaction>,
+    purpose: RegisterFor,
 }
 
 impl Door {
     async fn open(visit: &Visit, flow: Option<String>) -> Result<Self, Refusal> {
-        if people::registration_mode(visit.provider()).await? != RegistrationMode::Open {
-            return Err(Refusal::not_found());
-        }
+        // each page is there in its own mode
+        let purpose = match (people::registration_mode(visit.provider()).await?, visit.path()) {
+            (RegistrationMode::Open, HERE) => RegisterFor::Account,
+            (RegistrationMode::Request, ACCESS) => RegisterFor::Access,
+            _ => return Err(Refusal::not_found()),
+        };
         let interaction = pending(visit, flow).await?;
-        Ok(Self { interaction })
+        Ok(Self { interaction, purpose })
+    }
+
+    fn here(&self) -> &'static str {
+        match self.purpose {
+            RegisterFor::Account => HERE,
+            RegisterFor::Access => ACCESS,
+        }
     }
 
     fn address(&self, path: &str, more: &[(&str, &str)]) -> OwnPath {
@@ -138,13 +154,14 @@ impl Door {
     fn show(&self, visit: &Visit, asked: Shown, status: StatusCode) -> Response {
         let page = Page::Register(Register {
             client: self.interaction.as_ref().map(|it| shown::client(&it.client)),
-            action: self.address(HERE, &[]),
+            action: self.address(self.here(), &[]),
+            purpose: self.purpose,
             sent: asked.sent,
             seconds: visit.settings.duration(REGISTRATION_LINK_LIFETIME).as_secs(),
             email: asked.email,
             error: asked.error,
             sign_in: self.address("/login", &[]),
-            again: self.address(HERE, &[]),
+            again: self.address(self.here(), &[]),
         });
         let locale = self.locale(visit);
         visit.show(visit.sheet(page, locale, &self.purpose()).status(status))

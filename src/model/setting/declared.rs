@@ -115,8 +115,8 @@ declare! {
         "How long the link to a new password may be followed.";
     RECOVERY_MOST_MAILS: "recovery.most_mails", Kind::Count { least: 1, most: 100 }, "5", Least,
         "How many links to a new password are mailed to one person within the guess period.";
-    REGISTRATION_MODE: "registration.mode", Kind::Word(&["off", "open", "invitation"]), "off", Nearest,
-        "Who may make themselves an account: nobody, anyone who can read a mail, or whoever was invited.";
+    REGISTRATION_MODE: "registration.mode", Kind::Word(&["off", "open", "invitation", "request"]), "off", Nearest,
+        "Who may make themselves an account: nobody, anyone who can read a mail, whoever was invited, or whoever asks and an administrator approves.";
     REGISTRATION_LINK_LIFETIME: "registration.link_lifetime", duration(10 * MINUTE, 30 * DAY), "24h", Least,
         "How long the mailed link to a new account may be followed.";
     REGISTRATION_MOST_LINKS: "registration.most_links", Kind::Count { least: 10, most: 1_000_000 }, "10000", Least,
@@ -133,6 +133,8 @@ declare! {
         "How many of them a day may be for addresses of one mail domain.";
     REGISTRATION_MOST_A_DAY: "registration.most_a_day", Kind::Count { least: 1, most: 10_000_000 }, "10000", Least,
         "How many of them there may be a day altogether.";
+    REGISTRATION_MOST_REQUESTS: "registration.most_requests", Kind::Count { least: 1, most: 100_000 }, "1000", Least,
+        "How many requests for an account may wait at once for an administrator to decide.";
     REGISTRATION_FIELDS: "registration.fields", Kind::Fields, "given_name, family_name, username", Nearest,
         "What the form for a new account asks beside the password; `required` after a name, or `=` and what counts where nothing is entered.";
     CODE_MOST_SENDS: "code.most_sends", Kind::Count { least: 1, most: 100 }, "5", Least,

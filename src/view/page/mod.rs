@@ -25,6 +25,7 @@ mod own_password;
 mod own_phone;
 mod recover;
 mod register;
+mod request_access;
 mod required;
 mod second_factor;
 mod setup;
@@ -62,8 +63,9 @@ pub use own_password::OwnPassword;
 pub use own_phone::{OwnPhone, OwnPhoneError, OwnPhoneNotice};
 pub use recover::Recover;
 pub use register::{
-    AskedInput, NewAccount, NewAccountError, NewAccountField, NewAccountPassword, Register, RegisterError,
+    AskedInput, NewAccount, NewAccountError, NewAccountField, NewAccountPassword, Register, RegisterError, RegisterFor,
 };
+pub use request_access::{RequestAccess, RequestAccessError};
 pub use required::{EnrolFactor, RequiredBy, RequiredPassword};
 pub use second_factor::{OtherFactor, SecondFactor, SecondFactorError, SecondFactorWith};
 pub use setup::{Setup, SetupDone, SetupError, SetupField, SetupProblem};
@@ -147,6 +149,8 @@ pub enum Page {
     Recover(Recover),
     /// Which address is to have an account?
     Register(Register),
+    /// Somebody asks for an account.
+    RequestAccess(RequestAccess),
     /// An account to be, behind the mailed link.
     NewAccount(NewAccount),
     /// A new password of one's own.
@@ -253,6 +257,7 @@ impl Page {
             Self::TermsList(TermsList::sample()),
             Self::Terms(TermsPage::sample()),
             Self::OwnTerms(OwnTerms::sample()),
+            Self::RequestAccess(RequestAccess::sample()),
             Self::NewAccount(NewAccount::sample()),
             Self::OwnPassword(OwnPassword::sample()),
             Self::ApiDocs(ApiDocs::sample()),
@@ -314,6 +319,7 @@ impl Page {
             Self::Forgot(page) => Drawing::of("page/forgot.html", Door, page),
             Self::Recover(page) => Drawing::of("page/recover.html", Door, page).with("show-password.js"),
             Self::Register(page) => Drawing::of("page/register.html", Door, page),
+            Self::RequestAccess(page) => Drawing::of("page/request_access.html", Door, page),
             Self::NewAccount(page) => Drawing::of("page/new_account.html", Door, page).with("show-password.js"),
             Self::OwnPassword(page) => Drawing::of("page/own_password.html", Read, page).with("show-password.js"),
             Self::ApiDocs(page) => Drawing::of("page/api_docs.html", Wide, page),

@@ -13,6 +13,8 @@ pub struct Register {
     pub client: Option<Client>,
     /// Where the form posts to.
     pub action: OwnPath,
+    /// What somebody who sends it gets.
+    pub purpose: RegisterFor,
     /// Whether it was sent.
     pub sent: bool,
     /// How long the link works, in seconds.
@@ -25,6 +27,16 @@ pub struct Register {
     pub sign_in: OwnPath,
     /// Where to ask once more.
     pub again: OwnPath,
+}
+
+/// What the mail leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RegisterFor {
+    /// An account.
+    Account,
+    /// The request for one.
+    Access,
 }
 
 /// Why no mail was sent; none of it hangs on whose the address is.
@@ -52,6 +64,7 @@ impl Register {
         Self {
             client: Some(Client::sample()),
             action: OwnPath::or_home("/register"),
+            purpose: RegisterFor::Account,
             sent: false,
             seconds: 86_400,
             email: "ada@example".to_owned(),

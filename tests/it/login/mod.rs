@@ -1,5 +1,6 @@
 //! Signing in, and what every page and response has to hold to: outside-in, over HTTP.
 
+mod access_requests;
 mod action_links;
 mod code_sign_in;
 mod code_walk;
@@ -24,6 +25,7 @@ mod own_phone;
 pub mod passkey_scene;
 mod passkeys;
 mod passkeys_kept;
+mod pathways;
 mod raw;
 mod recorded;
 mod recovery;
@@ -31,7 +33,7 @@ mod registration;
 mod registration_form;
 mod remembered;
 mod requests;
-mod required;
+pub mod required;
 mod required_walk;
 mod sent_codes;
 mod session_loss;
@@ -40,7 +42,7 @@ mod sessions;
 mod setup;
 mod sign_in;
 mod step_up;
-mod terms;
+pub mod terms;
 mod tightened;
 
 use std::time::Duration;

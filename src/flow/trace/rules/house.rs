@@ -148,6 +148,21 @@ rules! {
         setting setting::REGISTRATION_MOST_MAILS;
     "registration.full": "Somebody asked for an account while as many links to accounts were open as may be.",
         setting setting::REGISTRATION_MOST_LINKS;
+    "registration.requests_full": "Somebody asked for an account while as many requests waited for an administrator as may.",
+        setting setting::REGISTRATION_MOST_REQUESTS,
+        command "ostiary access-requests list",
+        request "GET /api/v1/access-requests";
+    "first_party.web": "A first-party application can't go on by itself: the rest of this sign-in needs the pages. The answer says why.",
+        remedy "The application opens the authorization endpoint in a browser. Where consent is the reason, set the client to consent: skip.";
+    "first_party.denied": "The person who signs in at a first-party application may not come in. The answer says why.";
+    "first_party.client": "The client is not marked as first party, so it may not ask people for their passwords itself.",
+        remedy "Mark it only if it is as much yours as these pages are.",
+        request "PATCH /api/v1/clients/{client} {\"first_party\": true}";
+    "first_party.code_challenge": "The first request of a first-party application has no code_challenge.",
+        remedy "Switch PKCE on in the application (S256).";
+    "first_party.auth_session": "The auth_session has ended, was used, is another client's, or the account has changed since.",
+        remedy "The application begins anew, without auth_session.";
+    "first_party.factor": "A one-time code and a recovery code came together.";
     "registration.domain": "Somebody asked for an account, or for another mail address, with a mail domain that may not.",
         setting setting::REGISTRATION_ALLOWED_DOMAINS,
         remedy "registration.denied_domains counts before what is allowed.";
