@@ -1,4 +1,4 @@
-//! The files that pages load, all from this server: two stylesheets, six scripts, the sign.
+//! The files that pages load, all from this server: two stylesheets, seven scripts, the sign.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ const STYLE: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const IMAGE: &str = "image/svg+xml";
 
-const ASSETS: [(&str, &str, &[u8]); 9] = [
+const ASSETS: [(&str, &str, &[u8]); 10] = [
     ("tokens.css", STYLE, include_bytes!("../../templates/asset/tokens.css")),
     (
         "ostiary.css",
@@ -42,6 +42,11 @@ const ASSETS: [(&str, &str, &[u8]); 9] = [
         include_bytes!("../../templates/asset/session-ending.js"),
     ),
     ("passkey.js", SCRIPT, include_bytes!("../../templates/asset/passkey.js")),
+    (
+        "proof-of-work.js",
+        SCRIPT,
+        include_bytes!("../../templates/asset/proof-of-work.js"),
+    ),
     ("submit.js", SCRIPT, include_bytes!("../../templates/asset/submit.js")),
     (
         "browser-clock.js",

@@ -15,6 +15,7 @@ pub mod own_phone;
 pub mod password_rules;
 pub mod passwords;
 pub mod permissions;
+pub mod proof_of_work;
 pub mod recovery;
 pub mod recovery_wish;
 pub mod registration;
@@ -53,6 +54,7 @@ pub use own_phone::{
 };
 pub use password_rules::{PasswordRules, password_rules_of};
 pub use passwords::{NewPassword, Sessions, WeakPasswords, set_password};
+pub use proof_of_work::{CODE as PROOF_OF_WORK, Puzzle, Work, puzzle};
 pub use recovery::{look_at_recovery, recover};
 pub use recovery_wish::{ask_for_recovery, is_recovery_enabled};
 pub use registration::{Registrant, look_at_registration, register};

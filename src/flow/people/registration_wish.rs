@@ -4,6 +4,7 @@
 pub(super) use super::recovery_wish::mailed_link;
 use std::time::Duration;
 
+use super::proof_of_work::{self, Work};
 use super::registration_limits;
 use super::wishes::Wish;
 use crate::flow::again::again;
@@ -59,7 +60,8 @@ pub async fn registration_mode(provider: &Provider) -> Result<RegistrationMode, 
     })
 }
 
-/// Utters a wish for an account of this address. Nothing is looked up here but the form of the address.
+/// Utters a wish for an account of this address. Nothing is looked up here but the form of the address, and the work that was done for
+/// this `form`.
 ///
 /// # Errors
 /// [`Error::NotFound`] where not anyone may have an account; [`Error::Invalid`] if it is no address, or one of a domain that may not;
@@ -67,9 +69,8 @@ pub async fn registration_mode(provider: &Provider) -> Result<RegistrationMode, 
 pub async fn ask_for_account(
     provider: &Provider,
     call: &Call,
-    email: String,
-    locale: Locale,
-    flow: Option<String>,
+    (email, locale, flow): (String, Locale, Option<String>),
+    (form, work): (&str, &Work),
 ) -> Result<(), Error> {
     let to = match registration_mode(provider).await? {
         RegistrationMode::Open => LinkPurpose::Registration,
@@ -77,8 +78,11 @@ pub async fn ask_for_account(
         RegistrationMode::Off | RegistrationMode::Invitation => return Err(Error::NotFound),
     };
     registration_limits::judge_stranger(provider, call, &email).await?;
+    // before anything is counted: who does no work uses up nothing of anybody's
+    let right = proof_of_work::judge(provider, call, (form, work)).await?;
     guess::spend_wish_of_source(provider, call).await?;
     registration_limits::spend(provider, call, &email).await?;
+    proof_of_work::spend(provider, call, right).await?;
     let wish = RegistrationWish {
         email,
         locale,

@@ -30,6 +30,7 @@ mod my_phone;
 mod openapi;
 mod problem;
 mod protected_resource;
+mod registration;
 mod registration_tokens;
 mod resources;
 pub mod route;
@@ -68,6 +69,7 @@ pub fn table() -> Vec<Route> {
     table.extend(consents::table());
     table.extend(clients::table());
     table.extend(registration_tokens::table());
+    table.extend(registration::table());
     table.extend(invitations::table());
     table.extend(access_requests::table());
     table.extend(terms::table());

@@ -194,7 +194,9 @@ fn parameters(route: Route, query: &str) -> Result<Vec<(String, String)>, Proble
 
 fn idempotency_key(route: Route, headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let mut lines = headers.get_all(IDEMPOTENCY_KEY).iter();
-    let Some(line) = lines.next().filter(|_| route.method == Method::Post) else {
+    // whoever is nobody in particular has no answers kept
+    let is_kept = route.method == Method::Post && route.permission != Permission::Open;
+    let Some(line) = lines.next().filter(|_| is_kept) else {
         return Ok(None);
     };
     let key = line.to_str().unwrap_or_default().trim();

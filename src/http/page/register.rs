@@ -7,14 +7,15 @@ use serde::Deserialize;
 
 use super::forgot::{address, pending};
 use super::shown;
+use crate::crypto;
 use crate::flow::Error;
 use crate::flow::authorization::Interaction;
-use crate::flow::people::{self, RegistrationMode};
+use crate::flow::people::{self, Puzzle, RegistrationMode, Work};
 use crate::http::Refusal;
 use crate::http::answer::next::see_other;
 use crate::http::extract::{Forgery, Form, Query, Visit};
-use crate::model::setting::{REGISTRATION_LINK_LIFETIME, REGISTRATION_MODE};
-use crate::view::{Locale, OwnPath, Page, Register, RegisterError, RegisterFor};
+use crate::model::setting::{REGISTRATION_CONTACT, REGISTRATION_LINK_LIFETIME, REGISTRATION_MODE};
+use crate::view::{Link, Locale, OwnPath, Page, Register, RegisterError, RegisterFor, RegisterWork};
 
 const HERE: &str = "/register";
 const ACCESS: &str = "/request-access";
@@ -35,6 +36,10 @@ pub(super) struct Fields {
     csrf: String,
     #[serde(default)]
     email: String,
+    #[serde(default)]
+    work_question: String,
+    #[serde(default)]
+    work_answer: String,
 }
 
 /// GET /register
@@ -46,7 +51,7 @@ pub(super) async fn show(visit: Visit, Query(wish): Query<Wish>) -> Result<Respo
         email: hint.filter(|hint| hint.contains('@')).unwrap_or_default(),
         error: None,
     };
-    Ok(door.show(&visit, page, StatusCode::OK))
+    door.show(&visit, page, StatusCode::OK).await
 }
 
 /// POST /register
@@ -64,28 +69,40 @@ pub(super) async fn ask(
     };
     match visit.check(&door.purpose(), &fields.csrf) {
         Ok(()) => {}
-        Err(Forgery::Token) => return Ok(door.show(&visit, refused(RegisterError::Expired), StatusCode::FORBIDDEN)),
+        Err(Forgery::Token) => {
+            return door
+                .show(&visit, refused(RegisterError::Expired), StatusCode::FORBIDDEN)
+                .await;
+        }
         Err(forgery) => return Err(forgery.into()),
     }
     if email.is_empty() {
-        return Ok(door.show(&visit, refused(RegisterError::Empty), StatusCode::UNPROCESSABLE_ENTITY));
+        return door
+            .show(&visit, refused(RegisterError::Empty), StatusCode::UNPROCESSABLE_ENTITY)
+            .await;
     }
     let flow = door.interaction.as_ref().map(|it| it.id.clone());
-    let locale = door.locale(&visit);
-    match people::ask_for_account(visit.provider(), &visit.call, email.clone(), locale, flow).await {
+    let wish = (email.clone(), door.locale(&visit), flow);
+    let work = Work {
+        question: fields.work_question,
+        answer: fields.work_answer,
+    };
+    match people::ask_for_account(visit.provider(), &visit.call, wish, (&door.form(&visit), &work)).await {
         Ok(()) => Ok(visit.keep(see_other(door.address(door.here(), &[("sent", "1")]).as_str()))),
         Err(Error::Invalid(wrong)) => {
             let page = refused(if people::is_domain_refused(&wrong) {
                 RegisterError::Domain
+            } else if wrong.iter().any(|wrong| wrong.code == people::PROOF_OF_WORK) {
+                RegisterError::Work
             } else {
                 RegisterError::NotAnEmail
             });
-            Ok(door.show(&visit, page, StatusCode::UNPROCESSABLE_ENTITY))
+            door.show(&visit, page, StatusCode::UNPROCESSABLE_ENTITY).await
         }
         Err(Error::Throttled { retry_after, .. }) => {
             let seconds = retry_after.as_secs().max(1);
             let page = refused(RegisterError::Throttled { seconds });
-            let mut response = door.show(&visit, page, StatusCode::TOO_MANY_REQUESTS);
+            let mut response = door.show(&visit, page, StatusCode::TOO_MANY_REQUESTS).await?;
             response
                 .headers_mut()
                 .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
@@ -102,6 +119,17 @@ pub(super) fn link(visit: &Visit, interaction: Option<&Interaction>) -> Option<O
         "open" => Some(address(HERE, flow, &[])),
         "request" => Some(address(ACCESS, flow, &[])),
         _ => None,
+    }
+}
+
+/// The work, and where to turn without scripts.
+fn work(visit: &Visit, puzzle: Puzzle) -> RegisterWork {
+    let contact = visit.settings.contact(REGISTRATION_CONTACT);
+    RegisterWork {
+        question: puzzle.question,
+        bits: puzzle.bits,
+        contact: contact.and_then(Link::parse),
+        mail: contact.and_then(|contact| contact.strip_prefix("mailto:")).map(str::to_owned),
     }
 }
 
@@ -146,12 +174,18 @@ impl Door {
         format!("register {id}")
     }
 
+    /// What work is good for: this form, in this browser.
+    fn form(&self, visit: &Visit) -> String {
+        format!("{} {}", self.purpose(), crypto::hex(visit.browser.key.digest().as_bytes()))
+    }
+
     fn locale(&self, visit: &Visit) -> Locale {
         let wished = self.interaction.as_ref().map(|it| it.request.ui_locales.as_slice());
         visit.locale(wished.unwrap_or_default(), None)
     }
 
-    fn show(&self, visit: &Visit, asked: Shown, status: StatusCode) -> Response {
+    async fn show(&self, visit: &Visit, asked: Shown, status: StatusCode) -> Result<Response, Refusal> {
+        let puzzle = people::puzzle(visit.provider(), &visit.call, &self.form(visit)).await?;
         let page = Page::Register(Register {
             client: self.interaction.as_ref().map(|it| shown::client(&it.client)),
             action: self.address(self.here(), &[]),
@@ -160,10 +194,11 @@ impl Door {
             seconds: visit.settings.duration(REGISTRATION_LINK_LIFETIME).as_secs(),
             email: asked.email,
             error: asked.error,
+            work: puzzle.map(|puzzle| work(visit, puzzle)),
             sign_in: self.address("/login", &[]),
             again: self.address(self.here(), &[]),
         });
         let locale = self.locale(visit);
-        visit.show(visit.sheet(page, locale, &self.purpose()).status(status))
+        Ok(visit.show(visit.sheet(page, locale, &self.purpose()).status(status)))
     }
 }

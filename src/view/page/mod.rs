@@ -63,7 +63,7 @@ pub use own_password::OwnPassword;
 pub use own_phone::{OwnPhone, OwnPhoneError, OwnPhoneNotice};
 pub use recover::Recover;
 pub use register::{
-    AskedInput, NewAccount, NewAccountError, NewAccountField, NewAccountPassword, Register, RegisterError, RegisterFor,
+    AskedInput, NewAccount, NewAccountError, NewAccountField, NewAccountPassword, Register, RegisterError, RegisterFor, RegisterWork,
 };
 pub use request_access::{RequestAccess, RequestAccessError};
 pub use required::{EnrolFactor, RequiredBy, RequiredPassword};
@@ -318,7 +318,7 @@ impl Page {
             Self::NewPassword(page) => Drawing::of("page/new_password.html", Door, page),
             Self::Forgot(page) => Drawing::of("page/forgot.html", Door, page),
             Self::Recover(page) => Drawing::of("page/recover.html", Door, page).with("show-password.js"),
-            Self::Register(page) => Drawing::of("page/register.html", Door, page),
+            Self::Register(page) => Drawing::of("page/register.html", Door, page).with("proof-of-work.js"),
             Self::RequestAccess(page) => Drawing::of("page/request_access.html", Door, page),
             Self::NewAccount(page) => Drawing::of("page/new_account.html", Door, page).with("show-password.js"),
             Self::OwnPassword(page) => Drawing::of("page/own_password.html", Read, page).with("show-password.js"),

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{SetupProblem, TermsToAccept};
 use crate::model::AskedField;
-use crate::view::{Client, OwnPath};
+use crate::view::{Client, Link, OwnPath};
 
 /// A form that posts `email` and `csrf` to `action`; afterwards the same page says that a mail was sent, whoever has the address.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -23,10 +23,25 @@ pub struct Register {
     pub email: String,
     /// Why it was not sent.
     pub error: Option<RegisterError>,
+    /// What the browser has to do first, if anything.
+    pub work: Option<RegisterWork>,
     /// Where to sign in.
     pub sign_in: OwnPath,
     /// Where to ask once more.
     pub again: OwnPath,
+}
+
+/// What the browser has to do before the form is taken: `work_question` and `work_answer` are posted with it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RegisterWork {
+    /// What comes before the colon.
+    pub question: String,
+    /// With how many zero bits the digest begins.
+    pub bits: u32,
+    /// Where to ask who has no scripts, as an address that a page may show.
+    pub contact: Option<Link>,
+    /// The same where it is a mail address.
+    pub mail: Option<String>,
 }
 
 /// What the mail leads to.
@@ -54,6 +69,8 @@ pub enum RegisterError {
         /// When it is worth trying again.
         seconds: u64,
     },
+    /// The browser has not done its work.
+    Work,
     /// The form had been open for too long.
     Expired,
 }
@@ -69,6 +86,12 @@ impl Register {
             seconds: 86_400,
             email: "ada@example".to_owned(),
             error: Some(RegisterError::NotAnEmail),
+            work: Some(RegisterWork {
+                question: "Zm9v.17.1800000000000000.YmFy".to_owned(),
+                bits: 17,
+                contact: Some(Link::sample()),
+                mail: Some("help@example.com".to_owned()),
+            }),
             sign_in: OwnPath::or_home("/login"),
             again: OwnPath::or_home("/register"),
         }

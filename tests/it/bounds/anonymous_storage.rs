@@ -12,6 +12,7 @@ use ostiary::flow::operations::{cleaning, setup};
 use ostiary::flow::session::{self, Browser};
 use ostiary::flow::sign_in::password::{Attempt, sign_in};
 use ostiary::flow::token::client_authentication::authenticate;
+use ostiary::flow::people::Work;
 use ostiary::flow::{Call, Error, people, token};
 use ostiary::model::{Actor, Secret};
 use ostiary::protocol::ErrorCode;
@@ -227,7 +228,7 @@ impl<'s> Flood<'s> {
             drop(people::ask_for_recovery(self.server.provider(), call, name, None).await);
         }
         let address = format!("{}@elsewhere.example", random::hex_id());
-        drop(people::ask_for_account(self.server.provider(), call, address, Locale::English, None).await);
+        drop(people::ask_for_account(self.server.provider(), call, (address, Locale::English, None), ("", &Work::default())).await);
     }
 
     async fn registration(&mut self, call: &Call) {

@@ -163,6 +163,8 @@ rules! {
     "first_party.auth_session": "The auth_session has ended, was used, is another client's, or the account has changed since.",
         remedy "The application begins anew, without auth_session.";
     "first_party.factor": "A one-time code and a recovery code came together.";
+    "registration.proof_of_work": "Somebody asked for an account without the work that is asked for, or with work that was used or is too old.",
+        setting setting::REGISTRATION_CHALLENGE;
     "registration.domain": "Somebody asked for an account, or for another mail address, with a mail domain that may not.",
         setting setting::REGISTRATION_ALLOWED_DOMAINS,
         remedy "registration.denied_domains counts before what is allowed.";
