@@ -44,7 +44,10 @@ pub(super) async fn run(provider: &Provider, call: &Call, command: AccessRequest
         AccessRequests::Refuse { request } => {
             let found = find(provider, &request).await?;
             people::refuse_access(provider, call, found.id).await?;
-            Ok(Output::line(format!("{} is told that there is no account", found.email)))
+            Ok(Output::line(format!(
+                "{} is told that there is no account",
+                found.email
+            )))
         }
     }
 }

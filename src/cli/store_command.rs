@@ -10,7 +10,9 @@ use super::arguments::{Arguments, Command, Keys, StoreCommand};
 use super::failure::Failure;
 use super::output::Output;
 use super::reseal::{self, Step};
-use super::{access_requests, apply, clients, devices, explain, groups, keys, serve, sessions, settings, setup, terms, users};
+use super::{
+    access_requests, apply, clients, devices, explain, groups, keys, serve, sessions, settings, setup, terms, users,
+};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::flow::operations::backup::snapshot;

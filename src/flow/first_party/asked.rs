@@ -3,7 +3,7 @@
 use crate::flow::people;
 use crate::flow::session::{Duty, Task};
 use crate::flow::sign_in::duty::Brought;
-use crate::flow::{Call, Error, Provider, factor};
+use crate::flow::{Call, Error, Provider, factor, terms};
 use crate::model::setting::LOCALE;
 use crate::model::{FactorKind, Id, Secret, Terms, User};
 use crate::protocol::parameters::Parameters;
@@ -20,7 +20,7 @@ pub enum Asked {
     /// `otp` of the authenticator that is set up with this secret, and at this address.
     EnrolFactor {
         /// The secret, in Base32.
-        secret: String,
+        secret: Secret,
         /// The same as an `otpauth:` address, for a picture.
         address: Secret,
     },
@@ -94,7 +94,9 @@ pub(super) async fn action(provider: &Provider, call: &Call, duty: &Duty) -> Res
             let missing = terms::missing_of(provider, user, call.now).await?;
             let fallback = provider.settings().await?.word(LOCALE);
             let locale = user.profile.locale.as_deref().unwrap_or(fallback);
-            let documents = missing.into_iter().map(|terms| asked_terms(provider, &terms, locale, fallback));
+            let documents = missing
+                .into_iter()
+                .map(|terms| asked_terms(provider, &terms, locale, fallback));
             Asked::AcceptTerms(documents.collect())
         }
         Task::KeepCodes { codes, .. } => Asked::KeepCodes(codes.clone()),

@@ -67,10 +67,7 @@ impl AuthSession {
             return Err(Error::NotFound);
         }
         let sealed = URL_SAFE_NO_PAD.decode(text).map_err(|_| Error::NotFound)?;
-        let plain = provider
-            .master
-            .open(SEALED_FOR, &sealed)
-            .map_err(|_| Error::NotFound)?;
+        let plain = provider.master.open(SEALED_FOR, &sealed).map_err(|_| Error::NotFound)?;
         let stored: Stored = serde_json::from_slice(&plain).map_err(|_| Error::NotFound)?;
         if stored.client_id != client.client_id || stored.expires <= call.now {
             return Err(Error::NotFound);

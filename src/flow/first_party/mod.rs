@@ -211,7 +211,9 @@ impl Walk<'_> {
     async fn answered(self, purpose: Purpose, answered: Answered) -> Result<Challenged, Error> {
         match answered {
             Answered::SignedIn(account) => {
-                let interaction = self.interaction(purpose.interaction.as_deref().unwrap_or_default()).await?;
+                let interaction = self
+                    .interaction(purpose.interaction.as_deref().unwrap_or_default())
+                    .await?;
                 self.enter(interaction, &account).await
             }
             Answered::Required(handle) => self.ask_action(&handle, None).await,
@@ -229,7 +231,9 @@ impl Walk<'_> {
             Next::Respond(response) => match response.get("code") {
                 Some(code) => Ok(Challenged::Code {
                     code: Secret::new(code),
-                    auth_session: self.session.seal(self.provider, self.call, &self.client, Step::Nothing)?,
+                    auth_session: self
+                        .session
+                        .seal(self.provider, self.call, &self.client, Step::Nothing)?,
                 }),
                 None => Ok(Challenged::Denied("request_refused")),
             },

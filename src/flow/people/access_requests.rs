@@ -4,15 +4,15 @@
 
 use std::time::Duration;
 
+use super::fields;
 use super::registration::look;
 use super::registration_wish::{RegistrationMode, mailed_link, registration_mode};
 use super::users::Page;
-use super::fields;
 use crate::flow::again::again;
 use crate::flow::settle::settle;
 use crate::flow::{Call, Error, Provider, letter};
 use crate::model::setting::{REGISTRATION_LINK_LIFETIME, REGISTRATION_MOST_REQUESTS};
-use crate::model::{AccessRequest, AccessRequestStatus, EventKind, Fact, Id, Secret, Timestamp};
+use crate::model::{AccessRequest, AccessRequestStatus, Digest, EventKind, Fact, Id, Secret, Timestamp};
 use crate::store::{LinkPurpose, OutboxMail};
 use crate::view::{self, AccessStep, Locale};
 
@@ -93,7 +93,8 @@ pub async fn request_access(
             }
             tx.add_access_request(&request).await?;
             let event = call.event(EventKind::AccessRequested);
-            tx.add_event(&event.fact("request", Fact::Id(request.id.uuid()))).await?;
+            tx.add_event(&event.fact("request", Fact::Id(request.id.uuid())))
+                .await?;
             Ok(())
         }
         .await;
@@ -114,8 +115,12 @@ pub async fn list_access_requests(
 ) -> Result<Page<AccessRequest>, Error> {
     let mut store = provider.store.read().await?;
     let after = super::users::position(after)?;
-    let found = store.list_access_requests(status, after, limit.saturating_add(1)).await?;
-    Ok(Page::cut(found, limit, |request: &AccessRequest| request.id.to_string()))
+    let found = store
+        .list_access_requests(status, after, limit.saturating_add(1))
+        .await?;
+    Ok(Page::cut(found, limit, |request: &AccessRequest| {
+        request.id.to_string()
+    }))
 }
 
 /// The request of this row.
@@ -145,13 +150,12 @@ pub async fn approve_access(provider: &Provider, call: &Call, id: Id<AccessReque
     let link = mailed_link(provider, "/register/new", (&token, None))?;
     let mail = told(provider, &request, AccessStep::Approved, Some((lifetime, link)))?;
     let digest = token.digest();
-    decide(provider, call, &request, AccessRequestStatus::Approved, async |tx| {
-        let (email, ends) = (request.email.as_str(), call.now.after(lifetime));
-        tx.add_registration_link(LinkPurpose::Registration, &digest, email, (call.now, ends))
-            .await?;
-        Ok(tx.add_mail(&mail, call.now).await?)
-    })
-    .await
+    let decision = Decision {
+        status: AccessRequestStatus::Approved,
+        link: Some((digest, call.now.after(lifetime))),
+        mail,
+    };
+    decide(provider, call, &request, &decision).await
 }
 
 /// Refuses a request: the person is told so by mail.
@@ -161,10 +165,12 @@ pub async fn approve_access(provider: &Provider, call: &Call, id: Id<AccessReque
 pub async fn refuse_access(provider: &Provider, call: &Call, id: Id<AccessRequest>) -> Result<(), Error> {
     let request = waiting(provider, id).await?;
     let mail = told(provider, &request, AccessStep::Refused, None)?;
-    decide(provider, call, &request, AccessRequestStatus::Refused, async |tx| {
-        Ok(tx.add_mail(&mail, call.now).await?)
-    })
-    .await
+    let decision = Decision {
+        status: AccessRequestStatus::Refused,
+        link: None,
+        mail,
+    };
+    decide(provider, call, &request, &decision).await
 }
 
 async fn waiting(provider: &Provider, id: Id<AccessRequest>) -> Result<AccessRequest, Error> {
@@ -173,13 +179,16 @@ async fn waiting(provider: &Provider, id: Id<AccessRequest>) -> Result<AccessReq
     if waits { Ok(request) } else { Err(Error::NotFound) }
 }
 
-async fn decide(
-    provider: &Provider,
-    call: &Call,
-    request: &AccessRequest,
+/// What becomes of a request.
+struct Decision {
     status: AccessRequestStatus,
-    besides: impl AsyncFn(&mut crate::store::Write) -> Result<(), Error>,
-) -> Result<(), Error> {
+    /// The link to an account, and when it ends.
+    link: Option<(Digest, Timestamp)>,
+    mail: OutboxMail,
+}
+
+async fn decide(provider: &Provider, call: &Call, request: &AccessRequest, decision: &Decision) -> Result<(), Error> {
+    let status = decision.status;
     again(|| async {
         let mut tx = provider.store.write().await?;
         let done = async {
@@ -187,7 +196,11 @@ async fn decide(
             if !tx.decide_access_request(request.id, status, times).await? {
                 return Err(Error::NotFound);
             }
-            besides(&mut tx).await?;
+            if let Some((digest, ends)) = &decision.link {
+                tx.add_registration_link(LinkPurpose::Registration, digest, &request.email, (call.now, *ends))
+                    .await?;
+            }
+            tx.add_mail(&decision.mail, call.now).await?;
             let event = call
                 .event(EventKind::AccessRequestDecided)
                 .fact("request", Fact::Id(request.id.uuid()))

@@ -35,7 +35,8 @@ pub mod wishes;
 pub(in crate::flow) use code_wish::ask_for_code;
 pub use code_wish::{Means, may_sign_in_by};
 pub use access_requests::{
-    Applicant, approve_access, get_access_request, list_access_requests, look_at_access_request, refuse_access, request_access,
+    Applicant, approve_access, get_access_request, list_access_requests, look_at_access_request, refuse_access,
+    request_access,
 };
 pub use devices::{DeviceAct, OwnDevices, change_device, change_own_device, get_device, list_devices, own_devices};
 pub use groups::{

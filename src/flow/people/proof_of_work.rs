@@ -82,7 +82,7 @@ pub(super) async fn judge(
     let least = u32::try_from(settings.count(REGISTRATION_WORK)).unwrap_or(u32::MAX);
     match read(provider, call, form, work) {
         Some((bits, ends)) if bits >= least => Ok(Some(Right {
-            key: crypto::hex(crypto::sha256(work.question.as_bytes())),
+            key: crypto::hex(&crypto::sha256(work.question.as_bytes())),
             ends,
         })),
         _ => Err(wrong(provider, call).await),

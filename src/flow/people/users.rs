@@ -181,7 +181,10 @@ pub(in crate::flow) async fn add_in(
     let is_good = match &ready.link {
         None => true,
         Some(FirstLink::Setup(link)) => tx.use_setup_link(link, call.now).await?,
-        Some(FirstLink::Registration(link)) => tx.use_registration_link(LinkPurpose::Registration, link, call.now).await?,
+        Some(FirstLink::Registration(link)) => {
+            tx.use_registration_link(LinkPurpose::Registration, link, call.now)
+                .await?
+        }
     };
     if !is_good {
         return Err(Error::NotFound);

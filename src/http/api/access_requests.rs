@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::list::{ListRule, PageBody, Words, Count};
+use super::list::{Count, ListRule, PageBody, Words};
 use super::route::{Method, Route, handler};
 use super::{Answer, Asked, Problem};
 use crate::flow::Error;

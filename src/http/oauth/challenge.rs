@@ -94,7 +94,7 @@ fn told(asked: Asked) -> Map<String, Value> {
         Asked::SecondFactor(ways) => put("methods", json!(ways)),
         Asked::ChangePassword(least) => put("minimum_length", least.into()),
         Asked::EnrolFactor { secret, address } => {
-            put("secret", secret.into());
+            put("secret", secret.expose().into());
             put("otpauth_uri", address.expose().into());
         }
         Asked::KeepCodes(codes) => put("recovery_codes", json!(codes)),

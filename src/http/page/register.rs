@@ -129,7 +129,9 @@ fn work(visit: &Visit, puzzle: Puzzle) -> RegisterWork {
         question: puzzle.question,
         bits: puzzle.bits,
         contact: contact.and_then(Link::parse),
-        mail: contact.and_then(|contact| contact.strip_prefix("mailto:")).map(str::to_owned),
+        mail: contact
+            .and_then(|contact| contact.strip_prefix("mailto:"))
+            .map(str::to_owned),
     }
 }
 
@@ -176,7 +178,11 @@ impl Door {
 
     /// What work is good for: this form, in this browser.
     fn form(&self, visit: &Visit) -> String {
-        format!("{} {}", self.purpose(), crypto::hex(visit.browser.key.digest().as_bytes()))
+        format!(
+            "{} {}",
+            self.purpose(),
+            crypto::hex(visit.browser.key.digest().as_bytes())
+        )
     }
 
     fn locale(&self, visit: &Visit) -> Locale {

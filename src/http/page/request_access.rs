@@ -108,13 +108,7 @@ impl Followed {
         format!("request access {}", self.token.expose())
     }
 
-    fn show(
-        &self,
-        visit: &Visit,
-        typed: &Fields,
-        error: Option<RequestAccessError>,
-        status: StatusCode,
-    ) -> Response {
+    fn show(&self, visit: &Visit, typed: &Fields, error: Option<RequestAccessError>, status: StatusCode) -> Response {
         let page = Page::RequestAccess(RequestAccess {
             action: forgot::address(HERE, None, &[("token", self.token.expose())]),
             email: self.email.clone(),

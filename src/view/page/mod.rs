@@ -63,7 +63,8 @@ pub use own_password::OwnPassword;
 pub use own_phone::{OwnPhone, OwnPhoneError, OwnPhoneNotice};
 pub use recover::Recover;
 pub use register::{
-    AskedInput, NewAccount, NewAccountError, NewAccountField, NewAccountPassword, Register, RegisterError, RegisterFor, RegisterWork,
+    AskedInput, NewAccount, NewAccountError, NewAccountField, NewAccountPassword, Register, RegisterError, RegisterFor,
+    RegisterWork,
 };
 pub use request_access::{RequestAccess, RequestAccessError};
 pub use required::{EnrolFactor, RequiredBy, RequiredPassword};

@@ -9,10 +9,10 @@ use ostiary::flow::authorization::{self, Begun, Next};
 use ostiary::flow::clients::registration::register;
 use ostiary::flow::clients::registration_management::replace;
 use ostiary::flow::operations::{cleaning, setup};
+use ostiary::flow::people::Work;
 use ostiary::flow::session::{self, Browser};
 use ostiary::flow::sign_in::password::{Attempt, sign_in};
 use ostiary::flow::token::client_authentication::authenticate;
-use ostiary::flow::people::Work;
 use ostiary::flow::{Call, Error, people, token};
 use ostiary::model::{Actor, Secret};
 use ostiary::protocol::ErrorCode;
@@ -228,7 +228,15 @@ impl<'s> Flood<'s> {
             drop(people::ask_for_recovery(self.server.provider(), call, name, None).await);
         }
         let address = format!("{}@elsewhere.example", random::hex_id());
-        drop(people::ask_for_account(self.server.provider(), call, (address, Locale::English, None), ("", &Work::default())).await);
+        drop(
+            people::ask_for_account(
+                self.server.provider(),
+                call,
+                (address, Locale::English, None),
+                ("", &Work::default()),
+            )
+            .await,
+        );
     }
 
     async fn registration(&mut self, call: &Call) {

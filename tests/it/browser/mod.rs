@@ -8,5 +8,6 @@ mod cross_origin;
 mod ending;
 mod keyboard;
 mod passkeys;
+mod proof_of_work;
 mod sample_application;
 mod traces;

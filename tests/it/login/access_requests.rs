@@ -26,7 +26,9 @@ async fn links(server: &Server, email: &str) -> Vec<String> {
     let own = mails(server).await.into_iter().filter(|(to, _)| to == email);
     own.filter_map(|(_, text)| {
         let words = text.split_whitespace().map(str::to_owned);
-        words.into_iter().find(|word| word.contains("/request-access/new?token="))
+        words
+            .into_iter()
+            .find(|word| word.contains("/request-access/new?token="))
     })
     .collect()
 }
@@ -57,19 +59,36 @@ async fn a_person_asks_and_an_administrator_lets_them_in() {
         let api = Caller::client(server, "admin:users").await;
         let waiting = api.get("/access-requests").await.ok().json();
         let item = &waiting["items"][0];
-        assert_eq!((&item["email"], &item["name"]), (&json!("grace@example.com"), &json!("Grace Hopper")));
+        assert_eq!(
+            (&item["email"], &item["name"]),
+            (&json!("grace@example.com"), &json!("Grace Hopper"))
+        );
         assert_eq!(item["reason"], "To work on compilers.");
         let id = item["id"].as_str().unwrap().to_owned();
         let path = |act: &str| format!("/access-requests/{id}/{act}");
-        assert!(registration::links(server, "grace@example.com").await.is_empty(), "nobody has decided");
+        assert!(
+            registration::links(server, "grace@example.com").await.is_empty(),
+            "nobody has decided"
+        );
         assert_eq!(api.send("POST", &path("approve"), None, &[]).await.status, 204);
         for act in ["approve", "refuse"] {
-            assert_eq!(api.send("POST", &path(act), None, &[]).await.status, 404, "decided once");
+            assert_eq!(
+                api.send("POST", &path(act), None, &[]).await.status,
+                404,
+                "decided once"
+            );
         }
-        let filtered = api.get("/access-requests?filter=status%20eq%20%22approved%22").await.ok().json();
+        let filtered = api
+            .get("/access-requests?filter=status%20eq%20%22approved%22")
+            .await
+            .ok()
+            .json();
         assert_eq!(filtered["items"][0]["status"], "approved");
 
-        let [link] = registration::links(server, "grace@example.com").await.try_into().unwrap();
+        let [link] = registration::links(server, "grace@example.com")
+            .await
+            .try_into()
+            .unwrap();
         let page = browser.get(&link).await;
         assert_eq!(fill(&browser, &page, &[]).await.status, 303);
         assert!(is_signed_in(server, &browser).await);
@@ -124,9 +143,15 @@ async fn a_request_is_refused_by_mail_bounded_and_forgotten() {
         let path = format!("/access-requests/{}/approve", two["id"].as_str().unwrap());
         let api = Caller::client(server, "admin:users").await;
         assert_eq!(api.send("POST", &path, None, &[]).await.status, 404);
-        ostiary::flow::operations::cleaning::sweep(server.provider(), &server.call()).await.unwrap();
+        ostiary::flow::operations::cleaning::sweep(server.provider(), &server.call())
+            .await
+            .unwrap();
         for status in ["waiting", "refused"] {
-            let left = api.get(&format!("/access-requests?filter=status%20eq%20%22{status}%22")).await.ok().json();
+            let left = api
+                .get(&format!("/access-requests?filter=status%20eq%20%22{status}%22"))
+                .await
+                .ok()
+                .json();
             assert_eq!(left["items"].as_array().unwrap().len(), 0, "{status}");
         }
     })

@@ -30,6 +30,7 @@ mod raw;
 mod recorded;
 mod recovery;
 mod registration;
+mod registration_api;
 mod registration_form;
 mod remembered;
 mod requests;

@@ -32,14 +32,20 @@ fn auth_pathway_inventory() {
     for row in &rows {
         assert!(row.len() == 4 && row.iter().all(|cell| !cell.is_empty()), "{row:?}");
         let route = row[0].split('`').nth(1).unwrap();
-        assert!(MOUNTED.iter().any(|(path, _)| *path == route), "there is no route {route}");
+        assert!(
+            MOUNTED.iter().any(|(path, _)| *path == route),
+            "there is no route {route}"
+        );
         listed.insert(row[1].trim_matches('`').to_owned());
     }
     let mut found = BTreeSet::new();
     for folder in ["src/http", "src/cli", "src/jobs", "src/server"] {
         for (path, text) in texts(folder, &["rs"]) {
             let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
-            if code.into_iter().any(|line| DOORS.iter().any(|door| line.contains(door))) {
+            if code
+                .into_iter()
+                .any(|line| DOORS.iter().any(|door| line.contains(door)))
+            {
                 found.insert(path);
             }
         }

@@ -90,7 +90,11 @@ async fn an_application_signs_somebody_in_at_its_own_screen() {
         let wrong = go_on(&party, &asked, &[("username", "ada"), ("password", "wrong")]).await;
         assert_eq!(next(&wrong)["problem"], "wrong_credentials");
         let nobody = go_on(&party, &asked, &[("username", "nobody"), ("password", "wrong")]).await;
-        assert_eq!(next(&nobody)["problem"], "wrong_credentials", "nothing tells who has an account");
+        assert_eq!(
+            next(&nobody)["problem"],
+            "wrong_credentials",
+            "nothing tells who has an account"
+        );
         let done = go_on(&party, &wrong, &[("username", "ada"), ("password", &ada.password)]).await;
         let tokens = redeem(&party, &done).await.ok();
         let told = party.userinfo(&tokens.get("access_token")).await.ok().json();
@@ -119,8 +123,14 @@ async fn nobody_asks_who_was_not_marked_and_no_request_is_taken_half() {
         let party = RelyingParty::new(server, &client);
         let bare = begin(&party, &ada, &[("code_challenge", ""), ("code_challenge_method", "")]).await;
         assert_eq!(bare.error(), "invalid_request");
-        assert_eq!(begin(&party, &ada, &[("code_challenge_method", "plain")]).await.error(), "invalid_request");
-        assert_eq!(begin(&party, &ada, &[("scope", "nothing")]).await.error(), "invalid_scope");
+        assert_eq!(
+            begin(&party, &ada, &[("code_challenge_method", "plain")]).await.error(),
+            "invalid_request"
+        );
+        assert_eq!(
+            begin(&party, &ada, &[("scope", "nothing")]).await.error(),
+            "invalid_scope"
+        );
         let long = "x".repeat(5_000);
         for broken in ["", "x", long.as_str()] {
             let answer = begin(&party, &ada, &[("auth_session", broken)]).await;
@@ -143,7 +153,9 @@ async fn nobody_asks_who_was_not_marked_and_no_request_is_taken_half() {
         let code = done.get("authorization_code");
         let redirected = party.redeem(&code).await;
         assert_eq!(redirected.error(), "invalid_grant", "{}", redirected.body);
-        let metadata = Browser::new().get(&server.url("/.well-known/oauth-authorization-server")).await;
+        let metadata = Browser::new()
+            .get(&server.url("/.well-known/oauth-authorization-server"))
+            .await;
         assert_eq!(metadata.json()["authorization_challenge_endpoint"], server.url(PATH));
     })
     .await;
@@ -162,18 +174,30 @@ async fn mfa_on_every_path_of_first_party_applications() {
         assert_eq!(wanted["next"], "second_factor");
         assert_eq!(wanted["methods"], json!(["otp", "recovery_code"]));
         // nothing leads past it
-        for more in [vec![], vec![("username", user.username.as_str()), ("password", user.password.as_str())]] {
+        for more in [
+            vec![],
+            vec![
+                ("username", user.username.as_str()),
+                ("password", user.password.as_str()),
+            ],
+        ] {
             assert_eq!(next(&go_on(&party, &asked, &more).await)["next"], "second_factor");
         }
         let bad = wrong(server, authenticator);
-        assert_eq!(next(&go_on(&party, &asked, &[("otp", &bad)]).await)["problem"], "wrong_code");
+        assert_eq!(
+            next(&go_on(&party, &asked, &[("otp", &bad)]).await)["problem"],
+            "wrong_code"
+        );
         server.advance(Duration::from_secs(60));
         let code = now(server, authenticator);
         let done = go_on(&party, &asked, &[("otp", &code)]).await;
         assert_eq!(amr(&party, &done).await, json!(["pwd", "otp", "mfa"]));
         // the same step sent again signs nobody else in, and the code counts for no other sign-in
         let second = begin(&party, user, &[]).await;
-        assert_eq!(next(&go_on(&party, &second, &[("otp", &code)]).await)["problem"], "wrong_code");
+        assert_eq!(
+            next(&go_on(&party, &second, &[("otp", &code)]).await)["problem"],
+            "wrong_code"
+        );
         let recovered = go_on(&party, &second, &[("recovery_code", &eve.codes[0])]).await;
         assert_eq!(amr(&party, &recovered).await, json!(["pwd", "mfa"]));
         // guesses are those of the pages: they end it
@@ -198,13 +222,24 @@ async fn what_is_required_is_asked_for_one_thing_after_another() {
         let party = RelyingParty::new(server, &client);
         let ada = server.user("ada").await;
         let document = publish_simply(server, "terms", "1").await;
-        require(server, &ada, &[RequiredAction::ChangePassword, RequiredAction::EnrolFactor]).await;
+        require(
+            server,
+            &ada,
+            &[RequiredAction::ChangePassword, RequiredAction::EnrolFactor],
+        )
+        .await;
 
         let step = begin(&party, &ada, &[]).await;
         let wanted = next(&step);
-        assert_eq!((&wanted["next"], &wanted["minimum_length"]), (&json!("change_password"), &json!(10)));
+        assert_eq!(
+            (&wanted["next"], &wanted["minimum_length"]),
+            (&json!("change_password"), &json!(10))
+        );
         assert_eq!(next(&go_on(&party, &step, &[]).await)["next"], "change_password");
-        assert_eq!(next(&go_on(&party, &step, &[("new_password", "short")]).await)["problem"], "too_short");
+        assert_eq!(
+            next(&go_on(&party, &step, &[("new_password", "short")]).await)["problem"],
+            "too_short"
+        );
         let same = go_on(&party, &step, &[("new_password", &ada.password)]).await;
         assert_eq!(next(&same)["problem"], "unchanged");
         let step = go_on(&party, &step, &[("new_password", NEW)]).await;
@@ -212,7 +247,10 @@ async fn what_is_required_is_asked_for_one_thing_after_another() {
         let wanted = next(&step);
         assert_eq!(wanted["next"], "enrol_factor");
         let held = Authenticator::of(wanted["secret"].as_str().unwrap());
-        assert_eq!(next(&go_on(&party, &step, &[("otp", "000000")]).await)["problem"], "wrong_code");
+        assert_eq!(
+            next(&go_on(&party, &step, &[("otp", "000000")]).await)["problem"],
+            "wrong_code"
+        );
         let step = go_on(&party, &step, &[("otp", &now(server, &held))]).await;
 
         let wanted = next(&step);
@@ -223,7 +261,10 @@ async fn what_is_required_is_asked_for_one_thing_after_another() {
         let wanted = next(&step);
         assert_eq!(wanted["next"], "accept_terms");
         assert_eq!(wanted["terms"][0]["title"], "Terms of use");
-        assert_eq!(next(&go_on(&party, &step, &[("accepted_terms", "x")]).await)["problem"], "not_accepted");
+        assert_eq!(
+            next(&go_on(&party, &step, &[("accepted_terms", "x")]).await)["problem"],
+            "not_accepted"
+        );
         let done = go_on(&party, &step, &[("accepted_terms", &document.id.to_string())]).await;
         assert_eq!(amr(&party, &done).await, json!(["pwd", "otp", "mfa"]));
         let accepted = terms::accepted_by(server.provider(), ada.id).await.unwrap();
@@ -241,7 +282,10 @@ async fn guesses_states_and_devices_count_as_at_the_pages() {
         let party = RelyingParty::new(server, &client);
         let (ada, eve) = (server.user("ada").await, server.user("eve").await);
         for _ in 0..3 {
-            assert_eq!(next(&begin(&party, &ada, &[("password", "wrong")]).await)["next"], "password");
+            assert_eq!(
+                next(&begin(&party, &ada, &[("password", "wrong")]).await)["next"],
+                "password"
+            );
         }
         assert_eq!(begin(&party, &ada, &[]).await.status, 429);
         // and at the page it is the same budget
@@ -249,18 +293,33 @@ async fn guesses_states_and_devices_count_as_at_the_pages() {
         assert_eq!(crate::login::sign_in(server, &browser, &ada).await.status, 429);
         // a deactivated account is refused after the proof
         let (provider, call) = (server.provider(), server.call());
-        ostiary::flow::people::deactivate_user(provider, &call, &ostiary::flow::people::ChangeSource::Command, eve.id, None)
-            .await
-            .unwrap();
+        ostiary::flow::people::deactivate_user(
+            provider,
+            &call,
+            &ostiary::flow::people::ChangeSource::Command,
+            eve.id,
+            None,
+        )
+        .await
+        .unwrap();
         let refused = begin(&party, &eve, &[]).await;
-        assert_eq!((refused.error(), refused.get("reason")), ("access_denied".to_owned(), "account_inactive".to_owned()));
-        assert_eq!(next(&begin(&party, &eve, &[("password", "wrong")]).await)["problem"], "wrong_credentials");
+        assert_eq!(
+            (refused.error(), refused.get("reason")),
+            ("access_denied".to_owned(), "account_inactive".to_owned())
+        );
+        assert_eq!(
+            next(&begin(&party, &eve, &[("password", "wrong")]).await)["problem"],
+            "wrong_credentials"
+        );
         // consent is asked for by pages alone
         let asking = server.public_client(|client| client.policy.first_party = true).await;
         let party = RelyingParty::new(server, &asking);
         let mallory = server.user("mallory").await;
         let web = begin(&party, &mallory, &[]).await;
-        assert_eq!((web.error(), web.get("reason")), ("redirect_to_web".to_owned(), "consent".to_owned()));
+        assert_eq!(
+            (web.error(), web.get("reason")),
+            ("redirect_to_web".to_owned(), "consent".to_owned())
+        );
     })
     .await;
 }
