@@ -3,6 +3,7 @@
 //! Invariants: HTML is always escaped (the `safe` filter does not exist here); a name or text that is missing is an error,
 //! never an empty place; a link leads only to `https:` or `http:`; a form of ours posts only to a path of ours.
 
+mod access_mail;
 mod asset;
 mod catalogue;
 mod check_session;
@@ -20,6 +21,7 @@ mod qr;
 mod subject;
 mod text;
 
+pub use access_mail::{AccessMail, AccessStep};
 pub use asset::Asset;
 pub use check_session::CheckSession;
 pub use device::Device;
@@ -29,7 +31,6 @@ pub use frame::{Frame, Warning};
 pub use link::{Link, Logo, OwnPath};
 pub use locale::Locale;
 pub use mail::{
-    AccessMail, AccessStep,
     AddressMail, AddressStep, AlreadyRegistered, CodeMail, FactorChange, FactorNews, Mail, NewDevice, PasswordChanged,
     PasswordMail, PhoneChange, PhoneNews, Recovery, Registration, RenderedMail, SignInLinkMail, Welcome,
 };

@@ -1,8 +1,8 @@
 //! People: users, their groups, permissions, passwords and sessions. Every way of changing a user ends here, whoever asks:
 //! the administration API, a file of `apply`, a command or the first setup.
 
-pub mod code_wish;
 pub mod access_requests;
+pub mod code_wish;
 pub mod departure;
 pub mod devices;
 pub mod fields;
@@ -32,12 +32,12 @@ pub mod users;
 pub mod welcome;
 pub mod wishes;
 
-pub(in crate::flow) use code_wish::ask_for_code;
-pub use code_wish::{Means, may_sign_in_by};
 pub use access_requests::{
     Applicant, approve_access, get_access_request, list_access_requests, look_at_access_request, refuse_access,
     request_access,
 };
+pub(in crate::flow) use code_wish::ask_for_code;
+pub use code_wish::{Means, may_sign_in_by};
 pub use devices::{DeviceAct, OwnDevices, change_device, change_own_device, get_device, list_devices, own_devices};
 pub use groups::{
     GroupChange, NewGroup, change_group, create_group, delete_group, find_group_by_name, get_group, judge_group,
