@@ -9,6 +9,9 @@ use crate::support::sources::texts;
 const DOORS: &[&str] = &[
     "password::sign_in(",
     "passkey::sign_in(",
+    "code::answer(&http",
+    "link::go_on(",
+    "link::enter(",
     "factor::answer(&http",
     "done::answer(",
     ".end_and_enter(",
