@@ -118,6 +118,7 @@ impl Mail {
         .chain(AccessStep::ALL.map(|step| {
             Self::Access(AccessMail {
                 step,
+                link: (step != AccessStep::Refused).then(Link::sample),
                 ..AccessMail::sample()
             })
         }))
