@@ -25,6 +25,7 @@ mod sessions;
 mod sessions_moving;
 mod settings;
 mod setup;
+mod terms;
 mod tracing;
 mod volume;
 mod written_behind;

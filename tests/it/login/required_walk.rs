@@ -264,7 +264,7 @@ async fn model_login_flow_of_what_is_required() {
                 versions: 0,
             };
             walk.publish().await;
-            for _ in 0..crate::support::backend::length(60, 150, 1_500) {
+            for _ in 0..crate::support::backend::length(150, 200, 1_500) {
                 server.advance(Duration::from_secs(1));
                 match walk.dice.below(24) {
                     0 => walk.publish().await,

@@ -509,9 +509,14 @@ fn every_mail_draws_in_every_language_and_loads_nothing() {
         for locale in views.locales() {
             let drawn = views.mail(&mail, locale).unwrap();
             assert!(!drawn.subject.is_empty() && !drawn.text.trim().is_empty());
-            // a code is all that its mail brings: nothing to follow
+            // a code is all that its mail brings, and a refusal brings nothing: nothing to follow
             let leads_somewhere = drawn.text.contains("https://shop.example/");
-            assert_eq!(leads_somewhere, !matches!(mail, Mail::Code(_)));
+            let is_all = match &mail {
+                Mail::Code(_) => true,
+                Mail::Access(mail) => mail.link.is_none(),
+                _ => false,
+            };
+            assert_eq!(leads_somewhere, !is_all);
             for node in read(&drawn.html) {
                 let loads = ["img", "link", "script", "style"].iter().any(|tag| node.is(tag));
                 assert!(!loads, "{node:?}");
