@@ -35,6 +35,9 @@ pub(super) enum Command {
     Restore(Restore),
     /// Look at configuration, public address, proxy, clock, database, Redis, mail, disk, keys and certificates.
     Doctor(Doctor),
+    /// The list of passwords that others have lost.
+    #[command(subcommand)]
+    BreachedPasswords(super::breached::BreachedPasswords),
     #[command(flatten)]
     Store(StoreCommand),
 }
@@ -75,6 +78,12 @@ pub(super) enum StoreCommand {
     /// Settings of the store.
     #[command(subcommand)]
     Settings(Settings),
+    /// Mails and what became of them.
+    #[command(subcommand)]
+    Messages(super::messages::Messages),
+    /// What mails say.
+    #[command(subcommand)]
+    MessageTemplates(super::messages::MessageTemplates),
     /// Copy the embedded store into an empty file: what `backup` asks a running server.
     #[command(hide = true)]
     Snapshot { path: PathBuf },
@@ -212,6 +221,8 @@ pub(super) enum PasswordFrom {
     Prompt,
     /// The first line of standard input.
     Stdin,
+    /// The person sets it, by a link that is mailed.
+    Mail,
     /// There is none.
     None,
 }

@@ -5,6 +5,7 @@ mod access_requests;
 mod apply;
 mod arguments;
 mod backup;
+mod breached;
 mod clients;
 mod demo;
 mod devices;
@@ -14,6 +15,7 @@ mod failure;
 mod groups;
 mod input;
 mod keys;
+mod messages;
 mod migrate;
 mod move_store;
 mod output;
@@ -66,6 +68,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Migrate(migrate) => migrate::run(arguments.config.as_deref(), &migrate).await,
         Command::Backup(backup) => backup::take(arguments.config.as_deref(), &backup).await,
         Command::Restore(restore) => backup::restore(arguments.config.as_deref(), &restore).await,
+        Command::BreachedPasswords(command) => breached::run(&command),
         Command::Doctor(doctor) => doctor::run(arguments.config.as_deref(), &doctor).await,
         Command::Store(command) => store_command::run(arguments.config.as_deref(), command).await,
     }

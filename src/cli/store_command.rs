@@ -11,7 +11,8 @@ use super::failure::Failure;
 use super::output::Output;
 use super::reseal::{self, Step};
 use super::{
-    access_requests, apply, clients, devices, explain, groups, keys, serve, sessions, settings, setup, terms, users,
+    access_requests, apply, clients, devices, explain, groups, keys, messages, serve, sessions, settings, setup, terms,
+    users,
 };
 use crate::clock::Clock;
 use crate::config::Config;
@@ -138,6 +139,8 @@ async fn execute(provider: &Provider, command: StoreCommand, input: Option<Secre
         StoreCommand::Sessions(command) => sessions::run(provider, call, command).await,
         StoreCommand::Devices(command) => devices::run(provider, call, command).await,
         StoreCommand::Settings(command) => settings::run(provider, call, command).await,
+        StoreCommand::Messages(command) => messages::run(provider, call, command).await,
+        StoreCommand::MessageTemplates(command) => messages::run_templates(provider, call, command, input).await,
         StoreCommand::Snapshot { path } => {
             snapshot(provider, call, &path).await?;
             Ok(Output::default())
@@ -155,7 +158,9 @@ fn read_input(command: &StoreCommand) -> Result<Option<Secret>, Failure> {
         StoreCommand::Clients(command) => clients::read_input(command),
         StoreCommand::Keys(command) => keys::read_input(command),
         StoreCommand::Terms(command) => terms::read_input(command),
+        StoreCommand::MessageTemplates(command) => messages::read_words(command),
         StoreCommand::Setup(_)
+        | StoreCommand::Messages(_)
         | StoreCommand::Groups(_)
         | StoreCommand::AccessRequests(_)
         | StoreCommand::Sessions(_)

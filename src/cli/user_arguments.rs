@@ -68,6 +68,8 @@ pub(super) enum Users {
         #[command(flatten)]
         json: Json,
     },
+    /// Forgive the wrong guesses at a user's password and second factors, so that nobody waits for them.
+    Unlock { user: String },
     /// Mail somebody a link to an account of their own.
     Invite {
         email: String,

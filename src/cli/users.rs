@@ -25,7 +25,7 @@ pub(super) fn read_input(command: &Users) -> Result<Option<Secret>, Failure> {
         _ => return Ok(None),
     };
     match from {
-        PasswordFrom::Generate | PasswordFrom::None => Ok(None),
+        PasswordFrom::Generate | PasswordFrom::Mail | PasswordFrom::None => Ok(None),
         PasswordFrom::Prompt => input::new_secret("new password").map(Some),
         PasswordFrom::Stdin => input::line().map(Some),
     }
@@ -139,13 +139,25 @@ pub(super) async fn run(
         } => {
             let user = find(provider, &user).await?;
             let new = new_password(password, input)?;
+            let is_given = matches!(new, NewPassword::Given(_));
             let told = people::set_password(provider, call, &SOURCE, user.id, new, weak(accept_weak)).await?;
             let told = told.as_ref().map(Secret::expose);
             let value = json!({ "username": user.username, "password": told });
             Ok(Output::either(json.shape(), &value, || {
-                let line = format!("{} has a new password", user.username);
+                let line = match told {
+                    None if !is_given => format!("{} is mailed a link to a new password", user.username),
+                    _ => format!("{} has a new password", user.username),
+                };
                 told.map_or(format!("{line}\n"), |told| format!("{line}, shown this once: {told}\n"))
             }))
+        }
+        Users::Unlock { user } => {
+            let user = find(provider, &user).await?;
+            people::unlock_user(provider, call, &SOURCE, user.id).await?;
+            Ok(Output::line(format!(
+                "nobody waits for guesses at {} any more",
+                user.username
+            )))
         }
         Users::Invite { email, locale } => {
             let locale = match locale.as_deref() {
@@ -176,6 +188,7 @@ async fn create(provider: &Provider, call: &Call, new: CreateUser, input: Option
     user.profile.locale = new.locale;
     user.groups = new.groups;
     user.password = new_password(new.password, input)?;
+    let has_password = !matches!(user.password, NewPassword::None);
     user.weak = weak(new.accept_weak);
     user.required_actions = required(&new.require)?;
     if new.welcome {
@@ -188,7 +201,10 @@ async fn create(provider: &Provider, call: &Call, new: CreateUser, input: Option
         members.insert("password".to_owned(), told.into());
     }
     Ok(Output::either(new.json.shape(), &value, || {
-        let line = format!("{} is made", made.user.username);
+        let line = match (&made.user.password, has_password) {
+            (None, true) => format!("{} is made, and mailed a link to a password", made.user.username),
+            _ => format!("{} is made", made.user.username),
+        };
         told.map_or(format!("{line}\n"), |told| {
             format!("{line}; the password, shown this once: {told}\n")
         })
@@ -205,6 +221,7 @@ fn new_password(from: PasswordFrom, input: Option<Secret>) -> Result<NewPassword
     match (from, input) {
         (PasswordFrom::None, _) => Ok(NewPassword::None),
         (PasswordFrom::Generate, _) => Ok(NewPassword::Generated),
+        (PasswordFrom::Mail, _) => Ok(NewPassword::Mailed),
         (PasswordFrom::Prompt | PasswordFrom::Stdin, Some(password)) => Ok(NewPassword::Given(password)),
         (PasswordFrom::Prompt | PasswordFrom::Stdin, None) => Err(Failure::usage("the password is missing")),
     }

@@ -131,6 +131,11 @@ pub const KEYS: &[Key] = &[
         "File in the MaxMind DB format that tells roughly where a network address is, shown with sign-ins.",
     ),
     key(
+        "breached_passwords",
+        "unset: none are known",
+        "List of passwords that others have lost, as ostiary breached-passwords build makes it; none of them is taken.",
+    ),
+    key(
         "log",
         "info",
         "What is logged: a level, or levels per module as in info,ostiary::flow=debug.",

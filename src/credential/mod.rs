@@ -2,6 +2,8 @@
 //! password must look like is judged by a pure function. Beside them one-time codes of authenticators (RFC 6238), passkeys (Web
 //! Authentication), and recovery codes.
 
+mod breached;
+mod breached_build;
 mod derived_key;
 mod hash_queue;
 mod passkey;
@@ -9,8 +11,11 @@ mod password;
 mod password_hash;
 mod password_policy;
 mod recovery_code;
+mod strength;
 mod totp;
 
+pub use breached::{BreachedList, Unlisted};
+pub use breached_build::{Built, ListBuilder, NotBuilt};
 pub use derived_key::derive_key;
 pub use hash_queue::Load;
 pub use passkey::{
@@ -21,4 +26,5 @@ pub use password::{Error, Passwords, Verdict};
 pub use password_hash::{Parameters, PasswordHash};
 pub use password_policy::{Policy, Weakness, generate_password, judge};
 pub use recovery_code::{RECOVERY_CODES, digest_recovery_code, generate_recovery_codes};
+pub use strength::{Pattern, STRONGEST};
 pub use totp::{Totp, Unsuitable};

@@ -1,6 +1,8 @@
 //! What a new password must be: long enough, and none of those that are guessed first. No rules of composition
 //! (NIST SP 800-63B section 3.1.1.2, ASVS V6.2).
 
+use super::breached::BreachedList;
+use super::strength::{self, Pattern};
 use crate::model::Secret;
 use crate::random;
 
@@ -33,13 +35,15 @@ const READABLE: [char; 32] = [
 const GROUPS: usize = 7;
 const GROUP_CHARACTERS: usize = 4;
 
-/// The bounds of a password's length, in characters (Unicode scalar values).
+/// What a password has to be. Lengths are in characters (Unicode scalar values).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// At least so many; 8 is the least that may be set.
     pub minimum_length: usize,
     /// At most so many; at least 64.
     pub maximum_length: usize,
+    /// At least this score of zxcvbn, from 0, which every password has, to 4.
+    pub minimum_strength: u8,
 }
 
 impl Default for Policy {
@@ -47,6 +51,7 @@ impl Default for Policy {
         Self {
             minimum_length: 8,
             maximum_length: 256,
+            minimum_strength: 0,
         }
     }
 }
@@ -69,14 +74,30 @@ pub enum Weakness {
     /// Among those that are guessed first.
     #[error("the password is a very common one")]
     Common,
+    /// In the operator's list of passwords that others have lost, or in the service's.
+    #[error("the password is in a list of passwords that were stolen elsewhere")]
+    Breached,
+    /// Too few guesses would find it.
+    #[error("{}", guessable(*.0))]
+    Guessable(Pattern),
+}
+
+const fn guessable(pattern: Pattern) -> &'static str {
+    match pattern {
+        Pattern::Date => "the password is easy to guess: it is made around a date or a year",
+        Pattern::Name => "the password is easy to guess: it is made around a name",
+        Pattern::Word => "the password is easy to guess: it is made around a single word or a common password",
+        Pattern::Row => "the password is easy to guess: it is made of neighbouring keys, sequences or repetitions",
+        Pattern::Simple => "the password is easy to guess: a few unrelated words in a row are better",
+    }
 }
 
 /// Judges a new password. `personal` are words that belong to the person or the place: user name, e-mail address, names, the
-/// organisation's name.
+/// organisation's name. `breached` are the passwords that others have lost.
 ///
 /// # Errors
 /// The first weakness found.
-pub fn judge(password: &str, policy: &Policy, personal: &[&str]) -> Result<(), Weakness> {
+pub fn judge(password: &str, policy: &Policy, personal: &[&str], breached: &BreachedList) -> Result<(), Weakness> {
     // counting stops early: a password of megabytes costs nothing here
     let length = password.chars().take(policy.maximum_length.saturating_add(1)).count();
     if length > policy.maximum_length {
@@ -97,6 +118,15 @@ pub fn judge(password: &str, policy: &Policy, personal: &[&str]) -> Result<(), W
     let unit: String = unit.iter().collect();
     if is_common(&lower) || is_common(&unit) {
         return Err(Weakness::Common);
+    }
+    if breached.holds(password) {
+        return Err(Weakness::Breached);
+    }
+    if policy.minimum_strength > 0 {
+        let (score, pattern) = strength::score(password, personal);
+        if score < policy.minimum_strength {
+            return Err(Weakness::Guessable(pattern));
+        }
     }
     Ok(())
 }

@@ -132,6 +132,28 @@ impl Egress {
         self.within(url, limits, fetched).await
     }
 
+    /// Fetches lines of text, with one more header; only a 200 will do.
+    ///
+    /// # Errors
+    /// [`Error`], the same for every reason.
+    pub async fn get_text(
+        &self,
+        url: &Url,
+        header: (&'static str, &'static str),
+        limits: Limits,
+    ) -> Result<Document, Error> {
+        let fetched = async {
+            let request = self.client_for(url).await?.get(url.clone());
+            let request = request.header(ACCEPT, "text/plain").header(header.0, header.1);
+            let response = self.send(request).await?;
+            if response.status() != StatusCode::OK {
+                return Err(Reason::Status(response.status().as_u16()));
+            }
+            read(response, limits.bytes).await
+        };
+        self.within(url, limits, fetched).await
+    }
+
     /// Posts a form (`application/x-www-form-urlencoded`); any 2xx will do. Never repeated here.
     ///
     /// # Errors

@@ -5,6 +5,9 @@
 //! are everyday traffic. What belongs to a client or to the whole installation is counted per address only, so that nobody
 //! can lock it from elsewhere.
 //!
+//! Waits grow: an account's budget is whole again a period after it was used up, but whoever goes on uses up that of the day, and then new
+//! devices wait for up to a day. The person is told of that once, by a mail that ends the wait.
+//!
 //! Where somebody signs in with a device that they have signed in with before, that device's own budget counts in place of the
 //! account's and the address's: whatever strangers do, they can't keep a person out of it, and it adds no more than its own budget
 //! to what may be guessed (SEC-218). Whoever has such a device's cookie has had the password once.
@@ -24,6 +27,8 @@ use crate::model::{Device, Id, setting};
 /// number.
 const MAILS_A_DAY: u32 = 20;
 const HOUR: Duration = Duration::from_secs(60 * 60);
+/// The rule by which new devices wait for up to a day.
+pub const LOCKED: &str = "guess.account_day";
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Whose secret is guessed at.
@@ -70,11 +75,39 @@ pub async fn look(provider: &Provider, call: &Call, account: Account<'_>) -> Res
     if let Some(source) = &budgets.source {
         budgets.take(provider, call, source).await?;
     }
-    let taken = budgets.take(provider, call, &budgets.account).await;
+    let mut taken = budgets.take(provider, call, &budgets.account).await;
+    if taken.is_ok()
+        && let Some(day) = &budgets.day
+    {
+        taken = budgets.take(provider, call, day).await;
+        if taken.is_err() {
+            budgets.give_back(provider, call, &budgets.account).await?;
+        }
+    }
     if taken.is_err() {
         budgets.give_back_to_source(provider, call).await?;
     }
     taken
+}
+
+/// Whether this is the first time within a day that guesses at a person have used up the day's budget. It costs the same for a name
+/// that nobody has.
+pub async fn is_first_of_day(provider: &Provider, call: &Call, name: &str) -> Result<bool, Error> {
+    let budgets = Budgets::of(provider, call, Account::User(name)).await?;
+    let key = format!("{} is told", budgets.account.key);
+    let counter = Counter::new(Counted::Mail, &key);
+    let spent = provider.ephemeral.spend(counter, 1, DAY, call.now).await?;
+    Ok(matches!(spent, Spent::Allowed { .. }))
+}
+
+/// Forgives every guess at a person's password and second factors: nobody waits for them any more. `name` is the row's id.
+pub async fn forgive(provider: &Provider, call: &Call, name: &str) -> Result<(), Error> {
+    for account in [Account::User(name), Account::SecondFactor(name)] {
+        Budgets::of(provider, call, account).await?.clear(provider).await?;
+    }
+    let told = Budgets::of(provider, call, Account::User(name)).await?;
+    let key = format!("{} is told", told.account.key);
+    Ok(provider.ephemeral.clear(Counter::new(Counted::Mail, &key)).await?)
 }
 
 /// Says that the guess was wrong. False if the budget was used up meanwhile: then it is not worth an event either.
@@ -102,14 +135,13 @@ pub async fn right(provider: &Provider, call: &Call, account: Account<'_>) -> Re
         return Ok(());
     }
     let budgets = Budgets::of(provider, call, account).await?;
-    provider.ephemeral.clear(budgets.account.counter()).await?;
+    budgets.clear(provider).await?;
     budgets.give_back_to_source(provider, call).await
 }
 
 /// Says that the whole of a sign-in succeeded, of which this secret was an earlier step: the account's budget is whole again.
 pub async fn right_before(provider: &Provider, call: &Call, account: Account<'_>) -> Result<(), Error> {
-    let budgets = Budgets::of(provider, call, account).await?;
-    Ok(provider.ephemeral.clear(budgets.account.counter()).await?)
+    Budgets::of(provider, call, account).await?.clear(provider).await
 }
 
 /// Says that the guess was not checked after all, because the machine was busy or a store was not there.
@@ -119,6 +151,9 @@ pub async fn unjudged(provider: &Provider, call: &Call, account: Account<'_>) ->
     }
     let budgets = Budgets::of(provider, call, account).await?;
     budgets.give_back(provider, call, &budgets.account).await?;
+    if let Some(day) = &budgets.day {
+        budgets.give_back(provider, call, day).await?;
+    }
     budgets.give_back_to_source(provider, call).await
 }
 
@@ -232,6 +267,7 @@ struct Budget {
     counted: Counted,
     key: String,
     most: u32,
+    period: Duration,
     /// Whether this node counts alone while the shared counters do not answer. People can't sign in then anyway, because
     /// their sessions are kept in the same place; clients go on.
     may_be_local: bool,
@@ -259,9 +295,10 @@ impl Budget {
 /// The counters of a guess.
 struct Budgets {
     account: Budget,
+    /// What an account bears within a day, where it is a person's and no device of theirs.
+    day: Option<Budget>,
     /// None where the source does not matter.
     source: Option<Budget>,
-    period: Duration,
 }
 
 impl Budgets {
@@ -289,10 +326,22 @@ impl Budgets {
         let (of_account, of_source) = account.counted();
         let is_known_device = matches!(account, Account::KnownDevice(_));
         let is_of_source = matches!(account, Account::Passkey);
+        let period = settings.duration(setting::GUESS_PERIOD);
+        let bears_a_day = matches!(account, Account::User(_) | Account::SecondFactor(_));
         Ok(Self {
+            day: bears_a_day.then(|| Budget {
+                counted: of_account,
+                key: format!("{account_key} a day"),
+                most: budget(setting::GUESS_ACCOUNT_DAY_BUDGET),
+                period: DAY,
+                rule: LOCKED,
+                may_be_local: false,
+                is_a_strangers: false,
+            }),
             account: Budget {
                 counted: of_account,
                 key: account_key,
+                period,
                 most: budget(match account {
                     Account::RecoveryWish(_) => setting::RECOVERY_MOST_MAILS,
                     Account::MailTo(_) => setting::REGISTRATION_MOST_MAILS,
@@ -315,22 +364,22 @@ impl Budgets {
                 counted: of_source,
                 key: key(&[b"source", word, &source]),
                 most: budget(setting::GUESS_SOURCE_BUDGET),
+                period,
                 rule: "guess.source",
                 may_be_local: !account.is_taken_ahead(),
                 is_a_strangers: !account.is_taken_ahead(),
             }),
-            period: settings.duration(setting::GUESS_PERIOD),
         })
     }
 
     async fn ask(&self, provider: &Provider, call: &Call, budget: &Budget) -> Result<(), Error> {
         let ephemeral = &provider.ephemeral;
         let spent = ephemeral
-            .spent(budget.counter(), budget.most, self.period, call.now)
+            .spent(budget.counter(), budget.most, budget.period, call.now)
             .await;
         budget.allowed(match spent {
             Err(ephemeral::Error::Unavailable) if budget.may_be_local => {
-                ephemeral.spent_here(budget.counter(), budget.most, self.period, call.now)
+                ephemeral.spent_here(budget.counter(), budget.most, budget.period, call.now)
             }
             spent => spent?,
         })
@@ -340,19 +389,27 @@ impl Budgets {
         let ephemeral = &provider.ephemeral;
         let spent = if budget.is_a_strangers {
             ephemeral
-                .spend_of_stranger(budget.counter(), budget.most, self.period, call.now)
+                .spend_of_stranger(budget.counter(), budget.most, budget.period, call.now)
                 .await
         } else {
             ephemeral
-                .spend(budget.counter(), budget.most, self.period, call.now)
+                .spend(budget.counter(), budget.most, budget.period, call.now)
                 .await
         };
         budget.allowed(match spent {
             Err(ephemeral::Error::Unavailable) if budget.may_be_local => {
-                ephemeral.spend_here(budget.counter(), budget.most, self.period, call.now)
+                ephemeral.spend_here(budget.counter(), budget.most, budget.period, call.now)
             }
             spent => spent?,
         })
+    }
+
+    /// The account's budgets are whole again.
+    async fn clear(&self, provider: &Provider) -> Result<(), Error> {
+        for budget in std::iter::once(&self.account).chain(&self.day) {
+            provider.ephemeral.clear(budget.counter()).await?;
+        }
+        Ok(())
     }
 
     async fn give_back_to_source(&self, provider: &Provider, call: &Call) -> Result<(), Error> {

@@ -13,7 +13,7 @@ use super::session::{Uses, Walk};
 use super::trace::Traces;
 use super::watch::Watch;
 use crate::clock::Clock;
-use crate::credential::Passwords;
+use crate::credential::{BreachedList, Passwords};
 use crate::egress::Egress;
 use crate::ephemeral::Ephemeral;
 use crate::geo::Geo;
@@ -47,6 +47,8 @@ pub struct Parts {
     pub sessions: Sessions,
     /// Password hashing, bounded.
     pub passwords: Passwords,
+    /// Passwords that others have lost.
+    pub breached: BreachedList,
     /// Requests to elsewhere, guarded.
     pub egress: Egress,
     /// Whether text messages leave, or are shown: without it nobody is offered one.

@@ -28,6 +28,8 @@ const GO_ON_FOR: Duration = Duration::from_secs(2);
 /// No session's use is written more often.
 const USES_EVERY: Duration = Duration::from_secs(60);
 const CLEANING_EVERY: Duration = Duration::from_secs(10 * 60);
+/// How often it is looked whose password has to be replaced soon.
+const REMINDERS_EVERY: Duration = Duration::from_secs(15 * 60);
 const KEYS_EVERY: Duration = Duration::from_secs(10 * 60);
 
 /// The jobs of a server.
@@ -90,6 +92,10 @@ pub fn start(provider: &Provider, post: Post, patience: Patience, stop: &watch::
     jobs.spawn(of("cleaning", CLEANING_EVERY).run(|provider| async move {
         let call = Call::system(&provider.clock);
         cleaning::sweep(&provider, &call).await.map(drop)
+    }));
+    jobs.spawn(of("reminders", REMINDERS_EVERY).run(|provider| async move {
+        let call = Call::system(&provider.clock);
+        people::warn_of_expiry(&provider, &call).await.map(drop)
     }));
     jobs.spawn(of("keys", KEYS_EVERY).run(|provider| async move {
         let call = Call::system(&provider.clock);

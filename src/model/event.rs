@@ -190,6 +190,14 @@ named! {
         ResourceChanged = "resource.changed",
         /// Settings were changed.
         SettingsChanged = "settings.changed",
+        /// What a mail says was changed, or taken back to the program's own words.
+        MessageTemplateChanged = "message_template.changed",
+        /// A mail that was given up is sent again.
+        MessageSentAgain = "message.sent_again",
+        /// Somebody does not have to wait any more for what others guessed.
+        WaitEnded = "wait.ended",
+        /// So much was guessed at an account that new devices have to wait; the person was told.
+        WaitBegan = "wait.began",
         /// A signing key was made.
         KeyCreated = "key.created",
         /// A signing key began to sign.

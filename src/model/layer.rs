@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::setting::{
     Declaration, Law, MFA_REMEMBER_FOR, MFA_REQUIRED, PASSWORD_ADMIN_MINIMUM_LENGTH, PASSWORD_EXPIRES_AFTER,
-    PASSWORD_HISTORY, PASSWORD_INITIAL_EXPIRES_AFTER, PASSWORD_MAXIMUM_LENGTH, PASSWORD_MINIMUM_LENGTH,
+    PASSWORD_EXPIRY_WARNING, PASSWORD_GENERATED_ONLY, PASSWORD_HISTORY, PASSWORD_INITIAL_EXPIRES_AFTER,
+    PASSWORD_MAXIMUM_LENGTH, PASSWORD_MINIMUM_LENGTH, PASSWORD_MINIMUM_STRENGTH, PASSWORD_REPLACE_INITIAL,
     SESSION_ADMIN_IDLE_TIMEOUT, SESSION_ADMIN_LIFETIME, SESSION_AT_LIMIT, SESSION_IDLE_TIMEOUT,
     SESSION_KNOWN_DEVICES_ONLY, SESSION_LIFETIME, SESSION_MAX_CONCURRENT, SESSION_REMEMBER_IDLE_TIMEOUT,
     SESSION_REMEMBER_LIFETIME, SettingValue, Settings, Source,
@@ -59,9 +60,13 @@ impl LayerOwner {
             // and have one password for all of it
             PASSWORD_MINIMUM_LENGTH
             | PASSWORD_MAXIMUM_LENGTH
+            | PASSWORD_MINIMUM_STRENGTH
             | PASSWORD_HISTORY
             | PASSWORD_EXPIRES_AFTER
-            | PASSWORD_INITIAL_EXPIRES_AFTER => !matches!(self, Self::Client(_)),
+            | PASSWORD_INITIAL_EXPIRES_AFTER
+            | PASSWORD_EXPIRY_WARNING
+            | PASSWORD_GENERATED_ONLY
+            | PASSWORD_REPLACE_INITIAL => !matches!(self, Self::Client(_)),
             _ => false,
         }
     }
@@ -285,6 +290,8 @@ fn size(value: &SettingValue) -> u128 {
         SettingValue::Flag(flag) => u128::from(*flag),
         SettingValue::Word(_)
         | SettingValue::Contact(_)
+        | SettingValue::Url(_)
+        | SettingValue::Line(_)
         | SettingValue::Networks(_)
         | SettingValue::Domains(_)
         | SettingValue::Fields(_) => 0,

@@ -26,6 +26,9 @@ pub enum Error {
     /// The file of places.
     #[error(transparent)]
     Geo(#[from] geo::Unreadable),
+    /// The list of breached passwords.
+    #[error(transparent)]
+    Breached(#[from] credential::Unlisted),
     /// The master keys.
     #[error(transparent)]
     Vault(#[from] vault::Error),

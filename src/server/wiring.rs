@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Error, Lock, backup};
 use crate::clock::{self, Clock};
 use crate::config::Config;
-use crate::credential::{Parameters, Passwords};
+use crate::credential::{BreachedList, Parameters, Passwords};
 use crate::egress::Egress;
 use crate::ephemeral::{self, Ephemeral, RedisConnection};
 use crate::flow::audit::EventQueue;
@@ -177,6 +177,10 @@ async fn assemble(
         store,
         sessions,
         passwords: passwords(config)?,
+        breached: match &config.breached_passwords {
+            Some(path) => BreachedList::open(path)?,
+            None => BreachedList::default(),
+        },
         egress,
         texts: match config.sms {
             Some(_) => Texts::Taken,

@@ -39,5 +39,6 @@ migrations![
     "0023_registration",
     "0024_text_messages",
     "0028_terms",
-    "0029_access_requests"
+    "0029_access_requests",
+    "0030_mails"
 ];

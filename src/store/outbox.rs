@@ -41,6 +41,8 @@ pub struct OutboxRow {
     pub created_at: Timestamp,
     /// How often it was tried.
     pub attempts: i64,
+    /// When it is tried next, if it is.
+    pub next_at: Option<Timestamp>,
     /// When it was sent, if it was.
     pub sent_at: Option<Timestamp>,
     /// Why it was not, if it was tried.
@@ -60,6 +62,7 @@ impl Record for OutboxRow {
             sealed: row.bytes("sealed")?,
             created_at: row.time("created_at")?,
             attempts: row.int("attempts")?,
+            next_at: row.maybe_time("next_at")?,
             sent_at: row.maybe_time("sent_at")?,
             error: row.maybe_text("error")?,
             ends_at: row.maybe_time("ends_at")?,
@@ -68,13 +71,64 @@ impl Record for OutboxRow {
 }
 
 const LIST_NEWEST: &str = "
-select id, channel, kind, recipient, locale, sealed, created_at, attempts, sent_at, error, ends_at
+select id, channel, kind, recipient, locale, sealed, created_at, attempts, next_at, sent_at, error, ends_at
 from outbox
 order by id desc
 limit $1";
 
+const LIST_ALL: &str = "
+select id, channel, kind, recipient, locale, sealed, created_at, attempts, next_at, sent_at, error, ends_at
+from outbox
+where id < $1
+order by id desc
+limit $2";
+
+const LIST_TO: &str = "
+select id, channel, kind, recipient, locale, sealed, created_at, attempts, next_at, sent_at, error, ends_at
+from outbox
+where id < $1
+and recipient = $3
+order by id desc
+limit $2";
+
+const LIST_WAITING: &str = "
+select id, channel, kind, recipient, locale, sealed, created_at, attempts, next_at, sent_at, error, ends_at
+from outbox
+where id < $1
+and sent_at is null
+and next_at is not null
+order by id desc
+limit $2";
+
+const LIST_FAILED: &str = "
+select id, channel, kind, recipient, locale, sealed, created_at, attempts, next_at, sent_at, error, ends_at
+from outbox
+where id < $1
+and sent_at is null
+and next_at is null
+order by id desc
+limit $2";
+
+const FIND: &str = "
+select id, channel, kind, recipient, locale, sealed, created_at, attempts, next_at, sent_at, error, ends_at
+from outbox
+where id = $1";
+
+/// Which mails are listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MailSelection {
+    /// All.
+    All,
+    /// Those to this address, as it was written.
+    To(String),
+    /// Those that are sent, or tried again.
+    Waiting,
+    /// Those that are given up.
+    Failed,
+}
+
 const LIST_DUE: &str = "
-select id, channel, kind, recipient, locale, sealed, created_at, attempts, sent_at, error, ends_at
+select id, channel, kind, recipient, locale, sealed, created_at, attempts, next_at, sent_at, error, ends_at
 from outbox
 where channel = $1
 and next_at <= $2
@@ -120,6 +174,24 @@ readers! {
         Ok(self.sql(LIST_NEWEST).bind(limit).all().await?)
     }
 
+    /// Mails before this one, the newest first.
+    pub async fn list_mails(&mut self, selection: &MailSelection, before: Option<Id<OutboxMail>>, limit: u32) -> Result<Vec<OutboxRow>, Error> {
+        let before = before.unwrap_or(Id::from_uuid(uuid::Uuid::max()));
+        Ok(match selection {
+            MailSelection::All => self.sql(LIST_ALL).bind(before).bind(limit).all().await?,
+            MailSelection::To(recipient) => {
+                self.sql(LIST_TO).bind(before).bind(limit).bind(recipient.as_str()).all().await?
+            }
+            MailSelection::Waiting => self.sql(LIST_WAITING).bind(before).bind(limit).all().await?,
+            MailSelection::Failed => self.sql(LIST_FAILED).bind(before).bind(limit).all().await?,
+        })
+    }
+
+    /// One mail.
+    pub async fn find_mail(&mut self, id: Id<OutboxMail>) -> Result<Option<OutboxRow>, Error> {
+        Ok(self.sql(FIND).bind(id).optional().await?)
+    }
+
     /// Messages of a way whose time has come.
     pub async fn list_due_mails(
         &mut self,
@@ -149,6 +221,13 @@ where id = $1";
 const SWEEP: &str = "
 delete from outbox
 where id in (select id from outbox where created_at < $1 order by created_at limit $2)";
+
+const AGAIN: &str = "
+update outbox
+set next_at = $2, attempts = 0
+where id = $1
+and sent_at is null
+and next_at is null";
 
 const FAILED: &str = "
 update outbox
@@ -186,6 +265,11 @@ impl Write {
     pub async fn mark_mail_sent(&mut self, id: Id<OutboxMail>, at: Timestamp) -> Result<(), Error> {
         self.sql(SENT).bind(id).bind(at).changed().await?;
         Ok(())
+    }
+
+    /// Has a mail sent that was given up. False if it was not.
+    pub async fn send_mail_again(&mut self, id: Id<OutboxMail>, now: Timestamp) -> Result<bool, Error> {
+        Ok(self.sql(AGAIN).bind(id).bind(now).changed().await? == 1)
     }
 
     /// Remembers why a message was not sent, and when to try again; never, if `next` is none.

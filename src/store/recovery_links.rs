@@ -1,7 +1,7 @@
 //! Links to a new password, for people who forgot theirs; and what all action links have in common.
 //!
 //! Every link that lets its holder do something once stands in one table: setup links, the links of mails about a new device, and
-//! these. A link is found by the digest of its secret and by what it is for, so none works for another purpose. A person has one open
+//! these, whether the person asked for one (`recovery`) or somebody who administers (`password`). A link is found by the digest of its secret and by what it is for, so none works for another purpose. A person has one open
 //! recovery link at most: a newer one, a new password, another mail address and the end of the account void it.
 
 use super::rows::Columns;
@@ -17,6 +17,8 @@ pub struct RecoveryLink {
     pub user: Id<User>,
     /// When it was mailed.
     pub created_at: Timestamp,
+    /// Whether the person asked for it.
+    pub is_own: bool,
 }
 
 impl Record for RecoveryLink {
@@ -24,15 +26,19 @@ impl Record for RecoveryLink {
         Ok(Self {
             user: row.id("user_id")?,
             created_at: row.time("created_at")?,
+            is_own: row.text("purpose")? == RECOVERY,
         })
     }
 }
 
+const RECOVERY: &str = "recovery";
+const PASSWORD: &str = "password";
+
 const FIND: &str = "
-select user_id, created_at
+select user_id, created_at, purpose
 from action_links
 where digest = $1
-and purpose = 'recovery'
+and purpose in ('recovery', 'password')
 and used_at is null
 and expires_at > $2
 and created_at >= (select epoch from installation)
@@ -52,13 +58,13 @@ readers! {
 
 const ADD: &str = "
 insert into action_links (digest, purpose, user_id, email_key, created_at, expires_at)
-values ($1, 'recovery', $2, $3, $4, $5)";
+values ($1, $6, $2, $3, $4, $5)";
 
 const USE: &str = "
 update action_links
 set used_at = $2
 where digest = $1
-and purpose = 'recovery'
+and purpose in ('recovery', 'password')
 and used_at is null
 and expires_at > $2
 and created_at >= (select epoch from installation)
@@ -73,7 +79,7 @@ const VOID: &str = "
 update action_links
 set used_at = $2
 where user_id = $1
-and purpose = 'recovery'
+and purpose in ('recovery', 'password')
 and used_at is null";
 
 const SWEEP: &str = "
@@ -85,9 +91,30 @@ impl Write {
     pub async fn add_recovery_link(
         &mut self,
         digest: &Digest,
-        (user, email): (Id<User>, &str),
+        of: (Id<User>, &str),
         now: Timestamp,
         expires_at: Timestamp,
+    ) -> Result<(), Error> {
+        self.add_link_to_password(RECOVERY, digest, of, (now, expires_at)).await
+    }
+
+    /// The same where somebody who administers has it mailed.
+    pub async fn add_password_link(
+        &mut self,
+        digest: &Digest,
+        of: (Id<User>, &str),
+        now: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<(), Error> {
+        self.add_link_to_password(PASSWORD, digest, of, (now, expires_at)).await
+    }
+
+    async fn add_link_to_password(
+        &mut self,
+        purpose: &'static str,
+        digest: &Digest,
+        (user, email): (Id<User>, &str),
+        (now, expires_at): (Timestamp, Timestamp),
     ) -> Result<(), Error> {
         self.void_recovery_links(user, now).await?;
         self.sql(ADD)
@@ -96,6 +123,7 @@ impl Write {
             .bind(comparison_key(email))
             .bind(now)
             .bind(expires_at)
+            .bind(purpose)
             .changed()
             .await?;
         Ok(())

@@ -57,6 +57,11 @@ select key, value
 from settings
 order by key";
 
+const FIND: &str = "
+select key, value
+from settings
+where key = $1";
+
 const REVISIONS: &str = "
 select number, at, actor_kind, actor_id, source, before, after
 from setting_revisions
@@ -73,6 +78,12 @@ readers! {
     pub async fn list_settings(&mut self) -> Result<serde_json::Map<String, serde_json::Value>, Error> {
         let rows: Vec<Stored> = self.sql(LIST).all().await?;
         Ok(rows.into_iter().map(|row| (row.key, row.value)).collect())
+    }
+
+    /// What the store says for everyone under this key, if anything.
+    pub async fn find_setting(&mut self, key: &str) -> Result<Option<serde_json::Value>, Error> {
+        let row: Option<Stored> = self.sql(FIND).bind(key).optional().await?;
+        Ok(row.map(|row| row.value))
     }
 
     /// The newest revisions first.

@@ -251,7 +251,7 @@ const VOID_LINKS_SENT_ELSEWHERE: &str = "
 update action_links
 set used_at = $2
 where user_id = $1
-and purpose = 'recovery'
+and purpose in ('recovery', 'password')
 and used_at is null
 and email_key is distinct from $3";
 

@@ -8,7 +8,6 @@ use minijinja::{AutoEscape, Environment, Output, State, UndefinedBehavior, Value
 
 use super::catalogue::{Catalogue, Piece};
 use super::functions::Texts;
-use super::mail::{Mail, RenderedMail};
 use super::page::{Drawing, Page};
 use super::{Asset, Error, Frame, Locale, functions};
 
@@ -21,7 +20,7 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 88] = templates![
+pub(super) const TEMPLATES: [(&str, &str); 99] = templates![
     "page/layout.html",
     "page/login.html",
     "page/login_code.html",
@@ -56,6 +55,7 @@ const TEMPLATES: [(&str, &str); 88] = templates![
     "page/own_email.html",
     "page/own_phone.html",
     "page/confirm_email.html",
+    "page/wait.html",
     "page/new_authenticator.html",
     "page/new_passkey.html",
     "page/recovery_codes.html",
@@ -78,6 +78,9 @@ const TEMPLATES: [(&str, &str); 88] = templates![
     "part/icon.html",
     "part/links.html",
     "part/login.html",
+    "part/mail_button.html",
+    "part/mail_link.html",
+    "part/mail_code.html",
     "part/mark.html",
     "part/wordmark.html",
     "part/new_password.html",
@@ -110,12 +113,19 @@ const TEMPLATES: [(&str, &str); 88] = templates![
     "mail/sign_in_link.txt",
     "mail/phone.html",
     "mail/phone.txt",
+    "mail/password_link.html",
+    "mail/password_link.txt",
+    "mail/password_expiry.html",
+    "mail/password_expiry.txt",
+    "mail/lockout.html",
+    "mail/lockout.txt",
+    "mail/frame.html",
 ];
 
 /// Every page and mail, ready to draw.
 pub struct Views {
-    environment: Environment<'static>,
-    texts: Texts,
+    pub(super) environment: Environment<'static>,
+    pub(super) texts: Texts,
 }
 
 impl Views {
@@ -184,31 +194,6 @@ impl Views {
                 ("locale", locale),
             ]))?;
         Ok(document)
-    }
-
-    /// A mail: subject, plain text and HTML.
-    ///
-    /// # Errors
-    /// A template that does not fit its context: a mistake of ours.
-    pub fn mail(&self, mail: &Mail, locale: Locale) -> Result<RenderedMail, Error> {
-        let (text, html, context) = mail.drawing();
-        let context = Value::from_pairs([
-            ("mail", context),
-            ("locale", Value::from(locale.tag())),
-            ("direction", Value::from(locale.direction())),
-        ]);
-        let drawn = self.environment.get_template(text)?.render_captured(context.clone())?;
-        let subject = drawn
-            .state()
-            .lookup("title")
-            .ok_or(Error::NoTitle { template: text })?
-            .to_string();
-        Ok(RenderedMail {
-            // A line break would end the header and begin another (RFC 5322 section 2.2).
-            subject: subject.replace(char::is_control, " "),
-            text: drawn.into_output(),
-            html: self.environment.get_template(html)?.render(context)?,
-        })
     }
 
     /// A text with its values filled in, for who draws no page; the key itself where there is no such text.

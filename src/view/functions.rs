@@ -48,6 +48,9 @@ pub(super) fn add(environment: &mut Environment<'static>, texts: Texts) {
     environment.add_function("token", |name: &str| {
         token(name).ok_or_else(|| missing(format!("no token is called {name}")))
     });
+    environment.add_function("dark", |name: &str| {
+        dark(name).ok_or_else(|| missing(format!("no token is called {name} in the dark scheme")))
+    });
     environment.add_filter("initial", initial);
 }
 
@@ -169,6 +172,14 @@ fn initial(name: &str) -> String {
 fn token(name: &str) -> Option<String> {
     let (_, after) = include_str!("../../templates/asset/tokens.css").split_once(&format!("--{name}:"))?;
     after.split_once(';').map(|(value, _)| value.trim().replace('"', "'"))
+}
+
+/// The same in the dark scheme.
+fn dark(name: &str) -> Option<String> {
+    let tokens = include_str!("../../templates/asset/tokens.css");
+    let (_, tokens) = tokens.split_once("(prefers-color-scheme: dark)")?;
+    let (_, after) = tokens.split_once(&format!("--{name}:"))?;
+    after.split_once(';').map(|(value, _)| value.trim().to_owned())
 }
 
 /// The text of a key in the page's language.

@@ -4,6 +4,8 @@ use minijinja::Value;
 use minijinja::value::Serde;
 use serde::{Deserialize, Serialize};
 
+use super::code_mail::{CodeMail, PhoneChange, PhoneNews, SignInLinkMail};
+use super::password_mail::{Lockout, PasswordExpiry, PasswordLinkMail};
 use super::{AccessMail, AccessStep, Device, Link};
 
 /// A mail to a person.
@@ -35,6 +37,12 @@ pub enum Mail {
     SignInLink(SignInLinkMail),
     /// Something became of your telephone number.
     Phone(PhoneNews),
+    /// You are to set a password, and here is where.
+    PasswordLink(PasswordLinkMail),
+    /// Your password has to be replaced soon.
+    PasswordExpiry(PasswordExpiry),
+    /// Somebody guesses at your password, so you may have to wait; here is the way around.
+    Lockout(Lockout),
 }
 
 impl Mail {
@@ -85,6 +93,23 @@ impl Mail {
                 by_administrator: true,
                 ..PasswordChanged::sample()
             }),
+            Self::PasswordLink(PasswordLinkMail::sample()),
+            Self::PasswordLink(PasswordLinkMail {
+                name: None,
+                is_first: false,
+                ..PasswordLinkMail::sample()
+            }),
+            Self::PasswordExpiry(PasswordExpiry::sample()),
+            Self::PasswordExpiry(PasswordExpiry {
+                name: None,
+                ..PasswordExpiry::sample()
+            }),
+            Self::Lockout(Lockout::sample()),
+            Self::Lockout(Lockout {
+                name: None,
+                address: None,
+                ..Lockout::sample()
+            }),
         ]
         .into_iter()
         .chain(AddressStep::ALL.map(|step| {
@@ -131,47 +156,49 @@ impl Mail {
         .collect()
     }
 
-    /// Its two templates and their context.
-    pub(super) fn drawing(&self) -> (&'static str, &'static str, Value) {
+    /// Its kind, which its templates are called by; and its values.
+    pub(super) fn drawing(&self) -> (&'static str, Value) {
         match self {
-            Self::Welcome(context) => ("mail/welcome.txt", "mail/welcome.html", Value::from(Serde(context))),
-            Self::NewDevice(context) => (
-                "mail/new_device.txt",
-                "mail/new_device.html",
-                Value::from(Serde(context)),
-            ),
-            Self::Recovery(context) => ("mail/recovery.txt", "mail/recovery.html", Value::from(Serde(context))),
-            Self::Registration(context) => (
-                "mail/registration.txt",
-                "mail/registration.html",
-                Value::from(Serde(context)),
-            ),
-            Self::AlreadyRegistered(context) => (
-                "mail/already_registered.txt",
-                "mail/already_registered.html",
-                Value::from(Serde(context)),
-            ),
-            Self::Access(context) => ("mail/access.txt", "mail/access.html", Value::from(Serde(context))),
-            Self::Address(context) => ("mail/address.txt", "mail/address.html", Value::from(Serde(context))),
-            Self::PasswordChanged(context) => (
-                "mail/password_changed.txt",
-                "mail/password_changed.html",
-                Value::from(Serde(context)),
-            ),
-            Self::NewPassword(context) => (
-                "mail/new_password.txt",
-                "mail/new_password.html",
-                Value::from(Serde(context)),
-            ),
-            Self::Factor(context) => ("mail/factor.txt", "mail/factor.html", Value::from(Serde(context))),
-            Self::Code(context) => ("mail/code.txt", "mail/code.html", Value::from(Serde(context))),
-            Self::SignInLink(context) => (
-                "mail/sign_in_link.txt",
-                "mail/sign_in_link.html",
-                Value::from(Serde(context)),
-            ),
-            Self::Phone(context) => ("mail/phone.txt", "mail/phone.html", Value::from(Serde(context))),
+            Self::Welcome(context) => ("welcome", Value::from(Serde(context))),
+            Self::NewDevice(context) => ("new_device", Value::from(Serde(context))),
+            Self::Recovery(context) => ("recovery", Value::from(Serde(context))),
+            Self::Registration(context) => ("registration", Value::from(Serde(context))),
+            Self::AlreadyRegistered(context) => ("already_registered", Value::from(Serde(context))),
+            Self::Access(context) => ("access", Value::from(Serde(context))),
+            Self::Address(context) => ("address", Value::from(Serde(context))),
+            Self::PasswordChanged(context) => ("password_changed", Value::from(Serde(context))),
+            Self::NewPassword(context) => ("new_password", Value::from(Serde(context))),
+            Self::Factor(context) => ("factor", Value::from(Serde(context))),
+            Self::PasswordLink(context) => ("password_link", Value::from(Serde(context))),
+            Self::PasswordExpiry(context) => ("password_expiry", Value::from(Serde(context))),
+            Self::Lockout(context) => ("lockout", Value::from(Serde(context))),
+            Self::Code(context) => ("code", Value::from(Serde(context))),
+            Self::SignInLink(context) => ("sign_in_link", Value::from(Serde(context))),
+            Self::Phone(context) => ("phone", Value::from(Serde(context))),
         }
+    }
+
+    /// Its kind: what its templates are called by.
+    pub fn kind(&self) -> &'static str {
+        self.drawing().0
+    }
+
+    /// The names of its values.
+    pub(super) fn value_names(&self) -> Vec<String> {
+        let (_, values) = self.drawing();
+        let names = values.try_iter().into_iter().flatten();
+        names.map(|name| name.to_string()).collect()
+    }
+
+    /// Every kind, in the order of the samples.
+    pub fn kinds() -> Vec<&'static str> {
+        let mut kinds = Vec::new();
+        for sample in Self::samples() {
+            if !kinds.contains(&sample.kind()) {
+                kinds.push(sample.kind());
+            }
+        }
+        kinds
     }
 }
 
@@ -483,99 +510,6 @@ impl FactorNews {
             change: FactorChange::Added,
             factor: Some("Telephone".to_owned()),
             left: 9,
-            at: 1_800_000_000_000_000,
-            account: Link::sample(),
-        }
-    }
-}
-
-/// Brings a code to type in.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct CodeMail {
-    /// The person's name, where known.
-    pub name: Option<String>,
-    /// The digits.
-    pub code: String,
-    /// How long it counts, in seconds.
-    pub seconds: u64,
-    /// From which network address it was asked for.
-    pub address: Option<String>,
-}
-
-impl CodeMail {
-    /// With every field filled.
-    pub fn sample() -> Self {
-        Self {
-            name: Some("Ada Lovelace".to_owned()),
-            code: "413207".to_owned(),
-            seconds: 600,
-            address: Some("192.0.2.7".to_owned()),
-        }
-    }
-}
-
-/// Brings a link to sign in with.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct SignInLinkMail {
-    /// The person's name, where known.
-    pub name: Option<String>,
-    /// How long it works, in seconds.
-    pub seconds: u64,
-    /// From which network address it was asked for.
-    pub address: Option<String>,
-    /// The page where it is followed.
-    pub link: Link,
-}
-
-impl SignInLinkMail {
-    /// With every field filled.
-    pub fn sample() -> Self {
-        Self {
-            name: Some("Ada Lovelace".to_owned()),
-            seconds: 600,
-            address: Some("192.0.2.7".to_owned()),
-            link: Link::sample(),
-        }
-    }
-}
-
-/// Says that something became of somebody's telephone number.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct PhoneNews {
-    /// The person's name, where known.
-    pub name: Option<String>,
-    /// What.
-    pub change: PhoneChange,
-    /// The last digits of the number.
-    pub digits: String,
-    /// When, in microseconds since 1970.
-    pub at: i64,
-    /// The person's own number.
-    pub account: Link,
-}
-
-/// What became of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PhoneChange {
-    /// It is the person's from now on.
-    Set,
-    /// The person has none any more.
-    Removed,
-}
-
-impl PhoneChange {
-    /// Every one.
-    pub const ALL: [Self; 2] = [Self::Set, Self::Removed];
-}
-
-impl PhoneNews {
-    /// With every field filled.
-    pub fn sample() -> Self {
-        Self {
-            name: Some("Ada Lovelace".to_owned()),
-            change: PhoneChange::Set,
-            digits: "0000".to_owned(),
             at: 1_800_000_000_000_000,
             account: Link::sample(),
         }

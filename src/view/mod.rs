@@ -7,6 +7,7 @@ mod access_mail;
 mod asset;
 mod catalogue;
 mod check_session;
+mod code_mail;
 mod device;
 mod engine;
 mod error;
@@ -15,8 +16,12 @@ mod functions;
 mod link;
 mod locale;
 mod mail;
+mod mail_default;
+mod mail_dress;
+mod mail_source;
 mod negotiate;
 mod page;
+mod password_mail;
 mod qr;
 mod subject;
 mod text;
@@ -24,6 +29,7 @@ mod text;
 pub use access_mail::{AccessMail, AccessStep};
 pub use asset::Asset;
 pub use check_session::CheckSession;
+pub use code_mail::{CodeMail, PhoneChange, PhoneNews, SignInLinkMail};
 pub use device::Device;
 pub use engine::Views;
 pub use error::Error;
@@ -31,11 +37,14 @@ pub use frame::{Frame, Warning};
 pub use link::{Link, Logo, OwnPath};
 pub use locale::Locale;
 pub use mail::{
-    AddressMail, AddressStep, AlreadyRegistered, CodeMail, FactorChange, FactorNews, Mail, NewDevice, PasswordChanged,
-    PasswordMail, PhoneChange, PhoneNews, Recovery, Registration, RenderedMail, SignInLinkMail, Welcome,
+    AddressMail, AddressStep, AlreadyRegistered, FactorChange, FactorNews, Mail, NewDevice, PasswordChanged,
+    PasswordMail, Recovery, Registration, RenderedMail, Welcome,
 };
+pub use mail_dress::{Dress, Letterhead, MailTemplate};
+pub use mail_source::{MAIL_FUNCTIONS, MailFault, MailPart, MailValue, mail_values};
 pub use negotiate::negotiate;
 pub use page::*;
+pub use password_mail::{Lockout, PasswordExpiry, PasswordLinkMail};
 pub use qr::Qr;
 pub use subject::{Account, Client, Hidden};
 pub use text::{CodeText, CodeUse, Text};

@@ -533,12 +533,26 @@ fn crypto_libs_only() {
             "Sha1",
             "HMAC_SHA1_FOR_LEGACY_USE_ONLY",
         ] {
+            // public lists of stolen passwords are lists of such digests: comparing with them protects nothing by it
+            let compares = source.path == "crypto.rs" && weak == "SHA1_FOR_LEGACY_USE_ONLY";
             assert!(
-                !source.words.contains(&Word::Name(weak.to_owned())),
+                compares || !source.words.contains(&Word::Name(weak.to_owned())),
                 "src/{}: {weak}",
                 source.path
             );
         }
+        let may_compare = [
+            "crypto.rs",
+            "credential/breached.rs",
+            "credential/breached_build.rs",
+            "flow/people/breach_service.rs",
+        ];
+        let names = source.words.contains(&Word::Name("sha1".to_owned()));
+        assert!(
+            !names || may_compare.contains(&source.path.as_str()),
+            "src/{}: sha1",
+            source.path
+        );
     }
 }
 

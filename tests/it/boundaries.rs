@@ -353,7 +353,9 @@ fn egress_inventory_doc() {
     let mut fetching = 0;
     for folder in ["src/flow", "src/http", "src/jobs"] {
         for (name, text) in texts(folder, &["rs"]) {
-            let fetches = text.contains(".get_json(") || text.contains(".post_form(");
+            let fetches = [".get_json(", ".get_text(", ".post_form("]
+                .iter()
+                .any(|call| text.contains(call));
             assert_eq!(fetches, inventory.contains(&format!("`{name}`")), "{name}");
             fetching += usize::from(fetches);
         }

@@ -5,13 +5,19 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use ostiary::credential::{
-    Error, Parameters, PasswordHash, Passwords, Policy, Verdict, Weakness, generate_password, judge,
+    self, BreachedList, Error, Parameters, PasswordHash, Passwords, Pattern, Policy, Verdict, Weakness,
+    generate_password,
 };
 use ostiary::model::Secret;
 use proptest::prelude::*;
 
 /// Made by the reference implementation: `password`, salt `somesalt`, 64 MiB, two passes.
 const REFERENCE: &str = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
+
+/// What is said of a password where no list of breached ones is there.
+fn judge(password: &str, policy: &Policy, personal: &[&str]) -> Result<(), Weakness> {
+    credential::judge(password, policy, personal, &BreachedList::default())
+}
 
 fn passwords(workers: usize, places: usize) -> Passwords {
     Passwords::new(Parameters::default(), workers, places).unwrap()
@@ -343,6 +349,46 @@ fn password_denylists() {
     ] {
         assert_eq!(judged(password), Ok(()), "{password}");
     }
+}
+
+/// SEC-212: what is made of words, names, dates and rows is refused by how few guesses find it, in words that help.
+#[test]
+fn password_strength() {
+    let policy = |minimum_strength| Policy {
+        minimum_strength,
+        ..Policy::default()
+    };
+    let judged = |password: &str| judge(password, &policy(3), &["ada.lovelace@analytical.example", "Lovelace"]);
+    for (password, pattern) in [
+        ("19.12.1815", Pattern::Date),
+        ("wilhelmina", Pattern::Name),
+        ("umbrella77", Pattern::Word),
+        ("xcvbnm,./;", Pattern::Row),
+    ] {
+        assert_eq!(judged(password), Err(Weakness::Guessable(pattern)), "{password}");
+    }
+    for password in ["analytical!1", "wet socks dry", "tr0ub4dor&3x"] {
+        let fewer = judge(password, &policy(1), &[]);
+        assert_eq!(fewer, Ok(()), "{password}");
+    }
+    // the person's own words are no surprise
+    let own = judge("analytical81", &policy(3), &["ada@analytical.example"]);
+    assert!(matches!(own, Err(Weakness::Guessable(_))), "{own:?}");
+    for password in [
+        "correct horse battery staple",
+        "an otter under the old bridge",
+        "käse im mond am dienstag",
+    ] {
+        assert_eq!(judge(password, &policy(4), &[]), Ok(()), "{password}");
+    }
+    assert_eq!(judge("umbrella77", &policy(0), &[]), Ok(()));
+    // the work is bounded, however long it is
+    let began = std::time::Instant::now();
+    let long = "pQ7 elephant 1985 ".repeat(14);
+    for _ in 0..20 {
+        let _judged = judge(&long, &policy(4), &[]);
+    }
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod api;
 mod architecture;
 mod boundaries;
 mod bounds;
+mod breached;
 mod browser;
 mod config;
 mod cost;

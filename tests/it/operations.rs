@@ -11,6 +11,7 @@ mod import;
 mod keys;
 mod leaving;
 mod listener;
+mod mail_words;
 mod metrics;
 mod moving;
 mod oracle;

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::apply::sealing::{Sealer, Sealing};
 use super::apply::{clients, groups, layers, resources, terms, users};
-use super::inventory;
+use super::{apply, inventory, message_templates};
 use crate::flow::{Error, Provider, terms as published_terms};
 use crate::model::{LayerOwner, Secret};
 
@@ -33,8 +33,16 @@ pub async fn export(provider: &Provider, secrets: Secrets) -> Result<Value, Erro
             Some(made.await.map_err(|error| Error::Failed(Box::new(error)))??)
         }
     };
-    let settings = provider.store.read().await?.list_settings().await?;
+    let mut settings = provider.store.read().await?.list_settings().await?;
+    let mails = message_templates::changed_of(&settings);
+    settings.retain(|key, _| !message_templates::is_template(key));
     file.insert("settings".to_owned(), nested(settings));
+    if !mails.is_empty() {
+        let mails = mails
+            .iter()
+            .map(|(key, template)| apply::message_templates::to_json(*key, template));
+        file.insert("message_templates".to_owned(), json!(mails.collect::<Vec<_>>()));
+    }
     file.insert("resources".to_owned(), json!(export_resources(provider).await?));
     file.insert(
         "clients".to_owned(),

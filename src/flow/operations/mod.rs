@@ -2,6 +2,7 @@
 
 pub mod apply;
 pub mod backup;
+pub mod breached;
 pub mod cleaning;
 pub mod doctor;
 pub mod events;
@@ -14,6 +15,8 @@ pub mod keys;
 pub mod layers;
 pub mod logouts;
 pub mod measures;
+pub mod message_templates;
+pub mod messages;
 pub mod metadata;
 pub mod outbox;
 pub mod published;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
+use super::message_templates;
 use crate::flow::letter::SEALED_FOR;
 use crate::flow::{Call, Error, Provider};
 use crate::mail::{self, Mailer, Message};
@@ -92,7 +93,10 @@ impl Way<'_> {
     async fn send(self, provider: &Provider, views: &Views, row: &OutboxRow) -> Result<(), Trouble> {
         match self {
             Self::Mail(mailer) => {
-                let content = draw(provider, views, row).map_err(|_| Trouble::Unreadable)?;
+                let content = draw(provider, views, row).await.map_err(|error| match error {
+                    Error::Unavailable(_) => Trouble::NotNow,
+                    _ => Trouble::Unreadable,
+                })?;
                 mailer
                     .send(message(provider, row, content))
                     .await
@@ -147,27 +151,28 @@ async fn send_each(provider: &Provider, call: &Call, views: &Views, way: Way<'_>
 /// [`Error`] if the store does not answer. A message of another program's version is left out.
 pub async fn list(provider: &Provider, views: &Views, limit: u32) -> Result<Vec<SeenMail>, Error> {
     let rows = provider.store.read().await?.list_outbox(limit).await?;
-    Ok(rows
-        .into_iter()
-        .filter_map(|row| {
-            let content = match row.channel {
-                Channel::Mail => draw(provider, views, &row).ok()?,
-                Channel::Sms => RenderedMail {
-                    subject: String::new(),
-                    text: draw_text(provider, views, &row).ok()?,
-                    html: String::new(),
-                },
-            };
-            Some(SeenMail {
+    let mut seen = Vec::new();
+    for row in rows {
+        let content = match row.channel {
+            Channel::Mail => draw(provider, views, &row).await,
+            Channel::Sms => draw_text(provider, views, &row).map(|text| RenderedMail {
+                subject: String::new(),
+                text,
+                html: String::new(),
+            }),
+        };
+        if let Ok(content) = content {
+            seen.push(SeenMail {
                 id: row.id,
                 channel: row.channel,
                 recipient: row.recipient,
                 content,
                 created_at: row.created_at,
                 sent_at: row.sent_at,
-            })
-        })
-        .collect())
+            });
+        }
+    }
+    Ok(seen)
 }
 
 async fn claim(provider: &Provider, call: &Call, id: Id<OutboxMail>) -> Result<bool, Error> {
@@ -177,10 +182,11 @@ async fn claim(provider: &Provider, call: &Call, id: Id<OutboxMail>) -> Result<b
     Ok(claimed)
 }
 
-fn draw(provider: &Provider, views: &Views, row: &OutboxRow) -> Result<RenderedMail, Error> {
+async fn draw(provider: &Provider, views: &Views, row: &OutboxRow) -> Result<RenderedMail, Error> {
     let mail: Mail = open(provider, row)?;
+    let dress = message_templates::dress(provider, mail.kind(), locale(row)).await?;
     views
-        .mail(&mail, locale(row))
+        .mail_in(&mail, locale(row), &dress)
         .map_err(|error| Error::Failed(Box::new(error)))
 }
 
@@ -218,6 +224,8 @@ fn message(provider: &Provider, row: &OutboxRow, content: RenderedMail) -> Messa
 enum Trouble {
     #[error("the message can't be read by this program")]
     Unreadable,
+    #[error("the store did not answer while the mail was drawn")]
+    NotNow,
     #[error("its time was over before it could be sent")]
     Over,
     #[error(transparent)]
@@ -231,7 +239,7 @@ impl Trouble {
     fn again(&self, attempts: i64) -> Option<Duration> {
         let is_for_now = matches!(
             self,
-            Self::Mail(mail::Error::Unavailable { .. }) | Self::Text(sms::Error::Unavailable { .. })
+            Self::NotNow | Self::Mail(mail::Error::Unavailable { .. }) | Self::Text(sms::Error::Unavailable { .. })
         );
         if !is_for_now || attempts + 1 >= MOST_ATTEMPTS {
             return None;

@@ -32,7 +32,7 @@ pub enum ChangedBy {
 }
 
 impl ChangedBy {
-    const fn word(self) -> &'static str {
+    pub(super) const fn word(self) -> &'static str {
         match self {
             Self::Apply => "apply",
             Self::Api => "api",
@@ -143,7 +143,8 @@ async fn end(
     Ok(changes)
 }
 
-async fn put_in(
+/// Puts `after` in place of all stored settings, as a revision, where that changes anything.
+pub(super) async fn put_in(
     call: &Call,
     tx: &mut Write,
     before: &Map<String, Value>,

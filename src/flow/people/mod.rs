@@ -2,16 +2,20 @@
 //! the administration API, a file of `apply`, a command or the first setup.
 
 pub mod access_requests;
+pub mod breach_service;
 pub mod code_wish;
 pub mod departure;
 pub mod devices;
 pub mod fields;
 pub mod groups;
+pub mod guess_wait;
 pub mod members;
 pub mod new_password;
 pub mod own_email;
 pub mod own_password;
 pub mod own_phone;
+pub mod password_expiry;
+pub mod password_link;
 pub mod password_rules;
 pub mod passwords;
 pub mod permissions;
@@ -43,6 +47,8 @@ pub use groups::{
     GroupChange, NewGroup, change_group, create_group, delete_group, find_group_by_name, get_group, judge_group,
     list_groups,
 };
+pub(in crate::flow) use guess_wait::notice_wait;
+pub use guess_wait::{end_wait_by_link, look_at_wait, unlock_user};
 pub use members::{Membership, add_member, list_groups_of, list_members, make_primary, remove_member};
 pub use new_password::{PasswordLink, can_be_mailed_to, mail_password_link};
 pub use own_email::{
@@ -53,6 +59,7 @@ pub(in crate::flow) use own_password::{judge_required_password, set_required_pas
 pub use own_phone::{
     AskedPhone, NotConfirmed, are_texts_sent, ask_for_phone, asked_phone, confirm_phone, remove_phone,
 };
+pub use password_expiry::warn_of_expiry;
 pub use password_rules::{PasswordRules, password_rules_of};
 pub use passwords::{NewPassword, Sessions, WeakPasswords, set_password};
 pub use proof_of_work::{CODE as PROOF_OF_WORK, Puzzle, Work, puzzle};

@@ -5,8 +5,9 @@ use std::time::Duration;
 use super::permissions::is_of_administration;
 use crate::flow::{Call, Error, Provider};
 use crate::model::setting::{
-    PASSWORD_EXPIRES_AFTER, PASSWORD_HISTORY, PASSWORD_INITIAL_EXPIRES_AFTER, PASSWORD_MAXIMUM_LENGTH,
-    PASSWORD_MINIMUM_LENGTH, Settings,
+    PASSWORD_EXPIRES_AFTER, PASSWORD_EXPIRY_WARNING, PASSWORD_GENERATED_ONLY, PASSWORD_HISTORY,
+    PASSWORD_INITIAL_EXPIRES_AFTER, PASSWORD_MAXIMUM_LENGTH, PASSWORD_MINIMUM_LENGTH, PASSWORD_MINIMUM_STRENGTH,
+    PASSWORD_REPLACE_INITIAL, Settings,
 };
 use crate::model::user::comparison_key;
 use crate::model::{GroupLayer, Id, Layer, LayerOwner, Layers, Timestamp, User};
@@ -18,12 +19,20 @@ pub struct PasswordRules {
     pub least: u32,
     /// At most so many; never fewer than `least`.
     pub most: u32,
+    /// At least this score of zxcvbn, from 0 to 4.
+    pub strength: u8,
+    /// Whether nobody but the person sets or sees one.
+    pub generated_only: bool,
     /// So many former ones can't be taken again.
     pub history: u32,
     /// How long one that the person set is enough to sign in; for ever if none.
     pub expires_after: Option<Duration>,
     /// The same of one that somebody else set; that of the others counts too.
     pub initial_expires_after: Option<Duration>,
+    /// Whether one that somebody else set has to be replaced at once.
+    pub replace_initial: bool,
+    /// So long before its end the person is told; never if none.
+    pub warning: Option<Duration>,
 }
 
 impl PasswordRules {
@@ -35,9 +44,13 @@ impl PasswordRules {
         Self {
             least,
             most: count(PASSWORD_MAXIMUM_LENGTH).max(least),
+            strength: u8::try_from(count(PASSWORD_MINIMUM_STRENGTH)).unwrap_or(u8::MAX),
+            generated_only: layers.flag(PASSWORD_GENERATED_ONLY),
             history: count(PASSWORD_HISTORY),
             expires_after: time(PASSWORD_EXPIRES_AFTER),
             initial_expires_after: time(PASSWORD_INITIAL_EXPIRES_AFTER),
+            replace_initial: layers.flag(PASSWORD_REPLACE_INITIAL),
+            warning: time(PASSWORD_EXPIRY_WARNING),
         }
     }
 
@@ -97,14 +110,18 @@ impl PasswordRules {
         }))
     }
 
-    /// Whether somebody's password has to be replaced for its age.
-    pub fn have_expired(&self, user: &User, now: Timestamp) -> bool {
-        let Some(set) = user.password_changed_at else {
-            return false;
-        };
+    /// When somebody's password has to be replaced for its age; never if none.
+    pub fn end_of(&self, user: &User) -> Option<Timestamp> {
+        let set = user.password_changed_at?;
         let initial = self.initial_expires_after.filter(|_| user.password_initial);
-        let over = |length: &Duration| now >= set.after(*length);
-        self.expires_after.iter().chain(&initial).any(over)
+        let length = self.expires_after.into_iter().chain(initial).min()?;
+        Some(set.after(length))
+    }
+
+    /// Whether somebody's password has to be replaced: for its age, or because somebody else set it.
+    pub fn have_expired(&self, user: &User, now: Timestamp) -> bool {
+        let is_anothers = user.password.is_some() && user.password_initial && self.replace_initial;
+        is_anothers || self.end_of(user).is_some_and(|end| now >= end)
     }
 }
 

@@ -1,8 +1,8 @@
 //! Setting passwords. They are hashed before the transaction begins; a new one ends what the old one let in.
 
 use super::departure::{self, Departure};
-use super::{ChangeSource, NewUser, PasswordRules};
-use crate::credential::{self, Policy, Verdict, Weakness};
+use super::{ChangeSource, NewUser, PasswordRules, breach_service};
+use crate::credential::{self, Pattern, Policy, Verdict, Weakness};
 use crate::flow::settle::settle;
 use crate::flow::{Call, Error, FieldError, Provider, letter};
 use crate::model::setting::Settings;
@@ -18,10 +18,30 @@ pub enum NewPassword {
     None,
     /// This one.
     Given(Secret),
-    /// One that is made up here and told once.
+    /// One that is made up here and told once; where nobody else may see one, a link is mailed in its place.
     Generated,
+    /// The person sets it, by a link that is mailed.
+    Mailed,
     /// The one this hash was made of, for moving in.
     Hash(PasswordHash),
+}
+
+impl PasswordRules {
+    /// What becomes of a password that somebody else sets: where nobody may see one, a link is mailed in the place of one that would be
+    /// made up.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for one that is given or brought along there.
+    pub(super) fn admit(&self, password: NewPassword) -> Result<NewPassword, Error> {
+        let pointer = match (&password, self.generated_only) {
+            (NewPassword::Given(_), true) => "/password",
+            (NewPassword::Hash(_), true) => "/password_hash",
+            (NewPassword::Generated, true) => return Ok(NewPassword::Mailed),
+            _ => return Ok(password),
+        };
+        let detail = "here nobody sets a password for somebody else (password.generated_only): have a link mailed";
+        Err(Error::field(pointer, "generated_only", detail))
+    }
 }
 
 /// Whether passwords are taken that the policy calls weak.
@@ -70,6 +90,14 @@ pub async fn set_password(
 ) -> Result<Option<Secret>, Error> {
     let user = super::get_user(provider, id).await?;
     source.must_outrank(&provider.store.read().await?.list_permissions_of(id).await?)?;
+    let password = match setter(source) {
+        PasswordSetter::Person => password,
+        PasswordSetter::Other => super::password_rules_of(provider, call, id).await?.admit(password)?,
+    };
+    if matches!(password, NewPassword::Mailed) {
+        super::password_link::mail(provider, call, source, &user).await?;
+        return Ok(None);
+    }
     let judged = Judged::of(provider, call, &user, (password, weak), setter(source)).await?;
     let mut tx = provider.store.write().await?;
     let done = set_in(&mut tx, call, source, (id, &judged)).await;
@@ -244,7 +272,7 @@ pub(super) async fn prepare(
     (password, weak): (NewPassword, WeakPasswords),
 ) -> Result<Prepared, Error> {
     let (secret, told) = match password {
-        NewPassword::None => return Ok(Prepared { hash: None, told: None }),
+        NewPassword::None | NewPassword::Mailed => return Ok(Prepared { hash: None, told: None }),
         NewPassword::Hash(hash) => {
             // what can't be verified would lock the person out without a word
             judge_hash(&hash)?;
@@ -255,6 +283,9 @@ pub(super) async fn prepare(
         }
         NewPassword::Given(secret) => {
             judge(provider, rules, username, profile, (&secret, weak))?;
+            if weak == WeakPasswords::Refuse && breach_service::lists(provider, &secret).await? {
+                return Err(weakness(Weakness::Breached));
+            }
             (secret, None)
         }
         NewPassword::Generated => {
@@ -290,8 +321,11 @@ pub(super) fn is_for_now(provider: &Provider, rules: PasswordRules, new: &NewUse
 
 /// Judges the password of a user to be by the rules for everyone, without the work of hashing it; those of the groups follow.
 pub(super) fn judge_new(provider: &Provider, settings: &Settings, new: &NewUser) -> Result<(), Error> {
+    if new.link.is_none() {
+        PasswordRules::of_everyone(settings).admit(new.password.clone())?;
+    }
     match &new.password {
-        NewPassword::None | NewPassword::Generated => Ok(()),
+        NewPassword::None | NewPassword::Generated | NewPassword::Mailed => Ok(()),
         NewPassword::Hash(hash) => judge_hash(hash),
         NewPassword::Given(secret) => {
             let rules = PasswordRules::of_everyone(settings);
@@ -328,6 +362,7 @@ fn judge(
     let policy = Policy {
         minimum_length: length(rules.least),
         maximum_length: length(rules.most),
+        minimum_strength: rules.strength,
     };
     let host = provider.issuer.url().host_str().unwrap_or_default();
     let mut personal = vec![username, host];
@@ -338,7 +373,7 @@ fn judge(
         &profile.nickname,
     ];
     personal.extend(names.into_iter().filter_map(|name| name.as_deref()));
-    credential::judge(secret.expose(), &policy, &personal).map_err(weakness)
+    credential::judge(secret.expose(), &policy, &personal, &provider.breached).map_err(weakness)
 }
 
 fn weakness(weakness: Weakness) -> Error {
@@ -348,6 +383,12 @@ fn weakness(weakness: Weakness) -> Error {
         Weakness::Personal => "personal",
         Weakness::Sequence => "sequence",
         Weakness::Common => "common",
+        Weakness::Breached => "breached",
+        Weakness::Guessable(Pattern::Date) => "guessable_date",
+        Weakness::Guessable(Pattern::Name) => "guessable_name",
+        Weakness::Guessable(Pattern::Word) => "guessable_word",
+        Weakness::Guessable(Pattern::Row) => "guessable_row",
+        Weakness::Guessable(Pattern::Simple) => "guessable",
     };
     Error::Invalid(vec![FieldError {
         pointer: "/password".to_owned(),

@@ -11,7 +11,7 @@ use super::own_password::{self, NotReplaced};
 use super::passwords::Sessions;
 use crate::flow::again::again;
 use crate::flow::settle::settle;
-use crate::flow::{Call, Error, Provider};
+use crate::flow::{Call, Error, Provider, guess};
 use crate::model::{Device, EventKind, Fact, Id, Secret, Session, Timestamp, User};
 use crate::store::{DeviceAlert, Write};
 
@@ -39,14 +39,18 @@ pub enum Stage {
     Done,
 }
 
-/// Looks at a link. It changes nothing: programs that look at mails follow links.
+/// Looks at a link. It changes nothing: programs that look at mails follow links. Secrets that lead nowhere are counted as guesses.
 ///
 /// # Errors
-/// [`Error::NotFound`] if it is unknown or has ended.
+/// [`Error::NotFound`] if it is unknown or has ended; [`Error::Throttled`].
 pub async fn look_at_alert(provider: &Provider, call: &Call, token: &Secret) -> Result<Alert, Error> {
+    guess::look(provider, call, guess::Account::RecoveryLink).await?;
     let mut store = provider.store.read().await?;
-    let alert = store.find_device_alert(&token.digest(), call.now).await?;
-    let alert = alert.ok_or(Error::NotFound)?;
+    let Some(alert) = store.find_device_alert(&token.digest(), call.now).await? else {
+        drop(store);
+        guess::wrong(provider, call, guess::Account::RecoveryLink).await?;
+        return Err(Error::NotFound);
+    };
     let user = store.find_user(alert.user).await?.ok_or(Error::NotFound)?;
     let device = store.find_device(alert.user, alert.device).await?;
     let stage = match (alert.used_at, user.password_expired_at) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::password_link::PreparedLink;
 use super::passwords::{self, prepare};
 use super::{ChangeSource, NewPassword, PasswordRules, WeakPasswords, Welcome, fields, members, welcome};
 use crate::flow::settle::settle;
@@ -110,6 +111,8 @@ pub(in crate::flow) struct ReadyUser {
     user: User,
     /// The generated password.
     told: Option<Secret>,
+    /// The way to a password of their own.
+    mailed_link: Option<PreparedLink>,
     link: Option<FirstLink>,
     groups: Vec<String>,
     primary_group: Option<String>,
@@ -127,9 +130,15 @@ pub(in crate::flow) async fn make_ready(
     settings: &Settings,
     new: &NewUser,
 ) -> Result<ReadyUser, Error> {
-    let password = (new.password.clone(), new.weak);
     let groups = (new.groups.as_slice(), new.primary_group.as_deref());
     let rules = PasswordRules::of_groups(provider, settings, groups).await?;
+    // whoever follows a link sets their own
+    let admitted = match &new.link {
+        None => rules.admit(new.password.clone())?,
+        Some(_) => new.password.clone(),
+    };
+    let is_mailed = matches!(admitted, NewPassword::Mailed);
+    let password = (admitted, new.weak);
     let for_now = passwords::is_for_now(provider, rules, new).then_some(RequiredAction::ChangePassword);
     let prepared = prepare(provider, rules, &new.username, &new.profile, password).await?;
     let user = User {
@@ -155,13 +164,19 @@ pub(in crate::flow) async fn make_ready(
         created_at: call.now,
         updated_at: call.now,
     };
+    let mailed_link = match is_mailed {
+        true => Some(PreparedLink::of(provider, call, &user, settings).await?),
+        false => None,
+    };
     let mail = match new.welcome {
-        Welcome::Mail => Some(welcome::write(provider, &user).await?),
-        Welcome::Silent => None,
+        // the mail with the link tells of the account too
+        Welcome::Mail if mailed_link.is_none() => Some(welcome::write(provider, &user).await?),
+        Welcome::Mail | Welcome::Silent => None,
     };
     Ok(ReadyUser {
         user,
         told: prepared.told,
+        mailed_link,
         link: new.link.clone(),
         groups: new.groups.clone(),
         primary_group: new.primary_group.clone(),
@@ -213,6 +228,9 @@ pub(in crate::flow) async fn add_in(
     terms::accept_in(tx, call, user.id, accepted, TermsOccasion::Registration).await?;
     if let Some(mail) = &ready.mail {
         tx.add_mail(mail, call.now).await?;
+    }
+    if let Some(link) = &ready.mailed_link {
+        link.add_in(tx, call, source, user.id).await?;
     }
     Ok(user.id)
 }
@@ -404,7 +422,7 @@ pub async fn count_users(provider: &Provider, selection: &UserSelection, most: u
 }
 
 /// Reads a position that is an id.
-pub(super) fn position<T>(after: Option<&str>) -> Result<Option<Id<T>>, Error> {
+pub(in crate::flow) fn position<T>(after: Option<&str>) -> Result<Option<Id<T>>, Error> {
     after.map(str::parse).transpose().map_err(|_| wrong_position())
 }
 

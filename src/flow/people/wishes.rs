@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use super::code_wish::{self, CodeWish};
+use super::guess_wait::{self, Lockout};
 use super::recovery_wish::{self, RecoveryWish};
 use super::registration_wish::{self, RegistrationWish};
 use crate::flow::{Call, Error, Provider};
@@ -28,6 +29,7 @@ pub(super) enum Wish {
     Recovery(RecoveryWish),
     Registration(RegistrationWish),
     Code(CodeWish),
+    Lockout(Lockout),
 }
 
 impl Wishes {
@@ -74,6 +76,7 @@ pub async fn answer_wishes(provider: &Provider) -> Result<usize, Error> {
             count += 1;
             let answered = match &wish {
                 Wish::Recovery(wish) => recovery_wish::answer(provider, &call, wish).await,
+                Wish::Lockout(lockout) => guess_wait::tell(provider, &call, lockout).await,
                 Wish::Registration(wish) => registration_wish::answer(provider, &call, wish).await,
                 Wish::Code(wish) => code_wish::answer(provider, &call, wish).await,
             };

@@ -9,10 +9,10 @@ use std::time::Duration;
 use super::{decisions, entrance};
 use crate::clock;
 use crate::credential::{self, Verdict};
-use crate::flow::guess;
 use crate::flow::needs::Missing;
 use crate::flow::session::{self, Account, Browser, DeviceRefused, Full, KnownLogin, Proof, Purpose};
 use crate::flow::{Call, Error, Provider};
+use crate::flow::{guess, people};
 use crate::model::user::comparison_key;
 use crate::model::{Event, PasswordHash, Secret, User};
 
@@ -154,6 +154,9 @@ async fn prove(
     let counted = device.map_or(guess::Account::User(&name), guess::Account::KnownDevice);
     if let Err(error) = guess::look(provider, call, counted).await {
         if let Error::Throttled { rule, .. } = error {
+            if rule == guess::LOCKED {
+                people::notice_wait(provider, call, (&name, user)).await?;
+            }
             provider.note_refusals(call, refused(call, rule, user), rule).await;
         }
         return Err(error.into());

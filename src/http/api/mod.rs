@@ -24,6 +24,8 @@ mod layers;
 mod list;
 mod me;
 mod members;
+mod message_templates;
+mod messages;
 pub mod metrics;
 mod my_factors;
 mod my_phone;
@@ -77,6 +79,8 @@ pub fn table() -> Vec<Route> {
     table.extend(keys::table());
     table.extend(layers::table());
     table.extend(settings::table());
+    table.extend(message_templates::table());
+    table.extend(messages::table());
     table.extend(events::table());
     table.extend(traces::table());
     table.extend(doctor::table());

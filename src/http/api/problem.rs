@@ -276,6 +276,7 @@ fn conflict(what: &'static str) -> &'static str {
         "too_many_factors" => "there are as many second factors as one person may have",
         "factor_known" => "the person has an authenticator with this secret",
         "no_factor" => "there is no second factor that the codes would stand in for",
+        "not_given_up" => "the mail was not given up: it was sent, or is tried again anyway",
         "in_progress" => "the same request is being done: ask again in a moment",
         sentence => sentence,
     }

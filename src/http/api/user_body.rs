@@ -34,8 +34,10 @@ macro_rules! user_bodies {
             /// An Argon2id hash as a PHC string, for moving in; instead of a password.
             #[schemars(with = "Option<String>")]
             password_hash: Option<Secret>,
-            /// Whether a password is made up here and told in the answer, once.
+            /// Whether a password is made up here and told in the answer, once; under `password.generated_only` a link is mailed instead.
             generate_password: bool,
+            /// Whether the person is mailed a link by which they set their password.
+            send_password_link: bool,
             /// Whether the person is told of the account by mail.
             send_welcome: bool,
             /// What the person has to do at the first sign-in before they are in: `change_password`, `enrol_factor`, `accept_terms`.
@@ -110,6 +112,7 @@ macro_rules! user_bodies {
                     (Some(password), _) => NewPassword::Given(password),
                     (None, Some(hash)) => NewPassword::Hash(PasswordHash::new(hash.expose())),
                     (None, None) if self.generate_password => NewPassword::Generated,
+                    (None, None) if self.send_password_link => NewPassword::Mailed,
                     (None, None) => NewPassword::None,
                 };
                 Ok(NewUser {
@@ -135,7 +138,12 @@ macro_rules! user_bodies {
 
             /// Whether it says in more than one way what the password is.
             pub(super) fn contradicts_itself(&self) -> bool {
-                let ways = [self.password.is_some(), self.password_hash.is_some(), self.generate_password];
+                let ways = [
+                    self.password.is_some(),
+                    self.password_hash.is_some(),
+                    self.generate_password,
+                    self.send_password_link,
+                ];
                 ways.into_iter().filter(|way| *way).count() > 1
             }
         }
@@ -295,13 +303,31 @@ pub(super) struct PasswordResetBody {
     /// The new password; one is made up and told in the answer if absent.
     #[schemars(with = "Option<String>")]
     pub(super) password: Option<Secret>,
+    /// Whether the person is mailed a link by which they set it, and nobody is told one. It is so in any case under
+    /// `password.generated_only`.
+    pub(super) send_link: bool,
+}
+
+impl PasswordResetBody {
+    /// What the password becomes.
+    pub(super) fn into_new(self) -> Result<NewPassword, Error> {
+        match (self.password, self.send_link) {
+            (Some(_), true) => {
+                let detail = "expected a password or send_link, not both";
+                Err(Error::field("/password", "contradiction", detail))
+            }
+            (Some(password), false) => Ok(NewPassword::Given(password)),
+            (None, true) => Ok(NewPassword::Mailed),
+            (None, false) => Ok(NewPassword::Generated),
+        }
+    }
 }
 
 /// What became of a reset.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "PasswordReset")]
 pub(super) struct PasswordResetAnswer {
-    /// The generated password: told this once.
+    /// The generated password: told this once. Absent where a link was mailed, or the password was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) password: Option<String>,
 }

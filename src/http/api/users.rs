@@ -5,7 +5,7 @@ use super::route::{Method, Route, handler};
 use super::user_body::{NewUserBody, PasswordResetAnswer, PasswordResetBody, UserBody, UserPatchBody};
 use super::{Answer, Asked, BASE, Problem};
 use crate::flow::Error;
-use crate::flow::people::{self, NewPassword, UserKey, UserSelection, WeakPasswords};
+use crate::flow::people::{self, UserKey, UserSelection, WeakPasswords};
 
 const READ: &str = "admin:users.read";
 const WRITE: &str = "admin:users";
@@ -59,11 +59,18 @@ pub(super) fn table() -> Vec<Route> {
             Method::Post,
             "/users/{id}/reset-password",
             WRITE,
-            "Sets a user's password and ends all sessions and grants.",
+            "Sets a user's password, or mails a link by which they do, and ends all sessions and grants.",
             handler!(reset_password),
         )
         .takes::<PasswordResetBody>()
         .gives::<PasswordResetAnswer>(),
+        route(
+            Method::Post,
+            "/users/{id}/unlock",
+            WRITE,
+            "Forgives the wrong guesses at a user's password and second factors: nobody waits for them any more.",
+            handler!(unlock),
+        ),
     ]
 }
 
@@ -92,7 +99,7 @@ async fn list(asked: Asked) -> Result<Answer, Problem> {
 async fn create(asked: Asked) -> Result<Answer, Problem> {
     let body: NewUserBody = asked.read()?;
     if body.contradicts_itself() {
-        let detail = "expected one of password, password_hash and generate_password";
+        let detail = "expected one of password, password_hash, generate_password and send_password_link";
         return Err(Error::field("/password", "contradiction", detail).into());
     }
     let created = people::create_user(asked.provider(), asked.call(), &asked.source(), body.into_new()?).await?;
@@ -128,14 +135,18 @@ async fn reactivate(asked: Asked) -> Result<Answer, Problem> {
 }
 
 async fn reset_password(asked: Asked) -> Result<Answer, Problem> {
-    let body: PasswordResetBody = asked.read()?;
-    let password = body.password.map_or(NewPassword::Generated, NewPassword::Given);
+    let password = asked.read::<PasswordResetBody>()?.into_new()?;
     let (id, source) = (asked.id("id")?, asked.source());
     let weak = WeakPasswords::Refuse;
     let told = people::set_password(asked.provider(), asked.call(), &source, id, password, weak).await?;
     Answer::of(&PasswordResetAnswer {
         password: told.map(|password| password.expose().to_owned()),
     })
+}
+
+async fn unlock(asked: Asked) -> Result<Answer, Problem> {
+    people::unlock_user(asked.provider(), asked.call(), &asked.source(), asked.id("id")?).await?;
+    Ok(Answer::done())
 }
 
 fn one(user: crate::model::User) -> Result<Answer, Problem> {

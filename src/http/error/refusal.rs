@@ -201,6 +201,11 @@ impl Refusal {
         )
     }
 
+    /// The link that ends a wait is unknown, used or too old.
+    pub const fn wait_link() -> Self {
+        Self::new(StatusCode::NOT_FOUND, Trouble::WaitLink, "invalid_request", "wait.link")
+    }
+
     /// A defect of ours.
     pub const fn failed() -> Self {
         Self::new(

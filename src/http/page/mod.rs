@@ -39,6 +39,7 @@ mod security_contact;
 mod setup;
 mod shown;
 mod terms;
+mod wait;
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -88,6 +89,7 @@ pub fn routes() -> Router<Http> {
         .route("/login/new-password", get(new_password::show).post(new_password::mail))
         .route("/login/forgot", get(forgot::show).post(forgot::ask))
         .route("/login/recover", get(recover::show).post(recover::set))
+        .route("/login/wait", get(wait::show).post(wait::end))
         .route("/register", get(register::show).post(register::ask))
         .route("/request-access", get(register::show).post(register::ask))
         .route(

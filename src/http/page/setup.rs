@@ -5,6 +5,7 @@ use axum::response::Response;
 use serde::Deserialize;
 use url::form_urlencoded;
 
+use super::shown;
 use crate::flow::operations::setup::{self, NewAdministrator};
 use crate::flow::people::PasswordRules;
 use crate::flow::{Error, FieldError};
@@ -157,10 +158,7 @@ fn problem(error: &FieldError) -> Option<SetupError> {
         ("/username", "taken") => (SetupField::Username, SetupProblem::Taken),
         ("/email", _) => (SetupField::Email, SetupProblem::NotAnEmail),
         ("/username", _) => (SetupField::Username, SetupProblem::NotAUsername),
-        ("/password", "too_short") => (SetupField::Password, SetupProblem::TooShort),
-        ("/password", "too_long") => (SetupField::Password, SetupProblem::TooLong),
-        ("/password", "personal") => (SetupField::Password, SetupProblem::TooSimilar),
-        ("/password", _) => (SetupField::Password, SetupProblem::TooCommon),
+        ("/password", _) => (SetupField::Password, shown::weakness(error)),
         _ => return None,
     };
     Some(SetupError { field, problem })

@@ -146,6 +146,12 @@ pub(super) fn weakness(error: &FieldError) -> SetupProblem {
         "too_long" => SetupProblem::TooLong,
         "personal" => SetupProblem::TooSimilar,
         "used_before" => SetupProblem::UsedBefore,
+        "breached" => SetupProblem::Breached,
+        "guessable" => SetupProblem::Guessable,
+        "guessable_date" => SetupProblem::GuessableDate,
+        "guessable_name" => SetupProblem::GuessableName,
+        "guessable_word" => SetupProblem::GuessableWord,
+        "guessable_row" => SetupProblem::GuessableRow,
         _ => SetupProblem::TooCommon,
     }
 }

@@ -83,12 +83,24 @@ declare! {
         "How many characters the password of somebody with a right of administration needs at least.";
     PASSWORD_MAXIMUM_LENGTH: "password.maximum_length", Kind::Count { least: 64, most: 1024 }, "256", Least,
         "How many characters a password may have; never less than it needs.";
+    PASSWORD_MINIMUM_STRENGTH: "password.minimum_strength", Kind::Count { least: 0, most: 4 }, "2", Greatest,
+        "How hard a password is to guess at least, as zxcvbn scores it: 1 from a thousand guesses, 2 from a million, 3 from a hundred million, 4 from ten thousand million; 0 estimates nothing.";
+    PASSWORD_BREACH_URL: "password.breach_url", Kind::Url, "", Nearest,
+        "Where the service is asked for breached passwords that answers to the first five digits of a SHA-1 (the range API of Pwned Passwords, as https://api.pwnedpasswords.com/range/); nothing asks none.";
+    PASSWORD_GENERATED_ONLY: "password.generated_only", Kind::Flag, "false", Any,
+        "Whether nobody but the person sets or sees a password: who administers has a link mailed, and no password is given, made up for somebody or brought along.";
+    PASSWORD_LINK_LIFETIME: "password.link_lifetime", duration(10 * MINUTE, 30 * DAY), "3d", Least,
+        "How long the link to a new password may be followed that somebody who administers has mailed.";
+    PASSWORD_REPLACE_INITIAL: "password.replace_initial", Kind::Flag, "false", Any,
+        "Whether a password that somebody else set for the person has to be replaced at the next sign-in.";
     PASSWORD_HISTORY: "password.history", Kind::Count { least: 0, most: 12 }, "0", Greatest,
         "How many of somebody's former passwords can't be taken again; 0 remembers none.";
     PASSWORD_EXPIRES_AFTER: "password.expires_after", duration(0, 3650 * DAY), "0s", Soonest,
         "How long after it was set a password has to be replaced at the next sign-in; 0s never.";
     PASSWORD_INITIAL_EXPIRES_AFTER: "password.initial_expires_after", duration(0, 365 * DAY), "0s", Soonest,
         "The same for a password that somebody else set for the person: an administrator, a file or a command; 0s never.";
+    PASSWORD_EXPIRY_WARNING: "password.expiry_warning", duration(0, 90 * DAY), "7d", Greatest,
+        "How long before a password has to be replaced for its age the person is told by mail; 0s never. Passwords that do not age have no such mail.";
     SIGN_IN_ALLOWED_ADDRESSES: "sign_in.allowed_addresses", Kind::Networks, "", Nearest,
         "The networks that people sign in from, and from no other; nothing stands for everywhere.";
     SIGN_IN_DENIED_ADDRESSES: "sign_in.denied_addresses", Kind::Networks, "", Nearest,
@@ -151,6 +163,8 @@ declare! {
         "Whether a passkey has to verify its owner (fingerprint, face, PIN) to be added, and after a password: where it can, or in any case. One that signs in alone always has to.";
     GUESS_ACCOUNT_BUDGET: "guess.account_budget", Kind::Count { least: 3, most: 1000 }, "10", Least,
         "How many wrong guesses an account bears within the guess period before it has to wait; a device that the person knows bears as many of its own.";
+    GUESS_ACCOUNT_DAY_BUDGET: "guess.account_day_budget", Kind::Count { least: 10, most: 10_000 }, "50", Least,
+        "How many wrong guesses an account bears within a day before new devices have to wait for up to a day; devices that the person knows do not.";
     GUESS_SOURCE_BUDGET: "guess.source_budget", Kind::Count { least: 5, most: 100_000 }, "100", Least,
         "How many wrong guesses may come from one network address within the guess period.";
     GUESS_PERIOD: "guess.period", duration(MINUTE, DAY), "15m", Greatest,
@@ -159,6 +173,10 @@ declare! {
         "Where weaknesses of this installation are reported: published in /.well-known/security.txt.";
     EVENT_KEPT_FOR: "event.kept_for", duration(DAY, 3650 * DAY), "400d", Least,
         "How long the audit log goes back.";
+    MAIL_BRAND: "mail.brand", Kind::Line(60), "Ostiary", Nearest,
+        "The name at the top of every mail.";
+    MAIL_FOOTER: "mail.footer", Kind::Line(300), "", Nearest,
+        "What stands below every mail, such as who sends it and where they are.";
     MAIL_KEPT_FOR: "mail.kept_for", duration(DAY, 365 * DAY), "30d", Least,
         "How long a mail is kept after it was written, sent or not.";
     TRACE_KEPT_FOR: "trace.kept_for", duration(HOUR, 365 * DAY), "7d", Least,

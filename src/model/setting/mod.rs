@@ -35,6 +35,10 @@ pub enum Kind {
     Flag,
     /// Where somebody is reached, `mailto:` or `https:`; empty for nowhere.
     Contact,
+    /// A web address that something may be added to; empty for none.
+    Url,
+    /// Words in one line, so many characters at most.
+    Line(usize),
     /// Networks, as addresses with the length of a prefix, with commas between; empty for none.
     Networks,
     /// Mail domains, with commas between; empty for none.
@@ -89,6 +93,10 @@ pub enum SettingValue {
     Flag(bool),
     /// Where somebody is reached.
     Contact(String),
+    /// A web address.
+    Url(String),
+    /// Words in one line.
+    Line(String),
     /// Networks.
     Networks(Vec<IpNet>),
     /// Mail domains.
@@ -161,6 +169,13 @@ impl Declaration {
                 .find(|word| *word == text)
                 .map(|word| SettingValue::Word(word)),
             (Kind::Flag, serde_json::Value::Bool(flag)) => Some(SettingValue::Flag(*flag)),
+            (Kind::Url, serde_json::Value::String(text)) => {
+                written::is_base(text).then(|| SettingValue::Url(text.clone()))
+            }
+            (Kind::Line(most), serde_json::Value::String(text)) => {
+                let fits = text.chars().count() <= most && !text.chars().any(char::is_control);
+                fits.then(|| SettingValue::Line(text.clone()))
+            }
             (Kind::Contact, serde_json::Value::String(text)) => {
                 written::is_contact(text).then(|| SettingValue::Contact(text.clone()))
             }
@@ -197,6 +212,8 @@ impl Declaration {
                  with commas between, or nothing"
                     .to_owned()
             }
+            Kind::Url => "expected an https address that ends with a slash, or nothing".to_owned(),
+            Kind::Line(most) => format!("expected one line of up to {most} characters"),
             Kind::Contact => "expected an address that begins with mailto: or https:, or nothing".to_owned(),
         }
     }
@@ -206,9 +223,14 @@ impl Declaration {
         let written = match self.kind {
             Kind::Count { .. } => self.default.parse::<u64>().map(serde_json::Value::from).ok(),
             Kind::Flag => self.default.parse::<bool>().map(serde_json::Value::from).ok(),
-            Kind::Duration { .. } | Kind::Word(_) | Kind::Contact | Kind::Networks | Kind::Domains | Kind::Fields => {
-                Some(serde_json::Value::from(self.default))
-            }
+            Kind::Duration { .. }
+            | Kind::Word(_)
+            | Kind::Contact
+            | Kind::Url
+            | Kind::Line(_)
+            | Kind::Networks
+            | Kind::Domains
+            | Kind::Fields => Some(serde_json::Value::from(self.default)),
         };
         written
             .and_then(|value| self.read(&value).ok())
@@ -224,7 +246,7 @@ impl SettingValue {
             Self::Count(count) => (*count).into(),
             Self::Word(word) => (*word).into(),
             Self::Flag(flag) => (*flag).into(),
-            Self::Contact(contact) => contact.as_str().into(),
+            Self::Contact(text) | Self::Url(text) | Self::Line(text) => text.as_str().into(),
             Self::Networks(networks) => {
                 let networks: Vec<String> = networks.iter().map(ToString::to_string).collect();
                 networks.join(", ").into()
@@ -337,6 +359,22 @@ impl Settings {
     pub fn contact(&self, key: &str) -> Option<&str> {
         match self.effective.get(key).map(|effective| &effective.value) {
             Some(SettingValue::Contact(contact)) if !contact.is_empty() => Some(contact),
+            _ => None,
+        }
+    }
+
+    /// Words; none for a key of another kind.
+    pub fn line(&self, key: &str) -> &str {
+        match self.effective.get(key).map(|effective| &effective.value) {
+            Some(SettingValue::Line(line)) => line,
+            _ => "",
+        }
+    }
+
+    /// A web address; none for a key of another kind, and where there is none.
+    pub fn url(&self, key: &str) -> Option<&str> {
+        match self.effective.get(key).map(|effective| &effective.value) {
+            Some(SettingValue::Url(url)) if !url.is_empty() => Some(url),
             _ => None,
         }
     }

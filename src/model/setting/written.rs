@@ -26,6 +26,20 @@ pub(super) fn networks(text: &str) -> Option<Vec<IpNet>> {
     read.collect()
 }
 
+/// An address that a path can be added to. Whether it may be reached at all, egress decides: http into admitted networks alone.
+pub(super) fn is_base(text: &str) -> bool {
+    let Ok(url) = url::Url::parse(text) else {
+        return text.is_empty();
+    };
+    let is_plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+    let is_web = matches!(url.scheme(), "https" | "http") && url.host().is_some() && url.password().is_none();
+    is_plain
+        && is_web
+        && url.path().ends_with('/')
+        && text.len() <= 500
+        && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 /// A URL of one line that says who reads it: RFC 9116 section 2.5.3 wants https where it is on the web.
 pub(super) fn is_contact(text: &str) -> bool {
     let Ok(url) = url::Url::parse(text) else {

@@ -57,6 +57,8 @@ pub enum Trouble {
     RegistrationLink,
     /// The link to confirm a mail address was used, replaced or is too old.
     AddressLink,
+    /// The link that ends a wait was used, or is too old.
+    WaitLink,
     /// Something here broke.
     Failure,
     /// Something here is overloaded or away.
@@ -65,7 +67,7 @@ pub enum Trouble {
 
 impl Trouble {
     /// Every one.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::BadRequest,
         Self::UnknownClient,
         Self::UnknownRedirect,
@@ -81,6 +83,7 @@ impl Trouble {
         Self::RecoveryLink,
         Self::RegistrationLink,
         Self::AddressLink,
+        Self::WaitLink,
         Self::Failure,
         Self::Unavailable,
     ];

@@ -31,6 +31,7 @@ mod second_factor;
 mod setup;
 mod sign_out;
 mod terms;
+mod wait;
 
 use minijinja::Value;
 use minijinja::value::Serde;
@@ -74,6 +75,7 @@ pub use sign_out::{SignOut, SignedOut, SigningOut};
 pub use terms::{
     AcceptedTerms, OwnTerms, RequiredTerms, TermsAddress, TermsBlock, TermsLine, TermsList, TermsPage, TermsToAccept,
 };
+pub use wait::Wait;
 
 /// Everything that can be shown.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -156,6 +158,8 @@ pub enum Page {
     NewAccount(NewAccount),
     /// A new password of one's own.
     OwnPassword(OwnPassword),
+    /// The way out of a wait.
+    Wait(Wait),
     /// The administration API, readable.
     ApiDocs(ApiDocs),
     /// How the installation stands.
@@ -261,6 +265,7 @@ impl Page {
             Self::RequestAccess(RequestAccess::sample()),
             Self::NewAccount(NewAccount::sample()),
             Self::OwnPassword(OwnPassword::sample()),
+            Self::Wait(Wait::sample()),
             Self::ApiDocs(ApiDocs::sample()),
             Self::Doctor(Doctor::sample()),
             Self::DemoMessages(DemoMessages::sample()),
@@ -323,6 +328,7 @@ impl Page {
             Self::RequestAccess(page) => Drawing::of("page/request_access.html", Door, page),
             Self::NewAccount(page) => Drawing::of("page/new_account.html", Door, page).with("show-password.js"),
             Self::OwnPassword(page) => Drawing::of("page/own_password.html", Read, page).with("show-password.js"),
+            Self::Wait(page) => Drawing::of("page/wait.html", Door, page),
             Self::ApiDocs(page) => Drawing::of("page/api_docs.html", Wide, page),
             Self::Doctor(page) => Drawing::of("page/doctor.html", Read, page).with("browser-clock.js"),
             Self::DemoMessages(page) => Drawing::of("page/demo_messages.html", Read, page),

@@ -78,13 +78,25 @@ pub enum SetupProblem {
     TooSimilar,
     /// Had before, a while ago.
     UsedBefore,
+    /// In a list of passwords that were stolen elsewhere.
+    Breached,
+    /// Too few guesses would find it.
+    Guessable,
+    /// Made around a date.
+    GuessableDate,
+    /// Made around a name.
+    GuessableName,
+    /// Made around a word.
+    GuessableWord,
+    /// Made of what stands side by side.
+    GuessableRow,
     /// Not the same as the first one.
     Different,
 }
 
 impl SetupProblem {
     /// Every one.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 22] = [
         Self::Empty,
         Self::NotAnEmail,
         Self::NotAUsername,
@@ -100,6 +112,12 @@ impl SetupProblem {
         Self::TooCommon,
         Self::TooSimilar,
         Self::UsedBefore,
+        Self::Breached,
+        Self::Guessable,
+        Self::GuessableDate,
+        Self::GuessableName,
+        Self::GuessableWord,
+        Self::GuessableRow,
         Self::Different,
     ];
 }

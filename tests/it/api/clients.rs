@@ -339,7 +339,8 @@ impl<'a> Canaries<'a> {
     fn path(&self, route: &Route) -> String {
         let known = self.ids.iter().find(|(begins, _)| route.path.starts_with(begins));
         let path = known.map_or_else(|| route.path.to_owned(), |(_, id)| route.path.replace("{id}", id));
-        path.replace("{number}", "1")
+        let path = path.replace("{number}", "1");
+        path.replace("{kind}", "welcome").replace("{locale}", "en")
     }
 
     fn assert_absent(&self, what: &str, text: &str) {

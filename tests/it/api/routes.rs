@@ -100,6 +100,7 @@ pub const MOUNTED: &[(&str, Guard)] = &[
     ("/login/new-password", Guard::Form),
     ("/login/forgot", Guard::Form),
     ("/login/recover", Guard::Form),
+    ("/login/wait", Guard::Form),
     ("/account/email/confirm", Guard::Form),
     ("/register", Guard::Form),
     ("/register/new", Guard::Form),

@@ -133,6 +133,7 @@ pub const PACKAGES: &[(&str, &[&str])] = &[
     ("argon2", &["credential"]),
     ("totp_rs", &["credential"]),
     ("webauthn_rs", &["credential"]),
+    ("zxcvbn", &["credential"]),
     // the priority of the threads that hash
     ("rustix", &["credential"]),
     // the sample application of the sandbox stands for somebody else's program

@@ -154,7 +154,9 @@ async fn model_bruteforce_with_known_devices() {
     const DEVICES: usize = 3;
     each_backend(async |server| {
         server
-            .settings(json!({"guess.account_budget": BUDGET, "guess.source_budget": 100_000}))
+            .settings(json!({
+                "guess.account_budget": BUDGET, "guess.account_day_budget": 10_000, "guess.source_budget": 100_000,
+            }))
             .await;
         let provider = server.provider();
         for seed in 1..=3 {

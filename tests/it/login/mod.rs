@@ -2,6 +2,7 @@
 
 mod access_requests;
 mod action_links;
+mod bruteforce;
 mod code_sign_in;
 mod code_walk;
 mod devices;
@@ -11,6 +12,7 @@ pub mod factor_scene;
 mod factors;
 mod factors_kept;
 mod forms;
+mod guess_wait;
 mod guesses;
 mod headers;
 mod interrupted;
@@ -25,6 +27,7 @@ mod own_phone;
 pub mod passkey_scene;
 mod passkeys;
 mod passkeys_kept;
+mod password_policy;
 mod pathways;
 mod raw;
 mod recorded;

@@ -153,6 +153,7 @@ impl Nodes {
             master: self.master.clone(),
             issuer: Issuer::new(ISSUER.parse().unwrap()),
             geo: Default::default(),
+            breached: Default::default(),
             events: Default::default(),
             traces: Default::default(),
             uses: Default::default(),

@@ -79,6 +79,7 @@ impl Rooms {
             master: MasterKey::generate().into(),
             issuer: Issuer::new("https://login.example".parse().unwrap()),
             geo: Default::default(),
+            breached: Default::default(),
             events: Default::default(),
             traces: Default::default(),
             uses: Default::default(),

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::reader::{Mistakes, Reader};
 use super::sealing::{Opener, Sealing};
-use super::{clients, groups, resources, terms, users};
+use super::{clients, groups, message_templates, resources, terms, users};
 use crate::flow::Error;
 use crate::model::Secret;
 
@@ -16,6 +16,7 @@ pub struct Document {
     pub(super) groups: Vec<groups::Entry>,
     pub(super) users: Vec<users::Entry>,
     pub(super) terms: Vec<terms::Entry>,
+    pub(super) message_templates: Vec<message_templates::Entry>,
     pub(super) prune: Vec<Section>,
 }
 
@@ -101,6 +102,16 @@ fn read(file: &Value, passphrase: Option<&Secret>, mistakes: &mut Mistakes) -> O
     let users = each(&mut reader, "users", mistakes, |entry, mistakes| {
         users::Entry::read(entry, &opener, mistakes)
     });
+    let message_templates = each(
+        &mut reader,
+        message_templates::SECTION,
+        mistakes,
+        message_templates::Entry::read,
+    );
+    twice(
+        message_templates.iter().map(|entry| (&entry.pointer, entry.name())),
+        mistakes,
+    );
     twice(
         resources.iter().map(|entry| (&entry.pointer, entry.identifier.clone())),
         mistakes,
@@ -122,6 +133,7 @@ fn read(file: &Value, passphrase: Option<&Secret>, mistakes: &mut Mistakes) -> O
         groups,
         users,
         terms,
+        message_templates,
         prune,
     })
 }

@@ -8,6 +8,7 @@ mod difference;
 mod document;
 pub(super) mod groups;
 pub(super) mod layers;
+pub(super) mod message_templates;
 mod overlay;
 mod prune;
 mod reader;
@@ -54,6 +55,7 @@ enum Act {
     User(users::UserAct),
     Layer(layers::LayerAct),
     Terms(NewTerms),
+    Template(message_templates::TemplateAct),
 }
 
 /// What a file would change.
@@ -129,6 +131,7 @@ async fn plan(
     planned.extend(users::plan(provider, &document.users).await?);
     planned.extend(terms::plan(provider, &document.terms, &document.groups).await?);
     planned.extend(layers::plan(provider, call, document).await?);
+    planned.extend(message_templates::plan(provider, &document.message_templates).await?);
     planned.extend(prune::plan(provider, document, prune).await?);
     judge(provider, call, settings, &planned).await?;
     Ok(planned)
@@ -144,7 +147,7 @@ async fn judge(provider: &Provider, call: &Call, settings: &Settings, planned: &
             Act::Client(act) => clients::judge(provider, call, act).await,
             Act::User(act) => names.judge(provider, settings, act).await,
             // judged when its difference was made
-            Act::Resource(..) | Act::RemoveClient(_) | Act::Layer(_) | Act::Terms(_) => Ok(()),
+            Act::Resource(..) | Act::RemoveClient(_) | Act::Layer(_) | Act::Terms(_) | Act::Template(_) => Ok(()),
         };
         match judged.map_err(|error| below(error, pointer)) {
             Ok(()) => {}

@@ -57,6 +57,7 @@ pub(super) struct Entry {
     password: Option<Secret>,
     password_hash: Option<Secret>,
     accept_weak: bool,
+    send_password_link: bool,
     required_actions: Vec<RequiredAction>,
     pub(super) settings: Map<String, Value>,
 }
@@ -94,6 +95,14 @@ impl Entry {
             );
         }
         let accept_weak = reader.flag("accept_weak", mistakes).unwrap_or(false);
+        let send_password_link = reader.flag("send_password_link", mistakes).unwrap_or(false);
+        if send_password_link && (password.is_some() || password_hash.is_some()) {
+            mistakes.add(
+                &reader.at("send_password_link"),
+                "contradiction",
+                "a password and a link to one exclude each other",
+            );
+        }
         let words = reader.texts("required_actions", mistakes).unwrap_or_default();
         let mut required_actions = Vec::new();
         for word in words {
@@ -119,6 +128,7 @@ impl Entry {
             password,
             password_hash,
             accept_weak,
+            send_password_link,
             required_actions,
             settings,
         })
@@ -232,6 +242,7 @@ fn creation(entry: &Entry) -> Result<Planned, Error> {
     new.password = match (&entry.password, &entry.password_hash) {
         (Some(password), _) => NewPassword::Given(password.clone()),
         (None, Some(hash)) => NewPassword::Hash(PasswordHash::new(hash.expose())),
+        (None, None) if entry.send_password_link => NewPassword::Mailed,
         (None, None) => NewPassword::None,
     };
     if entry.accept_weak {

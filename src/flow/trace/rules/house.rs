@@ -86,6 +86,11 @@ rules! {
     "guess.account": "There were too many wrong guesses for this account; more are not looked at before the period is over.",
         setting setting::GUESS_ACCOUNT_BUDGET,
         remedy "Wait for guess.period, or raise the budget.";
+    "guess.account_day": "There were so many wrong guesses for this account within a day that new devices wait for up to a day; the person was told by mail, once, how to end the wait.",
+        setting setting::GUESS_ACCOUNT_DAY_BUDGET,
+        remedy "The person follows the link of the mail, or signs in with a device that they know; or end the wait for them.",
+        command "ostiary users unlock {username}",
+        request "POST /api/v1/users/{user}/unlock";
     "guess.device": "There were too many wrong guesses with this device, which the person has signed in with before; more are not looked at before the period is over.",
         setting setting::GUESS_ACCOUNT_BUDGET,
         remedy "Wait for guess.period, sign in with another device, or raise the budget.";
@@ -179,6 +184,7 @@ rules! {
         remedy "Ask for another one at /register, or invite the person.",
         command "ostiary users invite ...",
         request "POST /api/v1/invitations";
+    "wait.link": "The link of a mail about a wait was used, or is too old.";
     "address.link": "The link of a mail about an address was used, replaced by a newer one, or is too old.",
         remedy "Ask for another one at /account/email.";
     "setup.link": "The setup link was used, replaced by a newer one, or is too old.",

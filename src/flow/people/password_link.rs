@@ -1,0 +1,89 @@
+//! A password that nobody but the person sets: who administers has a link mailed to it. What was the password until then lets nobody in,
+//! and whoever was signed in is not any more.
+
+use super::ChangeSource;
+use super::departure::{self, Departure};
+use super::recovery_wish::mailed_link;
+use crate::flow::again::again;
+use crate::flow::settle::settle;
+use crate::flow::{Call, Error, Provider, letter};
+use crate::model::setting::{PASSWORD_LINK_LIFETIME, Settings};
+use crate::model::{EventKind, Id, Secret, Timestamp, User};
+use crate::store::{OutboxMail, Write};
+use crate::view;
+
+/// A link and its mail, ready to be stored.
+pub(super) struct PreparedLink {
+    token: Secret,
+    recipient: String,
+    ends: Timestamp,
+    mail: OutboxMail,
+}
+
+impl PreparedLink {
+    /// The link for somebody who is there, or will be.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for whoever has no address.
+    pub(super) async fn of(provider: &Provider, call: &Call, user: &User, settings: &Settings) -> Result<Self, Error> {
+        let Some(recipient) = user.profile.email.clone() else {
+            let detail = "the link to a password needs an address to go to";
+            return Err(Error::field("/email", "required", detail));
+        };
+        let token = Secret::generate();
+        let lifetime = settings.duration(PASSWORD_LINK_LIFETIME);
+        let mail = view::Mail::PasswordLink(view::PasswordLinkMail {
+            name: user.full_name(),
+            username: user.username.clone(),
+            seconds: lifetime.as_secs(),
+            is_first: user.password.is_none(),
+            link: mailed_link(provider, "/login/recover", (&token, None))?,
+        });
+        Ok(Self {
+            mail: letter::to(provider, user, recipient.clone(), ("password_link", &mail))?,
+            ends: call.now.after(lifetime),
+            token,
+            recipient,
+        })
+    }
+
+    /// Stores it.
+    pub(super) async fn add_in(
+        &self,
+        tx: &mut Write,
+        call: &Call,
+        source: &ChangeSource,
+        user: Id<User>,
+    ) -> Result<(), Error> {
+        tx.add_password_link(&self.token.digest(), (user, &self.recipient), call.now, self.ends)
+            .await?;
+        tx.add_mail(&self.mail, call.now).await?;
+        let event = call.event(EventKind::PasswordLinkMailed).user(user);
+        Ok(tx.add_event(&event.fact("source", source.fact())).await?)
+    }
+}
+
+/// Mails the link to somebody whose password is to be a new one.
+pub(super) async fn mail(provider: &Provider, call: &Call, source: &ChangeSource, user: &User) -> Result<(), Error> {
+    let settings = provider.settings().await?;
+    let link = PreparedLink::of(provider, call, user, &settings).await?;
+    let (link, id) = (&link, user.id);
+    again(|| async {
+        let mut tx = provider.store.write().await?;
+        let done = async {
+            // of two links made at once the later one voids the earlier
+            if !tx.hold_user(id).await? {
+                return Err(Error::NotFound);
+            }
+            source.must_outrank(&tx.list_permissions_of(id).await?)?;
+            tx.expire_password(id, call.now, call.now).await?;
+            departure::end_everything(&mut tx, call, id, Departure::PasswordChanged).await?;
+            link.add_in(&mut tx, call, source, id).await
+        }
+        .await;
+        settle(tx, done).await
+    })
+    .await?;
+    departure::end_browsers(provider, call, id).await;
+    Ok(())
+}
