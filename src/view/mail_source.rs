@@ -278,6 +278,10 @@ impl<'a> Reader<'a> {
     fn judge(&mut self, tokens: &[Token]) -> Result<(), String> {
         for (place, token) in tokens.iter().enumerate() {
             let Token::Name(name) = token else { continue };
+            // `else (...)` calls nothing
+            if WORDS.contains(&name.as_str()) {
+                continue;
+            }
             match tokens.get(place + 1) {
                 Some(Token::Sign("(")) => match MAIL_FUNCTIONS.iter().any(|(known, _)| known == name) {
                     true if name == "part" => {

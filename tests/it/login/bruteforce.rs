@@ -137,7 +137,7 @@ const VERIFIERS: &[(&str, &str)] = &[
     ("src/flow/people/stranger.rs", "src/flow/people/stranger.rs"),
     ("src/flow/operations/setup.rs", "src/flow/operations/setup.rs"),
     ("src/flow/factor/check.rs", "src/flow/sign_in/factor.rs"),
-    ("src/flow/factor/sent.rs", "src/flow/factor/sent.rs"),
+    ("src/flow/factor/sent.rs", "src/flow/sign_in/factor.rs"),
     ("src/flow/sign_in/code.rs", "src/flow/sign_in/code.rs"),
     ("src/flow/sign_in/link.rs", "src/flow/sign_in/link.rs"),
     ("src/flow/people/own_phone.rs", "src/flow/people/own_phone.rs"),
