@@ -61,11 +61,36 @@ impl Mark {
     }
 }
 
+/// A point on the globe, in degrees.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+pub struct Position {
+    /// North of the equator; south is negative.
+    pub latitude: f64,
+    /// East of Greenwich; west is negative.
+    pub longitude: f64,
+}
+
+impl Position {
+    /// How far one is from the other along the surface (haversine, on a sphere of 6371 km).
+    pub fn kilometres(from: Self, to: Self) -> f64 {
+        let (south, north) = (from.latitude.to_radians(), to.latitude.to_radians());
+        let (up, round) = (north - south, (to.longitude - from.longitude).to_radians());
+        let half = (up / 2.0).sin().powi(2) + south.cos() * north.cos() * (round / 2.0).sin().powi(2);
+        2.0 * 6371.0 * half.sqrt().min(1.0).asin()
+    }
+}
+
 /// What is read of an address's entry; the files of cities and of countries have these names in common.
 #[derive(Deserialize)]
 struct Entry {
     city: Option<Named>,
     country: Option<Named>,
+}
+
+/// The same of where it is on the globe, in files of cities alone.
+#[derive(Deserialize)]
+struct Located {
+    location: Option<Position>,
 }
 
 #[derive(Deserialize)]
@@ -99,19 +124,30 @@ impl Geo {
     /// Roughly where an address is, in English: `Paris, France`. Nothing if that is not known. `now` is a moment of the monotonic
     /// clock.
     pub async fn place(&self, address: IpAddr, now: Instant) -> Option<String> {
-        let held = self.0.clone()?;
-        if held.is_due(now) {
-            let again = held.clone();
-            // a file may be large, and no request of others waits for it
-            drop(tokio::task::spawn_blocking(move || again.look()).await);
-        }
-        let reader = held.reader();
+        let reader = self.reader(now).await?;
         let entry: Entry = reader.lookup(address.to_canonical()).ok()?.decode().ok()??;
         let name = |named: Option<Named>| named?.names?.en.filter(|name| !name.is_empty());
         let words: Vec<String> = [name(entry.city), name(entry.country)].into_iter().flatten().collect();
         let place: String = words.join(", ").chars().filter(|letter| !letter.is_control()).collect();
         let place: String = place.chars().take(MOST_CHARACTERS).collect();
         Some(place).filter(|place| !place.is_empty())
+    }
+
+    /// Where an address is on the globe, if that is known.
+    pub async fn position(&self, address: IpAddr, now: Instant) -> Option<Position> {
+        let reader = self.reader(now).await?;
+        let located: Located = reader.lookup(address.to_canonical()).ok()?.decode().ok()??;
+        located.location
+    }
+
+    async fn reader(&self, now: Instant) -> Option<Arc<Reader<Vec<u8>>>> {
+        let held = self.0.clone()?;
+        if held.is_due(now) {
+            let again = held.clone();
+            // a file may be large, and no request of others waits for it
+            drop(tokio::task::spawn_blocking(move || again.look()).await);
+        }
+        Some(held.reader())
     }
 }
 

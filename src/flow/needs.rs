@@ -62,6 +62,7 @@ pub fn missing(
     let enrol = || match has_factor {
         HasFactor::Yes => None,
         HasFactor::No => wanted(RequiredAction::EnrolFactor, layers.flag(MFA_REQUIRED)),
+        HasFactor::Lacks => wanted(RequiredAction::EnrolFactor, true),
     };
     // where none count there is nothing to accept, whoever wants it
     let accept = || wanted(RequiredAction::AcceptTerms, !terms.is_empty()).filter(|_| !terms.is_empty());
@@ -75,4 +76,6 @@ pub enum HasFactor {
     Yes,
     /// None that counts.
     No,
+    /// None, and the sign-in is so unusual for them that it takes one.
+    Lacks,
 }

@@ -66,7 +66,9 @@ pub async fn sent_ways(provider: &Provider, call: &Call, demand: &Demand) -> Res
             (None, Channel::Sms) if !factors.is_empty() => {
                 allows(provider, call, user.id, (channel, MFA_LOST_BY_TEXT)).await?
             }
-            (None, _) => false,
+            // nobody without a factor is asked for one but where their sign-in is unusual
+            (None, Channel::Mail) => factors.is_empty(),
+            (None, Channel::Sms) => false,
         };
         if is_open {
             ways.push(SentWay {

@@ -137,6 +137,11 @@ impl Proof {
         }
     }
 
+    /// Whether it is by a code that came by this way.
+    pub fn is_by(&self, channel: Channel) -> bool {
+        self.amr.iter().any(|method| method == sent(channel))
+    }
+
     /// By a code that was sent to what the person has confirmed.
     pub fn code(remember: bool, channel: Channel) -> Self {
         Self {

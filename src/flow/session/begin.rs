@@ -7,6 +7,7 @@ use super::device::{Arrival, DeviceRefused, judge_network};
 use super::logins::Families;
 use super::news::{News, Told};
 use super::pushed_out::{self, PushedOut};
+use super::risk::{self, Risk};
 use super::state::BrowserMark;
 use super::{Account, Browser, Ending, OnDevice, Proof, Purpose, SessionFacts, SessionToken, end, kept, remains};
 use crate::flow::again::again;
@@ -15,7 +16,7 @@ use crate::flow::needs::{self, HasFactor, Missing};
 use crate::flow::terms;
 use crate::flow::{Call, Error, Provider};
 use crate::model::setting::{MFA_REMEMBER_FOR, SESSION_KNOWN_DEVICES_ONLY};
-use crate::model::{Actor, Event, EventKind, Fact, Id, Session, Timestamp, User};
+use crate::model::{Actor, Channel, Event, EventKind, Fact, Id, Session, Timestamp, User};
 use crate::sessions::{Admission, Login};
 use crate::store::{self, KeptSession, SessionRow};
 
@@ -30,7 +31,9 @@ pub enum NotBegun {
     Device(DeviceRefused),
     /// The person has a second factor, and has not proved it. The only way around it is to have none.
     #[error("a second factor is missing")]
-    Factor,
+    ///
+    /// What is unusual about the sign-in, if that is why it is asked for: then a code that is mailed does, for who has none.
+    Factor(Option<Risk>),
     /// Something has to be done first.
     #[error("the person has to do something first: {}", .0.action)]
     Action(Missing),
@@ -120,16 +123,28 @@ pub(super) async fn enter(
         return Err(NotBegun::Device(refused));
     }
     let arrival = Arrival::of(provider, call, browser, user.id, entry.proof.factor).await?;
+    let risk = match entry.session {
+        None if !entry.proof.is_multiple() => risk::judge(provider, call, user, &arrival).await?,
+        _ => None,
+    };
     // before anything else is told of the account: a password alone is not enough of a proof, but on a device that is remembered
     if arrival.has_factor() == HasFactor::Yes && !entry.proof.is_multiple() {
         // one that is proved anew, or added to, is proved whole
         let is_fresh = entry.session.is_none() && browser.account(user.id).is_none();
         let lasts = remembers_for(provider, call, user).await?;
-        if !is_fresh || !arrival.is_remembered(lasts, call.now) {
-            return Err(NotBegun::Factor);
+        if !is_fresh || risk.is_some() || !arrival.is_remembered(lasts, call.now) {
+            return Err(NotBegun::Factor(risk));
         }
         entry.proof.device = OnDevice::Remembered;
     }
+    // nobody sets up a factor of their own where they are least likely to be who they say, if they can be asked otherwise
+    let has_factor = match (arrival.has_factor(), risk) {
+        (HasFactor::No, Some(_)) if user.confirmed(Channel::Mail).is_some() && !entry.proof.is_by(Channel::Mail) => {
+            return Err(NotBegun::Factor(risk));
+        }
+        (HasFactor::No, Some(_)) => HasFactor::Lacks,
+        (has_factor, _) => has_factor,
+    };
     if !arrival.is_factor_held() {
         return Err(NotBegun::Changed);
     }
@@ -144,7 +159,7 @@ pub(super) async fn enter(
     if entry.session.is_some() && entry.session != earlier.as_ref().map(|account| account.session.id) {
         return Err(NotBegun::Changed);
     }
-    if let Some(missing) = missing(provider, call, user, &entry, &arrival).await? {
+    if let Some(missing) = missing(provider, call, user, &entry, has_factor).await? {
         if earlier.is_none() {
             // nobody changes anything about an account that they could not enter with this device afterwards
             let known_only = knows_devices_only(provider, call, user).await?;
@@ -200,7 +215,7 @@ async fn missing(
     call: &Call,
     user: &User,
     entry: &Entry<'_>,
-    arrival: &Arrival,
+    has_factor: HasFactor,
 ) -> Result<Option<Missing>, Error> {
     let settings = provider.settings().await?;
     let person = provider.person(user.id, call.now).await?.ok_or(Error::NotFound)?;
@@ -214,7 +229,7 @@ async fn missing(
         user,
         &layers,
         &entry.proof,
-        arrival.has_factor(),
+        has_factor,
         (&terms, call.now),
     ))
 }

@@ -100,7 +100,7 @@ impl Choice {
         match self.waiting.enter(provider, call, browser, proof, &chosen).await {
             Ok(account) => Ok(Chosen::SignedIn(Box::new(account))),
             // a factor that came since, or left, makes what was proved too little; so does what is required since
-            Err(NotBegun::Changed | NotBegun::Factor | NotBegun::Action(_)) => {
+            Err(NotBegun::Changed | NotBegun::Factor(_) | NotBegun::Action(_)) => {
                 self.waiting.forget(provider).await?;
                 Err(Error::NotFound)
             }

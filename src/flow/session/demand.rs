@@ -2,7 +2,6 @@
 //!
 //! Whether what they type is right is judged elsewhere; here it is taken care that one proof begins one session.
 
-use super::account::sent;
 use super::logins::{self, KnownLogin};
 use super::onward::{Answered, landed};
 use super::waiting::{self, Kept, Purpose, Question, WaitingProof};
@@ -103,8 +102,7 @@ impl Demand {
 
     /// Whether what was proved before was a code that came by this way: another one that does proves nothing more.
     pub(in crate::flow) fn is_by(&self, channel: Channel) -> bool {
-        let amr = &self.waiting.stored.proof.amr;
-        amr.iter().any(|method| method == sent(channel))
+        self.waiting.stored.proof.is_by(channel)
     }
 
     /// The logins of the person, the last used first.

@@ -39,7 +39,7 @@ impl WaitingProof {
             Err(not_begun) => not_begun,
         };
         match not_begun {
-            NotBegun::Changed | NotBegun::Factor => {
+            NotBegun::Changed | NotBegun::Factor(_) => {
                 self.forget(provider).await?;
                 Err(Error::NotFound)
             }

@@ -207,7 +207,7 @@ async fn prove(
     };
     let entered = enter(provider, call, browser, user, wanted).await;
     let settled = match &entered {
-        Err(Refused::Factor(_) | Refused::Required(..)) => guess::unjudged(provider, call, counted).await,
+        Err(Refused::Factor(..) | Refused::Required(..)) => guess::unjudged(provider, call, counted).await,
         _ => guess::right(provider, call, counted).await,
     };
     if let Err(error) = settled {

@@ -70,8 +70,12 @@ pub(super) fn keep(
         Err(Refused::Expired(_)) => refusal(Reason::new("sign_in.password_expired")),
         Err(Refused::Device(refused)) => refusal(Reason::new(refused.rule())),
         Err(Refused::Full(no_room)) => refusal(limit(&no_room.full)),
-        Err(Refused::Factor(_)) => provider.keep_trace(call, Kept::SignIn, || {
+        Err(Refused::Factor(_, risk)) => provider.keep_trace(call, Kept::SignIn, || {
             let step = Step::new("sign_in.factor", Verdict::Asked);
+            let step = match risk {
+                Some(risk) => step.fact("because", Fact::Word(risk.word())).setting(risk.setting()),
+                None => step,
+            };
             of_user(call, user).step(Step::passed(by.passed())).step(step)
         }),
         Err(Refused::Required(missing, _)) => provider.keep_trace(call, Kept::SignIn, || {

@@ -18,9 +18,9 @@ pub(super) async fn enter(
     match session::begin_for(provider, call, browser, user, proof.clone(), &purpose).await {
         Ok(account) => Ok(account),
         Err(NotBegun::Failed(error)) => Err(error.into()),
-        Err(NotBegun::Factor) => {
+        Err(NotBegun::Factor(risk)) => {
             let handle = demand::wait(provider, call, browser, user.id, proof, purpose).await?;
-            Err(Refused::Factor(handle))
+            Err(Refused::Factor(handle, risk))
         }
         Err(NotBegun::Action(missing)) => {
             let (proof, wanted) = ((proof, call.now, None), (purpose, missing));

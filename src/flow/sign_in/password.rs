@@ -10,7 +10,7 @@ use super::{decisions, entrance};
 use crate::clock;
 use crate::credential::{self, Verdict};
 use crate::flow::needs::Missing;
-use crate::flow::session::{self, Account, Browser, DeviceRefused, Full, KnownLogin, Proof, Purpose};
+use crate::flow::session::{self, Account, Browser, DeviceRefused, Full, KnownLogin, Proof, Purpose, Risk};
 use crate::flow::{Call, Error, Provider};
 use crate::flow::{guess, people};
 use crate::model::user::comparison_key;
@@ -56,7 +56,7 @@ pub enum Refused {
     Asked(Full, String),
     /// The pair is right, and the person has a second factor: the proof waits for it under this handle.
     #[error("a second factor is missing")]
-    Factor(String),
+    Factor(String, Option<Risk>),
     /// The pair is right, and something is required of the person: the proof waits until it is done under this handle.
     #[error("something is required of the person")]
     Required(Missing, String),
@@ -104,7 +104,7 @@ impl Refused {
             Self::Expired(_) => "expired",
             Self::Full(_) => "full",
             Self::Asked(..) => "asked",
-            Self::Factor(_) => "factor",
+            Self::Factor(..) => "factor",
             Self::Required(..) => "required",
             Self::Device(_) => "device",
             Self::Failed(Error::Throttled { .. }) => "throttled",
@@ -176,7 +176,7 @@ async fn prove(
     let entered = enter(provider, call, browser, user, attempt, rehash).await;
     // where more has to be proved the sign-in has not succeeded yet: nothing is forgiven before
     let settled = match &entered {
-        Err(Refused::Factor(_) | Refused::Required(..)) => guess::unjudged(provider, call, counted).await,
+        Err(Refused::Factor(..) | Refused::Required(..)) => guess::unjudged(provider, call, counted).await,
         _ => guess::right(provider, call, counted).await,
     };
     if let Err(error) = settled {

@@ -324,11 +324,14 @@ async fn ways(visit: &Visit, demand: &Demand, sendable: &[SentWay]) -> Result<Ve
         ways.push(SecondFactorWith::Code);
     }
     // what only stands in for a lost one comes after the person's own
+    let has_factor = !own.factors.is_empty();
     let (own, others): (Vec<&SentWay>, Vec<&SentWay>) = sendable.iter().partition(|way| way.factor.is_some());
     ways.extend(own.into_iter().chain(others).map(|way| match way.channel {
         Channel::Mail => SecondFactorWith::Mail,
         Channel::Sms => SecondFactorWith::Text,
     }));
-    ways.push(SecondFactorWith::RecoveryCode);
+    if has_factor {
+        ways.push(SecondFactorWith::RecoveryCode);
+    }
     Ok(ways)
 }

@@ -351,7 +351,7 @@ impl Door {
             Err(Refused::Full(no_room)) => return Ok(Outcome::On(self.full(visit, &no_room))),
             Err(Refused::Asked(_, proof)) => return on(format!("/login/devices?proof={proof}")),
             Err(Refused::Expired(user)) => return Ok(Outcome::On(self.stuck(visit, &user))),
-            Err(Refused::Factor(proof)) => return on(format!("/login/factor?proof={proof}")),
+            Err(Refused::Factor(proof, _)) => return on(format!("/login/factor?proof={proof}")),
             Err(Refused::Required(_, proof)) => return on(format!("/login/action?proof={proof}")),
             Err(Refused::Wrong) => (wrong, StatusCode::UNPROCESSABLE_ENTITY, None),
             Err(Refused::Inactive) => (LoginError::Inactive, StatusCode::FORBIDDEN, None),

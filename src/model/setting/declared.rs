@@ -113,6 +113,14 @@ declare! {
         "The same with a code that is sent to their confirmed telephone number.";
     MFA_REQUIRED: "mfa.required", Kind::Flag, "false", Any,
         "Whether people have to prove a second factor when they sign in; who has none sets one up on the way in.";
+    MFA_REQUIRED_OUTSIDE: "mfa.required_outside", Kind::Networks, "", Nearest,
+        "Networks that one proof is enough from: who comes from elsewhere proves a second one; nothing asks nobody for where they come from.";
+    MFA_ON_NEW_DEVICE: "mfa.on_new_device", Kind::Flag, "false", Any,
+        "Whether somebody who has signed in before proves a second factor with a device that they did not sign in with.";
+    MFA_ON_NEW_ADDRESS: "mfa.on_new_address", Kind::Flag, "false", Any,
+        "The same from a part of the net (the first 16 bits of an IPv4 address, 32 of IPv6) that none of their known devices was in last.";
+    MFA_ON_IMPOSSIBLE_TRAVEL: "mfa.on_impossible_travel", Kind::Flag, "false", Any,
+        "The same where nobody travels as fast from where they signed in last; where places are known.";
     MFA_REMEMBER_FOR: "mfa.remember_for", duration(0, 365 * DAY), "0s", Least,
         "How long the second factor is not asked for again on a device where the person wished so; 0s always asks.";
     MFA_MAIL_CODES: "mfa.mail_codes", Kind::Flag, "false", Nearest,

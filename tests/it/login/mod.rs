@@ -39,6 +39,7 @@ mod remembered;
 mod requests;
 pub mod required;
 mod required_walk;
+mod risk;
 mod sent_codes;
 mod session_loss;
 mod session_references;

@@ -42,7 +42,7 @@ async fn with_codes(server: &Server, username: &str, way: &str) -> (TestUser, Br
 }
 
 /// Has a code sent where the page asks for one, and gives the page that takes it.
-async fn send(browser: &Browser, page: &Page) -> Page {
+pub async fn send(browser: &Browser, page: &Page) -> Page {
     let form = page.form_with_button("intent", "send");
     let sent = browser.submit(page, form, &[("intent", "send")]).await;
     assert_eq!(sent.status, 303, "{}", sent.body);
@@ -56,7 +56,7 @@ async fn answer(browser: &Browser, page: &Page, code: &str) -> Page {
 }
 
 /// The newest code that was mailed to somebody.
-async fn mailed(server: &Server, user: &TestUser) -> String {
+pub async fn mailed(server: &Server, user: &TestUser) -> String {
     let all = mails(server).await;
     let (_, text) = all
         .iter()

@@ -18,6 +18,7 @@ const MOST_STEPS: usize = 20;
 pub struct Browser {
     http: reqwest::Client,
     cookies: Mutex<BTreeMap<(String, String), String>>,
+    address: Mutex<Option<String>>,
 }
 
 /// What came back.
@@ -106,7 +107,20 @@ impl Browser {
         Self {
             http,
             cookies: Mutex::default(),
+            address: Mutex::default(),
         }
+    }
+
+    /// The same behind a proxy that says it comes from this address.
+    pub fn at(address: &str) -> Self {
+        let browser = Self::new();
+        browser.comes_from(address);
+        browser
+    }
+
+    /// From now on its proxy says so.
+    pub fn comes_from(&self, address: &str) {
+        *self.address.lock().unwrap() = Some(address.to_owned());
     }
 
     /// Another browser window that shares nothing.
@@ -243,6 +257,9 @@ impl Browser {
         };
         if !cookies.is_empty() {
             request = request.header(header::COOKIE, cookies.join("; "));
+        }
+        if let Some(address) = self.address.lock().unwrap().as_deref() {
+            request = request.header("x-forwarded-for", address);
         }
         for (name, value) in headers {
             request = request.header(*name, *value);

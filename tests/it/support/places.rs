@@ -5,19 +5,31 @@ use std::net::Ipv4Addr;
 const RECORD_BYTES: usize = 3;
 const MARKER: &[u8] = b"\xab\xcd\xefMaxMind.com";
 
-/// The bytes of a database of these networks: address, length of the prefix, city and country.
-pub fn database(networks: &[(Ipv4Addr, u8, &str, &str)]) -> Vec<u8> {
+/// A network: address, length of the prefix, city and country.
+pub type Network<'a> = (Ipv4Addr, u8, &'a str, &'a str);
+
+/// The bytes of a database of these networks.
+pub fn database(networks: &[Network<'_>]) -> Vec<u8> {
+    written(networks.iter().map(|network| (*network, None)))
+}
+
+/// The same with where each is on the globe: degrees of latitude and longitude.
+pub fn located(networks: &[(Network<'_>, (f64, f64))]) -> Vec<u8> {
+    written(networks.iter().map(|(network, at)| (*network, Some(*at))))
+}
+
+fn written<'a>(networks: impl Iterator<Item = (Network<'a>, Option<(f64, f64)>)>) -> Vec<u8> {
     let mut data = Vec::new();
     // a node has two places; one holds nothing, another node, or an entry
     let mut nodes: Vec<[Place; 2]> = vec![[Place::Nothing; 2]];
-    for (network, length, city, country) in networks {
+    for ((network, length, city, country), at) in networks {
         let entry = Place::Entry(data.len());
-        data.extend(place(city, country));
-        let bits = u32::from(*network);
+        data.extend(place(city, country, at));
+        let bits = u32::from(network);
         let mut node = 0;
-        for depth in 0..*length {
+        for depth in 0..length {
             let side = usize::try_from(bits >> (31 - depth) & 1).unwrap();
-            if depth + 1 == *length {
+            if depth + 1 == length {
                 nodes[node][side] = entry;
             } else if let Place::Node(next) = nodes[node][side] {
                 node = next;
@@ -51,9 +63,15 @@ enum Place {
     Entry(usize),
 }
 
-fn place(city: &str, country: &str) -> Vec<u8> {
+fn place(city: &str, country: &str, at: Option<(f64, f64)>) -> Vec<u8> {
     let named = |name: &str| map(&[("names", map(&[("en", text(name))]))]);
-    map(&[("city", named(city)), ("country", named(country))])
+    let mut entry = vec![("city", named(city)), ("country", named(country))];
+    if let Some((latitude, longitude)) = at {
+        let degrees = |degrees: f64| number(3, &degrees.to_be_bytes());
+        let location = map(&[("latitude", degrees(latitude)), ("longitude", degrees(longitude))]);
+        entry.push(("location", location));
+    }
+    map(&entry)
 }
 
 fn metadata(nodes: usize) -> Vec<u8> {
