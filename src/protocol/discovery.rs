@@ -16,7 +16,7 @@ pub struct Surroundings<'a> {
     /// The languages of the pages.
     pub ui_locales: Vec<&'static str>,
     /// The `acr` values that sign-ins reach.
-    pub acr_values: Vec<&'static str>,
+    pub acr_values: Vec<&'a str>,
 }
 
 /// The document: the same at both addresses.

@@ -14,6 +14,8 @@ pub struct Account {
     pub auth_time: Timestamp,
     /// How well.
     pub acr: String,
+    /// What the classes are called here besides.
+    pub acr_names: acr::Names,
     /// Whether the person has a second factor, which that proof was given without.
     pub can_prove_more: bool,
     /// Whether the settings want a second factor here, which that proof was given without.
@@ -187,8 +189,8 @@ fn next_question(
             Decision::Reauthenticate(Because::Policy)
         };
     }
-    match acr::demand(request, &account.acr) {
-        Demand::Met if !acr::wishes_more(request, &account.acr) => {}
+    match acr::demand(request, &account.acr, &account.acr_names) {
+        Demand::Met if !acr::wishes_more(request, &account.acr, &account.acr_names) => {}
         // a wish is fulfilled where it can be, and nothing fails for it
         Demand::Met if !account.can_prove_more || silent => {}
         Demand::Met => return Decision::StepUp(Because::Acr),

@@ -7,7 +7,7 @@ use super::{code, decisions, logins};
 use crate::flow::effective;
 use crate::flow::session::{Account, Browser, Purpose, demand, is_multiple};
 use crate::flow::{Call, Error, Provider};
-use crate::model::setting::{MFA_REQUIRED, SettingValue};
+use crate::model::setting::{ACR_NAMES, MFA_REQUIRED, SettingValue};
 use crate::model::{Actor, Consent, ConsentMode, EventKind, Id, User};
 use crate::protocol::acr::{self, Demand};
 use crate::protocol::authorization_response::AuthorizationResponse;
@@ -258,8 +258,11 @@ async fn facts_of(
 ) -> Result<prompt::Account, Error> {
     let (request, held) = (&interaction.request, &account.facts.acr);
     let lacks_factor = lacks_factor(provider, call, interaction, account).await?;
+    let acr_names = acr::Names::of(provider.settings().await?.names(ACR_NAMES));
     // only where it decides something
-    let wants_more = lacks_factor || acr::demand(request, held) == Demand::Stronger || acr::wishes_more(request, held);
+    let wants_more = lacks_factor
+        || acr::demand(request, held, &acr_names) == Demand::Stronger
+        || acr::wishes_more(request, held, &acr_names);
     let can_prove_more = wants_more && {
         let mut store = provider.store.read().await?;
         !store.list_factors_of(account.user.id).await?.is_empty()
@@ -270,6 +273,7 @@ async fn facts_of(
         subject: subject::of(&account.user, &interaction.client, &provider.pairwise_key()),
         auth_time: account.facts.auth_time,
         acr: account.facts.acr.clone(),
+        acr_names,
         outlived: effective::outlived(&interaction.client, &account.facts, call.now),
     })
 }

@@ -35,6 +35,7 @@ pub(super) async fn issue(
     let owner = owner(provider, interaction, account);
     let code = code_of(provider, interaction, account);
     let expires_at = expiry(provider, call).await?;
+    let acr_names = acr::Names::of(provider.settings().await?.names(setting::ACR_NAMES));
     let payload = CodePayload {
         client: interaction.client.id,
         user: account.user.id,
@@ -49,7 +50,7 @@ pub(super) async fn issue(
             claims: request.claims.clone(),
             nonce: request.nonce.clone(),
             auth_time: account.facts.auth_time,
-            acr: acr::told(request, &account.facts.acr).to_owned(),
+            acr: acr::told(request, &account.facts.acr, &acr_names).to_owned(),
             amr: account.facts.amr.clone(),
             journey: Some(interaction.trace),
         },

@@ -40,12 +40,16 @@ pub fn of(provider: &Provider, published: &Published, ui_locales: Vec<&'static s
             scopes.push(scope.to_owned());
         }
     }
+    let acr_names = acr::Names::of(settings.names(setting::ACR_NAMES));
     let value = discovery::document(&discovery::Surroundings {
         issuer: provider.issuer.as_str(),
         registration_open: settings.word(setting::CLIENT_REGISTRATION_MODE) != "closed",
         scopes,
         ui_locales,
-        acr_values: vec![acr::PASSWORD, acr::MULTIPLE, acr::CODE],
+        acr_values: [acr::PASSWORD, acr::MULTIPLE, acr::CODE]
+            .into_iter()
+            .chain(acr_names.all())
+            .collect(),
     });
     let bytes = Bytes::from(value.to_string());
     let etag = crypto::hex(crypto::sha256(&bytes).iter().take(8));

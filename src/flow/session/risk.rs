@@ -10,7 +10,9 @@ use ipnet::IpNet;
 use super::device::{Arrival, MOST};
 use crate::flow::{Call, Error, Provider};
 use crate::geo::Position;
-use crate::model::setting::{MFA_ON_IMPOSSIBLE_TRAVEL, MFA_ON_NEW_ADDRESS, MFA_ON_NEW_DEVICE, MFA_REQUIRED_OUTSIDE, Settings};
+use crate::model::setting::{
+    MFA_ON_IMPOSSIBLE_TRAVEL, MFA_ON_NEW_ADDRESS, MFA_ON_NEW_DEVICE, MFA_REQUIRED_OUTSIDE, Settings,
+};
 use crate::model::{Device, DeviceState, User};
 
 /// Addresses of one provider of access usually share so many bits.

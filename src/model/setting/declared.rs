@@ -111,6 +111,8 @@ declare! {
         "The same with a link in the mail, for the browser that asked for it.";
     SIGN_IN_TEXT_CODES: "sign_in.text_codes", Kind::Flag, "false", Nearest,
         "The same with a code that is sent to their confirmed telephone number.";
+    ACR_NAMES: "acr.names", Kind::Names(&["urn:ostiary:password", "urn:ostiary:code", "urn:ostiary:mfa"]), "", Nearest,
+        "What the levels of assurance are called here besides (`acr`): applications ask by these names, and tokens say the first.";
     MFA_REQUIRED: "mfa.required", Kind::Flag, "false", Any,
         "Whether people have to prove a second factor when they sign in; who has none sets one up on the way in.";
     MFA_REQUIRED_OUTSIDE: "mfa.required_outside", Kind::Networks, "", Nearest,

@@ -39,6 +39,8 @@ pub enum Kind {
     Url,
     /// Words in one line, so many characters at most.
     Line(usize),
+    /// Names of one's own for these words, as `name=word` with commas between; empty for none.
+    Names(&'static [&'static str]),
     /// Networks, as addresses with the length of a prefix, with commas between; empty for none.
     Networks,
     /// Mail domains, with commas between; empty for none.
@@ -97,6 +99,8 @@ pub enum SettingValue {
     Url(String),
     /// Words in one line.
     Line(String),
+    /// Names, each with the word that it stands for.
+    Names(Vec<(String, &'static str)>),
     /// Networks.
     Networks(Vec<IpNet>),
     /// Mail domains.
@@ -179,6 +183,9 @@ impl Declaration {
             (Kind::Contact, serde_json::Value::String(text)) => {
                 written::is_contact(text).then(|| SettingValue::Contact(text.clone()))
             }
+            (Kind::Names(words), serde_json::Value::String(text)) => {
+                written::names(text, words).map(SettingValue::Names)
+            }
             (Kind::Networks, serde_json::Value::String(text)) => written::networks(text).map(SettingValue::Networks),
             (Kind::Domains, serde_json::Value::String(text)) => written::domains(text).map(SettingValue::Domains),
             (Kind::Fields, serde_json::Value::String(text)) => written::fields(text).map(SettingValue::Fields),
@@ -203,6 +210,11 @@ impl Declaration {
             Kind::Count { least, most } => format!("expected a whole number from {least} to {most}"),
             Kind::Word(words) => format!("expected one of: {}", words.join(", ")),
             Kind::Flag => "expected true or false".to_owned(),
+            Kind::Names(words) => format!(
+                "expected names like silver={} with commas between, or nothing; what can be named: {}",
+                words.first().copied().unwrap_or_default(),
+                words.join(", ")
+            ),
             Kind::Networks => "expected networks like 10.0.0.0/8, with commas between, or nothing".to_owned(),
             Kind::Domains => {
                 "expected mail domains like example.com or *.example.com, with commas between, or nothing".to_owned()
@@ -228,6 +240,7 @@ impl Declaration {
             | Kind::Contact
             | Kind::Url
             | Kind::Line(_)
+            | Kind::Names(_)
             | Kind::Networks
             | Kind::Domains
             | Kind::Fields => Some(serde_json::Value::from(self.default)),
@@ -247,6 +260,10 @@ impl SettingValue {
             Self::Word(word) => (*word).into(),
             Self::Flag(flag) => (*flag).into(),
             Self::Contact(text) | Self::Url(text) | Self::Line(text) => text.as_str().into(),
+            Self::Names(names) => {
+                let names: Vec<String> = names.iter().map(|(name, word)| format!("{name}={word}")).collect();
+                names.join(", ").into()
+            }
             Self::Networks(networks) => {
                 let networks: Vec<String> = networks.iter().map(ToString::to_string).collect();
                 networks.join(", ").into()
@@ -381,6 +398,14 @@ impl Settings {
 }
 
 impl Settings {
+    /// Names of one's own, each with the word that it stands for; none for a key of another kind.
+    pub fn names(&self, key: &str) -> &[(String, &'static str)] {
+        match self.effective.get(key).map(|effective| &effective.value) {
+            Some(SettingValue::Names(names)) => names,
+            _ => &[],
+        }
+    }
+
     /// Networks; none for a key of another kind.
     pub fn networks(&self, key: &str) -> &[IpNet] {
         match self.effective.get(key).map(|effective| &effective.value) {

@@ -10,8 +10,29 @@ use crate::model::{FormField, MailDomain};
 
 /// No more networks are taken in one setting.
 const MOST_NETWORKS: usize = 200;
+/// No more names of one's own, and none longer.
+const MOST_NAMES: usize = 20;
+const LONGEST_NAME: usize = 200;
 /// No more mail domains are taken in one setting.
 const MOST_DOMAINS: usize = 500;
+
+/// Names as they stand in requests and tokens, each once and none a word itself.
+pub(super) fn names(text: &str, words: &[&'static str]) -> Option<Vec<(String, &'static str)>> {
+    let mut read: Vec<(String, &'static str)> = Vec::new();
+    for one in list(text) {
+        // a name may be a URL with a query: the word has no such sign
+        let (name, word) = one.rsplit_once('=')?;
+        let word = words.iter().find(|known| **known == word.trim())?;
+        let name = name.trim();
+        let is_name =
+            !name.is_empty() && name.len() <= LONGEST_NAME && name.bytes().all(|byte| byte.is_ascii_graphic());
+        if !is_name || words.contains(&name) || read.iter().any(|(known, _)| known == name) {
+            return None;
+        }
+        read.push((name.to_owned(), word));
+    }
+    (read.len() <= MOST_NAMES).then_some(read)
+}
 
 /// Networks, or single addresses, with commas between: no more than a person could overlook.
 pub(super) fn networks(text: &str) -> Option<Vec<IpNet>> {

@@ -1,8 +1,8 @@
 //! Where a sign-in is unusual for somebody, and the settings say so, one proof is too little: a new device, another part of the net, a
 //! way that nobody travels in the time, an address outside the operator's networks.
 
-use std::net::Ipv4Addr;
 use serde_json::json;
+use std::net::Ipv4Addr;
 
 use super::factor_scene::{answer, asked, enrolled, now};
 use super::recovery::mails;
@@ -43,7 +43,9 @@ async fn each_located(test: impl AsyncFn(&Server)) {
 }
 
 async fn reachable(server: &Server, username: &str) -> TestUser {
-    server.user_with(username, |profile| profile.email_verified = true).await
+    server
+        .user_with(username, |profile| profile.email_verified = true)
+        .await
 }
 
 /// Signs in where one proof is too little, by the code that is mailed.
@@ -123,7 +125,11 @@ async fn from_outside_the_own_networks_one_proof_is_too_little() {
         let page = laptop.get(&server.url("/logout")).await;
         laptop.submit(&page, page.forms().remove(0), &[]).await;
         let again = sign_in(server, &laptop, &ada.user).await;
-        assert_ne!(again.location().unwrap().path(), "/login/factor", "it is remembered here");
+        assert_ne!(
+            again.location().unwrap().path(),
+            "/login/factor",
+            "it is remembered here"
+        );
         let page = laptop.get(&server.url("/logout")).await;
         laptop.submit(&page, page.forms().remove(0), &[]).await;
         laptop.comes_from(TOKYO);
@@ -133,7 +139,14 @@ async fn from_outside_the_own_networks_one_proof_is_too_little() {
         assert_eq!(done.status, 303, "{}", done.body);
 
         let bob = reachable(server, "bob").await;
-        assert_eq!(sign_in(server, &Browser::at(PARIS), &bob).await.location().unwrap().path(), "/");
+        assert_eq!(
+            sign_in(server, &Browser::at(PARIS), &bob)
+                .await
+                .location()
+                .unwrap()
+                .path(),
+            "/"
+        );
         let browser = Browser::at(TOKYO);
         assert_eq!(by_mail(server, &browser, &bob).await.status, 303);
         assert!(is_signed_in(server, &browser).await);

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use ostiary::model::setting::{Declaration, Kind};
+use ostiary::protocol::acr;
 use serde_json::json;
 
 use super::factor_scene::{answer, enrolled, now, wrong};
@@ -122,4 +124,72 @@ async fn who_does_not_step_up_goes_back_to_the_application() {
         assert!(is_signed_in(server, &ada.browser).await, "as before");
     })
     .await;
+}
+
+/// The levels have names of the installation's own: applications ask by them, and are told by the one that they asked for.
+#[tokio::test]
+async fn levels_of_assurance_are_asked_for_and_told_by_their_names() {
+    each_backend(async |server| {
+        let ada = enrolled(server, "ada").await;
+        server
+            .settings(json!({"acr.names": "silver=urn:ostiary:password, https://example.org/loa?n=2=urn:ostiary:mfa, gold=urn:ostiary:mfa"}))
+            .await;
+        let client = server.client(|_| ()).await;
+        let party = RelyingParty::new(server, &client);
+        let told = async |page| {
+            let arrival = ada.browser.walk(page, &ada.user).await;
+            claims(&party.redeem(arrival.code()).await.ok().get("id_token"))["acr"].clone()
+        };
+        let asking = |wish: &[(&str, &str)]| party.authorization_url_with(wish);
+        assert_eq!(told(ada.browser.get(&asking(&[])).await).await, "silver");
+        for (wish, expected) in [("silver", "silver"), ("urn:ostiary:password", "urn:ostiary:password"), ("bronze", "silver")] {
+            let page = ada.browser.get(&asking(&[("acr_values", wish)])).await;
+            assert_eq!(told(page).await, expected);
+        }
+        let essential = |word: &str| json!({"id_token": {"acr": {"essential": true, "value": word}}}).to_string();
+        let refused = ada.browser.get(&asking(&[("claims", &essential("platinum"))])).await;
+        let refused = ada.browser.follow(refused).await;
+        assert!(refused.location().unwrap().as_str().contains("unmet_authentication_requirements"));
+        server.advance(Duration::from_secs(60));
+        let page = ada.browser.get(&asking(&[("claims", &essential("gold"))])).await;
+        let page = ada.browser.follow(page).await;
+        assert_eq!(page.url.path(), "/login/factor");
+        let page = answer(&ada.browser, &page, &now(server, &ada.authenticator)).await;
+        assert_eq!(told(page).await, "gold");
+        // asked for nothing: the first name; insisted on less: what was insisted on
+        assert_eq!(told(ada.browser.get(&asking(&[])).await).await, "https://example.org/loa?n=2");
+        let page = ada.browser.get(&asking(&[("claims", &essential("silver"))])).await;
+        assert_eq!(told(page).await, "silver");
+        let discovery = ada.browser.get(&server.url("/.well-known/openid-configuration")).await.json();
+        assert_eq!(
+            discovery["acr_values_supported"],
+            json!(["urn:ostiary:password", "urn:ostiary:mfa", "urn:ostiary:code", "silver", "https://example.org/loa?n=2", "gold"])
+        );
+    })
+    .await;
+}
+
+#[test]
+fn a_name_of_a_level_is_one_word_for_one_level_that_there_is() {
+    let names = Declaration::find("acr.names").unwrap();
+    let Kind::Names(words) = names.kind else {
+        panic!("names")
+    };
+    let (mut words, mut levels) = (words.to_vec(), acr::LEVELS.to_vec());
+    (words.sort_unstable(), levels.sort_unstable());
+    assert_eq!(words, levels);
+    for refused in [
+        "gold",
+        "gold=best",
+        "=urn:ostiary:mfa",
+        "two words=urn:ostiary:mfa",
+        "urn:ostiary:mfa=urn:ostiary:password",
+        "gold=urn:ostiary:mfa, gold=urn:ostiary:password",
+    ] {
+        assert!(names.read(&refused.into()).is_err(), "{refused}");
+    }
+    let read = names
+        .read(&"gold = urn:ostiary:mfa,silver=urn:ostiary:password,".into())
+        .unwrap();
+    assert_eq!(read.to_json(), "gold=urn:ostiary:mfa, silver=urn:ostiary:password");
 }

@@ -6,6 +6,7 @@ use ostiary::model::{
     ClaimsRequest, Client, Consent, ConsentMode, Id, RequestedClaim, ResponseMode, Scopes, Timestamp,
     TokenEndpointAuthMethod,
 };
+use ostiary::protocol::acr::Names;
 use ostiary::protocol::authorization_request::{Answerable, AuthorizationRequest, Prompt};
 use ostiary::protocol::prompt::{Account, Answers, Because, Decision, decide, is_covered};
 use proptest::prelude::*;
@@ -40,6 +41,7 @@ fn account(subject: &str, ago: u64) -> Account {
         subject: subject.to_owned(),
         auth_time: NOW.before(Duration::from_secs(ago)),
         acr: "pwd".to_owned(),
+        acr_names: Names::default(),
         can_prove_more: false,
         lacks_factor: false,
         outlived: None,
