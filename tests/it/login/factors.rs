@@ -122,7 +122,7 @@ pub async fn waiting(node: &Server, user: &TestUser) -> (session::Browser, sessi
         purpose: Purpose::default(),
     };
     match password::sign_in(provider, &call, &mut browser, attempt).await {
-        Err(Refused::Factor(handle)) => {
+        Err(Refused::Factor(handle, _)) => {
             let demand = demand::load(provider, &call, &browser, &handle).await.unwrap();
             (browser, demand)
         }
@@ -428,7 +428,7 @@ async fn mfa_on_every_path() {
         let mut browser = session::recognize(provider, &call, None, None).await.unwrap();
         let user = server.account(&ada.user).await;
         let begun = session::begin(provider, &call, &mut browser, &user, Proof::password(false)).await;
-        assert!(matches!(begun, Err(NotBegun::Factor)));
+        assert!(matches!(begun, Err(NotBegun::Factor(_))));
         assert!(browser.accounts.is_empty());
         // with a proof of a factor that is not theirs
         let foreign = Proof::password(false).and(session::SecondProof::OneTimeCode(Id::new(call.now)));

@@ -19,7 +19,7 @@ const TOKYO: &str = "203.0.113.5";
 
 /// A server for each backend, behind a proxy on loopback, that knows where three networks are.
 async fn each_located(test: impl AsyncFn(&Server)) {
-    for backend in backends().await {
+    for backend in backends() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("places.mmdb");
         let network = |address: &str, city| {

@@ -28,7 +28,7 @@ async fn race(provider: Provider, call: Call, user: Arc<User>) -> bool {
     match begun {
         Ok(_) => true,
         Err(NotBegun::Full(_)) => false,
-        Err(refused @ (NotBegun::Device(_) | NotBegun::Factor | NotBegun::Action(_) | NotBegun::Changed)) => {
+        Err(refused @ (NotBegun::Device(_) | NotBegun::Factor(_) | NotBegun::Action(_) | NotBegun::Changed)) => {
             panic!("{refused:?}")
         }
         Err(NotBegun::Failed(error)) => panic!("{error}"),

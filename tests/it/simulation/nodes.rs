@@ -248,7 +248,7 @@ impl Node {
         let account = begun.map_err(|error| match error {
             session::NotBegun::Failed(error) => error,
             session::NotBegun::Device(refused) => panic!("{refused:?}"),
-            session::NotBegun::Factor | session::NotBegun::Action(_) | session::NotBegun::Changed => {
+            session::NotBegun::Factor(_) | session::NotBegun::Action(_) | session::NotBegun::Changed => {
                 ostiary::flow::Error::NotFound
             }
             session::NotBegun::Full(full) => panic!("{full:?}"),
