@@ -30,7 +30,7 @@ async fn remember(server: &Server, browser: &Browser, ada: &Enrolled) {
     sign_out(server, browser).await;
 }
 
-async fn sign_out(server: &Server, browser: &Browser) {
+pub async fn sign_out(server: &Server, browser: &Browser) {
     let page = browser.get(&server.url("/logout")).await;
     let form = page.form_with_button("decision", "sign_out");
     browser.submit(&page, form, &[("decision", "sign_out")]).await;

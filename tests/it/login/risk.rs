@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 
 use super::factor_scene::{answer, asked, enrolled, now};
 use super::recovery::mails;
+use super::remembered::sign_out;
 use super::sent_codes::{mailed, send};
 use super::{HOUR, MINUTE, is_signed_in, sign_in};
 use crate::support::backend::backends;
@@ -122,16 +123,14 @@ async fn from_outside_the_own_networks_one_proof_is_too_little() {
         let fields = [("code", code.as_str()), ("remember_device", "1")];
         assert_eq!(laptop.submit(&page, page.form_with("code"), &fields).await.status, 303);
         server.advance(HOUR);
-        let page = laptop.get(&server.url("/logout")).await;
-        laptop.submit(&page, page.forms().remove(0), &[]).await;
+        sign_out(server, &laptop).await;
         let again = sign_in(server, &laptop, &ada.user).await;
         assert_ne!(
             again.location().unwrap().path(),
             "/login/factor",
             "it is remembered here"
         );
-        let page = laptop.get(&server.url("/logout")).await;
-        laptop.submit(&page, page.forms().remove(0), &[]).await;
+        sign_out(server, &laptop).await;
         laptop.comes_from(TOKYO);
         let page = asked(server, &laptop, &ada.user).await;
         server.advance(MINUTE);
