@@ -69,6 +69,11 @@ pub async fn read(command: &Command) -> Vec<(String, f64)> {
 pub fn of<'p>(workload: &str, primitives: &'p [(String, f64)]) -> Option<(&'p str, f64)> {
     let wanted = if workload.starts_with("login") && !workload.contains("cheap") {
         "hash"
+    } else if ["discovery", "jwks", "introspect", "userinfo", "bare"]
+        .iter()
+        .any(|name| workload.starts_with(name))
+    {
+        "bare"
     } else if workload.contains("RS256") {
         "RS256"
     } else {

@@ -17,7 +17,15 @@ use crate::support::wire::Wire;
 const CLIENTS: usize = 8;
 
 /// Signs on, refreshes, asks whose the token is, revokes now and then; begins anew whenever an answer is lost.
-async fn live(stage: Arc<Stage>, ledger: Arc<Ledger>, address: std::net::SocketAddr, over: Arc<AtomicBool>) {
+///
+/// Gives what was revoked and acknowledged, and when.
+async fn live(
+    stage: Arc<Stage>,
+    ledger: Arc<Ledger>,
+    address: std::net::SocketAddr,
+    over: Arc<AtomicBool>,
+) -> Vec<(String, Duration)> {
+    let mut ended = Vec::new();
     let subject = &stage.user.subject;
     let mut wire = Wire::to(address);
     while !over.load(Ordering::Relaxed) {
@@ -56,7 +64,25 @@ async fn live(stage: Arc<Stage>, ledger: Arc<Ledger>, address: std::net::SocketA
                     .await;
             }
         }
+        let Outcome::Answered(answer) = &outcome else { continue };
+        if !answer.is_success() || random::below(3) != 0 {
+            continue;
+        }
+        let token = answer.get("refresh_token");
+        let revoked = ledger
+            .ask(&mut wire, Kind::Revoke, &token, subject, &stage.revoke(&token))
+            .await;
+        if let Outcome::Answered(answer) = &revoked
+            && answer.is_success()
+        {
+            ended.push((token.clone(), ledger.now()));
+        }
+        // whatever became of it: what was acknowledged lets nobody in again
+        ledger
+            .ask(&mut wire, Kind::Refresh, &token, subject, &stage.refresh(&token))
+            .await;
     }
+    ended
 }
 
 async fn kills(backend: Backend, rounds: usize) {
@@ -80,13 +106,16 @@ async fn kills(backend: Backend, rounds: usize) {
         slowest = slowest.max(begun.elapsed());
     }
     over.store(true, Ordering::Relaxed);
+    let mut ended = Vec::new();
     for client in clients {
-        client.await.unwrap();
+        ended.extend(client.await.unwrap());
     }
     assert!(slowest < READY_AGAIN, "ready again after {slowest:?}");
     // what was in flight at a kill may be lost; nothing else is anything but an answer of the protocol
     ledger.assert_allowed(&[200, 400, 503], Duration::from_secs(45));
     ledger.assert_once();
+    assert!(!ended.is_empty(), "nothing was revoked");
+    ledger.assert_ended(&ended, Duration::ZERO);
     ledger.assert_identity();
     ledger.assert_scope_never_grows();
     ledger.assert_verified(&node, &stage.host).await;

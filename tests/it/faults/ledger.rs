@@ -46,7 +46,9 @@ impl Told {
             let well_said = match self.content_type.as_str() {
                 "application/json" => self.get("error") == "temporarily_unavailable",
                 "application/problem+json" => self.body.contains("urn:ostiary:problem:"),
-                page => page.starts_with("text/html") && self.body.contains("<h1"),
+                page => {
+                    page.starts_with("text/html") && (status != 503 || self.body.contains("Not available right now"))
+                }
             };
             assert!(well_said, "{what:?}: {self:?}");
         }

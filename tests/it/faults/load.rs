@@ -10,7 +10,7 @@ use url::form_urlencoded;
 
 use super::ledger::{Told, ask, http, percentile, report, statuses};
 use super::postgres::each_is_written_once;
-use super::site::{BOUND, Families, Question, Site, full, length};
+use super::site::{Families, Question, Site, bound, full, length};
 use crate::support::backend::quick;
 use crate::support::browser::Browser;
 use crate::support::seed::TestUser;
@@ -197,12 +197,12 @@ async fn a_storm_of_sign_ins_is_survived_at_full_speed() {
     assert!(goodput > length(0.15, 0.9), "goodput {goodput}");
     let patience = length(6, 1);
     assert!(refusal < Duration::from_millis(100) * patience, "{refusal:?}");
-    let promise = length(BOUND, Duration::from_millis(250));
+    let promise = length(bound(), Duration::from_millis(250));
     assert!(
         refresh < promise && keys < promise,
         "refresh {refresh:?}, keys {keys:?}"
     );
-    assert!(waited < BOUND * 2, "{waited:?}");
+    assert!(waited < bound() * 2, "{waited:?}");
     let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
     assert!(grown < workers * 19 * 1024 + 128 * 1024, "{grown} KiB more");
 }
@@ -469,7 +469,7 @@ async fn a_cold_start_under_load_is_a_start_like_any_other() {
     let begun = clock::monotonic();
     let node = plan.start().await;
     let ready = begun.elapsed();
-    assert!(ready < BOUND, "{ready:?}");
+    assert!(ready < bound(), "{ready:?}");
     let told = storm.await.unwrap();
     for (question, told) in &told {
         // who was not connected to gets no answer; who got one got a good one

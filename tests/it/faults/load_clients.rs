@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use super::ledger::{http, percentile, report};
-use super::site::{BOUND, Question, Questions, Site, length};
+use super::site::{Question, Questions, Site, bound, length};
 use crate::support::backend::quick;
 use crate::support::process::until;
 
@@ -82,15 +82,15 @@ async fn slow_clients_are_sent_away() {
             .max()
     };
     let (heads, bodies) = (longest(true).unwrap(), longest(false).unwrap());
-    assert!(heads < Duration::from_secs(10) + BOUND, "{heads:?}");
+    assert!(heads < Duration::from_secs(10) + bound(), "{heads:?}");
     let most = length(Duration::from_secs(3), Duration::from_secs(30));
-    assert!(bodies < most + BOUND, "{bodies:?}");
+    assert!(bodies < most + bound(), "{bodies:?}");
     // who connects while they all do at once may have to ask a second time, which the system does after a second
     assert!(
         meanwhile < before * 3 + Duration::from_secs(2),
         "{before:?} alone, {meanwhile:?} beside them"
     );
-    until(BOUND, "their descriptors are given back", async || {
+    until(bound(), "their descriptors are given back", async || {
         site.node.descriptors() <= resting + 20
     })
     .await;
@@ -172,7 +172,7 @@ async fn what_is_too_large_is_refused_quickly() {
         };
         let listen = async {
             while read < answer.len() {
-                match tokio::time::timeout(BOUND, from.read(&mut answer[read..]))
+                match tokio::time::timeout(bound(), from.read(&mut answer[read..]))
                     .await
                     .expect("it hangs")
                 {
@@ -246,7 +246,7 @@ async fn many_idle_connections_cost_little() {
         idle.push(TcpStream::connect(address).await.unwrap());
     }
     let opened = begun.elapsed();
-    until(BOUND, "all are accepted", async || site.node.descriptors() >= many).await;
+    until(bound(), "all are accepted", async || site.node.descriptors() >= many).await;
     let each = (site.node.resident_kib().saturating_sub(resting)) as f64 / many as f64;
     let meanwhile = ordinary(&asks).await;
     // more than there are places
@@ -260,8 +260,8 @@ async fn many_idle_connections_cost_little() {
         if told.status == Some(200) {
             break;
         }
-        assert!(told.is_outage() && told.took < BOUND, "{told:?}");
-        assert!(late.elapsed() < Duration::from_secs(10) + BOUND, "{told:?}");
+        assert!(told.is_outage() && told.took < bound(), "{told:?}");
+        assert!(late.elapsed() < Duration::from_secs(10) + bound(), "{told:?}");
         if told.status.is_some() {
             assert!(told.retry_after.is_some(), "{told:?}");
             refused.push(told.took);
@@ -270,7 +270,7 @@ async fn many_idle_connections_cost_little() {
     }
     assert!(!refused.is_empty(), "a newcomer is served past the limit");
     let late = late.elapsed();
-    assert!(late < Duration::from_secs(10) + BOUND, "{late:?}");
+    assert!(late < Duration::from_secs(10) + bound(), "{late:?}");
     assert!(each < 20.0, "{each} KiB for each connection");
     assert!(
         meanwhile < before * 3 + Duration::from_secs(1),

@@ -6,7 +6,7 @@ use ostiary::clock;
 use ostiary::model::{GrantType, Scopes};
 
 use super::ledger::{Told, percentile, report, statuses};
-use super::site::{BOUND, Families, PROMISE, Question, Site, length};
+use super::site::{Families, PROMISE, Question, Site, bound, length};
 use crate::support::backend::quick;
 use crate::support::browser::Browser;
 use crate::support::process::until;
@@ -28,7 +28,7 @@ fn judge(row: &str, told: &[(Question, Told)]) {
         if Question::FREE.contains(question) {
             assert_eq!(told.status, Some(200), "{row} {question:?}: {told:?}");
         }
-        assert!(told.took < BOUND, "{row} {question:?}: {told:?}");
+        assert!(told.took < bound(), "{row} {question:?}: {told:?}");
         slowest = slowest.max(told.took);
     }
     let refused = told.iter().filter(|(_, told)| told.is_outage()).count();
@@ -64,7 +64,7 @@ async fn a_killed_postgres_is_told_of_and_all_comes_back() {
     assert_eq!(site.node.readiness().await, Some(503));
     site.postgres.up().await;
     let recovered = site.recovers(clock::monotonic()).await;
-    assert!(recovered < BOUND, "{recovered:?}");
+    assert!(recovered < bound(), "{recovered:?}");
     let told = families.end().await;
     report(
         "REL-12",
@@ -96,7 +96,7 @@ async fn a_postgres_that_stands_still_keeps_nobody_waiting() {
     site.postgres.thaw();
     let recovered = site.recovers(clock::monotonic()).await;
     judge("REL-13", &told);
-    assert!(recovered < BOUND, "{recovered:?}");
+    assert!(recovered < bound(), "{recovered:?}");
     assert!(grown < 64 * 1024, "{grown} KiB more");
     let after = asks.keep_asking(&[Question::Introspect], Duration::from_secs(1)).await;
     let mut times: Vec<Duration> = after.iter().map(|(_, told)| told.took).collect();
@@ -199,9 +199,9 @@ async fn a_black_hole_before_postgres_is_found_and_left() {
     // the connections of before stay deaf: what they lost does not come back
     site.database.set(Mode::Pass);
     let recovered = site.recovers(clock::monotonic()).await;
-    assert!(recovered < BOUND, "{recovered:?}");
+    assert!(recovered < bound(), "{recovered:?}");
     let told = families.end().await;
-    until(BOUND, "the connections are those of the pool", async || {
+    until(bound(), "the connections are those of the pool", async || {
         site.database.open() <= 17
     })
     .await;
@@ -250,7 +250,7 @@ async fn a_postgres_far_away_makes_sign_ins_slower_and_no_worse() {
     assert_eq!(refreshed.status, Some(200), "{refreshed:?}");
     site.database.set(Mode::Pass);
     let p99 = percentile(&mut slowest, 99);
-    assert!(p99 < length(BOUND * 2, PROMISE), "{p99:?}");
+    assert!(p99 < length(bound() * 2, PROMISE), "{p99:?}");
     // each attempt began one session: nothing was tried again behind people's backs
     let begun = site.postgres.number("select count(*) from sessions").await - sessions;
     assert_eq!(usize::try_from(begun).unwrap(), rounds * together);
@@ -323,9 +323,9 @@ async fn priority_fairness() {
     let signed_in = sign_ins().await;
     over.store(true, std::sync::atomic::Ordering::Relaxed);
     // half as long again as alone; twice that where the machine has much else to do
-    let bound = quiet_sign_in * 3 / 2 * length(2, 1) + Duration::from_millis(length(500, 100));
+    let at_most = quiet_sign_in * 3 / 2 * length(2, 1) + Duration::from_millis(length(500, 100));
     assert!(
-        signed_in < bound,
+        signed_in < at_most,
         "a sign-in takes {quiet_sign_in:?} alone, {signed_in:?} beside lists"
     );
     let mut refused = 0;
@@ -333,7 +333,7 @@ async fn priority_fairness() {
         let told = list.await.unwrap();
         told.judge("an administrator's list");
         refused += usize::from(told.is_outage());
-        assert!(told.took < BOUND, "{told:?}");
+        assert!(told.took < bound(), "{told:?}");
     }
     for lists in more {
         lists.await.unwrap();
@@ -393,7 +393,7 @@ async fn serialization_failures_are_tried_again_and_leave_nothing_half_done() {
     // 0.3 to the third power is 2.7 of a hundred
     assert!(good > 20 && refused * 10 < good, "{counted:?}");
     for told in told.iter().filter(|told| told.is_outage()) {
-        assert!(told.retry_after.is_some() && told.took < BOUND, "{told:?}");
+        assert!(told.retry_after.is_some() && told.took < bound(), "{told:?}");
     }
     each_is_written_once(&site).await;
     report(

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ostiary::clock;
 
 use super::ledger::{report, statuses};
-use super::site::{BOUND, Families, Site, length};
+use super::site::{Families, Site, bound, length};
 use crate::support::backend::quick;
 use crate::support::browser::Browser;
 use crate::support::process::{PATIENCE, until};
@@ -203,7 +203,7 @@ async fn a_newer_schema_is_served_beside_the_newer_version() {
     let counted = statuses(&told);
     assert_eq!(counted.keys().copied().collect::<Vec<_>>(), [200], "{counted:?}");
     let slowest = told.iter().map(|told| told.took).max().unwrap();
-    assert!(slowest < BOUND, "{slowest:?}");
+    assert!(slowest < bound(), "{slowest:?}");
     report(
         "REL-22",
         format!(

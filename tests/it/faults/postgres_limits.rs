@@ -8,7 +8,7 @@ use ostiary::clock;
 use ostiary::sql::{Connection, Database, Durability};
 
 use super::ledger::{report, statuses};
-use super::site::{BOUND, Families, Question, Site, length};
+use super::site::{Families, Question, Site, bound, length};
 use crate::ephemeral::redis_server::Server as Redis;
 use crate::support::backend::quick;
 use crate::support::services::{Postgres, own};
@@ -43,14 +43,14 @@ async fn a_postgres_without_connections_is_told_of_and_comes_back() {
     let mut refused = 0;
     for (question, told) in &told {
         told.judge(question);
-        assert!(told.took < BOUND, "{question:?} {told:?}");
+        assert!(told.took < bound(), "{question:?} {told:?}");
         assert!(*question != Question::KeySet || told.status == Some(200), "{told:?}");
         refused += usize::from(told.is_outage());
     }
     let held = taken.len();
     drop(taken);
     let recovered = site.recovers(clock::monotonic()).await;
-    assert!(recovered < BOUND, "{recovered:?}");
+    assert!(recovered < bound(), "{recovered:?}");
     assert!(refused > 0, "{held} connections were taken and nobody noticed");
     report(
         "REL-23",

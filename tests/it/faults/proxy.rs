@@ -5,7 +5,7 @@ use std::time::Duration;
 use ostiary::clock;
 
 use super::ledger::report;
-use super::site::{BOUND, Question, Site, length, local};
+use super::site::{Question, Site, bound, length, local};
 use crate::support::backend::quick;
 use crate::support::browser::Browser;
 use crate::support::process::{free_address, until};
@@ -97,13 +97,13 @@ async fn a_torn_connection_to_redis_confuses_nobody() {
             .await;
         for (question, told) in &told {
             told.judge((&name, question));
-            assert!(told.took < BOUND, "{name} {question:?} {told:?}");
+            assert!(told.took < bound(), "{name} {question:?} {told:?}");
             if *question == Question::Introspect {
                 assert_eq!(told.status, Some(200), "{name} {told:?}");
             }
         }
         site.cache.set(Mode::Pass);
-        let took = until(BOUND, "sign-in works again", async || {
+        let took = until(bound(), "sign-in works again", async || {
             !asks.ask(Question::Authorize).await.is_outage() && !asks.ask(Question::SignedIn).await.is_outage()
         })
         .await;

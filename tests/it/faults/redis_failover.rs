@@ -9,7 +9,7 @@ use ostiary::model::{ConsentMode, Secret};
 use tokio::task::JoinHandle;
 
 use super::ledger::{Told, ask, http, percentile, report};
-use super::site::{BOUND, PROMISE, length};
+use super::site::{PROMISE, bound, length};
 use crate::support::backend::{Backend, quick};
 use crate::support::browser::{Arrival, Browser, Page};
 use crate::support::process::{Installation, Node, PATIENCE, until};
@@ -132,7 +132,7 @@ async fn attempt(browser: &Browser, url: &str, user: &TestUser, tale: &mut Tale)
 
 /// I6: whoever is turned away is told so at once, on a page, with a time to come again.
 fn well_said(page: &Page, took: Duration, tale: &mut Tale) -> bool {
-    assert!(took < BOUND, "{} took {took:?}", page.url);
+    assert!(took < bound(), "{} took {took:?}", page.url);
     assert_ne!(page.status, 500, "{}", page.body);
     if page.status == 503 {
         let again: u64 = page.header("retry-after").parse().unwrap();
@@ -298,7 +298,7 @@ async fn failover(row: &str, kind: Kind, signal: &str, successor: usize, session
     })
     .await;
     let promoted = clock::monotonic();
-    let back = until(BOUND, "sign-in works again", async || site.serves().await).await;
+    let back = until(bound(), "sign-in works again", async || site.serves().await).await;
     if sessions == Sessions::KeptToo {
         assert!(site.deployment.data[successor].ask("flushall").contains("OK"));
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ostiary::clock;
 
 use super::ledger::report;
-use super::site::{BOUND, PROMISE, Question, Site, length};
+use super::site::{PROMISE, Question, Site, bound, length};
 use crate::ephemeral::redis_server::Server as Redis;
 use crate::support::backend::quick;
 use crate::support::browser::Browser;
@@ -80,11 +80,11 @@ async fn a_killed_redis_signs_nobody_out_where_sessions_are_kept() {
     site.redis.kill();
     let told = asks.ask(Question::SignedIn).await;
     told.judge("a browser that is signed in");
-    assert!(told.is_outage() && told.took < BOUND, "{told:?}");
+    assert!(told.is_outage() && told.took < bound(), "{told:?}");
     clock::sleep(length(Duration::from_millis(300), Duration::from_secs(5))).await;
     site.redis.up().await;
     assert_eq!(site.redis.ask("dbsize").trim(), "0");
-    let back = until(BOUND, "who is signed in is known again", async || {
+    let back = until(bound(), "who is signed in is known again", async || {
         !asks.ask(Question::SignedIn).await.is_outage()
     })
     .await;
@@ -152,7 +152,7 @@ async fn an_old_dump_signs_nobody_out_where_sessions_are_kept() {
     site.redis.up().await;
     assert!(site.redis.ask("dbsize").trim() != "0", "the dump was read");
     let asks = site.questions_with("none", "none");
-    until(BOUND, "sign-in works again", async || {
+    until(bound(), "sign-in works again", async || {
         !asks.ask(Question::Authorize).await.is_outage()
     })
     .await;

@@ -4,8 +4,8 @@
 //! succeeded at most once, I3 a family has at most one live refresh token and never more scope, I5 what was ended does not
 //! succeed later, I6 answers come from the allowed set in time and say when to come again, I8 one event for each
 //! acknowledged change, I9 every token verifies with the published keys, I10 no secret stands in plain text where none
-//! belongs, I11 everybody sees only themselves, I12 a process comes back to what it had open. I4 and I7 have no subject
-//! yet.
+//! belongs, I11 everybody sees only themselves, I12 a process comes back to what it had open. I4, the limit of logins, is held
+//! against the store by `nodes::limits`; I7 has no subject yet.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
