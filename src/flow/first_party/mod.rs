@@ -140,7 +140,7 @@ impl Walk<'_> {
         match password::sign_in(self.provider, call, &mut self.session.browser, attempt).await {
             Ok(account) => self.enter(interaction, &account).await,
             Err(Refused::Wrong) => self.more(step, Asked::Password, Some("wrong_credentials")),
-            Err(Refused::Factor(handle)) => self.ask_factor(&handle, None).await,
+            Err(Refused::Factor(handle, _)) => self.ask_factor(&handle, None).await,
             Err(Refused::Required(_, handle)) => self.ask_action(&handle, None).await,
             Err(Refused::Inactive) => Ok(Challenged::Denied("account_inactive")),
             Err(Refused::Device(_)) => Ok(Challenged::Denied("device_refused")),
