@@ -68,7 +68,7 @@ pub(super) async fn factor(provider: &Provider, user: &User) -> Result<Asked, Er
     let has = |kind| own.factors.iter().any(|factor| factor.kind() == kind);
     let ways = [
         (has(FactorKind::Totp), "otp"),
-        (true, "recovery_code"),
+        (!own.factors.is_empty(), "recovery_code"),
         (has(FactorKind::Passkey), "passkey"),
     ];
     let ways = ways.into_iter().filter(|(is_there, _)| *is_there);

@@ -249,6 +249,10 @@ impl Walk<'_> {
     async fn ask_factor(self, handle: &str, problem: Option<&'static str>) -> Result<Challenged, Error> {
         let demand = demand::load(self.provider, self.call, &self.session.browser, handle).await?;
         let asked = asked::factor(self.provider, &demand.user).await?;
+        // a code that is mailed, where a sign-in is unusual: at the page
+        if matches!(&asked, Asked::SecondFactor(ways) if ways.is_empty()) {
+            return Ok(Challenged::Web("second_factor"));
+        }
         self.more(Step::Factor(handle.to_owned()), asked, problem)
     }
 

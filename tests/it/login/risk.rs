@@ -150,7 +150,9 @@ async fn from_outside_the_own_networks_one_proof_is_too_little() {
         assert_eq!(by_mail(server, &browser, &bob).await.status, 303);
         assert!(is_signed_in(server, &browser).await);
 
-        let carol = server.user("carol").await;
+        let carol = server
+            .user_with("carol", |profile| profile.email_verified = false)
+            .await;
         let page = sign_in(server, &Browser::at(TOKYO), &carol).await;
         assert_eq!(page.location().unwrap().path(), "/login/action");
         assert!(mails(server).await.iter().all(|(to, _)| *to != carol.email));
