@@ -162,6 +162,8 @@ async fn rate_limits_documented() {
     shown.push("/login/new-password");
     // `registration_limits_of_a_day`, `guesses_states_and_devices_count_as_at_the_pages`
     shown.extend(["/account/email", "/api/v1/registration", "/oauth2/authorize_challenge"]);
+    // the codes that are sent, and guesses at them
+    shown.extend(["/account/phone", "/api/v1/me/phone", "/login/code", "/login/factor"]);
     let mut told = documented();
     told.sort();
     told.dedup();
