@@ -19,6 +19,7 @@ pub mod ephemeral;
 pub mod geo;
 pub mod jose;
 pub mod mail;
+pub mod picture;
 pub mod protocol;
 pub mod sessions;
 pub mod sms;

@@ -155,7 +155,7 @@ pub(super) async fn run(
             let user = find(provider, &user).await?;
             people::unlock_user(provider, call, &SOURCE, user.id).await?;
             Ok(Output::line(format!(
-                "nobody waits for guesses at {} any more",
+                "{} is unlocked, and nobody waits for guesses at the account any more",
                 user.username
             )))
         }

@@ -4,18 +4,37 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::people::PasswordRules;
+use super::people::{PasswordRules, missing_of};
 use super::session::Proof;
-use crate::model::setting::MFA_REQUIRED;
-use crate::model::{Layers, RequiredAction, Terms, Timestamp, User};
+use crate::model::setting::{ACCOUNT_CONFIRMED_EMAIL, ACCOUNT_REQUIRED, MFA_REQUIRED};
+use crate::model::{Layers, RequiredAction, Terms, Timestamp, User, UserStatus};
 
 /// Something that is to be done first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Missing {
     /// What.
-    pub action: RequiredAction,
+    pub action: Needed,
     /// Who wants it.
     pub because: Wanted,
+}
+
+/// What has to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needed {
+    /// To say that the account is to stay, which its owner has deleted.
+    Stay,
+    /// An action that can be required of anybody.
+    Action(RequiredAction),
+}
+
+impl Needed {
+    /// In a word, for the traces.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stay => "stay",
+            Self::Action(action) => action.as_str(),
+        }
+    }
 }
 
 /// Who wants it, or why.
@@ -25,6 +44,8 @@ pub enum Wanted {
     Administrator,
     /// The settings that count for the person, or those of the client that is signed in to.
     Policy,
+    /// The person, who has done something before.
+    Person,
 }
 
 impl Wanted {
@@ -33,6 +54,7 @@ impl Wanted {
         match self {
             Self::Administrator => "administrator",
             Self::Policy => "policy",
+            Self::Person => "person",
         }
     }
 }
@@ -45,6 +67,13 @@ pub fn missing(
     has_factor: HasFactor,
     (terms, now): (&[Terms], Timestamp),
 ) -> Option<Missing> {
+    // before anything else is changed about it
+    if user.status == UserStatus::Leaving {
+        return Some(Missing {
+            action: Needed::Stay,
+            because: Wanted::Person,
+        });
+    }
     let is_required = |action| user.required_actions.contains(&action);
     let wanted = |action, by_policy: bool| {
         let because = match (is_required(action), by_policy) {
@@ -52,7 +81,10 @@ pub fn missing(
             (false, true) => Wanted::Policy,
             (false, false) => return None,
         };
-        Some(Missing { action, because })
+        Some(Missing {
+            action: Needed::Action(action),
+            because,
+        })
     };
     // who came without it has nothing to replace here
     let change = user.password.as_ref().filter(|_| proof.is_by_password()).and_then(|_| {
@@ -64,9 +96,17 @@ pub fn missing(
         HasFactor::No => wanted(RequiredAction::EnrolFactor, layers.flag(MFA_REQUIRED)),
         HasFactor::Lacks => wanted(RequiredAction::EnrolFactor, true),
     };
+    let verify = || match user.profile.email_verified {
+        true => None,
+        false => wanted(RequiredAction::VerifyEmail, layers.flag(ACCOUNT_CONFIRMED_EMAIL)),
+    };
+    let update = || {
+        let lacking = missing_of(user, &layers.words(ACCOUNT_REQUIRED));
+        wanted(RequiredAction::UpdateProfile, !lacking.is_empty())
+    };
     // where none count there is nothing to accept, whoever wants it
     let accept = || wanted(RequiredAction::AcceptTerms, !terms.is_empty()).filter(|_| !terms.is_empty());
-    change.or_else(enrol).or_else(accept)
+    change.or_else(enrol).or_else(verify).or_else(update).or_else(accept)
 }
 
 /// Whether somebody has a second factor.

@@ -27,6 +27,7 @@ const LAPSED_EVERY: Duration = Duration::from_secs(10);
 const GO_ON_FOR: Duration = Duration::from_secs(2);
 /// No session's use is written more often.
 const USES_EVERY: Duration = Duration::from_secs(60);
+const DEPARTURES_EVERY: Duration = Duration::from_secs(60);
 const CLEANING_EVERY: Duration = Duration::from_secs(10 * 60);
 /// How often it is looked whose password has to be replaced soon.
 const REMINDERS_EVERY: Duration = Duration::from_secs(15 * 60);
@@ -89,6 +90,12 @@ pub fn start(provider: &Provider, post: Post, patience: Patience, stop: &watch::
         Ok(())
     }));
     jobs.spawn(of("uses", USES_EVERY).run(|provider| async move { session::write_uses(&provider).await }));
+    jobs.spawn(of("departures", DEPARTURES_EVERY).run(|provider| async move {
+        let began = clock::monotonic();
+        let call = || Call::system(&provider.clock);
+        while people::delete_those_who_left(&provider, &call()).await? && began.elapsed() < GO_ON_FOR {}
+        Ok(())
+    }));
     jobs.spawn(of("cleaning", CLEANING_EVERY).run(|provider| async move {
         let call = Call::system(&provider.clock);
         cleaning::sweep(&provider, &call).await.map(drop)

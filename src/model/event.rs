@@ -144,6 +144,16 @@ named! {
         UserReactivated = "user.reactivated",
         /// A user was deleted.
         UserDeleted = "user.deleted",
+        /// The owner of an account has locked it, because something was wrong.
+        UserLocked = "user.locked",
+        /// A locked account was unlocked.
+        UserUnlocked = "user.unlocked",
+        /// The owner of an account has deleted it, and can take that back for a while.
+        UserLeaving = "user.leaving",
+        /// The owner of an account has taken its deletion back.
+        UserStayed = "user.stayed",
+        /// A person was given everything that is kept about them.
+        UserExported = "user.exported",
         /// A password has to be replaced before it lets anybody in again.
         PasswordExpired = "password.expired",
         /// The way to a new password was mailed to the person.

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::setting::{
-    Declaration, Law, MFA_ON_IMPOSSIBLE_TRAVEL, MFA_ON_NEW_ADDRESS, MFA_ON_NEW_DEVICE, MFA_REMEMBER_FOR, MFA_REQUIRED,
+    ACCOUNT_CONFIRMED_EMAIL, ACCOUNT_DELETION, ACCOUNT_DELETION_GRACE, ACCOUNT_EDITABLE, ACCOUNT_REQUIRED, Declaration,
+    Law, MFA_ON_IMPOSSIBLE_TRAVEL, MFA_ON_NEW_ADDRESS, MFA_ON_NEW_DEVICE, MFA_REMEMBER_FOR, MFA_REQUIRED,
     PASSWORD_ADMIN_MINIMUM_LENGTH, PASSWORD_EXPIRES_AFTER, PASSWORD_EXPIRY_WARNING, PASSWORD_GENERATED_ONLY,
     PASSWORD_HISTORY, PASSWORD_INITIAL_EXPIRES_AFTER, PASSWORD_MAXIMUM_LENGTH, PASSWORD_MINIMUM_LENGTH,
     PASSWORD_MINIMUM_STRENGTH, PASSWORD_REPLACE_INITIAL, SESSION_ADMIN_IDLE_TIMEOUT, SESSION_ADMIN_LIFETIME,
@@ -58,6 +59,11 @@ impl LayerOwner {
             // people are known by their devices, whatever they sign in to
             SESSION_KNOWN_DEVICES_ONLY
             | MFA_REMEMBER_FOR
+            | ACCOUNT_EDITABLE
+            | ACCOUNT_REQUIRED
+            | ACCOUNT_CONFIRMED_EMAIL
+            | ACCOUNT_DELETION
+            | ACCOUNT_DELETION_GRACE
             | MFA_ON_NEW_DEVICE
             | MFA_ON_NEW_ADDRESS
             | MFA_ON_IMPOSSIBLE_TRAVEL => !matches!(self, Self::Client(_)),
@@ -209,6 +215,14 @@ impl Layers<'_> {
         }
     }
 
+    /// Words; none for a key of another kind.
+    pub fn words(&self, key: &str) -> Vec<&'static str> {
+        match self.settle(key).map(|settled| settled.value) {
+            Some(SettingValue::Words(words)) => words,
+            _ => Vec::new(),
+        }
+    }
+
     /// Yes or no; no for a key of another kind.
     pub fn flag(&self, key: &str) -> bool {
         matches!(
@@ -299,6 +313,7 @@ fn size(value: &SettingValue) -> u128 {
         | SettingValue::Names(_)
         | SettingValue::Networks(_)
         | SettingValue::Domains(_)
-        | SettingValue::Fields(_) => 0,
+        | SettingValue::Fields(_)
+        | SettingValue::Words(_) => 0,
     }
 }

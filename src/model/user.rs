@@ -30,6 +30,8 @@ pub struct User {
     pub password_initial: bool,
     /// What the person has to do at the next sign-in before they are in, in the order of [`RequiredAction`].
     pub required_actions: Vec<RequiredAction>,
+    /// When the account is deleted, if its owner wants that and has not taken it back: [`UserStatus::Leaving`].
+    pub deletion_at: Option<Timestamp>,
     /// When the account was made.
     pub created_at: Timestamp,
     /// When it last changed: the claim `updated_at`.
@@ -43,6 +45,10 @@ named! {
         Active = "active",
         /// An administrator has deactivated it.
         Inactive = "inactive",
+        /// Its owner has locked it, because something was wrong.
+        Locked = "locked",
+        /// Its owner has deleted it, and can take that back until it is gone.
+        Leaving = "leaving",
     }
 }
 
@@ -53,6 +59,10 @@ named! {
         ChangePassword = "change_password",
         /// Set up a second factor, if there is none.
         EnrolFactor = "enrol_factor",
+        /// Confirm the mail address.
+        VerifyEmail = "verify_email",
+        /// Complete what is told about them.
+        UpdateProfile = "update_profile",
         /// Accept the terms of use that count, those among them that were accepted before.
         AcceptTerms = "accept_terms",
     }
@@ -203,6 +213,11 @@ impl User {
     /// Whether the account may be used.
     pub fn is_active(&self) -> bool {
         self.status == UserStatus::Active
+    }
+
+    /// Whether somebody may still prove that it is theirs: to use it, or to take its deletion back.
+    pub fn may_be_entered(&self) -> bool {
+        matches!(self.status, UserStatus::Active | UserStatus::Leaving)
     }
 }
 

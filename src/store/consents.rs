@@ -3,7 +3,7 @@
 use super::resources::ScopesText;
 use super::rows::{Columns, to_json};
 use super::{Error, Write, readers};
-use crate::model::{Client, Consent, Id, Scopes, User};
+use crate::model::{Client, Consent, Grant, GrantTerms, Id, Scopes, User};
 use crate::sql::{self, Record, Row};
 
 impl Record for Consent {
@@ -14,6 +14,20 @@ impl Record for Consent {
             scope: row.named::<ScopesText>("scope")?.0,
             claims: row.json("claims")?,
             given_at: row.time("given_at")?,
+        })
+    }
+}
+
+struct Held {
+    grant: Id<Grant>,
+    terms: GrantTerms,
+}
+
+impl Record for Held {
+    fn read(row: &Row<'_>) -> Result<Self, sql::Error> {
+        Ok(Self {
+            grant: row.id("id")?,
+            terms: row.json("terms")?,
         })
     }
 }
@@ -30,6 +44,14 @@ from consents
 where user_id = $1
 order by given_at desc
 limit $2";
+
+const LIST_LIVE_GRANTS: &str = "
+select id, terms
+from grants
+where user_id = $1
+and client_id = $2
+and ended_at is null
+limit $3";
 
 const LIST_CLIENTS_OF_USER: &str = "
 select c.id, c.client_id, c.origin, c.trusted, c.metadata, c.policy, c.registration_token, c.disabled_at, c.unused_until, c.version,
@@ -49,6 +71,12 @@ readers! {
     /// What a user has allowed, newest first.
     pub async fn list_consents_of(&mut self, user: Id<User>, limit: u32) -> Result<Vec<Consent>, Error> {
         Ok(self.sql(LIST_OF_USER).bind(user).bind(limit).all().await?)
+    }
+
+    /// What a client holds of a user now, as it was agreed.
+    pub async fn list_live_grants_of(&mut self, user: Id<User>, client: Id<Client>, limit: u32) -> Result<Vec<(Id<Grant>, GrantTerms)>, Error> {
+        let held: Vec<Held> = self.sql(LIST_LIVE_GRANTS).bind(user).bind(client).bind(limit).all().await?;
+        Ok(held.into_iter().map(|held| (held.grant, held.terms)).collect())
     }
 
     /// The clients that a user has allowed something, without their secrets, in the same order.

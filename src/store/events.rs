@@ -67,6 +67,16 @@ where user_id = $1
 order by at desc
 limit $2";
 
+// as the index says it, which holds nothing else
+const LIST_TOLD: &str = "
+select id, at, kind, outcome, reason, actor_kind, actor_id, user_id, client_id, address, trace, facts
+from events
+where user_id = $1
+and id < $2
+and kind not in ('authorization', 'code.redeemed', 'token.refreshed')
+order by id desc
+limit $3";
+
 const LIST_OF_TRACE: &str = "
 select id, at, kind, outcome, reason, actor_kind, actor_id, user_id, client_id, address, trace, facts
 from events
@@ -79,6 +89,12 @@ readers! {
     pub async fn list_events(&mut self, before: Option<Id<Event>>, limit: u32) -> Result<Vec<EventRow>, Error> {
         let before = before.map_or(uuid::Uuid::max(), Id::uuid);
         Ok(self.sql(LIST).bind(before).bind(limit).all().await?)
+    }
+
+    /// What a person is told of what was done to them, before this event, newest first: not every token of every application.
+    pub async fn list_events_told_to(&mut self, user: Id<User>, before: Option<Id<Event>>, limit: u32) -> Result<Vec<EventRow>, Error> {
+        let before = before.map_or(uuid::Uuid::max(), Id::uuid);
+        Ok(self.sql(LIST_TOLD).bind(user).bind(before).bind(limit).all().await?)
     }
 
     /// What was done under a trace id, in order.

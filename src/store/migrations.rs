@@ -38,6 +38,7 @@ migrations![
     "0022_open_clients",
     "0023_registration",
     "0024_text_messages",
+    "0026_account",
     "0028_terms",
     "0029_access_requests",
     "0030_mails"

@@ -37,6 +37,7 @@ const TABLES: &[Table] = &[
     plain("access_requests"),
     plain("terms"),
     plain("terms_acceptances"),
+    plain("pictures"),
     plain("factors"),
     plain("recovery_codes"),
     plain("sessions"),

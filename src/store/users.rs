@@ -23,6 +23,7 @@ impl Record for User {
             password_expired_at: row.maybe_time("password_expired_at")?,
             password_initial: row.boolean("password_initial")?,
             required_actions: read_actions(&row.text("required_actions")?)?,
+            deletion_at: row.maybe_time("deletion_at")?,
             created_at: row.time("created_at")?,
             updated_at: row.time("updated_at")?,
         })
@@ -43,31 +44,31 @@ fn write_actions(actions: &[RequiredAction]) -> String {
 
 const FIND: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
-  password_expired_at, password_initial, required_actions, version, created_at, updated_at
+  password_expired_at, password_initial, required_actions, deletion_at, version, created_at, updated_at
 from users
 where id = $1";
 
 const FIND_BY_SUBJECT: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
-  password_expired_at, password_initial, required_actions, version, created_at, updated_at
+  password_expired_at, password_initial, required_actions, deletion_at, version, created_at, updated_at
 from users
 where subject = $1";
 
 const FIND_BY_USERNAME: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
-  password_expired_at, password_initial, required_actions, version, created_at, updated_at
+  password_expired_at, password_initial, required_actions, deletion_at, version, created_at, updated_at
 from users
 where username_key = $1";
 
 const FIND_BY_EMAIL: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
-  password_expired_at, password_initial, required_actions, version, created_at, updated_at
+  password_expired_at, password_initial, required_actions, deletion_at, version, created_at, updated_at
 from users
 where email_key = $1";
 
 const LIST: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
-  password_expired_at, password_initial, required_actions, version, created_at, updated_at
+  password_expired_at, password_initial, required_actions, deletion_at, version, created_at, updated_at
 from users
 where id > $1
 order by id
@@ -75,7 +76,7 @@ limit $2";
 
 const LIST_NEWEST: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
-  password_expired_at, password_initial, required_actions, version, created_at, updated_at
+  password_expired_at, password_initial, required_actions, deletion_at, version, created_at, updated_at
 from users
 where id < $1
 order by id desc
@@ -83,7 +84,7 @@ limit $2";
 
 const LIST_BY_USERNAME_PREFIX: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
-  password_expired_at, password_initial, required_actions, version, created_at, updated_at
+  password_expired_at, password_initial, required_actions, deletion_at, version, created_at, updated_at
 from users
 where username_key >= $1
 and username_key < $2
@@ -93,7 +94,7 @@ limit $4";
 
 const LIST_BY_EMAIL_PREFIX: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
-  password_expired_at, password_initial, required_actions, version, created_at, updated_at
+  password_expired_at, password_initial, required_actions, deletion_at, version, created_at, updated_at
 from users
 where email_key >= $1
 and email_key < $2
@@ -117,6 +118,13 @@ const IS_DEPARTED: &str = "
 select count(*)
 from departed_subjects
 where digest = $1";
+
+const LIST_LEFT: &str = "
+select id
+from users
+where deletion_at <= $1
+order by deletion_at
+limit $2";
 
 const LIST_APPLIED: &str = "
 select username
@@ -199,6 +207,12 @@ readers! {
         Ok(found > 0)
     }
 
+    /// Users who wanted to be deleted by now, a bounded number.
+    pub async fn list_users_who_left(&mut self, now: Timestamp, limit: u32) -> Result<Vec<Id<User>>, Error> {
+        let ids: Vec<uuid::Uuid> = self.sql(LIST_LEFT).bind(now).bind(limit).all().await?;
+        Ok(ids.into_iter().map(Id::from_uuid).collect())
+    }
+
     /// The usernames that came by `apply`.
     pub async fn list_applied_users(&mut self) -> Result<Vec<String>, Error> {
         Ok(self.sql(LIST_APPLIED).all().await?)
@@ -213,7 +227,7 @@ values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
 const CHANGE: &str = "
 update users
 set username = $3, username_key = $4, email_key = $5, status = $6, profile = $7, required_actions = $8, updated_at = $9,
-  version = version + 1
+  deletion_at = $10, version = version + 1
 where id = $1
 and version = $2";
 
@@ -312,6 +326,7 @@ impl Write {
             .bind(to_json(&user.profile)?)
             .bind(write_actions(&user.required_actions))
             .bind(user.updated_at)
+            .bind(user.deletion_at)
             .changed()
             .await?;
         if changed == 1 {

@@ -1,4 +1,4 @@
-//! The files that pages load, all from this server: two stylesheets, seven scripts, the sign.
+//! The files that pages load, all from this server: two stylesheets, eight scripts, the sign.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ const STYLE: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const IMAGE: &str = "image/svg+xml";
 
-const ASSETS: [(&str, &str, &[u8]); 10] = [
+const ASSETS: [(&str, &str, &[u8]); 11] = [
     ("tokens.css", STYLE, include_bytes!("../../templates/asset/tokens.css")),
     (
         "ostiary.css",
@@ -47,6 +47,7 @@ const ASSETS: [(&str, &str, &[u8]); 10] = [
         SCRIPT,
         include_bytes!("../../templates/asset/proof-of-work.js"),
     ),
+    ("picture.js", SCRIPT, include_bytes!("../../templates/asset/picture.js")),
     ("submit.js", SCRIPT, include_bytes!("../../templates/asset/submit.js")),
     (
         "browser-clock.js",

@@ -20,7 +20,7 @@ macro_rules! templates {
     };
 }
 
-pub(super) const TEMPLATES: [(&str, &str); 99] = templates![
+pub(super) const TEMPLATES: [(&str, &str); 110] = templates![
     "page/layout.html",
     "page/login.html",
     "page/login_code.html",
@@ -50,6 +50,13 @@ pub(super) const TEMPLATES: [(&str, &str); 99] = templates![
     "page/own_terms.html",
     "page/new_account.html",
     "page/own_password.html",
+    "page/own_profile.html",
+    "page/own_events.html",
+    "page/own_step.html",
+    "page/account_door.html",
+    "page/required_profile.html",
+    "page/required_email.html",
+    "page/stay.html",
     "page/own_account.html",
     "page/own_factors.html",
     "page/own_email.html",
@@ -82,6 +89,8 @@ pub(super) const TEMPLATES: [(&str, &str); 99] = templates![
     "part/mail_link.html",
     "part/mail_code.html",
     "part/mark.html",
+    "part/profile_fields.html",
+    "part/profile_problems.html",
     "part/wordmark.html",
     "part/new_password.html",
     "part/terms.html",
@@ -105,6 +114,8 @@ pub(super) const TEMPLATES: [(&str, &str); 99] = templates![
     "mail/already_registered.txt",
     "mail/password_changed.html",
     "mail/password_changed.txt",
+    "mail/account.html",
+    "mail/account.txt",
     "mail/factor.html",
     "mail/factor.txt",
     "mail/code.html",

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::code_mail::{CodeMail, PhoneChange, PhoneNews, SignInLinkMail};
 use super::password_mail::{Lockout, PasswordExpiry, PasswordLinkMail};
-use super::{AccessMail, AccessStep, Device, Link};
+use super::{AccessMail, AccessStep, AccountChange, AccountMail, Device, Link};
 
 /// A mail to a person.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -43,6 +43,8 @@ pub enum Mail {
     PasswordExpiry(PasswordExpiry),
     /// Somebody guesses at your password, so you may have to wait; here is the way around.
     Lockout(Lockout),
+    /// Something became of your account.
+    Account(AccountMail),
 }
 
 impl Mail {
@@ -147,6 +149,12 @@ impl Mail {
                 ..AccessMail::sample()
             })
         }))
+        .chain(AccountChange::ALL.map(|change| {
+            Self::Account(AccountMail {
+                change,
+                ..AccountMail::sample()
+            })
+        }))
         .chain(FactorChange::ALL.map(|change| {
             Self::Factor(FactorNews {
                 change,
@@ -168,6 +176,7 @@ impl Mail {
             Self::Address(context) => ("address", Value::from(Serde(context))),
             Self::PasswordChanged(context) => ("password_changed", Value::from(Serde(context))),
             Self::NewPassword(context) => ("new_password", Value::from(Serde(context))),
+            Self::Account(context) => ("account", Value::from(Serde(context))),
             Self::Factor(context) => ("factor", Value::from(Serde(context))),
             Self::PasswordLink(context) => ("password_link", Value::from(Serde(context))),
             Self::PasswordExpiry(context) => ("password_expiry", Value::from(Serde(context))),
@@ -371,6 +380,8 @@ pub struct AddressMail {
     pub seconds: u64,
     /// The page where it is answered; the account where nothing is to be answered.
     pub link: Link,
+    /// The page that locks the account at once, where nothing is to be answered.
+    pub lock: Option<Link>,
 }
 
 /// What a mail about an address wants.
@@ -399,6 +410,7 @@ impl AddressMail {
             email: "countess@example.com".to_owned(),
             seconds: 86_400,
             link: Link::sample(),
+            lock: Some(Link::sample()),
         }
     }
 }
@@ -420,6 +432,8 @@ pub struct PasswordChanged {
     pub sign_in: Link,
     /// Where a link to a new one is asked for, if people may help themselves.
     pub recovery: Option<Link>,
+    /// The page that locks the account at once.
+    pub lock: Link,
 }
 
 impl PasswordChanged {
@@ -433,6 +447,7 @@ impl PasswordChanged {
             by_administrator: false,
             sign_in: Link::sample(),
             recovery: Some(Link::sample()),
+            lock: Link::sample(),
         }
     }
 }
@@ -452,6 +467,8 @@ pub struct FactorNews {
     pub at: i64,
     /// The person's own second factors.
     pub account: Link,
+    /// The page that locks the account at once.
+    pub lock: Link,
 }
 
 /// What became of somebody's second factors.
@@ -512,6 +529,7 @@ impl FactorNews {
             left: 9,
             at: 1_800_000_000_000_000,
             account: Link::sample(),
+            lock: Link::sample(),
         }
     }
 }

@@ -37,7 +37,7 @@ const VALUES: &[(&str, &str)] = &[
     ("by_administrator", "Whether somebody else did it for the person."),
     (
         "change",
-        "What became of the second factor: `added`, `removed` and so on.",
+        "What became of the second factor or the account: `added`, `removed`, `locked` and so on.",
     ),
     ("code", "The code; it counts once."),
     ("device", "The browser and device, for `part(\"device\", ...)`."),
@@ -51,6 +51,7 @@ const VALUES: &[(&str, &str)] = &[
     ("is_first", "Whether the person had no password before."),
     ("left", "How many are left."),
     ("link", "The address that the mail leads to; it works once."),
+    ("lock", "The address that locks the account at once; it works once."),
     ("name", "The person's name, if it is known."),
     ("place", "Roughly where it came from, if it is known."),
     (
@@ -65,6 +66,7 @@ const VALUES: &[(&str, &str)] = &[
     ),
     ("stranger", "The address where the person says that it was not them."),
     ("unlock", "The address that ends the wait; it works once."),
+    ("until", "When the account is deleted; `moment_text` puts it in words."),
     ("username", "What the person signs in with."),
     ("waits", "Whether the device waits to be let in."),
 ];

@@ -4,6 +4,7 @@
 //! never an empty place; a link leads only to `https:` or `http:`; a form of ours posts only to a path of ours.
 
 mod access_mail;
+mod account_mail;
 mod asset;
 mod catalogue;
 mod check_session;
@@ -27,6 +28,7 @@ mod subject;
 mod text;
 
 pub use access_mail::{AccessMail, AccessStep};
+pub use account_mail::{AccountChange, AccountMail};
 pub use asset::Asset;
 pub use check_session::CheckSession;
 pub use code_mail::{CodeMail, PhoneChange, PhoneNews, SignInLinkMail};

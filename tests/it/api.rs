@@ -7,6 +7,7 @@ mod documents;
 mod groups;
 mod layers;
 mod me;
+mod my_account;
 mod object_rights;
 mod people;
 mod provider;

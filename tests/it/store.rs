@@ -95,6 +95,7 @@ fn sample_user(name: &str) -> User {
         password_expired_at: None,
         password_initial: false,
         required_actions: Vec::new(),
+        deletion_at: None,
         created_at: NOW,
         updated_at: NOW,
     }

@@ -1,6 +1,7 @@
 //! The mails that tell somebody what has become of their second factors. They are written with the change that they tell of, and
 //! go to a confirmed address alone.
 
+use crate::flow::people::PostedLink;
 use crate::flow::{Call, Error, Provider, letter};
 use crate::model::{Factor, FactorKind, User};
 use crate::store::Write;
@@ -57,6 +58,7 @@ pub(super) async fn write(
     let recipient = user.profile.email.clone().filter(|_| user.profile.email_verified);
     let Some(recipient) = recipient else { return Ok(()) };
     let account = letter::link(provider, "/account/factors")?;
+    let lock = PostedLink::locking(provider, user.id, &recipient)?;
     let (kind, change) = what.told(factor.map_or(FactorKind::Totp, Factor::kind));
     let news = view::FactorNews {
         name: user.full_name(),
@@ -68,7 +70,9 @@ pub(super) async fn write(
         },
         at: call.now.micros(),
         account,
+        lock: lock.page.clone(),
     };
+    lock.write(tx, call).await?;
     let mail = letter::to(provider, user, recipient, (kind, &view::Mail::Factor(news)))?;
     Ok(tx.add_mail(&mail, call.now).await?)
 }

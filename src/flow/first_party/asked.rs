@@ -100,7 +100,8 @@ pub(super) async fn action(provider: &Provider, call: &Call, duty: &Duty) -> Res
             Asked::AcceptTerms(documents.collect())
         }
         Task::KeepCodes { codes, .. } => Asked::KeepCodes(codes.clone()),
-        Task::Enter => Asked::Nothing,
+        // these are done on our pages
+        Task::Stay | Task::VerifyEmail { .. } | Task::UpdateProfile { .. } | Task::Enter => Asked::Nothing,
     })
 }
 
@@ -132,6 +133,7 @@ pub(super) fn brought(task: &Task, parameters: &Parameters) -> Option<Brought> {
             let locale = parameters.words("ui_locales").first().map(|tag| (*tag).to_owned());
             Some(Brought::Terms(accepted, locale.unwrap_or_else(|| "en".to_owned())))
         }
+        Task::Stay | Task::VerifyEmail { .. } | Task::UpdateProfile { .. } => None,
         Task::KeepCodes { .. } => given("kept").map(|_| Brought::Nothing),
         Task::Enter => Some(Brought::Nothing),
     }

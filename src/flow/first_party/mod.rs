@@ -13,7 +13,7 @@ use std::sync::Arc;
 use self::auth_session::{AuthSession, Step};
 use super::authorization::{Interaction, Next, answer, first_party, interaction};
 use super::factor::Typed;
-use super::session::{Account, Answered, OnDevice, Purpose, demand, duty};
+use super::session::{Account, Answered, OnDevice, Purpose, Task, demand, duty};
 use super::sign_in::duty::{self as duties, Brought, NotDone};
 use super::sign_in::factor::{self as factors, NotProved};
 use super::sign_in::password::{self, Attempt, Refused};
@@ -142,6 +142,7 @@ impl Walk<'_> {
             Err(Refused::Wrong) => self.more(step, Asked::Password, Some("wrong_credentials")),
             Err(Refused::Factor(handle, _)) => self.ask_factor(&handle, None).await,
             Err(Refused::Required(_, handle)) => self.ask_action(&handle, None).await,
+            Err(Refused::Locked) => Ok(Challenged::Denied("account_locked")),
             Err(Refused::Inactive) => Ok(Challenged::Denied("account_inactive")),
             Err(Refused::Device(_)) => Ok(Challenged::Denied("device_refused")),
             Err(Refused::Full(_)) => Ok(Challenged::Denied("too_many_logins")),
@@ -201,7 +202,9 @@ impl Walk<'_> {
                 let problem = fields.first().map_or("weak", |field| field.code);
                 self.ask_action(handle, Some(problem)).await
             }
-            Err(NotDone::Wrong) => self.ask_action(handle, Some("wrong_code")).await,
+            Err(NotDone::Wrong | NotDone::NotYet | NotDone::Fields(_)) => {
+                self.ask_action(handle, Some("wrong_code")).await
+            }
             Err(NotDone::NotAccepted) => self.ask_action(handle, Some("not_accepted")).await,
             Err(NotDone::Failed(Error::NotFound)) => Err(over()),
             Err(NotDone::Failed(error)) => Err(error),
@@ -261,6 +264,13 @@ impl Walk<'_> {
             Err(Error::NotFound) => return Err(over()),
             loaded => loaded?,
         };
+        // what needs a mailbox, or a form of the person's own data, is done on our pages
+        if matches!(
+            duty.task,
+            Task::Stay | Task::VerifyEmail { .. } | Task::UpdateProfile { .. }
+        ) {
+            return Ok(Challenged::Web(duty.task.word()));
+        }
         let asked = asked::action(self.provider, self.call, &duty).await?;
         self.more(Step::Action(handle.to_owned()), asked, problem)
     }

@@ -19,6 +19,10 @@ pub(super) enum Departure {
     Deactivated,
     /// The account was deleted.
     Deleted,
+    /// Its owner has locked it.
+    Locked,
+    /// Its owner has deleted it, and can still take that back.
+    Leaving,
     /// The password was set.
     PasswordChanged,
 }
@@ -28,6 +32,8 @@ impl Departure {
         match self {
             Self::Deactivated => "user_deactivated",
             Self::Deleted => "user_deleted",
+            Self::Locked => "user_locked",
+            Self::Leaving => "user_leaving",
             Self::PasswordChanged => "password_changed",
         }
     }
@@ -39,6 +45,11 @@ pub(super) async fn end_everything(tx: &mut Write, call: &Call, id: Id<User>, wh
     tx.end_grants_of_user(id, call.now, why.word()).await?;
     // an account that comes back has no link from before
     tx.void_recovery_links(id, call.now).await?;
+    if why != Departure::PasswordChanged {
+        tx.void_address_links(id, call.now).await?;
+        tx.void_lock_links(id, call.now).await?;
+        tx.forget_remembered_devices_of(id).await?;
+    }
     Ok(sessions)
 }
 

@@ -115,23 +115,3 @@ pub async fn end_wait_by_link(provider: &Provider, call: &Call, token: &Secret) 
     .await?;
     guess::forgive(provider, call, &user.id.to_string()).await
 }
-
-/// Ends the wait for somebody.
-///
-/// # Errors
-/// [`Error::NotFound`], [`Error::Forbidden`] if the person holds rights of administration that the caller lacks.
-pub async fn unlock_user(provider: &Provider, call: &Call, source: &ChangeSource, id: Id<User>) -> Result<(), Error> {
-    super::get_user(provider, id).await?;
-    again(|| async {
-        let mut tx = provider.store.write().await?;
-        let done = async {
-            source.must_outrank(&tx.list_permissions_of(id).await?)?;
-            let event = call.event(EventKind::WaitEnded).user(id);
-            Ok(tx.add_event(&event.fact("source", source.fact())).await?)
-        }
-        .await;
-        settle(tx, done).await
-    })
-    .await?;
-    guess::forgive(provider, call, &id.to_string()).await
-}

@@ -9,11 +9,18 @@ pub mod devices;
 pub mod fields;
 pub mod groups;
 pub mod guess_wait;
+mod leaving;
+mod locking;
 pub mod members;
 pub mod new_password;
+mod news;
+mod own_data;
 pub mod own_email;
+mod own_events;
 pub mod own_password;
 pub mod own_phone;
+mod own_picture;
+mod own_profile;
 pub mod password_expiry;
 pub mod password_link;
 pub mod password_rules;
@@ -36,6 +43,7 @@ pub mod users;
 pub mod welcome;
 pub mod wishes;
 
+pub use crate::picture::Fault as PictureFault;
 pub use access_requests::{
     Applicant, approve_access, get_access_request, list_access_requests, look_at_access_request, refuse_access,
     request_access,
@@ -48,17 +56,29 @@ pub use groups::{
     list_groups,
 };
 pub(in crate::flow) use guess_wait::notice_wait;
-pub use guess_wait::{end_wait_by_link, look_at_wait, unlock_user};
+pub use guess_wait::{end_wait_by_link, look_at_wait};
+pub(in crate::flow) use leaving::stay;
+pub use leaving::{NotLeaving, delete_own_account, delete_those_who_left, deletion_grace};
+pub use locking::{
+    lock_by_alert, lock_by_link, lock_own_account, look_at_lock, look_at_unlock, unlock_by_link, unlock_user,
+};
 pub use members::{Membership, add_member, list_groups_of, list_members, make_primary, remove_member};
 pub use new_password::{PasswordLink, can_be_mailed_to, mail_password_link};
+pub(in crate::flow) use news::PostedLink;
+pub use own_data::{NotExported, TABLES as TABLES_OF_PEOPLE, Told, export_own_data};
+pub(in crate::flow) use own_email::mail_confirmation;
 pub use own_email::{
     AddressLink, AddressSide, Confirmed as ConfirmedAddress, NotAsked, ask_for_email, confirm_address, look_at_address,
 };
+pub use own_events::{DoneBy, OwnEvent, own_events};
 pub use own_password::{NotReplaced, change_own_password};
 pub(in crate::flow) use own_password::{judge_required_password, set_required_password};
 pub use own_phone::{
     AskedPhone, NotConfirmed, are_texts_sent, ask_for_phone, asked_phone, confirm_phone, remove_phone,
 };
+pub use own_picture::{NotTaken as PictureNotTaken, find_picture, picture_path, remove_own_picture, set_own_picture};
+pub use own_profile::{NotEdited, ProfileRules, change_own_profile, profile_rules_of};
+pub(in crate::flow) use own_profile::{complete_action, complete_profile, judge_required_profile, missing_of};
 pub use password_expiry::warn_of_expiry;
 pub use password_rules::{PasswordRules, password_rules_of};
 pub use passwords::{NewPassword, Sessions, WeakPasswords, set_password};

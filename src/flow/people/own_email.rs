@@ -1,6 +1,7 @@
 //! A person's own mail address: confirmed, or replaced by another. A new address counts when its mail was answered, and, where the one
 //! until now was confirmed, that one's mail too: whoever sits at an open session can't take the account's mail away (SEC-296).
 
+use super::news::{News, PostedLink};
 use super::registration_wish::{already_registered, own_address};
 use super::user_change::{self, UserChange};
 use super::{ChangeSource, registration_limits};
@@ -9,7 +10,7 @@ use crate::flow::session::{Asker, PROOF_GOOD_FOR};
 use crate::flow::settle::settle;
 use crate::flow::{Call, Error, Provider, guess, letter};
 use crate::model::user::comparison_key;
-use crate::model::{Actor, EventKind, Fact, Id, Secret, Timestamp, User};
+use crate::model::{Actor, EventKind, Fact, Id, RequiredAction, Secret, Timestamp, User};
 pub use crate::store::{AddressLink, AddressSide};
 use crate::store::{OutboxMail, Write};
 use crate::view::{self, AddressStep};
@@ -57,18 +58,41 @@ pub async fn ask_for_email(provider: &Provider, call: &Call, asker: Asker, email
     if confirmed.as_deref() == Some(email) {
         return Err(NotAsked::Same);
     }
+    mail_letters(provider, call, (&user, email), (confirmed, owner)).await?;
+    Ok(())
+}
+
+/// Mails a link that confirms an address, to somebody who has just proved who they are and is asked to, on the way in.
+///
+/// # Errors
+/// [`Error::Invalid`] if it is no address, [`Error::Throttled`] if it was sent enough mails.
+pub(in crate::flow) async fn mail_confirmation(
+    provider: &Provider,
+    call: &Call,
+    user: &User,
+    email: &str,
+) -> Result<(), Error> {
+    let (user, _, owner) = read(provider, user.id, email).await?;
+    let confirmed = user.profile.email.clone().filter(|_| user.profile.email_verified);
+    mail_letters(provider, call, (&user, email), (confirmed, owner)).await
+}
+
+async fn mail_letters(
+    provider: &Provider,
+    call: &Call,
+    (user, email): (&User, &str),
+    (confirmed, owner): (Option<String>, Option<User>),
+) -> Result<(), Error> {
     // the address that somebody has may be confirmed, whatever its domain
-    let is_own = user.profile.email.as_deref() == Some(email);
-    if !is_own {
+    if user.profile.email.as_deref() != Some(email) {
         registration_limits::judge_stranger(provider, call, email).await?;
     }
     let call = &call.by(Actor::User(user.id));
     guess::spend_wish_of_source(provider, call).await?;
     registration_limits::spend(provider, call, email).await?;
     guess::spend_mail_to(provider, call, &comparison_key(email)).await?;
-    let letters = letters(provider, call, (&user, email), (confirmed, owner)).await?;
-    again(|| write(provider, call, user.id, &letters)).await?;
-    Ok(())
+    let letters = letters(provider, call, (user, email), (confirmed, owner)).await?;
+    again(|| write(provider, call, user.id, &letters)).await
 }
 
 async fn read(provider: &Provider, id: Id<User>, email: &str) -> Result<(User, bool, Option<User>), Error> {
@@ -117,6 +141,7 @@ async fn letters(
                     email: email.to_owned(),
                     seconds: LIFETIME.as_secs(),
                     link: letter::link(provider, &page)?,
+                    lock: None,
                 });
                 Some(letter::to(provider, user, recipient, ("address", &mail))?)
             }
@@ -186,20 +211,29 @@ pub async fn confirm_address(provider: &Provider, call: &Call, token: &Secret) -
     let (link, user) = look_at_address(provider, call, token).await?;
     let call = &call.by(Actor::User(user.id));
     let account = letter::link(provider, "/account")?;
+    let old = user
+        .profile
+        .email
+        .clone()
+        .filter(|old| comparison_key(old) != comparison_key(&link.email));
+    // whoever has only the mailbox until now can still keep everybody out
+    let lock = match &old {
+        Some(old) => Some(PostedLink::locking(provider, user.id, old)?),
+        None => None,
+    };
     let news = view::Mail::Address(view::AddressMail {
         name: user.full_name(),
         step: AddressStep::Changed,
         email: link.email.clone(),
         seconds: 0,
         link: account,
+        lock: lock.as_ref().map(|lock| lock.page.clone()),
     });
-    let old = user
-        .profile
-        .email
-        .clone()
-        .filter(|old| comparison_key(old) != comparison_key(&link.email));
-    let news = match old {
-        Some(old) => Some(letter::to(provider, &user, old, ("email_changed", &news))?),
+    let news = match old.zip(lock) {
+        Some((old, lock)) => Some(News::with(
+            letter::to(provider, &user, old, ("email_changed", &news))?,
+            lock,
+        )),
         None => None,
     };
     let digest = token.digest();
@@ -215,7 +249,7 @@ async fn confirm_in(
     tx: &mut Write,
     call: &Call,
     (digest, link): (&crate::model::Digest, &AddressLink),
-    news: Option<&OutboxMail>,
+    news: Option<&News>,
 ) -> Result<Confirmed, Error> {
     tx.hold_user(link.user).await?;
     if !tx.use_address_link(digest, call.now).await? {
@@ -230,10 +264,11 @@ async fn confirm_in(
         ..UserChange::default()
     };
     user_change::change_in(tx, call, &ChangeSource::Person, link.user, None, change).await?;
+    tx.complete_action(link.user, RequiredAction::VerifyEmail).await?;
     let event = call.event(EventKind::EmailConfirmed).user(link.user);
     tx.add_event(&event.fact("changed", Fact::Bool(news.is_some()))).await?;
     if let Some(news) = news {
-        tx.add_mail(news, call.now).await?;
+        news.write(tx, call).await?;
     }
     Ok(Confirmed::Done)
 }

@@ -1,13 +1,14 @@
 //! Setting passwords. They are hashed before the transaction begins; a new one ends what the old one let in.
 
 use super::departure::{self, Departure};
+use super::news::{News, PostedLink};
 use super::{ChangeSource, NewUser, PasswordRules, breach_service};
 use crate::credential::{self, Pattern, Policy, Verdict, Weakness};
 use crate::flow::settle::settle;
 use crate::flow::{Call, Error, FieldError, Provider, letter};
 use crate::model::setting::Settings;
 use crate::model::{EventKind, Id, PasswordHash, PasswordSetter, Profile, Secret, Session, User};
-use crate::store::{OutboxMail, Write};
+use crate::store::Write;
 use crate::view;
 
 /// What a user's password becomes.
@@ -131,7 +132,7 @@ async fn set_in(
     tx.add_event(&event.fact("source", source.fact())).await?;
     // whoever it was, the person learns of it
     if let Some(mail) = &judged.mail {
-        tx.add_mail(mail, call.now).await?;
+        mail.write(tx, call).await?;
     }
     Ok(())
 }
@@ -162,7 +163,7 @@ pub(super) async fn set_own_in(
     let event = call.event(EventKind::PasswordChanged).because(because).user(user.id);
     tx.add_event(&event.fact("source", ChangeSource::Person.fact())).await?;
     if let Some(mail) = &judged.mail {
-        tx.add_mail(mail, call.now).await?;
+        mail.write(tx, call).await?;
     }
     Ok(ended)
 }
@@ -174,7 +175,7 @@ pub(in crate::flow) struct Judged {
     /// So many former ones are remembered.
     history: u32,
     /// What tells the person.
-    mail: Option<OutboxMail>,
+    mail: Option<News>,
 }
 
 impl Judged {
@@ -238,10 +239,11 @@ async fn changed_mail(
     call: &Call,
     user: &User,
     setter: PasswordSetter,
-) -> Result<Option<OutboxMail>, Error> {
+) -> Result<Option<News>, Error> {
     let Some(recipient) = user.profile.email.clone() else {
         return Ok(None);
     };
+    let lock = PostedLink::locking(provider, user.id, &recipient)?;
     let link = |path: &str| letter::link(provider, path);
     let mail = view::Mail::PasswordChanged(view::PasswordChanged {
         name: user.full_name(),
@@ -258,9 +260,10 @@ async fn changed_mail(
             true => Some(link("/login/forgot")?),
             false => None,
         },
+        lock: lock.page.clone(),
     });
     let mail = letter::to(provider, user, recipient, ("password_changed", &mail))?;
-    Ok(Some(mail))
+    Ok(Some(News::with(mail, lock)))
 }
 
 /// Judges a password and makes its hash.

@@ -4,7 +4,7 @@ use super::ChangeSource;
 use super::departure::{Departure, HadAdministrator, end_browsers, end_everything};
 use crate::flow::settle::settle;
 use crate::flow::{Call, Error, Provider};
-use crate::model::{EventKind, Id, User, UserStatus};
+use crate::model::{EventKind, Fact, Id, Timestamp, User, UserStatus};
 use crate::store::Write;
 
 /// Deactivates a user and ends the user's sessions and grants. Once more changes nothing.
@@ -80,6 +80,57 @@ pub(in crate::flow) async fn reactivate_in(
     Ok(user)
 }
 
+/// Locks an active account and ends everything of it, because its owner says so. False if it may not be used in any case.
+pub(super) async fn lock_in(tx: &mut Write, call: &Call, id: Id<User>, because: &'static str) -> Result<bool, Error> {
+    let user = tx.find_user(id).await?.ok_or(Error::NotFound)?;
+    if !user.is_active() {
+        return Ok(false);
+    }
+    move_to(tx, call, user, UserStatus::Locked).await?;
+    end_everything(tx, call, id, Departure::Locked).await?;
+    tx.add_event(&call.event(EventKind::UserLocked).because(because).user(id))
+        .await?;
+    Ok(true)
+}
+
+/// Unlocks it. False if it is not locked: then it stays as it is.
+pub(super) async fn unlock_in(tx: &mut Write, call: &Call, source: &ChangeSource, id: Id<User>) -> Result<bool, Error> {
+    let user = load(tx, source, id, None).await?;
+    if user.status != UserStatus::Locked {
+        return Ok(false);
+    }
+    move_to(tx, call, user, UserStatus::Active).await?;
+    tx.void_lock_links(id, call.now).await?;
+    let event = call.event(EventKind::UserUnlocked).user(id);
+    tx.add_event(&event.fact("source", source.fact())).await?;
+    Ok(true)
+}
+
+/// Lets an active account go at a time, because its owner says so, and ends everything of it.
+pub(super) async fn leave_in(tx: &mut Write, call: &Call, id: Id<User>, at: Timestamp) -> Result<(), Error> {
+    let administrator = HadAdministrator::ask(tx).await?;
+    let mut user = tx.find_user(id).await?.filter(User::is_active).ok_or(Error::NotFound)?;
+    user.deletion_at = Some(at);
+    move_to(tx, call, user, UserStatus::Leaving).await?;
+    administrator.must_stay_so(tx).await?;
+    end_everything(tx, call, id, Departure::Leaving).await?;
+    let event = call.event(EventKind::UserLeaving).user(id);
+    tx.add_event(&event.fact("at", Fact::Time(at))).await?;
+    Ok(())
+}
+
+/// Its owner has thought better of it.
+pub(super) async fn stay_in(tx: &mut Write, call: &Call, id: Id<User>) -> Result<(), Error> {
+    let user = tx.find_user(id).await?.ok_or(Error::NotFound)?;
+    // what is due is gone, whether or not somebody has come round to it
+    if user.status != UserStatus::Leaving || user.deletion_at.is_none_or(|at| at <= call.now) {
+        return Err(Error::NotFound);
+    }
+    move_to(tx, call, user, UserStatus::Active).await?;
+    tx.add_event(&call.event(EventKind::UserStayed).user(id)).await?;
+    Ok(())
+}
+
 /// Deletes a user with everything that hangs on it. The subject is never given to anyone else
 /// (OpenID Connect Core section 2).
 ///
@@ -131,6 +182,9 @@ async fn load(tx: &mut Write, source: &ChangeSource, id: Id<User>, expected: Opt
 
 async fn move_to(tx: &mut Write, call: &Call, mut user: User, status: UserStatus) -> Result<User, Error> {
     user.status = status;
+    if status != UserStatus::Leaving {
+        user.deletion_at = None;
+    }
     user.updated_at = call.now;
     if !tx.change_user(&user).await? {
         return Err(Error::Stale);

@@ -102,6 +102,69 @@ impl UserChange {
         }
     }
 
+    /// The same without what is as it says already.
+    #[must_use]
+    pub(super) fn without_what_stays(mut self, user: &User) -> Self {
+        if self.username.as_deref() == Some(user.username.as_str()) {
+            self.username = None;
+        }
+        let profile = &user.profile;
+        let texts = [
+            (&mut self.name, &profile.name),
+            (&mut self.given_name, &profile.given_name),
+            (&mut self.family_name, &profile.family_name),
+            (&mut self.middle_name, &profile.middle_name),
+            (&mut self.nickname, &profile.nickname),
+            (&mut self.profile, &profile.profile),
+            (&mut self.picture, &profile.picture),
+            (&mut self.website, &profile.website),
+            (&mut self.email, &profile.email),
+            (&mut self.gender, &profile.gender),
+            (&mut self.birthdate, &profile.birthdate),
+            (&mut self.zoneinfo, &profile.zoneinfo),
+            (&mut self.locale, &profile.locale),
+            (&mut self.phone_number, &profile.phone_number),
+        ];
+        for (new, now) in texts {
+            if new.as_ref() == Some(now) {
+                *new = None;
+            }
+        }
+        if self.address.as_ref() == Some(&profile.address) {
+            self.address = None;
+        }
+        self
+    }
+
+    /// What it changes, by the names of the claims.
+    pub(super) fn touched(&self) -> Vec<&'static str> {
+        let all = [
+            ("username", self.username.is_some()),
+            ("name", self.name.is_some()),
+            ("given_name", self.given_name.is_some()),
+            ("family_name", self.family_name.is_some()),
+            ("middle_name", self.middle_name.is_some()),
+            ("nickname", self.nickname.is_some()),
+            ("profile", self.profile.is_some()),
+            ("picture", self.picture.is_some()),
+            ("website", self.website.is_some()),
+            ("email", self.email.is_some()),
+            ("email_verified", self.email_verified.is_some()),
+            ("gender", self.gender.is_some()),
+            ("birthdate", self.birthdate.is_some()),
+            ("zoneinfo", self.zoneinfo.is_some()),
+            ("locale", self.locale.is_some()),
+            ("phone_number", self.phone_number.is_some()),
+            ("phone_number_verified", self.phone_number_verified.is_some()),
+            ("address", self.address.is_some()),
+            ("required_actions", self.required_actions.is_some()),
+        ];
+        all.into_iter()
+            .filter(|(_, is_touched)| *is_touched)
+            .map(|(name, _)| name)
+            .collect()
+    }
+
     /// What a username and profile become.
     pub(super) fn make(self, user: &mut User) {
         let (username, profile) = (&mut user.username, &mut user.profile);
@@ -205,6 +268,10 @@ pub(in crate::flow) async fn change_in(
         return Err(Error::Stale);
     }
     user.version = user.version.saturating_add(1);
+    if user.profile.picture != before.profile.picture {
+        // it is shown at its old address no longer
+        tx.remove_picture_of(id).await?;
+    }
     let event = call
         .event(EventKind::UserChanged)
         .user(id)

@@ -161,6 +161,7 @@ pub(in crate::flow) async fn make_ready(
             .collect::<BTreeSet<_>>()
             .into_iter()
             .collect(),
+        deletion_at: None,
         created_at: call.now,
         updated_at: call.now,
     };

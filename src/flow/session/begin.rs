@@ -35,7 +35,7 @@ pub enum NotBegun {
     /// What is unusual about the sign-in, if that is why it is asked for: then a code that is mailed does, for who has none.
     Factor(Option<Risk>),
     /// Something has to be done first.
-    #[error("the person has to do something first: {}", .0.action)]
+    #[error("the person has to do something first: {}", .0.action.as_str())]
     Action(Missing),
     /// The account was deactivated, has got another password, or has to do something else since the person proved who they are.
     #[error("the account is not what it was")]

@@ -67,6 +67,12 @@ pub enum Lapse {
 }
 
 impl Browser {
+    /// Somebody is not signed in here any more, as the store says already.
+    pub fn forget(&mut self, user: Id<User>) {
+        self.accounts.retain(|account| account.user.id != user);
+        self.is_changed = true;
+    }
+
     /// The account of this user.
     pub fn account(&self, user: Id<User>) -> Option<&Account> {
         self.accounts.iter().find(|account| account.user.id == user)

@@ -9,7 +9,7 @@ use super::onward::{Answered, landed};
 use super::waiting::{self, Kept, Purpose, Question, WaitingProof};
 use super::{Browser, KnownLogin, Proof, SecondProof, logins};
 use crate::credential::Totp;
-use crate::flow::needs::{Missing, Wanted};
+use crate::flow::needs::{Missing, Needed, Wanted};
 use crate::flow::{Call, Error, Provider};
 use crate::model::{Id, OtpShape, RequiredAction, Secret, Timestamp, TraceId, User};
 
@@ -33,6 +33,18 @@ pub enum Task {
         /// Who wants it.
         because: Wanted,
     },
+    /// They say that their account is to stay, which they have deleted.
+    Stay,
+    /// They confirm their mail address.
+    VerifyEmail {
+        /// Who wants it.
+        because: Wanted,
+    },
+    /// They complete what is told about them.
+    UpdateProfile {
+        /// Who wants it.
+        because: Wanted,
+    },
     /// They keep their recovery codes, which are shown this once.
     KeepCodes {
         /// The codes.
@@ -53,7 +65,13 @@ impl std::fmt::Debug for Task {
 impl Task {
     fn of(missing: Missing) -> Result<Self, Error> {
         let because = missing.because;
-        Ok(match missing.action {
+        let action = match missing.action {
+            Needed::Stay => return Ok(Self::Stay),
+            Needed::Action(action) => action,
+        };
+        Ok(match action {
+            RequiredAction::VerifyEmail => Self::VerifyEmail { because },
+            RequiredAction::UpdateProfile => Self::UpdateProfile { because },
             RequiredAction::ChangePassword => Self::ChangePassword { because },
             RequiredAction::AcceptTerms => Self::AcceptTerms { because },
             RequiredAction::EnrolFactor => {
@@ -64,12 +82,34 @@ impl Task {
         })
     }
 
+    /// Whether an administrator who has required it has not taken that back since. An address is confirmed by a mail, which may have been
+    /// answered while the page waits.
+    fn is_still_required(&self, user: &User) -> bool {
+        let action = match self {
+            Self::ChangePassword {
+                because: Wanted::Administrator,
+            } => RequiredAction::ChangePassword,
+            Self::Enrol {
+                because: Wanted::Administrator,
+                ..
+            } => RequiredAction::EnrolFactor,
+            Self::UpdateProfile {
+                because: Wanted::Administrator,
+            } => RequiredAction::UpdateProfile,
+            _ => return true,
+        };
+        user.required_actions.contains(&action)
+    }
+
     /// In a word, for the traces.
     pub const fn word(&self) -> &'static str {
         match self {
             Self::ChangePassword { .. } => "change_password",
             Self::Enrol { .. } => "enrol_factor",
             Self::AcceptTerms { .. } => "accept_terms",
+            Self::Stay => "stay",
+            Self::VerifyEmail { .. } => "verify_email",
+            Self::UpdateProfile { .. } => "update_profile",
             Self::KeepCodes { .. } => "keep_codes",
             Self::Enter => "enter",
         }
@@ -132,12 +172,16 @@ async fn keep(
 /// [`Error::NotFound`] if it has ended, was used, belongs to another browser, or the account has changed since.
 pub async fn load(provider: &Provider, call: &Call, browser: &Browser, id: &str) -> Result<Duty, Error> {
     let waiting = waiting::load(provider, call, browser, Question::Action, id).await?;
+    let task = waiting.stored.task.clone().ok_or(Error::NotFound)?;
+    if !waiting.is_over() && !task.is_still_required(&waiting.user) {
+        return Err(Error::NotFound);
+    }
     Ok(Duty {
         id: waiting.id.clone(),
         user: waiting.user.clone(),
         purpose: waiting.stored.purpose.clone(),
         journey: waiting.journey(),
-        task: waiting.stored.task.clone().ok_or(Error::NotFound)?,
+        task,
         waiting,
     })
 }
@@ -154,6 +198,11 @@ impl Duty {
     /// [`Error::Unavailable`].
     pub async fn logins(&self, provider: &Provider, call: &Call) -> Result<Vec<KnownLogin>, Error> {
         logins::list(provider, call, self.user.id).await
+    }
+
+    /// Whether several factors are proved.
+    pub(in crate::flow) fn is_multiple(&self) -> bool {
+        self.waiting.stored.proof.is_multiple()
     }
 
     /// Takes it, for something that is about to be done for good. False if somebody was faster.

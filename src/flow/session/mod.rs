@@ -40,7 +40,10 @@ pub use kept::{Uses, write_uses};
 pub use lapse::end_lapsed;
 pub use logins::KnownLogin;
 pub use onward::Answered;
-pub use own::{Asker, NotEnded, OwnEnd, OwnSession, PROOF_GOOD_FOR, end_own, own_sessions, own_times, serves_origin};
+pub use own::{
+    Asker, NotEnded, OwnEnd, OwnSession, PROOF_GOOD_FOR, end_own, is_freshly_proved, own_sessions, own_times,
+    serves_origin,
+};
 pub use risk::Risk;
 pub use state::{BrowserMark, browser_state, session_state};
 pub use token::SessionToken;

@@ -86,6 +86,24 @@ pub enum NotEnded {
     Failed(#[from] Error),
 }
 
+/// Whether whoever asks has proved a moment ago who they are, with a second factor if they have one.
+///
+/// # Errors
+/// [`Error::Unavailable`]
+pub async fn is_freshly_proved(provider: &Provider, call: &Call, asker: Asker) -> Result<bool, Error> {
+    if call.now >= asker.proved.after(PROOF_GOOD_FOR) {
+        return Ok(false);
+    }
+    Ok(asker.is_multiple
+        || provider
+            .store
+            .read()
+            .await?
+            .list_factors_of(asker.user)
+            .await?
+            .is_empty())
+}
+
 /// How long the sessions of this person last that are begun as this one was.
 ///
 /// # Errors

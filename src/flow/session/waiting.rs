@@ -188,7 +188,7 @@ pub(super) async fn load(
     let user = provider.store.read().await?.find_user(stored.user).await?;
     let as_of = stored.as_of.unwrap_or(stored.proved_at);
     let user = user
-        .filter(User::is_active)
+        .filter(User::may_be_entered)
         .filter(|user| user.password_changed_at.is_none_or(|at| at <= as_of))
         .filter(|user| user.password_expired_at.is_none())
         .ok_or(Error::NotFound)?;

@@ -67,6 +67,7 @@ pub(super) fn keep(
         }),
         Err(Refused::Wrong) => refusal(by.wrong(user)),
         Err(Refused::Inactive) => refusal(Reason::new("sign_in.inactive")),
+        Err(Refused::Locked) => refusal(Reason::new("sign_in.locked")),
         Err(Refused::Expired(_)) => refusal(Reason::new("sign_in.password_expired")),
         Err(Refused::Device(refused)) => refusal(Reason::new(refused.rule())),
         Err(Refused::Full(no_room)) => refusal(limit(&no_room.full)),

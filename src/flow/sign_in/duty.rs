@@ -7,10 +7,10 @@
 use super::decisions;
 use super::factor::forgive_password;
 use crate::flow::factor;
-use crate::flow::people::{self, NotReplaced};
+use crate::flow::people::{self, NotReplaced, UserChange};
 use crate::flow::session::{Answered, Browser, Duty, Task};
 use crate::flow::{Call, Error, FieldError, Provider, terms};
-use crate::model::{Id, Secret, Terms};
+use crate::model::{Id, RequiredAction, Secret, Terms};
 
 /// What somebody calls the authenticator that they set up here, until they name it.
 const FACTOR_NAME: &str = "Authenticator";
@@ -30,6 +30,12 @@ pub enum NotDone {
     /// Not all is accepted that has to be.
     #[error("not all terms are accepted")]
     NotAccepted,
+    /// The mail address is not confirmed yet.
+    #[error("the mail address is not confirmed")]
+    NotYet,
+    /// What is told about the person can't be as they say.
+    #[error("fields can't be taken")]
+    Fields(Vec<FieldError>),
     /// It could not be done. [`Error::NotFound`]: the sign-in is over.
     #[error(transparent)]
     Failed(#[from] Error),
@@ -44,7 +50,9 @@ pub enum Brought {
     Code(Secret),
     /// The terms that they accept, and the language that they read them in.
     Terms(Vec<Id<Terms>>, String),
-    /// Nothing but that they go on: the recovery codes are kept.
+    /// What is told about them.
+    Profile(Box<UserChange>),
+    /// Nothing but that they go on: the recovery codes are kept, the mail was answered, the account stays.
     Nothing,
 }
 
@@ -63,22 +71,28 @@ pub async fn answer(
         return Ok(duty.done_again(provider, call, browser).await?);
     }
     let user = duty.user.clone();
+    // each is long, and only one of them is waited for
     let answered = match (&duty.task, brought) {
         (Task::ChangePassword { .. }, Brought::Password(new)) => {
-            change_password(provider, call, browser, duty, new).await
+            Box::pin(change_password(provider, call, browser, duty, new)).await
         }
         (Task::Enrol { secret, .. }, Brought::Code(code)) => {
             let secret = secret.clone();
-            enrol(provider, call, browser, duty, (&secret, &code)).await
+            Box::pin(enrol(provider, call, browser, duty, (&secret, &code))).await
+        }
+        (Task::Stay, Brought::Nothing) => Box::pin(stay(provider, call, browser, duty)).await,
+        (Task::VerifyEmail { .. }, Brought::Nothing) => Box::pin(verify_email(provider, call, browser, duty)).await,
+        (Task::UpdateProfile { .. }, Brought::Profile(change)) => {
+            Box::pin(update_profile(provider, call, browser, duty, *change)).await
+        }
+        (Task::KeepCodes { .. }, Brought::Nothing) | (Task::Enter, _) => {
+            Box::pin(enter(provider, call, browser, duty)).await
         }
         (Task::AcceptTerms { .. }, Brought::Terms(accepted, locale)) => {
-            accept(provider, call, browser, duty, (&accepted, &locale)).await
+            Box::pin(accept(provider, call, browser, duty, (&accepted, &locale))).await
         }
-        (Task::KeepCodes { .. }, Brought::Nothing) | (Task::Enter, _) => enter(provider, call, browser, duty).await,
         // a form of another step: this one is as it was
-        (Task::ChangePassword { .. } | Task::Enrol { .. } | Task::AcceptTerms { .. } | Task::KeepCodes { .. }, _) => {
-            Err(NotDone::Wrong)
-        }
+        (_, _) => Err(NotDone::Wrong),
     };
     if let Ok(Answered::SignedIn(_)) = &answered
         && let Err(error) = forgive_password(provider, call, browser, &user).await
@@ -94,7 +108,14 @@ pub async fn answer(
         Ok(Answered::Required(_)) => "required",
         Ok(Answered::Full(_)) => "full",
         Ok(Answered::Refused(_)) => "device",
-        Err(NotDone::Same | NotDone::Weak(_) | NotDone::Wrong | NotDone::NotAccepted) => "not_done",
+        Err(
+            NotDone::Same
+            | NotDone::Weak(_)
+            | NotDone::Wrong
+            | NotDone::NotYet
+            | NotDone::Fields(_)
+            | NotDone::NotAccepted,
+        ) => "not_done",
         Err(NotDone::Failed(_)) => "failed",
     };
     provider.counts.sign_ins.of(word).count();
@@ -193,6 +214,98 @@ async fn accept(
         });
     }
     Ok(duty.done(provider, call, browser, None).await?)
+}
+
+/// The account stays. Whatever else is required comes afterwards.
+async fn stay(provider: &Provider, call: &Call, browser: &mut Browser, duty: Duty) -> Result<Answered, NotDone> {
+    if !duty.take(provider, call).await? {
+        return Ok(duty.follow(provider, call, browser).await?);
+    }
+    done(provider, call, browser, duty, |duty| async move {
+        people::stay(provider, call, &duty.user).await
+    })
+    .await
+}
+
+async fn verify_email(
+    provider: &Provider,
+    call: &Call,
+    browser: &mut Browser,
+    duty: Duty,
+) -> Result<Answered, NotDone> {
+    if !people::get_user(provider, duty.user.id).await?.profile.email_verified {
+        return Err(NotDone::NotYet);
+    }
+    if !duty.take(provider, call).await? {
+        return Ok(duty.follow(provider, call, browser).await?);
+    }
+    done(provider, call, browser, duty, |duty| async move {
+        people::complete_action(provider, duty.user.id, RequiredAction::VerifyEmail).await
+    })
+    .await
+}
+
+async fn update_profile(
+    provider: &Provider,
+    call: &Call,
+    browser: &mut Browser,
+    duty: Duty,
+    change: UserChange,
+) -> Result<Answered, NotDone> {
+    match people::judge_required_profile(provider, call, &duty.user, &change).await {
+        Ok(()) => {}
+        Err(Error::Invalid(fields)) => return Err(NotDone::Fields(fields)),
+        Err(error) => return Err(error.into()),
+    }
+    if !duty.take(provider, call).await? {
+        return Ok(duty.follow(provider, call, browser).await?);
+    }
+    done(provider, call, browser, duty, |duty| async move {
+        people::complete_profile(provider, call, &duty.user, change).await
+    })
+    .await
+}
+
+/// Does it, for a duty that was taken, and goes on.
+async fn done<F>(
+    provider: &Provider,
+    call: &Call,
+    browser: &mut Browser,
+    duty: Duty,
+    act: impl FnOnce(Duty) -> F,
+) -> Result<Answered, NotDone>
+where
+    F: Future<Output = Result<(), Error>>,
+{
+    match act(duty.clone()).await {
+        Ok(()) => Ok(duty.done(provider, call, browser, None).await?),
+        Err(error) => {
+            match error {
+                Error::Stale | Error::NotFound => duty.give_up(provider).await?,
+                _ => duty.put_back(provider, call).await?,
+            }
+            Err(match error {
+                Error::Stale => Error::NotFound.into(),
+                error => error.into(),
+            })
+        }
+    }
+}
+
+/// Mails a link that confirms an address, for whoever is asked to. Another address than the one that there is takes a whole proof.
+///
+/// # Errors
+/// [`Error::Invalid`] if it is no address, [`Error::Throttled`], [`Error::NotFound`] if the sign-in is over.
+pub async fn mail_confirmation(provider: &Provider, call: &Call, duty: &Duty, email: &str) -> Result<(), Error> {
+    if !matches!(duty.task, Task::VerifyEmail { .. }) || duty.is_over() {
+        return Err(Error::NotFound);
+    }
+    let is_other = duty.user.profile.email.as_deref() != Some(email);
+    let has_factor = !factor::list(provider, duty.user.id).await?.is_empty();
+    if is_other && has_factor && !duty.is_multiple() {
+        return Err(Error::field("/email", "not_editable", "this takes the second factor"));
+    }
+    people::mail_confirmation(provider, call, &duty.user, email).await
 }
 
 async fn enter(provider: &Provider, call: &Call, browser: &mut Browser, duty: Duty) -> Result<Answered, NotDone> {

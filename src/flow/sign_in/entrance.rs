@@ -4,7 +4,7 @@ use super::password::{NoRoom, Refused};
 use crate::flow::effective::WhenFull;
 use crate::flow::session::{self, Account, Browser, NotBegun, Proof, Purpose, choice, demand, duty, logins};
 use crate::flow::{Call, Provider};
-use crate::model::{Event, EventKind, Fact, User};
+use crate::model::{Event, EventKind, Fact, User, UserStatus};
 
 /// Begins a session for a proof of this moment. `method`: by what it was proved, in a word for the audit log.
 pub(super) async fn enter(
@@ -52,6 +52,16 @@ pub(super) async fn enter(
             let handle = choice::wait(provider, call, browser, user.id, (proof, call.now, None), waiting).await?;
             Err(Refused::Asked(full, handle))
         }
+    }
+}
+
+/// Whether an account may not be entered by anybody, whatever they prove, and by which rule. One that its owner has deleted may: to
+/// take that back.
+pub(super) fn barred(user: &User) -> Option<(&'static str, Refused)> {
+    match user.status {
+        UserStatus::Active | UserStatus::Leaving => None,
+        UserStatus::Inactive => Some(("sign_in.inactive", Refused::Inactive)),
+        UserStatus::Locked => Some(("sign_in.locked", Refused::Locked)),
     }
 }
 

@@ -118,10 +118,10 @@ async fn enter(
     proof: Proof,
     purpose: Purpose,
 ) -> Result<Account, Refused> {
-    if !user.is_active() {
-        let event = entrance::refused(call, "sign_in.inactive", METHOD, Some(user));
+    if let Some((rule, barred)) = entrance::barred(user) {
+        let event = entrance::refused(call, rule, METHOD, Some(user));
         provider.note(event).await;
-        return Err(Refused::Inactive);
+        return Err(barred);
     }
     if user.password_expired_at.is_some() {
         let event = entrance::refused(call, "sign_in.password_expired", METHOD, Some(user));

@@ -45,6 +45,9 @@ pub enum Refused {
     /// The pair is right, but an administrator has deactivated the account.
     #[error("the account is deactivated")]
     Inactive,
+    /// The pair is right, but the account's owner has locked it.
+    #[error("the account is locked")]
+    Locked,
     /// The pair is right, but the password has to be replaced before it lets this person in again.
     #[error("the password has to be replaced")]
     Expired(Box<User>),
@@ -101,6 +104,7 @@ impl Refused {
         match self {
             Self::Wrong => "wrong",
             Self::Inactive => "inactive",
+            Self::Locked => "locked",
             Self::Expired(_) => "expired",
             Self::Full(_) => "full",
             Self::Asked(..) => "asked",
@@ -194,9 +198,9 @@ async fn enter(
     attempt: Attempt,
     rehash: bool,
 ) -> Result<Account, Refused> {
-    if !user.is_active() {
-        provider.note(refused(call, "sign_in.inactive", Some(user))).await;
-        return Err(Refused::Inactive);
+    if let Some((rule, barred)) = entrance::barred(user) {
+        provider.note(refused(call, rule, Some(user))).await;
+        return Err(barred);
     }
     // somebody else may know it: whoever enters it is not let replace it here
     if user.password_expired_at.is_some() {

@@ -17,6 +17,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::my_account::about;
 use super::route::Method;
 use super::terms::AcceptanceBody;
 use super::{Answer, BASE, Problem, bearer, body};
@@ -242,7 +243,42 @@ impl FromRequestParts<Http> for Asking {
     }
 }
 
+/// A request of somebody who asks about themselves.
+pub(super) struct Own {
+    pub(super) http: Http,
+    pub(super) call: Call,
+    pub(super) headers: HeaderMap,
+    pub(super) asker: Asker,
+}
+
 impl Asking {
+    /// Asks who it is, does it, and answers.
+    pub(super) async fn with<F>(self, wish: Wish, act: impl FnOnce(Own) -> F) -> Response
+    where
+        F: Future<Output = Result<Answer, Problem>>,
+    {
+        let Self {
+            http,
+            call,
+            headers,
+            browser,
+        } = self;
+        let answered = match Myself::of(&http, &call, &headers, &browser, wish).await {
+            Ok(myself) => {
+                let own = Own {
+                    http,
+                    call: call.clone(),
+                    headers: headers.clone(),
+                    asker: myself.asker,
+                };
+                let answer = act(own).await;
+                Ok((myself, answer))
+            }
+            Err(problem) => Err(problem),
+        };
+        respond(&call, &headers, answered)
+    }
+
     async fn answer(self, act: Act) -> Response {
         let (call, headers) = (&self.call, &self.headers);
         let answered = match Myself::of(&self.http, call, headers, &self.browser, act.wish()).await {
@@ -508,7 +544,7 @@ pub(super) async fn preflight(headers: HeaderMap) -> Response {
         answer.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
         for (name, value) in [
             (header::ACCESS_CONTROL_ALLOW_CREDENTIALS, "true"),
-            (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, PATCH, DELETE"),
+            (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, PUT, PATCH, DELETE"),
             (
                 header::ACCESS_CONTROL_ALLOW_HEADERS,
                 "authorization, content-type, x-requested-with",
@@ -519,20 +555,6 @@ pub(super) async fn preflight(headers: HeaderMap) -> Response {
         }
     }
     response
-}
-
-fn about(user: &User) -> Value {
-    json!({
-        "id": user.id.to_string(),
-        "username": user.username,
-        "name": user.full_name(),
-        "email": user.profile.email,
-        "email_verified": user.profile.email_verified,
-        "phone_number": user.profile.phone_number,
-        "phone_number_verified": user.profile.phone_number_verified,
-        "locale": user.profile.locale,
-        "picture": user.profile.picture,
-    })
 }
 
 fn entry(session: OwnSession) -> Value {

@@ -27,6 +27,7 @@ mod members;
 mod message_templates;
 mod messages;
 pub mod metrics;
+mod my_account;
 mod my_factors;
 mod my_phone;
 mod openapi;
@@ -97,6 +98,7 @@ pub fn routes() -> Router<Http> {
         .layer(DefaultBodyLimit::max(BODY_BYTES))
         .merge(metrics::public())
         .merge(me::routes())
+        .merge(my_account::routes())
         .merge(my_factors::routes())
         .merge(my_phone::routes())
         .route("/api/docs", get(docs::show))

@@ -8,7 +8,7 @@ use super::factor_body::NewFactorBody;
 use super::list::{Count, ListRule, Words};
 use super::problem::ProblemBody;
 use super::route::{Method, Permission, Route, handler, schema};
-use super::{Answer, Asked, Problem, me, my_phone};
+use super::{Answer, Asked, Problem, me, my_account, my_phone};
 use crate::flow::people::permissions;
 use crate::flow::provider::Issuer;
 use crate::http::extract::cookie::Name;
@@ -48,7 +48,7 @@ pub(super) fn document(table: &[Route], issuer: &Issuer) -> Value {
             path.insert(route.method.as_str().to_ascii_lowercase(), operation);
         }
     }
-    for (method, path, summary, scope) in me::DESCRIBED {
+    for (method, path, summary, scope) in me::DESCRIBED.into_iter().chain(my_account::DESCRIBED) {
         let item = paths.entry(path).or_insert_with(|| json!({}));
         insert(
             item,
@@ -93,7 +93,11 @@ pub(super) fn document(table: &[Route], issuer: &Issuer) -> Value {
 /// What a person asks about their own account: by a token with this scope, or by the session's cookie.
 fn own_operation((method, path, summary, scope): (&str, &str, &str, &str), generator: &mut SchemaGenerator) -> Value {
     let success = match (method, path) {
-        ("delete" | "patch", _) | ("post", "/me/password" | "/me/phone" | "/me/phone/confirm") => {
+        ("delete" | "patch", "/me") | ("put", _) => json!({"200": {
+            "description": "It was done.",
+            "content": {"application/json": {"schema": {"type": "object"}}},
+        }}),
+        ("delete" | "patch", _) | ("post", "/me/password" | "/me/phone" | "/me/phone/confirm" | "/me/lock") => {
             json!({"204": {"description": "It was done."}})
         }
         _ => json!({if (method, path) == ("post", "/me/factors") { "201" } else { "200" }: {
@@ -113,6 +117,8 @@ fn own_operation((method, path, summary, scope): (&str, &str, &str, &str), gener
         ("post", "/me/phone") => Some(generator.subschema_for::<my_phone::PhoneBody>()),
         ("post", "/me/phone/confirm") => Some(generator.subschema_for::<my_phone::CodeBody>()),
         ("post", "/me/factors") => Some(generator.subschema_for::<NewFactorBody>()),
+        ("patch", "/me") => Some(generator.subschema_for::<my_account::OwnProfileBody>()),
+        ("patch", "/me/consents/{id}") => Some(generator.subschema_for::<my_account::NarrowBody>()),
         _ => None,
     };
     if let Some(schema) = taken {

@@ -40,7 +40,8 @@ macro_rules! user_bodies {
             send_password_link: bool,
             /// Whether the person is told of the account by mail.
             send_welcome: bool,
-            /// What the person has to do at the first sign-in before they are in: `change_password`, `enrol_factor`, `accept_terms`.
+            /// What the person has to do at the first sign-in before they are in: `change_password`, `enrol_factor`,
+            /// `verify_email`, `update_profile`, `accept_terms`.
             required_actions: Vec<String>,
         }
 
@@ -61,7 +62,7 @@ macro_rules! user_bodies {
             #[serde(deserialize_with = "present")]
             address: Option<Option<AddressBody>>,
             /// What the person has to do at the next sign-in before they are in, all of it: `change_password`,
-            /// `enrol_factor`, `accept_terms`. Each goes when it is done.
+            /// `enrol_factor`, `verify_email`, `update_profile`, `accept_terms`. Each goes when it is done.
             required_actions: Option<Vec<String>>,
         }
 
@@ -75,8 +76,11 @@ macro_rules! user_bodies {
             subject: String,
             /// What the person signs in with.
             username: String,
-            /// `active` or `inactive`.
+            /// `active`, `inactive`, `locked` by its owner, or `leaving`: deleted by its owner, who can take that back.
             status: String,
+            /// When it is deleted, if its owner wants that.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            deletion_at: Option<String>,
             $($(#[doc = $doc])+ #[serde(skip_serializing_if = "Option::is_none")] $field: Option<String>,)+
             /// Whether the person has shown that the mail address is theirs.
             email_verified: bool,
@@ -93,7 +97,8 @@ macro_rules! user_bodies {
             /// Since when the password does not let anybody in, because it has to be replaced.
             #[serde(skip_serializing_if = "Option::is_none")]
             password_expired_at: Option<String>,
-            /// What the person has to do at the next sign-in before they are in: `change_password`, `enrol_factor`, `accept_terms`.
+            /// What the person has to do at the next sign-in before they are in: `change_password`, `enrol_factor`,
+            /// `verify_email`, `update_profile`, `accept_terms`.
             required_actions: Vec<String>,
             /// When the account was made.
             created_at: String,
@@ -172,6 +177,7 @@ macro_rules! user_bodies {
                     subject: user.subject,
                     username: user.username,
                     status: user.status.to_string(),
+                    deletion_at: user.deletion_at.map(|at| at.rfc3339()),
                     $($field: profile.$field,)+
                     email_verified: profile.email_verified,
                     phone_number_verified: profile.phone_number_verified,

@@ -68,7 +68,7 @@ pub(super) fn table() -> Vec<Route> {
             Method::Post,
             "/users/{id}/unlock",
             WRITE,
-            "Forgives the wrong guesses at a user's password and second factors: nobody waits for them any more.",
+            "Unlocks a user who has locked their account, and forgives wrong guesses: nobody waits for them any more.",
             handler!(unlock),
         ),
     ]

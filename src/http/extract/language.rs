@@ -19,6 +19,8 @@ pub struct Chosen {
     switched: Option<Locale>,
     /// Before.
     kept: Option<Locale>,
+    /// Whether it counts no more.
+    forgets: bool,
     /// Whether the switch was pressed on a page of ours: somebody else's link chooses nothing for the pages after it.
     lasts: bool,
 }
@@ -33,6 +35,7 @@ impl Chosen {
         Self {
             switched,
             kept: cookie::read(http, headers, Name::Language).and_then(|tag| exactly(&tag)),
+            forgets: false,
             lasts: switched.is_some() && Provenance::of(http, headers) == Provenance::Own,
         }
     }
@@ -42,8 +45,26 @@ impl Chosen {
         self.switched.or(self.kept)
     }
 
+    /// The same where the person has said which language is theirs: what was chosen before counts no more.
+    #[must_use]
+    pub const fn forgotten(self) -> Self {
+        Self {
+            switched: None,
+            kept: None,
+            forgets: true,
+            lasts: false,
+        }
+    }
+
     /// Gives the browser the cookie, if it has another or none.
     pub fn keep(self, http: &Http, response: &mut Response) {
+        if self.forgets {
+            let ended = cookie::make(http, Name::Language, String::new(), Some(0)).to_string();
+            if let Ok(value) = HeaderValue::from_str(&ended) {
+                response.headers_mut().append(header::SET_COOKIE, value);
+            }
+            return;
+        }
         let new = self
             .switched
             .filter(|switched| self.lasts && self.kept != Some(*switched));

@@ -98,6 +98,11 @@ impl Visit {
         negotiate(&wished, own, Some(&accepted))
     }
 
+    /// The person has said which language is theirs: it counts from the next page on.
+    pub fn forget_language(&mut self) {
+        self.chosen = self.chosen.forgotten();
+    }
+
     /// A page of this visit, whose forms serve `purpose`.
     pub fn sheet(&self, page: Page, locale: Locale, purpose: &str) -> Sheet {
         let token = csrf::token(&self.http, &self.call, &self.browser, purpose);

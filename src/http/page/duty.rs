@@ -9,10 +9,11 @@ use serde::Deserialize;
 use url::form_urlencoded;
 
 use super::own_factors::in_groups;
-use super::{devices, pending, return_target, shown, terms as documents};
+use super::{devices, pending, profile_form, return_target, shown, terms as documents};
 use crate::flow::Error;
 use crate::flow::authorization::{Interaction, answer};
 use crate::flow::needs::Wanted;
+use crate::flow::people::UserChange;
 use crate::flow::session::{Answered, Duty, Full, Task, duty};
 use crate::flow::sign_in::duty::{self as done, Brought, NotDone};
 use crate::flow::sign_in::password::NoRoom;
@@ -22,8 +23,9 @@ use crate::http::answer::next::see_other;
 use crate::http::extract::{Forgery, Form, Query, Visit};
 use crate::model::{Reason, Secret, Timestamp};
 use crate::view::{
-    EnrolFactor, Locale, NewAuthenticatorError, NotMeError, NotMeField, NotMeProblem, OwnPath, Page, Qr, RecoveryCodes,
-    RequiredBy, RequiredPassword, RequiredTerms, SetupProblem,
+    EnrolFactor, Locale, NewAuthenticatorError, NotMeError, NotMeField, NotMeProblem, OwnPath, Page, ProfileField, Qr,
+    RecoveryCodes, RequiredBy, RequiredEmail, RequiredEmailProblem, RequiredPassword, RequiredProfile, RequiredTerms,
+    SetupProblem, Stay,
 };
 
 /// What the address says.
@@ -32,6 +34,8 @@ pub(super) struct Wish {
     /// The proof that waits.
     #[serde(default)]
     proof: String,
+    /// Set where a mail was sent a moment ago.
+    sent: Option<String>,
 }
 
 /// What the forms send.
@@ -43,9 +47,9 @@ pub(super) struct Fields {
     password_again: Option<Secret>,
     code: Option<Secret>,
     intent: Option<String>,
-    /// `accept_` and an id for each document that was accepted.
+    /// What is told about the person; `accept_` and an id for each document that was accepted.
     #[serde(flatten)]
-    ticked: BTreeMap<String, String>,
+    given: BTreeMap<String, String>,
 }
 
 /// GET /login/action
@@ -54,7 +58,11 @@ pub(super) async fn show(visit: Visit, Query(wish): Query<Wish>) -> Result<Respo
     if door.duty.is_over() {
         return door.land(visit).await;
     }
-    door.show(&visit, Said::default(), StatusCode::OK).await
+    let said = Said {
+        sent: wish.sent.is_some(),
+        ..Said::default()
+    };
+    door.show(&visit, said, StatusCode::OK).await
 }
 
 /// POST /login/action
@@ -83,6 +91,10 @@ pub(super) async fn act(
     if fields.intent.as_deref() == Some("cancel") {
         return door.give_up(&visit).await;
     }
+    if fields.intent.as_deref() == Some("mail") && matches!(door.duty.task, Task::VerifyEmail { .. }) {
+        let email = fields.given.get("email").map(|text| text.trim().to_owned());
+        return door.mail(&visit, email.unwrap_or_default()).await;
+    }
     let brought = match &door.duty.task {
         Task::ChangePassword { .. } => {
             let new = fields.password.unwrap_or_else(|| Secret::new(""));
@@ -94,13 +106,31 @@ pub(super) async fn act(
         }
         Task::Enrol { .. } => Brought::Code(fields.code.unwrap_or_else(|| Secret::new(""))),
         Task::AcceptTerms { .. } => {
-            let ids = shown::ticked(&fields.ticked);
+            let ids = shown::ticked(&fields.given);
             let ids = ids.iter().filter_map(|id| id.parse().ok()).collect();
             Brought::Terms(ids, door.locale.tag().to_owned())
         }
-        Task::KeepCodes { .. } | Task::Enter => Brought::Nothing,
+        Task::UpdateProfile { .. } => {
+            let filled = door.filled(&visit, &fields.given).await?;
+            let change = profile_form::change(&filled, &door.duty.user);
+            let given = fields.given;
+            let (again, answered) = door.try_profile(&mut visit, change).await;
+            return match answered {
+                Err(NotDone::Fields(errors)) => {
+                    let mut filled = again.filled(&visit, &given).await?;
+                    profile_form::mark(&mut filled, &errors);
+                    let said = Said {
+                        fields: Some(filled),
+                        ..Said::default()
+                    };
+                    again.show(&visit, said, StatusCode::UNPROCESSABLE_ENTITY).await
+                }
+                answered => again.go_on(visit, answered, Vec::new()).await,
+            };
+        }
+        Task::Stay | Task::VerifyEmail { .. } | Task::KeepCodes { .. } | Task::Enter => Brought::Nothing,
     };
-    let ticked = shown::ticked(&fields.ticked);
+    let ticked = shown::ticked(&fields.given);
     door.answer(visit, brought, ticked).await
 }
 
@@ -113,6 +143,12 @@ struct Said {
     wait: Option<u64>,
     /// Which documents were accepted, where not all were.
     ticked: Option<Vec<String>>,
+    /// What stands in the fields of the person's own data.
+    fields: Option<Vec<ProfileField>>,
+    /// What stands in the field of the mail address, and what is wrong with it.
+    email: Option<(String, RequiredEmailProblem)>,
+    /// Whether a mail was sent.
+    sent: bool,
 }
 
 /// What is to be done, and the request that the person signs in for.
@@ -167,6 +203,9 @@ impl Door {
             Task::ChangePassword { because } => self.password_page(visit, *because, said).await?,
             Task::Enrol { because, secret } => self.enrol_page(visit, (*because, secret), &said)?,
             Task::AcceptTerms { because } => self.terms_page(visit, *because, said).await?,
+            Task::Stay => self.stay_page(visit, &said),
+            Task::VerifyEmail { because } => self.email_page(*because, said),
+            Task::UpdateProfile { because } => self.profile_page(visit, *because, said).await?,
             Task::KeepCodes { codes, made } => self.codes_page(visit, codes, *made),
             // done, and then something went wrong
             Task::Enter => return Ok(visit.keep(see_other(self.anew().as_str()))),
@@ -231,6 +270,117 @@ impl Door {
             codes: codes.to_vec(),
             action: self.address(),
         })
+    }
+
+    fn stay_page(&self, visit: &Visit, said: &Said) -> Page {
+        Page::Stay(Stay {
+            client: self.interaction.as_ref().map(|it| shown::client(&it.client)),
+            account: shown::account(&self.duty.user),
+            action: self.address(),
+            until: self.duty.user.deletion_at.unwrap_or(visit.call.now).micros(),
+            expired: said.expired,
+        })
+    }
+
+    fn email_page(&self, because: Wanted, said: Said) -> Page {
+        let (email, problem) = match said.email {
+            Some((email, problem)) => (email, Some(problem)),
+            None => (self.duty.user.profile.email.clone().unwrap_or_default(), None),
+        };
+        Page::RequiredEmail(RequiredEmail {
+            client: self.interaction.as_ref().map(|it| shown::client(&it.client)),
+            account: shown::account(&self.duty.user),
+            action: self.address(),
+            because: required_by(because),
+            email,
+            sent: said.sent,
+            problem: problem.or(said.expired.then_some(RequiredEmailProblem::Expired)),
+            wait: said.wait,
+        })
+    }
+
+    async fn profile_page(&self, visit: &Visit, because: Wanted, said: Said) -> Result<Page, Refusal> {
+        let fields = match said.fields {
+            Some(fields) => fields,
+            None => self.filled(visit, &BTreeMap::new()).await?,
+        };
+        Ok(Page::RequiredProfile(RequiredProfile {
+            client: self.interaction.as_ref().map(|it| shown::client(&it.client)),
+            account: shown::account(&self.duty.user),
+            action: self.address(),
+            because: required_by(because),
+            languages: profile_form::languages(&self.duty.user),
+            fields,
+            expired: said.expired,
+        }))
+    }
+
+    /// The fields that are asked about: those that are required, and where somebody is to look over them, all that are theirs.
+    async fn filled(&self, visit: &Visit, given: &BTreeMap<String, String>) -> Result<Vec<ProfileField>, Refusal> {
+        let user = &self.duty.user;
+        let rules = people::profile_rules_of(visit.provider(), &visit.call, user.id).await?;
+        let mut asked = rules.required.clone();
+        if matches!(
+            self.duty.task,
+            Task::UpdateProfile {
+                because: Wanted::Administrator
+            }
+        ) {
+            asked.extend(
+                rules
+                    .editable
+                    .iter()
+                    .filter(|word| !matches!(**word, "username" | "picture")),
+            );
+        }
+        let mut fields = profile_form::fields(user, &asked, &rules.required);
+        profile_form::fill(&mut fields, given);
+        Ok(fields)
+    }
+
+    /// Mails a link that confirms an address.
+    async fn mail(&self, visit: &Visit, email: String) -> Result<Response, Refusal> {
+        if email.is_empty() {
+            return self.refuse_email(visit, (email, RequiredEmailProblem::Empty)).await;
+        }
+        match done::mail_confirmation(visit.provider(), &visit.call, &self.duty, &email).await {
+            Ok(()) => Ok(visit.keep(see_other(&format!("{}&sent=1", self.address().as_str())))),
+            Err(Error::Invalid(_)) => {
+                self.refuse_email(visit, (email, RequiredEmailProblem::NotAnEmail))
+                    .await
+            }
+            Err(Error::Throttled { retry_after, .. }) => {
+                let seconds = retry_after.as_secs().max(1);
+                let said = Said {
+                    wait: Some(seconds),
+                    ..Said::default()
+                };
+                let mut response = self.show(visit, said, StatusCode::TOO_MANY_REQUESTS).await?;
+                response
+                    .headers_mut()
+                    .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+                Ok(response)
+            }
+            Err(Error::NotFound) => Err(Refusal::expired()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn refuse_email(&self, visit: &Visit, wrong: (String, RequiredEmailProblem)) -> Result<Response, Refusal> {
+        let said = Said {
+            email: Some(wrong),
+            ..Said::default()
+        };
+        self.show(visit, said, StatusCode::UNPROCESSABLE_ENTITY).await
+    }
+
+    /// Tries to make the person's own data so, and keeps the door open for what is wrong with them.
+    async fn try_profile(self, visit: &mut Visit, change: UserChange) -> (Self, Result<Answered, NotDone>) {
+        let http = visit.http.clone();
+        let duty = self.duty.clone();
+        let brought = Brought::Profile(Box::new(change));
+        let answering = done::answer(&http.provider, &visit.call, &mut visit.browser, duty, brought);
+        (self, Box::pin(answering).await)
     }
 
     async fn refuse_password(&self, visit: &Visit, errors: Vec<NotMeError>) -> Result<Response, Refusal> {
@@ -301,7 +451,22 @@ impl Door {
                 let errors = error(NotMeField::Password, NotMeProblem::Password(problem));
                 self.refuse_password(&visit, errors).await
             }
-            Err(NotDone::Wrong) => {
+            Err(NotDone::NotYet) => {
+                let said = Said {
+                    email: self
+                        .duty
+                        .user
+                        .profile
+                        .email
+                        .clone()
+                        .or(Some(String::new()))
+                        .map(|email| (email, RequiredEmailProblem::NotYet)),
+                    sent: true,
+                    ..Said::default()
+                };
+                self.show(&visit, said, StatusCode::UNPROCESSABLE_ENTITY).await
+            }
+            Err(NotDone::Wrong | NotDone::Fields(_)) => {
                 let said = Said {
                     wrong: true,
                     ..Said::default()
@@ -348,6 +513,6 @@ impl Door {
 const fn required_by(because: Wanted) -> RequiredBy {
     match because {
         Wanted::Administrator => RequiredBy::Administrator,
-        Wanted::Policy => RequiredBy::Policy,
+        Wanted::Policy | Wanted::Person => RequiredBy::Policy,
     }
 }

@@ -354,6 +354,7 @@ impl Door {
             Err(Refused::Factor(proof, _)) => return on(format!("/login/factor?proof={proof}")),
             Err(Refused::Required(_, proof)) => return on(format!("/login/action?proof={proof}")),
             Err(Refused::Wrong) => (wrong, StatusCode::UNPROCESSABLE_ENTITY, None),
+            Err(Refused::Locked) => (LoginError::Locked, StatusCode::FORBIDDEN, None),
             Err(Refused::Inactive) => (LoginError::Inactive, StatusCode::FORBIDDEN, None),
             Err(Refused::Device(refused)) => (devices::refused(refused), StatusCode::FORBIDDEN, None),
             Err(Refused::Failed(flow::Error::Throttled { retry_after, .. })) => {

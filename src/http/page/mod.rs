@@ -2,6 +2,7 @@
 //! browser loads beside them.
 
 mod account;
+mod account_door;
 mod asset;
 mod confirm_email;
 mod consent;
@@ -22,14 +23,19 @@ mod new_password;
 mod not_me;
 mod own_account;
 mod own_email;
+mod own_events;
 mod own_factors;
 mod own_passkey;
 mod own_password;
 mod own_phone;
+mod own_profile;
+mod own_step;
 mod own_terms;
 mod owner;
 mod passkey;
 mod pending;
+mod picture;
+mod profile_form;
 mod recover;
 mod register;
 mod report;
@@ -42,9 +48,13 @@ mod terms;
 mod wait;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 
 use super::Http;
+
+/// A form with a picture, so much above what is taken that whoever sends more is told so on the page.
+const PICTURE_BYTES: usize = 1024 * 1024;
 
 /// The routes of this room.
 pub fn routes() -> Router<Http> {
@@ -59,6 +69,22 @@ pub fn routes() -> Router<Http> {
         .route("/account/terms", get(own_terms::show))
         .route("/terms", get(terms::list))
         .route("/terms/{name}", get(terms::show))
+        .route("/account/profile", get(own_profile::show).post(own_profile::change))
+        .route(
+            "/account/picture",
+            post(own_profile::set_picture).layer(DefaultBodyLimit::max(PICTURE_BYTES)),
+        )
+        .route("/account/picture/remove", post(own_profile::remove_picture))
+        .route("/account/activity", get(own_events::show))
+        .route("/account/export", get(own_step::show_export).post(own_step::export))
+        .route("/account/lock", get(own_step::show_lock).post(own_step::lock))
+        .route("/account/delete", get(own_step::show_delete).post(own_step::delete))
+        .route("/login/lock", get(account_door::show_lock).post(account_door::lock))
+        .route(
+            "/login/unlock",
+            get(account_door::show_unlock).post(account_door::unlock),
+        )
+        .route("/picture/{name}", get(picture::show))
         .route("/account/password", get(own_password::show).post(own_password::change))
         .route("/account/phone", get(own_phone::show).post(own_phone::change))
         .route("/account/factors", get(own_factors::show).post(own_factors::change))

@@ -5,6 +5,7 @@ use axum::response::Response;
 use serde::Deserialize;
 use url::form_urlencoded;
 
+use super::account_door::{self, After};
 use super::{forgot, shown};
 use crate::flow::Error;
 use crate::flow::people::{self, Alert, NotReplaced, Stage};
@@ -56,6 +57,10 @@ pub(super) async fn act(
     if fields.intent.as_deref() == Some("not_me") {
         people::disown_device(provider, call, &link.token).await.map_err(dead)?;
         return Ok(visit.keep(see_other(link.address().as_str())));
+    }
+    if fields.intent.as_deref() == Some("lock") && link.alert.user.is_active() {
+        people::lock_by_alert(provider, call, &link.token).await.map_err(dead)?;
+        return Ok(account_door::said(&visit, &link.alert.user, After::Locked));
     }
     if link.alert.stage != Stage::Replace {
         return Ok(visit.keep(see_other(link.address().as_str())));

@@ -13,9 +13,10 @@ use crate::flow::session::{self, NotEnded, OwnEnd};
 use crate::http::Refusal;
 use crate::http::answer::next::see_other;
 use crate::http::extract::{Forgery, Form, Query, Visit};
-use crate::model::{self, Client, Id, User};
+use crate::model::{self, Client, Consent, Id, Resource, User};
 use crate::view::{
-    AccountNotice, AllowedApplication, Device, OtherAccount, OwnAccount, OwnDevice, OwnPath, OwnSession, Page,
+    AccountNotice, AllowedApplication, AllowedThing, Asked, Device, OtherAccount, OwnAccount, OwnDevice, OwnPath,
+    OwnSession, Page,
 };
 
 const HERE: &str = "/account";
@@ -39,6 +40,8 @@ pub(super) struct Fields {
     end: Option<String>,
     /// An application.
     take_back: Option<String>,
+    /// One of the things that an application was allowed: the application, a blank, and what it is called.
+    narrow: Option<String>,
     /// A device.
     block: Option<String>,
     /// A device.
@@ -90,6 +93,14 @@ pub(super) async fn change(
             };
             (done, AccountNotice::TakenBack)
         }
+        Wanted::Narrow(client, thing) => {
+            let done = match consents::narrow(provider, call, asker, (client, &[thing])).await {
+                // taken back twice is taken back
+                Err(NotEnded::Failed(Error::NotFound)) => Ok(()),
+                done => done,
+            };
+            (done, AccountNotice::Narrowed)
+        }
         Wanted::Device(device, act, notice) => {
             let done = people::change_own_device(provider, call, asker, device, act).await;
             (done, notice)
@@ -109,6 +120,7 @@ enum Wanted {
     Nothing,
     End(OwnEnd),
     TakeBack(Id<Client>),
+    Narrow(Id<Client>, String),
     Device(Id<model::Device>, DeviceAct, AccountNotice),
 }
 
@@ -116,6 +128,12 @@ impl Wanted {
     fn of(fields: &Fields) -> Result<Self, Refusal> {
         if let Some(client) = fields.take_back.as_deref().and_then(|text| text.parse().ok()) {
             return Ok(Self::TakeBack(client));
+        }
+        if let Some((client, thing)) = fields.narrow.as_deref().and_then(|text| text.split_once(' ')) {
+            let client = client
+                .parse()
+                .map_err(|_| Refusal::bad_request("this names no application"))?;
+            return Ok(Self::Narrow(client, thing.to_owned()));
         }
         let acts = [
             (
@@ -178,11 +196,7 @@ impl Own {
         let applications = allowed.iter().map(|(consent, client)| AllowedApplication {
             value: client.id.to_string(),
             client: shown::client(client),
-            allowed: shown::asked(
-                consent.scope.iter().map(ToString::to_string),
-                &consent.claims,
-                &resources,
-            ),
+            allowed: things(consent, client, &resources),
             since: consent.given_at.micros(),
         });
         let page = Page::OwnAccount(OwnAccount {
@@ -195,6 +209,14 @@ impl Own {
             sessions: sessions.into_iter().map(entry).collect(),
             devices: own.devices.into_iter().map(|known| device(known, own.here)).collect(),
             applications: applications.collect::<Vec<AllowedApplication>>(),
+            picture: people::picture_path(provider, &account.user).map(|path| OwnPath::or_home(&path)),
+            profile: OwnPath::or_home(&self.0.at("/account/profile", None)),
+            events: OwnPath::or_home(&self.0.at("/account/activity", None)),
+            export: OwnPath::or_home(&self.0.at("/account/export", None)),
+            lock: OwnPath::or_home(&self.0.at("/account/lock", None)),
+            delete: people::deletion_grace(provider, &visit.call, account.user.id)
+                .await?
+                .map(|_| OwnPath::or_home(&self.0.at("/account/delete", None))),
             email: OwnPath::or_home(&self.0.at("/account/email", None)),
             phone: people::are_texts_sent(provider).then(|| OwnPath::or_home(&self.0.at("/account/phone", None))),
             password: OwnPath::or_home(&self.0.at("/account/password", None)),
@@ -210,6 +232,33 @@ impl Own {
         let sheet = visit.sheet(page, locale, &self.purpose()).warns(visit.warning(account));
         Ok(visit.show(sheet.status(status)))
     }
+}
+
+/// What an application was allowed, each thing with what takes it back alone. Without `openid` nothing would be left.
+fn things(consent: &Consent, client: &Client, resources: &[Resource]) -> Vec<AllowedThing> {
+    let all = shown::asked(
+        consent.scope.iter().map(ToString::to_string),
+        &consent.claims,
+        resources,
+    );
+    let scopes = consent
+        .scope
+        .iter()
+        .map(|scope| (scope.to_owned(), shown::asked([scope.to_owned()], &[], resources)));
+    let claims = consent
+        .claims
+        .iter()
+        .map(|claim| (claim.clone(), shown::asked([], std::slice::from_ref(claim), resources)));
+    let named: Vec<(String, Vec<Asked>)> = scopes.chain(claims).collect();
+    let things = all.into_iter().map(|asked| {
+        let found = named.iter().find(|(_, alone)| alone.contains(&asked));
+        let name = found.map(|(name, _)| name).filter(|name| *name != "openid");
+        AllowedThing {
+            value: name.map(|name| format!("{} {name}", client.id)),
+            asked,
+        }
+    });
+    things.collect()
 }
 
 /// Who else is signed in in this browser.

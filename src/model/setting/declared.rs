@@ -8,6 +8,38 @@ pub(super) const MINUTE: u64 = 60;
 pub(super) const HOUR: u64 = 60 * MINUTE;
 pub(super) const DAY: u64 = 24 * HOUR;
 
+/// What people may be let change of their own account.
+const EDITABLE: [&str; 14] = [
+    "username",
+    "name",
+    "given_name",
+    "family_name",
+    "middle_name",
+    "nickname",
+    "profile",
+    "website",
+    "picture",
+    "gender",
+    "birthdate",
+    "zoneinfo",
+    "locale",
+    "address",
+];
+/// What they may have to enter.
+const REQUIRED: [&str; 11] = [
+    "name",
+    "given_name",
+    "family_name",
+    "middle_name",
+    "nickname",
+    "website",
+    "gender",
+    "birthdate",
+    "zoneinfo",
+    "locale",
+    "address",
+];
+
 const fn duration(least: u64, most: u64) -> Kind {
     Kind::Duration {
         least: Duration::from_secs(least),
@@ -179,6 +211,17 @@ declare! {
         "How many wrong guesses may come from one network address within the guess period.";
     GUESS_PERIOD: "guess.period", duration(MINUTE, DAY), "15m", Greatest,
         "The period in which wrong guesses are counted.";
+    ACCOUNT_EDITABLE: "account.editable", Kind::Words(&EDITABLE),
+        "name, given_name, family_name, middle_name, nickname, profile, website, picture, gender, birthdate, zoneinfo, locale, address", Nearest,
+        "Which of their own data people change themselves; `username` may be among it.";
+    ACCOUNT_REQUIRED: "account.required", Kind::Words(&REQUIRED), "", Nearest,
+        "Which data people have to have entered: what is missing is asked for when they sign in.";
+    ACCOUNT_CONFIRMED_EMAIL: "account.confirmed_email", Kind::Flag, "false", Any,
+        "Whether people have to have confirmed their mail address to be let in; who has not does so on the way in.";
+    ACCOUNT_DELETION: "account.deletion", Kind::Flag, "true", Nearest,
+        "Whether people may delete their own account.";
+    ACCOUNT_DELETION_GRACE: "account.deletion_grace", duration(0, 365 * DAY), "30d", Greatest,
+        "How long after a person has deleted their account they can still take it back; 0s deletes it at once.";
     SECURITY_CONTACT: "security.contact", Kind::Contact, "", Nearest,
         "Where weaknesses of this installation are reported: published in /.well-known/security.txt.";
     EVENT_KEPT_FOR: "event.kept_for", duration(DAY, 3650 * DAY), "400d", Least,

@@ -47,6 +47,8 @@ pub enum Kind {
     Domains,
     /// The fields of a form ([`FormField`]), with commas between; empty for none.
     Fields,
+    /// Some of these words, with commas between; empty for none.
+    Words(&'static [&'static str]),
 }
 
 /// How the values of several layers become one.
@@ -107,6 +109,8 @@ pub enum SettingValue {
     Domains(Vec<MailDomain>),
     /// The fields of a form.
     Fields(Vec<FormField>),
+    /// Words of the declared list, in its order.
+    Words(Vec<&'static str>),
 }
 
 /// Where a value comes from.
@@ -189,6 +193,9 @@ impl Declaration {
             (Kind::Networks, serde_json::Value::String(text)) => written::networks(text).map(SettingValue::Networks),
             (Kind::Domains, serde_json::Value::String(text)) => written::domains(text).map(SettingValue::Domains),
             (Kind::Fields, serde_json::Value::String(text)) => written::fields(text).map(SettingValue::Fields),
+            (Kind::Words(words), serde_json::Value::String(text)) => {
+                written::words(words, text).map(SettingValue::Words)
+            }
             _ => None,
         };
         read.ok_or_else(|| SettingError::Invalid {
@@ -219,6 +226,12 @@ impl Declaration {
             Kind::Domains => {
                 "expected mail domains like example.com or *.example.com, with commas between, or nothing".to_owned()
             }
+            Kind::Words(words) => {
+                format!(
+                    "expected some of these, with commas between, or nothing: {}",
+                    words.join(", ")
+                )
+            }
             Kind::Fields => {
                 "expected names of fields like given_name, each followed by required or = and a default if you like, \
                  with commas between, or nothing"
@@ -243,7 +256,8 @@ impl Declaration {
             | Kind::Names(_)
             | Kind::Networks
             | Kind::Domains
-            | Kind::Fields => Some(serde_json::Value::from(self.default)),
+            | Kind::Fields
+            | Kind::Words(_) => Some(serde_json::Value::from(self.default)),
         };
         written
             .and_then(|value| self.read(&value).ok())
@@ -272,6 +286,7 @@ impl SettingValue {
                 let domains: Vec<String> = domains.iter().map(ToString::to_string).collect();
                 domains.join(", ").into()
             }
+            Self::Words(words) => words.join(", ").into(),
             Self::Fields(fields) => {
                 let fields: Vec<String> = fields.iter().map(ToString::to_string).collect();
                 fields.join(", ").into()

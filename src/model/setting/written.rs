@@ -129,3 +129,10 @@ pub(super) fn fields(text: &str) -> Option<Vec<FormField>> {
 fn list(text: &str) -> Vec<&str> {
     text.split(',').map(str::trim).filter(|one| !one.is_empty()).collect()
 }
+
+/// Some of the declared words; none that is not among them.
+pub(super) fn words(declared: &'static [&'static str], text: &str) -> Option<Vec<&'static str>> {
+    let named: Vec<&str> = text.split(',').map(str::trim).filter(|one| !one.is_empty()).collect();
+    let known = named.iter().all(|one| declared.contains(one));
+    known.then(|| declared.iter().copied().filter(|word| named.contains(word)).collect())
+}

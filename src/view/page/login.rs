@@ -53,6 +53,8 @@ pub enum LoginError {
     },
     /// The pair is right, but an administrator has deactivated the account.
     Inactive,
+    /// The pair is right, but the account's owner has locked it.
+    Locked,
     /// The pair is right, but the device was blocked for this account.
     DeviceBlocked,
     /// The pair is right, but only known devices may be signed in with, and this one waits to be let in.

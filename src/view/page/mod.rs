@@ -20,9 +20,12 @@ mod new_password;
 mod not_me;
 mod own_account;
 mod own_email;
+mod own_events;
 mod own_factors;
 mod own_password;
 mod own_phone;
+mod own_profile;
+mod own_step;
 mod recover;
 mod register;
 mod request_access;
@@ -55,20 +58,27 @@ pub use login_link::{LoginLink, LoginLinkStage};
 pub use new_passkey::NewPasskey;
 pub use new_password::{NewPassword, NewPasswordStage};
 pub use not_me::{NotMe, NotMeError, NotMeField, NotMeProblem, NotMeStage};
-pub use own_account::{AccountNotice, AllowedApplication, OtherAccount, OwnAccount, OwnDevice, OwnSession};
+pub use own_account::{
+    AccountNotice, AllowedApplication, AllowedThing, OtherAccount, OwnAccount, OwnDevice, OwnSession,
+};
 pub use own_email::{ConfirmEmail, ConfirmStep, OwnEmail, OwnEmailError};
+pub use own_events::{Doer, Happened, OwnEvents, ToldEvent};
 pub use own_factors::{
     FactorNotice, NewAuthenticator, NewAuthenticatorError, OwnFactor, OwnFactors, RecoveryCodes, Sendable,
 };
 pub use own_password::OwnPassword;
 pub use own_phone::{OwnPhone, OwnPhoneError, OwnPhoneNotice};
+pub use own_profile::{
+    OwnPicture, OwnProfile, PictureProblem, ProfileField, ProfileName, ProfileNotice, ProfileProblem, RequiredProfile,
+};
+pub use own_step::{AccountDoor, AccountDoorStage, OwnStep, OwnStepKind, OwnStepProblem, Stay};
 pub use recover::Recover;
 pub use register::{
     AskedInput, NewAccount, NewAccountError, NewAccountField, NewAccountPassword, Register, RegisterError, RegisterFor,
     RegisterWork,
 };
 pub use request_access::{RequestAccess, RequestAccessError};
-pub use required::{EnrolFactor, RequiredBy, RequiredPassword};
+pub use required::{EnrolFactor, RequiredBy, RequiredEmail, RequiredEmailProblem, RequiredPassword};
 pub use second_factor::{OtherFactor, SecondFactor, SecondFactorError, SecondFactorWith};
 pub use setup::{Setup, SetupDone, SetupError, SetupField, SetupProblem};
 pub use sign_out::{SignOut, SignedOut, SigningOut};
@@ -160,6 +170,20 @@ pub enum Page {
     OwnPassword(OwnPassword),
     /// The way out of a wait.
     Wait(Wait),
+    /// A person's own data.
+    OwnProfile(OwnProfile),
+    /// What happened to an account.
+    OwnEvents(OwnEvents),
+    /// What a person does with the whole of their account.
+    OwnStep(OwnStep),
+    /// A link that locks or unlocks, and what has come of it.
+    AccountDoor(AccountDoor),
+    /// Data are missing.
+    RequiredProfile(RequiredProfile),
+    /// A confirmed mail address is missing.
+    RequiredEmail(RequiredEmail),
+    /// The account is about to be deleted: shall it stay?
+    Stay(Stay),
     /// The administration API, readable.
     ApiDocs(ApiDocs),
     /// How the installation stands.
@@ -266,6 +290,13 @@ impl Page {
             Self::NewAccount(NewAccount::sample()),
             Self::OwnPassword(OwnPassword::sample()),
             Self::Wait(Wait::sample()),
+            Self::OwnProfile(OwnProfile::sample()),
+            Self::OwnEvents(OwnEvents::sample()),
+            Self::OwnStep(OwnStep::sample()),
+            Self::AccountDoor(AccountDoor::sample()),
+            Self::RequiredProfile(RequiredProfile::sample()),
+            Self::RequiredEmail(RequiredEmail::sample()),
+            Self::Stay(Stay::sample()),
             Self::ApiDocs(ApiDocs::sample()),
             Self::Doctor(Doctor::sample()),
             Self::DemoMessages(DemoMessages::sample()),
@@ -329,6 +360,13 @@ impl Page {
             Self::NewAccount(page) => Drawing::of("page/new_account.html", Door, page).with("show-password.js"),
             Self::OwnPassword(page) => Drawing::of("page/own_password.html", Read, page).with("show-password.js"),
             Self::Wait(page) => Drawing::of("page/wait.html", Door, page),
+            Self::OwnProfile(page) => Drawing::of("page/own_profile.html", Read, page).with("picture.js"),
+            Self::OwnEvents(page) => Drawing::of("page/own_events.html", Read, page),
+            Self::OwnStep(page) => Drawing::of("page/own_step.html", Read, page),
+            Self::AccountDoor(page) => Drawing::of("page/account_door.html", Door, page).with("show-password.js"),
+            Self::RequiredProfile(page) => Drawing::of("page/required_profile.html", Door, page),
+            Self::RequiredEmail(page) => Drawing::of("page/required_email.html", Door, page),
+            Self::Stay(page) => Drawing::of("page/stay.html", Door, page),
             Self::ApiDocs(page) => Drawing::of("page/api_docs.html", Wide, page),
             Self::Doctor(page) => Drawing::of("page/doctor.html", Read, page).with("browser-clock.js"),
             Self::DemoMessages(page) => Drawing::of("page/demo_messages.html", Read, page),

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::model::DeviceState;
 use crate::view::{Account, Asked, Client, Device, OwnPath};
 
-/// Forms that post `end` = the value of a session or `others`, `take_back` = the value of an application, or `block`, `unblock` or
+/// Forms that post `end` = the value of a session or `others`, `take_back` = the value of an application, `narrow` = that of one of its
+/// things, or `block`, `unblock` or
 /// `admit` = the value of a device, with `csrf`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct OwnAccount {
@@ -27,6 +28,18 @@ pub struct OwnAccount {
     pub devices: Vec<OwnDevice>,
     /// What was allowed.
     pub applications: Vec<AllowedApplication>,
+    /// The person's picture, if it is one that is kept here.
+    pub picture: Option<OwnPath>,
+    /// Where the person's own data are changed.
+    pub profile: OwnPath,
+    /// What happened to the account.
+    pub events: OwnPath,
+    /// Where everything that is kept is downloaded.
+    pub export: OwnPath,
+    /// Where the account is locked.
+    pub lock: OwnPath,
+    /// Where it is deleted, if people do that themselves.
+    pub delete: Option<OwnPath>,
     /// Where the mail address is confirmed or changed.
     pub email: OwnPath,
     /// The person's telephone number, where people can have one.
@@ -49,6 +62,8 @@ pub enum AccountNotice {
     Ended,
     /// What was allowed is taken back.
     TakenBack,
+    /// A part of it is.
+    Narrowed,
     /// A device is blocked.
     Blocked,
     /// A device is not blocked any more.
@@ -65,9 +80,10 @@ pub enum AccountNotice {
 
 impl AccountNotice {
     /// Every one.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Ended,
         Self::TakenBack,
+        Self::Narrowed,
         Self::Blocked,
         Self::Unblocked,
         Self::Admitted,
@@ -81,6 +97,7 @@ impl AccountNotice {
         match self {
             Self::Ended => "ended",
             Self::TakenBack => "taken_back",
+            Self::Narrowed => "narrowed",
             Self::Blocked => "blocked",
             Self::Unblocked => "unblocked",
             Self::Admitted => "admitted",
@@ -146,9 +163,18 @@ pub struct AllowedApplication {
     /// The application.
     pub client: Client,
     /// What it may have.
-    pub allowed: Vec<Asked>,
+    pub allowed: Vec<AllowedThing>,
     /// When it was last allowed, in microseconds since 1970.
     pub since: i64,
+}
+
+/// One of the things that an application was allowed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AllowedThing {
+    /// What.
+    pub asked: Asked,
+    /// What is posted as `narrow` to take back this alone; nothing where that would be all of it.
+    pub value: Option<String>,
 }
 
 impl OwnAccount {
@@ -204,10 +230,19 @@ impl OwnAccount {
                 client: Client::sample(),
                 allowed: ["openid", "profile", "offline_access", "orders.read"]
                     .into_iter()
-                    .map(Asked::scope)
+                    .map(|scope| AllowedThing {
+                        asked: Asked::scope(scope),
+                        value: (scope != "openid").then(|| format!("0192 {scope}")),
+                    })
                     .collect(),
                 since: STARTED,
             }],
+            picture: Some(OwnPath::or_home("/picture/Zm9v")),
+            profile: OwnPath::or_home("/account/profile"),
+            events: OwnPath::or_home("/account/activity"),
+            export: OwnPath::or_home("/account/export"),
+            lock: OwnPath::or_home("/account/lock"),
+            delete: Some(OwnPath::or_home("/account/delete")),
             email: OwnPath::or_home("/account/email"),
             phone: Some(OwnPath::or_home("/account/phone")),
             password: OwnPath::or_home("/account/password"),

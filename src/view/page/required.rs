@@ -57,6 +57,58 @@ pub struct EnrolFactor {
     pub error: Option<NewAuthenticatorError>,
 }
 
+/// A form that posts `email` and `intent` = `mail`; one that posts `intent` = `confirmed` once a mail was sent; a quiet one with
+/// `cancel`; each with `csrf`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RequiredEmail {
+    /// The application that asks, if one does.
+    pub client: Option<Client>,
+    /// Whose address it is.
+    pub account: Account,
+    /// Where the forms post to.
+    pub action: OwnPath,
+    /// Who requires it.
+    pub because: RequiredBy,
+    /// What stands in the field.
+    pub email: String,
+    /// Whether a mail was sent.
+    pub sent: bool,
+    /// What was wrong.
+    pub problem: Option<RequiredEmailProblem>,
+    /// When it is worth trying again, in seconds.
+    pub wait: Option<u64>,
+}
+
+/// What can be wrong with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RequiredEmailProblem {
+    /// Nothing stands there.
+    Empty,
+    /// It is no mail address.
+    NotAnEmail,
+    /// No mail was answered yet.
+    NotYet,
+    /// The form had been open for too long.
+    Expired,
+}
+
+impl RequiredEmail {
+    /// With every field filled.
+    pub fn sample() -> Self {
+        Self {
+            client: Some(Client::sample()),
+            account: Account::sample(),
+            action: OwnPath::or_home("/login/action?proof=Zm9v"),
+            because: RequiredBy::Administrator,
+            email: "ada@example.com".to_owned(),
+            sent: true,
+            problem: Some(RequiredEmailProblem::NotYet),
+            wait: None,
+        }
+    }
+}
+
 impl RequiredPassword {
     /// With every field filled.
     pub fn sample() -> Self {

@@ -27,6 +27,7 @@ pub const ROOMS: &[(&str, &[&str])] = &[
     ("egress", &["clock", "random", "config"]),
     // looks whether the operator's file was replaced
     ("geo", &["clock"]),
+    ("picture", &[]),
     ("mail", &["view", "clock", "random", "config"]),
     // text messages are handed over by HTTP, within the rules of the one client
     ("sms", &["egress", "config"]),
@@ -45,6 +46,7 @@ pub const ROOMS: &[(&str, &[&str])] = &[
             "egress",
             "geo",
             "mail",
+            "picture",
             "sms",
             "view",
             "clock",

@@ -20,10 +20,13 @@ mod language;
 mod limits;
 mod link_sign_in;
 mod not_me;
-mod own_account;
+pub mod own_account;
+mod own_data;
 mod own_email;
 mod own_password;
 mod own_phone;
+mod own_profile;
+mod own_standing;
 pub mod passkey_scene;
 mod passkeys;
 mod passkeys_kept;
@@ -38,6 +41,7 @@ mod registration_form;
 mod remembered;
 mod requests;
 pub mod required;
+mod required_data;
 mod required_walk;
 mod risk;
 mod sent_codes;
@@ -141,6 +145,16 @@ const ADDRESSES: &[&str] = &[
     "/",
     "/account",
     "/account/password",
+    "/account/profile",
+    "/account/activity",
+    "/account/export",
+    "/account/lock",
+    "/account/delete",
+    "/login/lock",
+    "/login/lock?token=unknown",
+    "/login/unlock",
+    "/login/unlock?token=unknown",
+    "/picture/unknown",
     "/login",
     "/login?flow=unknown",
     "/login/account?flow=unknown",

@@ -36,7 +36,7 @@ async fn press(browser: &Browser, page: &Page, name: &str, value: &str) -> Page 
 }
 
 /// Proves once more who somebody is, where the page before asked for it.
-async fn prove(browser: &Browser, asked: &Page, user: &TestUser) -> Page {
+pub async fn prove(browser: &Browser, asked: &Page, user: &TestUser) -> Page {
     let login = browser.get(asked.location().unwrap().as_str()).await;
     let form = login.form_with("password");
     browser.submit(&login, form, &[("password", &user.password)]).await
@@ -244,7 +244,7 @@ async fn sensitive_change_needs_recent_auth() {
         let names: Vec<&str> = offered.keys().map(String::as_str).collect();
         assert_eq!(
             names,
-            ["admit", "block", "end", "take_back", "unblock"],
+            ["admit", "block", "end", "narrow", "take_back", "unblock"],
             "every change there is"
         );
         let before = devices().await;

@@ -5,7 +5,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ostiary::model::{Id, RequiredAction, Terms};
+use ostiary::flow::people::{ChangeSource, UserChange, change_user, delete_own_account};
+use ostiary::flow::session::Asker;
+use ostiary::model::{Id, RequiredAction, Terms, UserStatus};
 use serde_json::json;
 
 use super::factor_scene::{now, shown};
@@ -25,6 +27,9 @@ struct Person {
     must_enrol: bool,
     /// How many versions of the terms they have accepted.
     accepted: usize,
+    must_confirm: bool,
+    must_complete: bool,
+    is_leaving: bool,
 }
 
 /// A page that is open somewhere.
@@ -55,7 +60,9 @@ impl Walk<'_> {
     /// Whether everything is done that this person has to have done.
     fn is_free(&self, person: usize) -> bool {
         let person = &self.people[person];
-        !person.must_change
+        let has_done = !person.must_confirm && !person.must_complete && !person.is_leaving;
+        has_done
+            && !person.must_change
             && (!person.must_enrol || person.authenticator.is_some())
             && person.accepted == self.versions
     }
@@ -112,7 +119,14 @@ impl Walk<'_> {
         };
         let was_in = is_signed_in(self.server, &self.browsers[browser]).await;
         let forms = open.page.forms();
-        let (kind, fields) = if forms.iter().any(|form| form.has("password")) {
+        let about_data = forms.iter().any(|form| form.has("birthdate"));
+        let (kind, fields) = if about_data {
+            ("profile", vec![("birthdate", "1815-12-10".to_owned())])
+        } else if forms.iter().any(|form| form.has("email")) {
+            ("email", Vec::new())
+        } else if open.page.body.contains("Keep your account?") {
+            ("stay", Vec::new())
+        } else if forms.iter().any(|form| form.has("password")) {
             let new = format!("an otter and {} herons", self.dice.below(1_000_000));
             ("password", vec![("password", new.clone()), ("password_again", new)])
         } else if open.page.url.path() == "/login/factor" {
@@ -146,6 +160,7 @@ impl Walk<'_> {
         let input = match kind {
             "password" => "password",
             "factor" | "enrol" => "code",
+            "profile" => "birthdate",
             _ => "csrf",
         };
         let values: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
@@ -154,6 +169,10 @@ impl Walk<'_> {
         if self.dice.below(4) == 0 {
             sent = self.browsers[browser].submit(&open.page, form, &values).await;
             self.count("twice");
+        }
+        if kind == "email" && is_right && self.dice.below(2) == 0 {
+            // the mailbox answers, whenever it likes
+            self.confirm(person).await;
         }
         // what the database says was done goes into the ledger: only a right form in its own browser does anything
         let account = self.server.account(&self.people[person].user).await;
@@ -169,7 +188,26 @@ impl Walk<'_> {
             ledger.must_change = false;
             self.count("changed");
         }
+        let (is_confirmed, is_complete, is_leaving) = (
+            account.profile.email_verified,
+            account.profile.birthdate.is_some(),
+            account.status == UserStatus::Leaving,
+        );
         let ledger = &mut self.people[person];
+        if ledger.must_complete && is_complete {
+            assert!(is_right && kind == "profile" && browser == open.browser, "{kind}");
+            ledger.must_complete = false;
+            self.count("completed");
+        }
+        let ledger = &mut self.people[person];
+        if ledger.is_leaving && !is_leaving {
+            // the one form that asks nothing but whether it is meant
+            assert!(kind == "stay" && browser == open.browser, "{kind}");
+            ledger.is_leaving = false;
+            self.count("stayed");
+        }
+        let ledger = &mut self.people[person];
+        ledger.must_confirm &= !is_confirmed;
         assert!(factors <= 1, "nobody sets up a second one on the way in");
         if ledger.authenticator.is_none() && factors == 1 {
             assert!(is_right && kind == "enrol" && browser == open.browser, "{kind}");
@@ -196,7 +234,11 @@ impl Walk<'_> {
             assert!(browser == open.browser, "a page of another browser lets in");
             assert!(self.is_free(person), "in, and something is missing");
             assert!(kind != "enrol", "the codes come first");
-            assert!(is_right || kind == "codes", "a wrong form lets in: {kind}");
+            // these two say nothing but that somebody goes on
+            assert!(
+                is_right || ["codes", "stay", "email"].contains(&kind),
+                "a wrong form lets in: {kind}"
+            );
         }
         if !is_right {
             self.count("wrong");
@@ -223,8 +265,43 @@ impl Walk<'_> {
         let mut actions = vec![RequiredAction::EnrolFactor];
         actions.extend(person.must_change.then_some(RequiredAction::ChangePassword));
         person.must_enrol = true;
+        let account = self.server.account(&person.user).await;
+        person.must_confirm = !account.profile.email_verified && self.dice.below(2) == 0;
+        if person.must_confirm {
+            actions.push(RequiredAction::VerifyEmail);
+        }
         require(self.server, &person.user, &actions).await;
         self.count("required");
+        if !account.is_active() || self.dice.below(2) > 0 {
+            return;
+        }
+        // the person deletes the account, somewhere else
+        let asker = Asker {
+            user: account.id,
+            session: Id::new(self.server.call().now),
+            proved: self.server.call().now,
+            is_multiple: true,
+        };
+        delete_own_account(self.server.provider(), &self.server.call(), asker)
+            .await
+            .unwrap();
+        self.people[at].is_leaving = true;
+        self.count("left");
+    }
+
+    /// The mailbox of somebody answers the mail about their address.
+    async fn confirm(&mut self, person: usize) {
+        let user = self.people[person].user.clone();
+        let (provider, call) = (self.server.provider(), self.server.call());
+        let change = UserChange {
+            email_verified: Some(true),
+            ..UserChange::default()
+        };
+        change_user(provider, &call, &ChangeSource::Command, user.id, None, change)
+            .await
+            .unwrap();
+        self.people[person].must_confirm = false;
+        self.count("confirmed");
     }
 }
 
@@ -239,18 +316,27 @@ fn leaked(name: String) -> &'static str {
 async fn model_login_flow_of_what_is_required() {
     each_backend(async |server| {
         server
-            .settings(json!({"guess.account_budget": 1000, "guess.source_budget": 100_000}))
+            .settings(json!({
+                "guess.account_budget": 1000,
+                "guess.source_budget": 100_000,
+                "account.required": "birthdate",
+            }))
             .await;
+        let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
         for seed in 1..=3 {
             let mut people = Vec::new();
             for number in 0..3 {
-                let user = server.user(&format!("person{seed}{number}")).await;
+                let name = format!("person{seed}{number}");
+                let user = server.user_with(&name, |profile| profile.email_verified = false).await;
                 people.push(Person {
                     user,
                     authenticator: None,
                     must_change: false,
                     must_enrol: false,
                     accepted: 0,
+                    must_confirm: false,
+                    must_complete: true,
+                    is_leaving: false,
                 });
             }
             let mut walk = Walk {
@@ -275,17 +361,22 @@ async fn model_login_flow_of_what_is_required() {
                 }
             }
             println!("{seed}: {:?}", walk.seen);
-            for what in [
-                "in",
-                "wrong",
-                "required",
-                "changed",
-                "enrolled",
-                "accepted",
-                "published",
-            ] {
-                assert!(walk.seen.contains_key(what), "{what} was never seen: {:?}", walk.seen);
+            for (what, count) in walk.seen {
+                *seen.entry(what).or_default() += count;
             }
+        }
+        for what in [
+            "in",
+            "wrong",
+            "required",
+            "changed",
+            "enrolled",
+            "completed",
+            "left",
+            "accepted",
+            "published",
+        ] {
+            assert!(seen.contains_key(what), "{what} was never seen: {seen:?}");
         }
     })
     .await;

@@ -70,6 +70,7 @@ fn user() -> User {
         password_expired_at: None,
         password_initial: false,
         required_actions: Vec::new(),
+        deletion_at: None,
         created_at: NOW,
         updated_at: NOW,
     }

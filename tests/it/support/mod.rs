@@ -19,6 +19,7 @@ pub mod ledger;
 pub mod logout_receiver;
 pub mod otp;
 pub mod own_postgres;
+pub mod pictures;
 pub mod places;
 pub mod process;
 pub mod proxy;

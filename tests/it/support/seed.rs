@@ -57,6 +57,7 @@ pub async fn user(
         password_expired_at: None,
         password_initial: false,
         required_actions: Vec::new(),
+        deletion_at: None,
         created_at: now,
         updated_at: now,
     };

@@ -75,7 +75,7 @@ impl Entry {
             }
         }
         let status = reader.text("status", mistakes).and_then(|text| {
-            let status = text.parse().ok();
+            let status = text.parse().ok().filter(|status| is_of_a_file(*status));
             if status.is_none() {
                 mistakes.add(&reader.at("status"), "invalid", "expected active or inactive");
             }
@@ -183,6 +183,12 @@ fn shown(
     if !subject.is_empty() {
         entry.insert("subject".to_owned(), subject.into());
     }
+    // what its owner has done with the account is between them and the server: in a file it is one that may not be used
+    let status = if is_of_a_file(status) {
+        status
+    } else {
+        UserStatus::Inactive
+    };
     entry.insert("status".to_owned(), status.as_str().into());
     let mut groups = membership.groups.clone();
     groups.sort_by_key(|group| comparison_key(group));
@@ -279,7 +285,10 @@ fn change(entry: &Entry, user: &User, membership: &Membership) -> Result<Option<
         return Err(Error::field(format!("{}/subject", entry.pointer), "immutable", detail));
     }
     let profile = laid_over(&user.profile, &entry.profile).map_err(|error| Error::Failed(Box::new(error)))?;
-    let status = entry.status.unwrap_or(user.status);
+    let status = match is_of_a_file(user.status) {
+        true => entry.status.unwrap_or(user.status),
+        false => user.status,
+    };
     let mut wanted = membership.clone();
     if let Some(groups) = &entry.groups {
         wanted.groups.clone_from(groups);
@@ -467,9 +476,14 @@ async fn write_change(
             people::standing::deactivate_in(tx, call, source, id, None).await?;
             afterwards.departed.push(id);
         }
-        None => (),
+        Some(UserStatus::Locked | UserStatus::Leaving) | None => (),
     }
     Ok(())
+}
+
+/// Whether a file says it: the others are the owner's own.
+const fn is_of_a_file(status: UserStatus) -> bool {
+    matches!(status, UserStatus::Active | UserStatus::Inactive)
 }
 
 async fn group(tx: &mut Write, name: &str) -> Result<Id<crate::model::Group>, Error> {

@@ -24,6 +24,10 @@ rules! {
         remedy "Reactivate it, if the person may come back.",
         command "ostiary users reactivate {username}",
         request "POST /api/v1/users/{user}/reactivate";
+    "sign_in.locked": "The proof is right, but the owner of the account has locked it.",
+        remedy "Unlock it, if it is in the right hands again. Its owner can do so by the link that was mailed.",
+        command "ostiary users unlock {username}",
+        request "POST /api/v1/users/{user}/unlock";
     "sign_in.device_blocked": "The password is right, but this device was blocked for the person, by themselves or by an administrator.",
         remedy "Unblock it, if it is back in the right hands.",
         command "ostiary devices list {username}",
