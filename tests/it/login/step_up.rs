@@ -176,7 +176,8 @@ fn a_name_of_a_level_is_one_word_for_one_level_that_there_is() {
         panic!("names")
     };
     let (mut words, mut levels) = (words.to_vec(), acr::LEVELS.to_vec());
-    (words.sort_unstable(), levels.sort_unstable());
+    words.sort_unstable();
+    levels.sort_unstable();
     assert_eq!(words, levels);
     for refused in [
         "gold",
