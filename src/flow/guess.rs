@@ -332,7 +332,8 @@ impl Budgets {
             day: bears_a_day.then(|| Budget {
                 counted: of_account,
                 key: format!("{account_key} a day"),
-                most: budget(setting::GUESS_ACCOUNT_DAY_BUDGET),
+                // a day bears what a period of it does
+                most: budget(setting::GUESS_ACCOUNT_DAY_BUDGET).max(budget(setting::GUESS_ACCOUNT_BUDGET)),
                 period: DAY,
                 rule: LOCKED,
                 may_be_local: false,
