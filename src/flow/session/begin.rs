@@ -108,7 +108,8 @@ pub async fn begin_for(
         client: purpose.client.as_deref(),
         session: None,
     };
-    enter(provider, call, browser, user, entry).await
+    // large: what begins a session is no part of every future that may
+    Box::pin(enter(provider, call, browser, user, entry)).await
 }
 
 /// The same for somebody who proved it a while ago, and has chosen who has to go.
@@ -189,7 +190,7 @@ pub(super) async fn enter(
         None => {
             // the cookie lasts from now on, whether the person is let in or has to wait for that
             browser.is_device_told = true;
-            start(provider, call, user, entry, &arrival).await?
+            Box::pin(start(provider, call, user, entry, &arrival)).await?
         }
     };
     if let Some(factor) = remembered {

@@ -46,13 +46,16 @@ impl Told {
             let well_said = match self.content_type.as_str() {
                 "application/json" => self.get("error") == "temporarily_unavailable",
                 "application/problem+json" => self.body.contains("urn:ostiary:problem:"),
-                page => {
-                    page.starts_with("text/html") && (status != 503 || self.body.contains("Not available right now"))
-                }
+                page => page.starts_with("text/html") && (status != 503 || says_so(&self.body)),
             };
             assert!(well_said, "{what:?}: {self:?}");
         }
     }
+}
+
+/// An error page, or the form again.
+fn says_so(page: &str) -> bool {
+    page.contains("Not available right now") || page.contains("The server is busy.")
 }
 
 /// One HTTP client for everything: its connections are kept.
