@@ -23,7 +23,7 @@ pub struct LogoutToken<'a> {
     pub subject: Option<&'a str>,
     /// The session that has ended, as `sid` in its ID tokens.
     pub session: String,
-    /// Made for this token alone.
+    /// Made for this notice alone; a notice that is repeated keeps it.
     pub id: &'a str,
 }
 

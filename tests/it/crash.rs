@@ -6,6 +6,7 @@ mod exchange;
 mod import;
 mod kills;
 mod limits;
+mod logout;
 
 use std::time::Duration;
 
@@ -23,6 +24,18 @@ pub fn full_length() -> bool {
     std::env::var("OSTIARY_TEST_LENGTH").is_ok_and(|length| length == "full")
 }
 
+/// Of these steps all in a run of full length, else those next to a change; in the quick part those around a commit and every third
+/// of the others.
+fn wanted(mut steps: Vec<String>) -> Vec<String> {
+    steps.retain(|step| !is_of_a_timer(step) && (full_length() || is_change(step)));
+    assert!(steps.iter().any(|step| step.starts_with("after commit")), "{steps:?}");
+    if quick() {
+        let mut others = (0..3).cycle();
+        steps.retain(|step| step.contains("commit") || others.next() == Some(0));
+    }
+    steps
+}
+
 /// One node that obeys failpoints.
 struct Steered {
     installation: Installation,
@@ -35,7 +48,9 @@ impl Steered {
     async fn on(backend: Backend) -> Self {
         let installation = Installation::make(backend).await;
         let failpoints = Failpoints::at(installation.folder());
-        let plan = failpoints.steer(installation.plan()).at(installation.front);
+        // whoever asks with a secret that the node has not heard of yet asks again
+        let plan = installation.plan().with("OSTIARY_SETTINGS__GUESS__ACCOUNT_BUDGET", "1000");
+        let plan = failpoints.steer(plan).at(installation.front);
         let node = plan.start().await;
         let stage = Stage::set(&installation).await;
         Self {
@@ -50,19 +65,11 @@ impl Steered {
         self.node.as_ref().unwrap()
     }
 
-    /// The steps of what is done meanwhile: all of them in a run of full length, else those next to a change; in the quick part
-    /// those around a commit and every third of the others.
+    /// The steps of what is done meanwhile, as [`wanted`].
     async fn steps(&self, done: impl AsyncFnOnce()) -> Vec<String> {
         self.failpoints.record();
         done().await;
-        let mut steps = self.failpoints.recorded();
-        steps.retain(|step| !is_of_a_timer(step) && (full_length() || is_change(step)));
-        assert!(steps.iter().any(|step| step.starts_with("after commit")), "{steps:?}");
-        if quick() {
-            let mut others = (0..3).cycle();
-            steps.retain(|step| step.contains("commit") || others.next() == Some(0));
-        }
-        steps
+        wanted(self.failpoints.recorded())
     }
 
     /// Kills the node, starts it again, and gives how long it was until it was ready.

@@ -9,14 +9,14 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use url::Url;
 
+use crate::crypto;
 use crate::egress::{Limits, Reason};
 use crate::flow::again::again;
 use crate::flow::operations::keyring::Keyring;
 use crate::flow::{Call, Error, Provider};
-use crate::model::{Client, Id, LogoutOutcome, Timestamp};
+use crate::model::{Client, Digest, Id, LogoutOutcome, Timestamp};
 use crate::protocol::logout_token::{self, LogoutToken};
 use crate::protocol::subject;
-use crate::random;
 use crate::store::{DueLogouts, LogoutRow};
 
 /// So many are told in one go, no more than some of each application.
@@ -32,8 +32,9 @@ const LIMITS: Limits = Limits {
     bytes: 64 * 1024,
     time: Duration::from_secs(5),
 };
-/// Who takes one has this long, before another node tries: more than a whole go takes.
-const CLAIMED_FOR: Duration = Duration::from_secs(60);
+/// Who takes one has this long, before another node tries: more than a whole go takes, which is two rounds of five seconds, and
+/// less than the half a minute within which whoever was not told by a node that died is told by another.
+const CLAIMED_FOR: Duration = Duration::from_secs(25);
 /// The pauses between the attempts; after the last attempt it is given up.
 const PAUSES: [Duration; 4] = [
     Duration::from_secs(15),
@@ -175,11 +176,18 @@ fn sign(
         client_id: &client.client_id,
         subject: subject.as_deref(),
         session: row.session.to_string(),
-        id: &random::hex_id(),
+        id: &id_of(row),
     };
     let claims = logout_token::claims(&token, call.now);
     let signer = keyring.signer(client.metadata.id_token_signed_response_alg)?;
     Ok(signer.sign(logout_token::TYP, &claims)?)
+}
+
+/// The `jti`: the same at each attempt, so that an application that was told, and could not say so before one of the two went away,
+/// knows it again (section 2.6, step 8). Another one if the session comes to serve the application again and ends once more.
+fn id_of(row: &LogoutRow) -> String {
+    let told = format!("{} {} {}", row.session, row.client, row.created_at.micros());
+    crypto::hex(Digest::of(told.as_bytes()).as_bytes().iter().take(16))
 }
 
 async fn write_down(provider: &Provider, now: Timestamp, attempts: &[(LogoutRow, Attempt)]) -> Result<(), Error> {

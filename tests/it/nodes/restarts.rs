@@ -12,9 +12,9 @@ use crate::support::balancer::Balancer;
 use crate::support::browser::Browser;
 use crate::support::ledger::{Kind, Ledger, Outcome};
 use crate::support::process::Installation;
-use crate::support::relying_party::{RelyingParty, claims};
+use crate::support::relying_party::{RelyingParty, claims, jwt_header};
 use crate::support::stage::Stage;
-use crate::support::wire::{Wire, WireAnswer};
+use crate::support::wire::{Wire, WireAnswer, request};
 
 /// REL-57, REL-07: three nodes are restarted one after the other, in good order, while people sign in and clients refresh
 /// through the balancer: no journey fails.
@@ -100,11 +100,17 @@ async fn a_node_that_stood_still_acts_on_nothing_stale() {
     }
 }
 
+/// A request that waits at the node until it goes on, and what its answer has to be.
+type Waiting = (&'static str, Vec<u8>, Box<dyn Fn(&WireAnswer) -> bool + Send>);
+
 async fn stand_still(length: Duration) {
     let cluster = Cluster::of_three().await;
     let (frozen, other) = (&cluster.nodes[1], &cluster.nodes[0]);
     let stage = Stage::set(&cluster.installation).await;
-    let second = Stage::set(&cluster.installation).await;
+    // whose client is disabled, who is deactivated, whose sessions are ended
+    let disabled = Stage::set(&cluster.installation).await;
+    let deactivated = Stage::set(&cluster.installation).await;
+    let signed_out = Stage::set(&cluster.installation).await;
     let mut wire = Wire::to(other.address);
     let tokens = async |stage: &Stage, wire: &mut Wire| {
         let code = stage.code(wire).await;
@@ -112,37 +118,90 @@ async fn stand_still(length: Duration) {
     };
     let first = tokens(&stage, &mut wire).await;
     let ended = tokens(&stage, &mut wire).await;
-    let foreign = tokens(&second, &mut wire).await;
+    let foreign = tokens(&disabled, &mut wire).await;
+    let of_deactivated = tokens(&deactivated, &mut wire).await;
+    tokens(&signed_out, &mut wire).await;
     let code = stage.code(&mut wire).await;
+    let host = &stage.host;
+    let metadata = request("GET", host, "/.well-known/openid-configuration", &[], "");
+    let jwks = request("GET", host, "/oauth2/jwks", &[], "");
     // the node knows them all
     let mut known = Wire::to(frozen.address);
-    for (stage, answer) in [(&stage, &first), (&stage, &ended), (&second, &foreign)] {
+    for (stage, answer) in [
+        (&stage, &first),
+        (&stage, &ended),
+        (&disabled, &foreign),
+        (&deactivated, &of_deactivated),
+    ] {
         let userinfo = stage.userinfo(&answer.get("access_token"));
         assert!(known.exchange(&userinfo).await.unwrap().is_success());
     }
+    assert!(
+        known
+            .exchange(&signed_out.silent())
+            .await
+            .unwrap()
+            .header("location")
+            .contains("code=")
+    );
+    let keys_before = known.exchange(&jwks).await.unwrap().body;
+    let told = known.exchange(&metadata).await.unwrap();
+    assert_eq!(told.get("registration_endpoint"), "");
     let ledger = Ledger::default();
     frozen.freeze();
-    // requests that wait at the node until it goes on: the kernel takes the bytes
-    let asked: Vec<(&str, Vec<u8>)> = vec![
-        ("a revoked token", stage.userinfo(&ended.get("access_token"))),
-        ("a revoked family", stage.refresh(&ended.get("refresh_token"))),
-        ("a code that is used", stage.redeem(&code)),
-        ("a client that is disabled", second.introspect("unknown")),
+    // the kernel takes the bytes
+    let refused =
+        || -> Box<dyn Fn(&WireAnswer) -> bool + Send> { Box::new(|answer| (400..500).contains(&answer.status)) };
+    let asked: [Waiting; 10] = [
+        ("a revoked token", stage.userinfo(&ended.get("access_token")), refused()),
+        (
+            "a revoked family",
+            stage.refresh(&ended.get("refresh_token")),
+            refused(),
+        ),
+        ("a code that is used", stage.redeem(&code), refused()),
+        ("a client that is disabled", disabled.introspect("unknown"), refused()),
         (
             "a token of a disabled client",
-            second.refresh(&foreign.get("refresh_token")),
+            disabled.refresh(&foreign.get("refresh_token")),
+            refused(),
+        ),
+        (
+            "a person who is deactivated",
+            deactivated.userinfo(&of_deactivated.get("access_token")),
+            refused(),
+        ),
+        (
+            "a family of theirs",
+            deactivated.refresh(&of_deactivated.get("refresh_token")),
+            refused(),
+        ),
+        (
+            "a session that was ended",
+            signed_out.silent(),
+            Box::new(|answer| answer.status == 303 && !answer.header("location").contains("code=")),
+        ),
+        (
+            "the keys",
+            jwks.clone(),
+            Box::new(move |answer| answer.is_success() && answer.body != keys_before),
+        ),
+        (
+            "a setting",
+            metadata,
+            Box::new(|answer| !answer.get("registration_endpoint").is_empty()),
         ),
     ];
     let address = frozen.address;
     let waiting: Vec<_> = asked
         .into_iter()
-        .map(|(what, request)| {
+        .map(|(what, request, judge)| {
             let task = tokio::spawn(async move {
                 Wire::to(address)
                     .exchange_within(&request, Duration::from_secs(300))
                     .await
             });
-            (what, task)
+            (what, judge, task)
         })
         .collect();
     let redeem = stage.redeem(&code);
@@ -158,26 +217,42 @@ async fn stand_still(length: Duration) {
             .unwrap()
             .is_success()
     );
-    let disabled = cluster
-        .installation
-        .command(&["clients", "disable", &second.client.client_id])
-        .await;
-    assert_eq!(disabled.code, 0, "{disabled:?}");
+    for change in [
+        ["clients", "disable", disabled.client.client_id.as_str()].as_slice(),
+        &["users", "deactivate", &deactivated.user.username],
+        &["sessions", "end", "--user", &signed_out.user.username],
+        &["keys", "rotate", "--now"],
+        &["settings", "set", "client_registration.mode", "open"],
+    ] {
+        let done = cluster.installation.command(change).await;
+        assert_eq!(done.code, 0, "{change:?} {done:?}");
+    }
     clock::sleep(length).await;
     frozen.thaw();
     let begun = clock::monotonic();
-    for (what, task) in waiting {
+    for (what, judge, task) in waiting {
         let answer: WireAnswer = task.await.unwrap().unwrap();
-        assert!(!answer.is_success(), "{what}: {} {}", answer.status, answer.body);
+        assert!(judge(&answer), "{what}: {} {}", answer.status, answer.body);
     }
     println!("stood still for {length:?}, answered within {:?}", begun.elapsed());
+    let mut thawed = Wire::to(address);
     let userinfo = stage.userinfo(&first.get("access_token"));
-    let again = Wire::to(address).exchange(&userinfo).await.unwrap();
+    let again = thawed.exchange(&userinfo).await.unwrap();
     assert!(
         again.is_success(),
         "what was not ended goes on: {} {}",
         again.status,
         again.body
+    );
+    // and what it signs, it signs with the key that came meanwhile
+    let new = tokens(&stage, &mut thawed).await;
+    let kid = |answer: &WireAnswer| jwt_header(&answer.get("id_token"))["kid"].clone();
+    assert_ne!(kid(&new), kid(&first));
+    let published = Wire::to(other.address).exchange(&jwks).await.unwrap();
+    assert!(
+        published.body.contains(kid(&new).as_str().unwrap()),
+        "{}",
+        published.body
     );
     cluster.end().await;
 }

@@ -349,10 +349,12 @@ async fn what_fails_is_tried_again_until_it_is_given_up() {
             (row.outcome, row.next_at, row.subject),
             (LogoutOutcome::GivenUp, None, None)
         );
-        // each attempt was a token of its own, that was fresh
+        // each attempt was a token of its own, that was fresh, of one and the same notice
         let mut tokens = receiver.tokens();
         tokens.dedup();
         assert_eq!(tokens.len(), 5);
+        let ids: BTreeSet<String> = tokens.iter().map(|token| claims(token)["jti"].to_string()).collect();
+        assert_eq!(ids.len(), 1, "{ids:?}");
 
         receiver.answer(Manner::Answers(400));
         let who = signed_in(server, &client).await;

@@ -68,14 +68,18 @@ impl Stage {
     /// # Errors
     /// The answer did not come.
     pub async fn code_unless_lost(&self, wire: &mut Wire) -> std::io::Result<String> {
-        let request = request("GET", &self.host, &self.authorize, &[("cookie", &self.cookies)], "");
-        let answer = wire.exchange(&request).await?;
+        let answer = wire.exchange(&self.silent()).await?;
         let location = answer.header("location");
         let url: url::Url = location
             .parse()
             .unwrap_or_else(|_| panic!("no code: {} {}", answer.status, answer.body));
         let code = url.query_pairs().find(|(name, _)| name == "code");
         Ok(code.unwrap_or_else(|| panic!("no code: {url}")).1.into_owned())
+    }
+
+    /// Asks for a code, without a word to the person.
+    pub fn silent(&self) -> Vec<u8> {
+        request("GET", &self.host, &self.authorize, &[("cookie", &self.cookies)], "")
     }
 
     /// A new code at the node of this address.
