@@ -14,6 +14,8 @@ pub struct Counts {
     pub tokens: Labelled<Counter>,
     /// Requests that were refused, by rule.
     pub refusals: Labelled<Counter>,
+    /// Signatures that were verified, by whose they are: `own` tokens, `client` assertions. What is remembered is not verified again.
+    pub signatures: Labelled<Counter>,
     /// When counting began.
     pub since: Instant,
 }
@@ -24,6 +26,7 @@ impl Default for Counts {
             sign_ins: Labelled::default(),
             tokens: Labelled::default(),
             refusals: Labelled::default(),
+            signatures: Labelled::default(),
             since: clock::monotonic(),
         }
     }

@@ -24,7 +24,10 @@ impl Provider {
     /// Another node may have begun to sign with a key that this one has not read about yet: it reads again, before it says
     /// that there is no such key.
     pub async fn read_own(&self, token: &str, typ: &str) -> Result<Option<Map<String, Value>>, Error> {
-        let read = |keyring: &Keyring| keyring.set.verify(token, &[typ], SigningAlgorithm::ALL);
+        let read = |keyring: &Keyring| {
+            self.counts.signatures.of("own").count();
+            keyring.set.verify(token, &[typ], SigningAlgorithm::ALL)
+        };
         let mut claims = read(&*self.keyring().await?);
         if matches!(claims, Err(jose::Error::UnknownKey)) {
             self.refresh_memory_older_than(UNKNOWN_KEYS_EVERY).await?;

@@ -52,6 +52,12 @@ fn outcomes(provider: &Provider, text: &mut Text) {
     text.labelled("grant", &counts.tokens);
     text.family("ostiary_refusals_total", Counter, "Requests refused, by rule.");
     text.labelled("rule", &counts.refusals);
+    text.family(
+        "ostiary_signatures_verified_total",
+        Counter,
+        "Signatures verified, by whose: tokens of this server, assertions of clients. A token that is remembered is not verified again.",
+    );
+    text.labelled("of", &counts.signatures);
 }
 
 fn passwords(provider: &Provider, text: &mut Text) {

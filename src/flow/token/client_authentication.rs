@@ -224,6 +224,7 @@ async fn judge_jwt(
     assertion: &str,
     endpoint: &str,
 ) -> Result<Result<(), &'static str>, Error> {
+    provider.counts.signatures.of("client").count();
     let verified = match client.metadata.token_endpoint_auth_method {
         TokenEndpointAuthMethod::ClientSecretJwt => verify_by_secret(provider, call, client, assertion)?,
         _ => verify_by_key(provider, call, client, assertion).await,

@@ -10,6 +10,7 @@ mod client_endpoints;
 mod client_keys;
 pub mod client_secrets;
 mod codes;
+mod computed_once;
 mod consent;
 mod cors;
 mod dynamic_registration;
