@@ -3,10 +3,12 @@
 mod apply;
 mod backends;
 mod backup;
+mod backup_load;
 mod certificates;
 mod cli;
 mod containers;
 mod doctor;
+mod doctor_machine;
 mod import;
 mod keys;
 mod leaving;

@@ -4,6 +4,7 @@
 
 mod check_session;
 mod client_site;
+mod clocks;
 mod cross_origin;
 mod ending;
 mod keyboard;

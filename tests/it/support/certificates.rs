@@ -45,9 +45,15 @@ impl Certificates {
 
     /// A new certificate and key in the files, good to the end of this year: the certificate.
     pub fn renew(&self, year: i32) -> CertificateDer<'static> {
+        self.renew_between((1975, 1, 1), (year, 12, 31))
+    }
+
+    /// The same, good from one day to another: year, month, day.
+    pub fn renew_between(&self, from: (i32, u8, u8), until: (i32, u8, u8)) -> CertificateDer<'static> {
         let key = KeyPair::generate().unwrap();
         let mut leaf = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-        leaf.not_after = rcgen::date_time_ymd(year, 12, 31);
+        leaf.not_before = rcgen::date_time_ymd(from.0, from.1, from.2);
+        leaf.not_after = rcgen::date_time_ymd(until.0, until.1, until.2);
         let leaf = leaf.signed_by(&key, &self.authority).unwrap();
         std::fs::write(self.file("key.pem"), key.serialize_pem()).unwrap();
         std::fs::write(self.file("cert.pem"), leaf.pem()).unwrap();

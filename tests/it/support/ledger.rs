@@ -249,6 +249,23 @@ impl Ledger {
         assert!(many.is_empty(), "families with several live refresh tokens: {many:?}");
     }
 
+    /// I1 of a copy of the store: what was acknowledged by then is in it. Gives how much that was.
+    pub async fn assert_kept(&self, store: &mut Connection, by: Duration) -> usize {
+        let mut kept = 0;
+        for kind in [Kind::Code, Kind::Refresh] {
+            for operation in self.of(kind).iter().filter(|operation| operation.ended <= by) {
+                let Some(answer) = operation.success() else { continue };
+                let rows = match kind {
+                    Kind::Code => count(store, "grants where code = $1", &operation.artifact).await,
+                    _ => count(store, "refresh_tokens where digest = $1", &answer.get("refresh_token")).await,
+                };
+                assert_eq!(rows, 1, "acknowledged before and not in the copy: {operation:?}");
+                kept += 1;
+            }
+        }
+        kept
+    }
+
     /// I3: no answer of a refresh names more scope than the code's answer of its chain.
     pub fn assert_scope_never_grows(&self) {
         let mut of_token: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();

@@ -35,3 +35,4 @@ pub mod stage;
 pub mod text_sink;
 pub mod webdriver;
 pub mod wire;
+pub mod wrong_clock;

@@ -22,7 +22,7 @@ pub(super) async fn check(doctor: &Doctor) -> Vec<Finding> {
         }
         Err(reason) => return vec![unreachable(doctor, reason)],
     };
-    let mut findings = match timeout(WITHIN, answers(store)).await {
+    let mut findings = match timeout(WITHIN, answers(doctor, store)).await {
         Ok(Ok(findings)) => findings,
         Ok(Err(error)) => vec![unreachable(doctor, &causes(&error))],
         Err(_) => vec![unreachable(doctor, "it does not answer in time")],
@@ -31,7 +31,7 @@ pub(super) async fn check(doctor: &Doctor) -> Vec<Finding> {
     findings
 }
 
-async fn answers(store: &Store) -> Result<Vec<Finding>, store::Error> {
+async fn answers(doctor: &Doctor, store: &Store) -> Result<Vec<Finding>, store::Error> {
     let told = store.examine().await?;
     let engine = if store.is_embedded() { "SQLite" } else { "Postgres" };
     let time = told.latency.as_micros() as f64 / 1000.0;
@@ -50,7 +50,8 @@ async fn answers(store: &Store) -> Result<Vec<Finding>, store::Error> {
         findings.push(finding.line(format!("alter system set {setting} = on;")));
     }
     if told.latency >= SLOW {
-        findings.push(Finding::warning(Check::Database, Said::DbSlow).with("time", format!("{time:.0}")));
+        let slow = Finding::warning(Check::Database, Said::DbSlow).with("time", format!("{time:.0}"));
+        findings.push(slow.line(line(doctor)));
     }
     let behind = store.pending_migrations().await?.len();
     if behind > 0 {
@@ -61,13 +62,17 @@ async fn answers(store: &Store) -> Result<Vec<Finding>, store::Error> {
 }
 
 fn unreachable(doctor: &Doctor, reason: &str) -> Finding {
-    let line = match store::file(doctor.config.database_url.expose()) {
-        Some(file) => format!("OSTIARY_DATABASE_URL=sqlite:{}", file.display()),
-        None => POSTGRES.to_owned(),
-    };
     Finding::wrong(Check::Database, Said::DbUnreachable)
         .with("reason", reason)
-        .line(line)
+        .line(line(doctor))
+}
+
+/// The line that says where the database is.
+fn line(doctor: &Doctor) -> String {
+    match store::file(doctor.config.database_url.expose()) {
+        Some(file) => format!("OSTIARY_DATABASE_URL=sqlite:{}", file.display()),
+        None => POSTGRES.to_owned(),
+    }
 }
 
 /// The embedded store holds digests and sealed values, and names and addresses in clear.

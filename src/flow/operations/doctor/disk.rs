@@ -23,7 +23,8 @@ pub(super) async fn check(doctor: &Doctor) -> Option<Finding> {
         .flatten();
     let place = folder.display();
     let Some(Room { whole, free }) = room else {
-        return Some(Finding::warning(Check::Disk, Said::DiskUnknown).with("folder", place));
+        let unknown = Finding::warning(Check::Disk, Said::DiskUnknown).with("folder", &place);
+        return Some(unknown.line(format!("df -Pk -- {place}")));
     };
     let finding = if free < NONE_LEFT {
         Finding::wrong(Check::Disk, Said::DiskLow).line(format!("OSTIARY_DATA_DIR={place}"))

@@ -43,7 +43,7 @@ async fn signing(doctor: &Doctor) -> Option<Vec<Finding>> {
     let finding = if age > interval + LATE {
         Finding::warning(Check::Keys, Said::KeysOld)
             .with("most", interval.as_secs() / DAY)
-            .line("ostiary keys rotate")
+            .line("ostiary keys rotate --now")
     } else {
         Finding::good(Check::Keys, Said::KeysOk).with("count", active.len())
     };

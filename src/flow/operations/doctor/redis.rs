@@ -42,7 +42,8 @@ pub(super) async fn check(doctor: &Doctor) -> Vec<Finding> {
         findings.push(Finding::warning(Check::Redis, Said::RedisForgets).line("appendonly yes"));
     }
     if told.latency >= SLOW {
-        findings.push(Finding::warning(Check::Redis, Said::RedisSlow).with("time", format!("{time:.0}")));
+        let slow = Finding::warning(Check::Redis, Said::RedisSlow).with("time", format!("{time:.0}"));
+        findings.push(slow.line(LINE));
     }
     findings
 }
