@@ -16,3 +16,4 @@ mod redis;
 mod redis_failover;
 mod redis_kept;
 mod site;
+mod soak;

@@ -1,6 +1,7 @@
 //! More work than the machine can do: storms of sign-ins and of refreshes, guessing from everywhere, floods of names, cold
 //! starts. What counts is relative to what the same machine does when it is quiet.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -258,6 +259,19 @@ async fn everybody_refreshes_at_once_after_an_outage() {
     let told: Vec<Told> = storm.join_all().await.into_iter().flatten().collect();
     let lasted = begun.elapsed();
     assert!(lasted < Duration::from_secs(60), "{lasted:?}");
+    // whoever is told to come again is told apart from the others
+    let mut moments: BTreeMap<u64, usize> = BTreeMap::new();
+    for seconds in told.iter().filter_map(|told| told.retry_after) {
+        *moments.entry(seconds).or_default() += 1;
+    }
+    let all: usize = moments.values().sum();
+    let most = moments.values().max().copied().unwrap_or(0);
+    assert!(all >= 40, "only {all} were told to come again");
+    assert!(moments.keys().all(|seconds| *seconds <= 8), "{moments:?}");
+    assert!(
+        moments.len() >= 5 && most * 10 <= all * 4,
+        "they all come again at once: {moments:?}"
+    );
     let spent = site
         .postgres
         .number("select count(*) from refresh_tokens where spent_at is not null")
@@ -267,7 +281,7 @@ async fn everybody_refreshes_at_once_after_an_outage() {
     report(
         "REL-47",
         format!(
-            "{clients} clients at once after an outage: all served {lasted:?} later ({:?})",
+            "{clients} clients at once after an outage: all served {lasted:?} later ({:?}); told to come again after so many seconds: {moments:?}",
             statuses(&told)
         ),
     );

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ostiary::clock;
 use ostiary::model::{GrantType, Scopes};
 
-use super::ledger::{Told, percentile, report, statuses};
+use super::ledger::{Told, ask, http, percentile, report, statuses};
 use super::site::{Families, PROMISE, Question, Site, bound, length};
 use crate::support::backend::quick;
 use crate::support::browser::Browser;
@@ -221,9 +221,10 @@ async fn a_postgres_far_away_makes_sign_ins_slower_and_no_worse() {
     if quick() {
         return;
     }
-    let site = Site::start().await;
+    let site = Site::start_with(&[], |plan| plan.with("OSTIARY_METRICS__TOKEN", NUMBERS), |_| ()).await;
     let asks = site.questions().await;
     let sessions = site.postgres.number("select count(*) from sessions").await;
+    let (failed, opened) = (failures(&site).await, site.database.opened());
     site.database
         .set(Mode::Delay(Duration::from_millis(90), Duration::from_millis(20)));
     let rounds: usize = length(3, 30);
@@ -254,10 +255,29 @@ async fn a_postgres_far_away_makes_sign_ins_slower_and_no_worse() {
     // each attempt began one session: nothing was tried again behind people's backs
     let begun = site.postgres.number("select count(*) from sessions").await - sessions;
     assert_eq!(usize::try_from(begun).unwrap(), rounds * together);
+    // no statement was given up and made once more, and no connection but those of the pool was made for it
+    assert_eq!(failures(&site).await, failed, "statements and commits that failed");
+    let connections = site.database.opened() - opened;
+    assert!(connections <= 2 * 16, "{connections} connections for {begun} sign-ins");
     report(
         "REL-16",
-        format!("{begun} sign-ins at 200 ms a round trip: p99 {p99:?} (promise {PROMISE:?}), each once"),
+        format!(
+            "{begun} sign-ins at 200 ms a round trip: p99 {p99:?} (promise {PROMISE:?}), each once; {connections} connections made"
+        ),
     );
+}
+
+/// The token that the numbers are shown for.
+const NUMBERS: &str = "a-token-of-the-configuration";
+
+/// How many statements and commits have failed, whatever became of them.
+async fn failures(site: &Site) -> f64 {
+    let told = ask(http().get(site.url("/metrics")).bearer_auth(NUMBERS)).await;
+    let lines = told.body.lines();
+    let failures = lines.filter(|line| line.starts_with("ostiary_sql_failures_total{"));
+    failures
+        .map(|line| line.rsplit_once(' ').unwrap().1.parse::<f64>().unwrap())
+        .sum()
 }
 
 /// REL-17, SEC-645: lists that take all the time they are given don't keep people from signing in.
@@ -396,13 +416,51 @@ async fn serialization_failures_are_tried_again_and_leave_nothing_half_done() {
         assert!(told.retry_after.is_some() && told.took < bound(), "{told:?}");
     }
     each_is_written_once(&site).await;
+    let waited = three_tries_with_pauses(&site).await;
     report(
         "REL-18",
         format!(
-            "three of ten transactions failed: {counted:?}; done {:?} later",
+            "three of ten transactions failed: {counted:?}; done {:?} later; what fails always was tried three times, with pauses of {waited:?} together",
             lost.elapsed()
         ),
     );
+}
+
+/// Where every transaction fails, each is tried three times, with pauses that differ; then the client is told to come again. Gives the
+/// shortest and the longest time that somebody was let wait.
+async fn three_tries_with_pauses(site: &Site) -> (Duration, Duration) {
+    let party = site.party();
+    let browser = Browser::new();
+    let tokens = party
+        .redeem(party.sign_in(&browser, &site.user).await.code())
+        .await
+        .ok();
+    let mut asks = site.questions_with(&tokens.get("access_token"), &tokens.get("refresh_token"));
+    for text in [
+        // a number that was taken stays taken, whatever becomes of the transaction
+        "create sequence tries",
+        "create or replace function lose() returns trigger language plpgsql as $$ begin \
+         perform nextval('tries'); raise exception 'once more' using errcode = '40001'; end $$",
+        "create trigger lose before insert on events for each row when (new.kind = 'token.refreshed') execute function lose()",
+    ] {
+        site.postgres.run(text).await;
+    }
+    let mut times = Vec::new();
+    for _ in 0..20 {
+        let told = asks.refresh().await;
+        assert_eq!(told.status, Some(503), "{told:?}");
+        assert!(told.retry_after.is_some());
+        times.push(told.took);
+    }
+    let tries = site.postgres.number("select last_value from tries").await;
+    assert_eq!(tries, 3 * 20, "tries of twenty refreshes");
+    site.postgres.run("drop trigger lose on events").await;
+    assert_eq!(asks.refresh().await.status, Some(200), "and then it goes on");
+    times.sort();
+    let (shortest, longest) = (times[0], times[times.len() - 1]);
+    // up to 40 and up to 160 ms, at random: of twenty some are short and some are long
+    assert!(longest - shortest > Duration::from_millis(40), "{times:?}");
+    (shortest, longest)
 }
 
 /// I8: every refresh that happened is in the audit log exactly once, and every token has one successor at most.

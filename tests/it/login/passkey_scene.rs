@@ -129,7 +129,7 @@ pub async fn prove_again(server: &Server, keyed: &mut Keyed) {
 }
 
 /// The form that the script sends.
-fn asking(page: &Page) -> crate::support::html::Form {
+pub fn asking(page: &Page) -> crate::support::html::Form {
     let (_, after) = page
         .body
         .split_once("data-ask=")
