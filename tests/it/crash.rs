@@ -49,7 +49,9 @@ impl Steered {
         let installation = Installation::make(backend).await;
         let failpoints = Failpoints::at(installation.folder());
         // whoever asks with a secret that the node has not heard of yet asks again
-        let plan = installation.plan().with("OSTIARY_SETTINGS__GUESS__ACCOUNT_BUDGET", "1000");
+        let plan = installation
+            .plan()
+            .with("OSTIARY_SETTINGS__GUESS__ACCOUNT_BUDGET", "1000");
         let plan = failpoints.steer(plan).at(installation.front);
         let node = plan.start().await;
         let stage = Stage::set(&installation).await;

@@ -73,10 +73,7 @@ async fn the_browser_compares_its_clock_with_the_servers() {
         let shown: f64 = difference.text().await.trim_end_matches(" s").parse().unwrap();
         // the browser's clock less the server's; a busy machine takes its time to answer
         let expected = -f64::from(off);
-        assert!(
-            (shown - expected).abs() < 8.0,
-            "{shown} s, {expected} s"
-        );
+        assert!((shown - expected).abs() < 8.0, "{shown} s, {expected} s");
         let complaints = browser.console().await;
         assert!(complaints.is_empty(), "{complaints:?}");
         drop(node);

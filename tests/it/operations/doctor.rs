@@ -433,7 +433,11 @@ async fn a_clock_that_was_moved_on_purpose_is_well() {
     assert!(!page.body.contains("behind the public address differ"), "{}", page.body);
     // but for the line that the browser's own clock would be put right by, which stands there hidden
     assert_eq!(page.body.matches("timedatectl").count(), 1, "{}", page.body);
-    assert!(page.body.contains("data-state=\"wrong\" hidden>timedatectl"), "{}", page.body);
+    assert!(
+        page.body.contains("data-state=\"wrong\" hidden>timedatectl"),
+        "{}",
+        page.body
+    );
     // what the browser compares its own clock with
     let (_, after) = page.body.split_once("data-server=\"").unwrap();
     let shown: i64 = after.split_once('"').unwrap().0.parse().unwrap();
