@@ -84,6 +84,9 @@ pub(super) enum StoreCommand {
     /// What mails say.
     #[command(subcommand)]
     MessageTemplates(super::messages::MessageTemplates),
+    /// The audit log.
+    #[command(subcommand)]
+    Events(super::events::Events),
     /// Copy the embedded store into an empty file: what `backup` asks a running server.
     #[command(hide = true)]
     Snapshot { path: PathBuf },

@@ -13,6 +13,8 @@ use crate::server;
 pub(super) struct Failure {
     pub(super) sentence: String,
     pub(super) code: u8,
+    /// What is printed on standard output all the same.
+    pub(super) text: String,
 }
 
 impl Failure {
@@ -21,6 +23,7 @@ impl Failure {
         Self {
             sentence: sentence.into(),
             code: 1,
+            text: String::new(),
         }
     }
 
@@ -29,11 +32,19 @@ impl Failure {
         Self {
             sentence: sentence.into(),
             code: 2,
+            text: String::new(),
         }
+    }
+
+    /// With this on standard output.
+    #[must_use]
+    pub(super) fn printing(self, text: String) -> Self {
+        Self { text, ..self }
     }
 
     /// Tells it.
     pub(super) fn tell(&self) -> ExitCode {
+        print!("{}", self.text);
         eprintln!("ostiary: {}", self.sentence);
         ExitCode::from(self.code)
     }

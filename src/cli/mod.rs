@@ -10,6 +10,7 @@ mod clients;
 mod demo;
 mod devices;
 mod doctor;
+mod events;
 mod explain;
 mod failure;
 mod groups;

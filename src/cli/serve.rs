@@ -82,6 +82,7 @@ fn start_logging(config: &Config) -> Result<Option<Tracing>, Failure> {
         LogFormat::Json => telemetry::Format::Json,
     };
     let mistaken = |mistake| Failure::refused(format!("log: {mistake}"));
+    telemetry::tell_panics();
     let Some(wanted) = &config.telemetry else {
         telemetry::start(&config.log, format).map_err(mistaken)?;
         return Ok(None);

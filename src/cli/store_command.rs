@@ -11,8 +11,8 @@ use super::failure::Failure;
 use super::output::Output;
 use super::reseal::{self, Step};
 use super::{
-    access_requests, apply, clients, devices, explain, groups, keys, messages, serve, sessions, settings, setup, terms,
-    users,
+    access_requests, apply, clients, devices, events, explain, groups, keys, messages, serve, sessions, settings,
+    setup, terms, users,
 };
 use crate::clock::Clock;
 use crate::config::Config;
@@ -114,7 +114,7 @@ async fn answer(provider: &Provider, command: StoreCommand, input: Option<Secret
     };
     let (output, complaint, code) = match outcome {
         Ok(Output { text, remark }) => (text, remark, 0),
-        Err(failure) => (String::new(), failure.sentence, failure.code),
+        Err(failure) => (failure.text, failure.sentence, failure.code),
     };
     Answer {
         output: Secret::new(output),
@@ -141,6 +141,7 @@ async fn execute(provider: &Provider, command: StoreCommand, input: Option<Secre
         StoreCommand::Settings(command) => settings::run(provider, call, command).await,
         StoreCommand::Messages(command) => messages::run(provider, call, command).await,
         StoreCommand::MessageTemplates(command) => messages::run_templates(provider, call, command, input).await,
+        StoreCommand::Events(command) => events::run(provider, call, command).await,
         StoreCommand::Snapshot { path } => {
             snapshot(provider, call, &path).await?;
             Ok(Output::default())
@@ -166,6 +167,7 @@ fn read_input(command: &StoreCommand) -> Result<Option<Secret>, Failure> {
         | StoreCommand::Sessions(_)
         | StoreCommand::Devices(_)
         | StoreCommand::Settings(_)
+        | StoreCommand::Events(_)
         | StoreCommand::Snapshot { .. } => Ok(None),
         StoreCommand::Explain(arguments) => explain::read_input(arguments),
     }

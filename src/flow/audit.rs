@@ -7,9 +7,10 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
+use super::operations::event_chain::LATEST_WRITTEN;
 use super::refused_access::Tallies;
 use super::{Error, Provider};
-use crate::model::{Event, EventKind, Outcome, Timestamp};
+use crate::model::{Event, EventKind, Id, Outcome, Timestamp};
 
 /// How many events may wait. Past it, whoever wants to add one waits too.
 const MOST_WAITING: usize = 10_000;
@@ -129,6 +130,12 @@ impl Provider {
             let mut batch = self.events.take(BATCH);
             if batch.events.is_empty() {
                 return Ok(());
+            }
+            // the audit log is under checkpoints by then, as far as it goes back so long
+            let now = Timestamp::from_micros(self.clock.micros());
+            let latest = now.before(LATEST_WRITTEN);
+            for event in batch.events.iter_mut().filter(|event| event.id < Id::earliest(latest)) {
+                event.id = Id::new(now);
             }
             self.write_batch(&batch.events).await?;
             batch.events.clear();

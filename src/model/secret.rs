@@ -16,6 +16,11 @@ impl Digest {
         Self(crypto::sha256(secret))
     }
 
+    /// A digest that was made elsewhere.
+    pub const fn new(digest: [u8; 32]) -> Self {
+        Self(digest)
+    }
+
     /// From storage.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Self)

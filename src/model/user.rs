@@ -1,6 +1,7 @@
 //! Users: people's accounts. Fields use the names of OpenID Connect's standard claims (Core section 5.1).
 
 use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization;
 
 use super::named::named;
 use super::{Channel, Id, Timestamp};
@@ -221,7 +222,14 @@ impl User {
     }
 }
 
-/// The form in which usernames, mail addresses and group names are compared: without regard to case.
+/// The form in which usernames, mail addresses and group names are compared: without regard to case, and to the ways in which Unicode
+/// can write the same (compatibility, UAX #15: wide letters, ligatures, letters with their accents apart).
 pub fn comparison_key(text: &str) -> String {
-    text.trim().to_lowercase()
+    let text = text.trim();
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    // once more: lower case can take apart what was put together
+    let lower: String = text.nfkc().flat_map(char::to_lowercase).collect();
+    lower.nfkc().collect()
 }

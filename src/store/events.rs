@@ -60,6 +60,14 @@ where id < $1
 order by id desc
 limit $2";
 
+const LIST_FORWARD: &str = "
+select id, at, kind, outcome, reason, actor_kind, actor_id, user_id, client_id, address, trace, facts
+from events
+where id > $1
+and id <= $2
+order by id
+limit $3";
+
 const LIST_OF_USER: &str = "
 select id, at, kind, outcome, reason, actor_kind, actor_id, user_id, client_id, address, trace, facts
 from events
@@ -89,6 +97,12 @@ readers! {
     pub async fn list_events(&mut self, before: Option<Id<Event>>, limit: u32) -> Result<Vec<EventRow>, Error> {
         let before = before.map_or(uuid::Uuid::max(), Id::uuid);
         Ok(self.sql(LIST).bind(before).bind(limit).all().await?)
+    }
+
+    /// Events after this one, up to and with the other, the oldest first.
+    pub async fn list_events_between(&mut self, after: Option<Id<Event>>, last: Id<Event>, limit: u32) -> Result<Vec<EventRow>, Error> {
+        let after = after.map_or(uuid::Uuid::nil(), Id::uuid);
+        Ok(self.sql(LIST_FORWARD).bind(after).bind(last).bind(limit).all().await?)
     }
 
     /// What a person is told of what was done to them, before this event, newest first: not every token of every application.
@@ -121,7 +135,7 @@ on conflict (id) do nothing";
 
 const SWEEP: &str = "
 delete from events
-where id in (select id from events where id < $1 order by id limit $2)";
+where id in (select id from events where id <= $1 order by id limit $2)";
 
 /// How many columns an event has.
 const COLUMNS: usize = 12;
@@ -129,10 +143,9 @@ const COLUMNS: usize = 12;
 const ROWS: usize = 50;
 
 impl Write {
-    /// Forgets events from before `before`, a bounded number.
-    pub async fn sweep_events(&mut self, before: Timestamp, limit: u32) -> Result<u64, Error> {
-        let first = Id::<Event>::earliest(before);
-        Ok(self.sql(SWEEP).bind(first).bind(limit).changed().await?)
+    /// Forgets events up to and with this one, a bounded number.
+    pub async fn sweep_events(&mut self, last: Id<Event>, limit: u32) -> Result<u64, Error> {
+        Ok(self.sql(SWEEP).bind(last).bind(limit).changed().await?)
     }
 
     /// Adds an event, once: a batch whose commit was not answered is written again.

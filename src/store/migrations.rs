@@ -41,5 +41,6 @@ migrations![
     "0026_account",
     "0028_terms",
     "0029_access_requests",
-    "0030_mails"
+    "0030_mails",
+    "0033_event_checkpoints"
 ];

@@ -16,6 +16,7 @@ const TABLES: &[Table] = &[
     plain("settings"),
     plain("setting_revisions"),
     plain("events"),
+    plain("event_checkpoints"),
     plain("outbox"),
     plain("proofs"),
     plain("idempotency_keys"),

@@ -4,6 +4,7 @@
 mod spans;
 
 use std::io::IsTerminal;
+use std::panic;
 
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt;
@@ -71,6 +72,16 @@ pub fn start_tracing(filter: &str, format: Format, otlp: &Otlp) -> Result<Tracin
     };
     drop(started);
     Ok(tracing)
+}
+
+/// From now on a panic of any thread is an error of the log, within the span that it happened in, and no lines of another form. What it
+/// says is told if it is a text of the program; a text that was put together may hold what somebody sent.
+pub fn tell_panics() {
+    panic::set_hook(Box::new(|told| {
+        let location = told.location().map(ToString::to_string);
+        let text = told.payload().downcast_ref::<&'static str>().copied();
+        tracing::error!(location, text, "a panic");
+    }));
 }
 
 fn read(filter: &str) -> Result<EnvFilter, String> {

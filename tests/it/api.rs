@@ -6,6 +6,7 @@ pub mod conversation;
 mod documents;
 mod groups;
 mod layers;
+mod least_data;
 mod me;
 mod my_account;
 mod object_rights;

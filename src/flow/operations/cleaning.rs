@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::flow::again::again;
 use crate::flow::clients;
+use crate::flow::operations::event_chain;
 use crate::flow::people::access_requests::KEPT_FOR;
 use crate::flow::{Call, Error, Provider};
 use crate::model::Timestamp;
@@ -103,14 +104,13 @@ async fn sweep_traces(provider: &Provider, now: Timestamp) -> Result<u64, Error>
     Ok(gone)
 }
 
-/// The audit log, as far as it does not go back any more.
+/// The audit log: its chain goes on, and what is older than it goes back is forgotten, as far as it is under a checkpoint.
 async fn sweep_events(provider: &Provider, now: Timestamp) -> Result<u64, Error> {
+    event_chain::go_on(provider, now).await?;
     let before = now.before(provider.settings().await?.duration(EVENT_KEPT_FOR));
     let mut gone = 0;
     for _ in 0..MOST_BATCHES {
-        let mut tx = provider.store.write().await?;
-        let swept = tx.sweep_events(before, SMALL).await?;
-        tx.commit().await?;
+        let swept = event_chain::sweep(provider, before, now, SMALL).await?;
         gone += swept;
         if swept == 0 {
             break;

@@ -5,6 +5,7 @@ pub mod backup;
 pub mod breached;
 pub mod cleaning;
 pub mod doctor;
+pub mod event_chain;
 pub mod events;
 pub mod export;
 pub mod idempotency;

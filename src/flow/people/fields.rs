@@ -204,10 +204,12 @@ fn one_text(text: &str, longest: usize, forbidden: impl Fn(char) -> bool) -> Res
     Ok(())
 }
 
-/// Control characters, and those that make one text look like another: zero-width ones and changes of direction.
+/// Control characters, and those that make one text look like another: changes of direction, and what shows nothing
+/// (`Default_Ignorable_Code_Point`), but for the joiners that some scripts are spelled with and the forms of a letter.
 fn is_invisible(character: char) -> bool {
     character.is_control()
-        || matches!(character, '\u{200b}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        || matches!(character, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{3164}' | '\u{ffa0}' | '\u{e0000}'..='\u{e0fff}' | '\u{200b}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
 }
 

@@ -1,4 +1,4 @@
-//! `/events`: the audit log, the newest first.
+//! `/events`: the audit log, the newest first or after an event, and its checkpoints.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -6,9 +6,39 @@ use serde::Serialize;
 use super::list::{ListRule, PageBody};
 use super::route::{Method, Route, handler};
 use super::{Answer, Asked, Problem};
+use crate::crypto;
+use crate::flow::operations::event_chain::{self, EventCheckpoint};
 use crate::flow::operations::events::{self, EventRow};
+use crate::model::Timestamp;
 
-const LIST: ListRule = ListRule::plain();
+const AFTER: &str = "id gt";
+const LIST: ListRule = ListRule {
+    filters: &[AFTER],
+    ..ListRule::plain()
+};
+const CHECKPOINTS: ListRule = ListRule::plain();
+const READ: &str = "admin:events.read";
+
+/// A checkpoint of the audit log.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "EventCheckpoint")]
+struct CheckpointBody {
+    /// From one on.
+    number: i64,
+    /// The last event of its stretch.
+    last_event: String,
+    /// When that happened.
+    last_at: String,
+    /// How many events the stretch has.
+    events: i64,
+    /// What they and everything before them come to, in hex digits.
+    digest: String,
+    /// When it was made.
+    made_at: String,
+    /// When its events were forgotten, because their time was over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    swept_at: Option<String>,
+}
 
 /// An event.
 #[derive(Serialize, JsonSchema)]
@@ -50,19 +80,57 @@ pub(super) fn table() -> Vec<Route> {
         Route::new(
             Method::Get,
             "/events",
-            "admin:events.read",
-            "Lists events, the newest first.",
+            READ,
+            "Lists events, the newest first; after one (`filter=id gt \"...\"`) those that came since, the oldest first.",
             handler!(list),
         )
         .listed(&LIST)
         .gives::<PageBody<EventBody>>(),
+        Route::new(
+            Method::Get,
+            "/events/checkpoints",
+            READ,
+            "Lists the checkpoints of the audit log, the newest first.",
+            handler!(list_checkpoints),
+        )
+        .listed(&CHECKPOINTS)
+        .gives::<PageBody<CheckpointBody>>(),
     ]
 }
 
 async fn list(asked: Asked) -> Result<Answer, Problem> {
     let listed = asked.listed()?;
-    let page = events::list(asked.provider(), listed.after.as_deref(), listed.limit).await?;
+    let (provider, after) = (asked.provider(), listed.after.as_deref());
+    let page = match &listed.filter {
+        Some((_, event)) => {
+            let event = event
+                .parse()
+                .map_err(|_| Problem::bad_request("filter", "no event has such an id"))?;
+            events::list_after(provider, asked.call(), event, after, listed.limit).await?
+        }
+        None => events::list(provider, after, listed.limit).await?,
+    };
     listed.answer(&asked, page, None, EventBody::of)
+}
+
+async fn list_checkpoints(asked: Asked) -> Result<Answer, Problem> {
+    let listed = asked.listed()?;
+    let page = event_chain::list(asked.provider(), listed.after.as_deref(), listed.limit).await?;
+    listed.answer(&asked, page, None, CheckpointBody::of)
+}
+
+impl CheckpointBody {
+    fn of(checkpoint: EventCheckpoint) -> Self {
+        Self {
+            number: checkpoint.number,
+            last_event: checkpoint.last_event.to_string(),
+            last_at: checkpoint.last_at.rfc3339(),
+            events: checkpoint.events,
+            digest: crypto::hex(checkpoint.digest.as_bytes()),
+            made_at: checkpoint.made_at.rfc3339(),
+            swept_at: checkpoint.swept_at.map(Timestamp::rfc3339),
+        }
+    }
 }
 
 impl EventBody {

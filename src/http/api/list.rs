@@ -16,7 +16,7 @@ const GREATEST_LIMIT: u32 = 200;
 pub struct ListRule {
     /// Its orders; the first unless told.
     pub sorts: &'static [&'static str],
-    /// The members it may be filtered by: `member eq "value"`.
+    /// What it may be filtered by: a `member` that is `eq` to a value, or a `member gt` that is greater than one.
     pub filters: &'static [&'static str],
     /// Whether it takes words to search for.
     pub words: Words,
@@ -198,18 +198,27 @@ fn filter(known: &'static [&'static str], value: &str) -> Result<(&'static str, 
         let supported = match known {
             [] => "this list can't be filtered".to_owned(),
             known => {
-                let forms: Vec<String> = known.iter().map(|member| format!("{member} eq \"...\"")).collect();
-                format!("expected {}", forms.join(" or "))
+                let forms = known.iter().map(|form| {
+                    let (member, operator) = comparison(form);
+                    format!("{member} {operator} \"...\"")
+                });
+                format!("expected {}", forms.collect::<Vec<String>>().join(" or "))
             }
         };
         Problem::unsupported("filter", supported)
     };
     let (member, rest) = value.trim().split_once(' ').ok_or_else(supported)?;
     let (operator, text) = rest.trim_start().split_once(' ').ok_or_else(supported)?;
-    let member = known.iter().find(|name| **name == member).ok_or_else(supported)?;
-    if !operator.eq_ignore_ascii_case("eq") {
-        return Err(supported());
-    }
+    let is_meant = |form: &&&'static str| {
+        let (known_member, known_operator) = comparison(form);
+        known_member == member && operator.eq_ignore_ascii_case(known_operator)
+    };
+    let member = known.iter().find(is_meant).ok_or_else(supported)?;
     let text = serde_json::from_str(text.trim()).map_err(|_| supported())?;
     Ok((member, text))
+}
+
+/// The member and the operator of what a list may be filtered by.
+fn comparison(form: &'static str) -> (&'static str, &'static str) {
+    form.split_once(' ').unwrap_or((form, "eq"))
 }

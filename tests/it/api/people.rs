@@ -114,6 +114,63 @@ async fn fields_in_their_usual_shapes_are_taken() {
     }
 }
 
+/// SEC-230: one word signs in one person: names and addresses are compared without regard to case and to how Unicode writes them, also
+/// with each other; what pads them or can't be seen is refused.
+#[tokio::test]
+async fn identifier_uniqueness() {
+    let ground = Ground::new().await;
+    let add = async |username: &str, email: Option<&str>| {
+        let new = NewUser {
+            profile: email.map(profile).unwrap_or_default(),
+            ..NewUser::named(username)
+        };
+        create_user(&ground.provider, &ground.call(), &Command, new).await
+    };
+    add("ada", Some("ada@example.com")).await.unwrap();
+    // with an accent, put together
+    let zoe = add("zo\u{eb}", None).await.unwrap().user;
+    add("bob@example.com", None).await.unwrap();
+    for (username, email, pointer, code) in [
+        ("ADA", None, "/username", "taken"),
+        ("\u{ff41}\u{ff44}\u{ff21}", None, "/username", "taken"),
+        ("Zo\u{65}\u{308}", None, "/username", "taken"),
+        ("ada@example.com", None, "/username", "taken"),
+        ("Ada@EXAMPLE.com", None, "/username", "taken"),
+        ("eve", Some("ADA@example.com"), "/email", "taken"),
+        ("eve", Some("Bob@Example.com"), "/email", "taken"),
+        (" ada", None, "/username", "malformed"),
+        ("ada ", None, "/username", "malformed"),
+        ("ada\u{a0}", None, "/username", "malformed"),
+        ("a\u{200b}da", None, "/username", "malformed"),
+        ("a\u{ad}da", None, "/username", "malformed"),
+        ("a\u{202e}da", None, "/username", "malformed"),
+        ("ada\0", None, "/username", "malformed"),
+        ("eve", Some("ada@ex\u{430}mple.com"), "/email", "malformed"),
+    ] {
+        let refused = fields(add(username, email).await);
+        assert_eq!(refused, [(pointer.to_owned(), code)], "{username:?} {email:?}");
+    }
+    // nobody gets there by a change either
+    let eve = add("eve", None).await.unwrap().user;
+    for change in [
+        UserChange {
+            username: Some("A\u{ff24}A".to_owned()),
+            ..UserChange::default()
+        },
+        UserChange {
+            username: Some("Ada@example.com".to_owned()),
+            ..UserChange::default()
+        },
+    ] {
+        let refused = change_user(&ground.provider, &ground.call(), &Command, eve.id, None, change).await;
+        assert_eq!(fields(refused), [("/username".to_owned(), "taken")]);
+    }
+    for spelled in ["ZO\u{cb}", "zo\u{65}\u{308}"] {
+        let key = UserKey::Username(spelled.to_owned());
+        assert_eq!(find_user(&ground.provider, &key).await.unwrap().unwrap().id, zoe.id);
+    }
+}
+
 #[tokio::test]
 async fn a_name_or_address_that_somebody_has_is_a_field_error() {
     let ground = Ground::new().await;

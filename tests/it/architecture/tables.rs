@@ -136,6 +136,8 @@ pub const PACKAGES: &[(&str, &[&str])] = &[
     ("totp_rs", &["credential"]),
     ("webauthn_rs", &["credential"]),
     ("zxcvbn", &["credential"]),
+    // how names are compared
+    ("unicode_normalization", &["model"]),
     // the priority of the threads that hash
     ("rustix", &["credential"]),
     // the sample application of the sandbox stands for somebody else's program

@@ -3,11 +3,12 @@
 
 mod anonymous_storage;
 mod caches;
-mod census;
+pub mod census;
 mod expensive;
 mod full;
 mod interleavings;
 mod locks;
+mod retention;
 mod watchdog;
 
 /// The rows of a table of docs/limits.md, below a heading: their cells.

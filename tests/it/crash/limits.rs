@@ -14,9 +14,10 @@ use crate::support::process::{Installation, PATIENCE, until};
 use crate::support::stage::Stage;
 use crate::support::wire::{Wire, request};
 
-/// REL-09: a panic at any step of an exchange costs that request alone: no lock stays taken, no connection is lost.
+/// REL-09, SEC-619, SEC-614: a panic at any step of an exchange costs that request alone: no lock stays taken, no connection is lost. The log
+/// says of each where it was, under the trace id that the answer shows.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_panic_costs_its_own_request_alone() {
+async fn panic_isolated() {
     for backend in backends() {
         let steered = Steered::on(backend).await;
         let address = steered.node().address;
@@ -34,6 +35,12 @@ async fn a_panic_costs_its_own_request_alone() {
             let answer = Wire::to(address).exchange(&steered.stage.redeem(&code)).await.unwrap();
             if steered.failpoints.is_reached() {
                 assert!(matches!(answer.status, 200 | 500 | 503), "{step}: {answer:?}");
+                let log = steered.node().log();
+                let told = log.lines().rfind(|line| line.contains("a panic"));
+                let told: serde_json::Value = serde_json::from_str(told.unwrap_or_default()).unwrap();
+                assert_eq!(told["level"], "ERROR", "{step}");
+                assert!(told["location"].as_str().unwrap().contains("src/"), "{told}");
+                assert_eq!(told["span"]["name"], "request", "{told}");
             }
             steered.failpoints.disarm();
             assert!(exchange().await.is_success(), "{step}");

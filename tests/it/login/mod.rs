@@ -38,7 +38,8 @@ pub mod recovery;
 mod registration;
 mod registration_api;
 mod registration_form;
-mod remembered;
+mod registration_gates;
+pub mod remembered;
 mod requests;
 pub mod required;
 mod required_data;
@@ -113,7 +114,7 @@ pub async fn sign_in(server: &Server, browser: &Browser, user: &TestUser) -> Pag
     sign_in_with(server, browser, &user.username, &user.password).await
 }
 
-async fn sign_in_with(server: &Server, browser: &Browser, username: &str, password: &str) -> Page {
+pub async fn sign_in_with(server: &Server, browser: &Browser, username: &str, password: &str) -> Page {
     let page = browser.get(&server.url("/login")).await;
     let form = page.form_with("password");
     browser

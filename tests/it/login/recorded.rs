@@ -1,10 +1,11 @@
 //! The audit log knows every time somebody proved who they are or failed to, and every time something was refused.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use ostiary::flow::people::{ChangeSource, deactivate_user};
-use ostiary::model::{ConsentMode, GrantType};
-use serde_json::json;
+use ostiary::model::{ConsentMode, EventKind, GrantType, Timestamp};
+use serde_json::{Value, json};
 
 use super::{MINUTE, sign_in, sign_in_with};
 use crate::api::conversation::{Caller, client_token, service};
@@ -252,6 +253,67 @@ async fn auth_events_complete() {
         log.tells("a code that was used", &["code.replayed refused code.replayed -"])
             .await;
         assert_eq!(log.wrong, Vec::<String>::new());
+        event_fields(server).await;
     })
     .await;
+}
+
+/// SEC-611: every event says when (in UTC), what, how it ended, who did it and under which request, in a form that needs no reading
+/// between the lines.
+async fn event_fields(server: &Server) {
+    let reader = Caller::client(server, "admin:events.read").await;
+    server.provider().write_events(server.call().now).await.unwrap();
+    let page = reader.get("/events?limit=200").await.ok().json();
+    let events = page["items"].as_array().unwrap();
+    let kinds: BTreeSet<&str> = events.iter().map(|event| event["kind"].as_str().unwrap()).collect();
+    assert!(kinds.len() > 10, "{kinds:?}");
+    let is_id = |value: &Value| value.as_str().is_some_and(|text| text.parse::<uuid::Uuid>().is_ok());
+    for event in events {
+        assert!(is_id(&event["id"]), "{event}");
+        let at = event["at"].as_str().unwrap();
+        assert!(at.ends_with('Z') && Timestamp::parse(at).is_some(), "{event}");
+        assert!(
+            EventKind::ALL.iter().any(|kind| kind.as_str() == event["kind"]),
+            "{event}"
+        );
+        assert!(
+            ["success", "refused"].contains(&event["outcome"].as_str().unwrap()),
+            "{event}"
+        );
+        if event["outcome"] == "refused" {
+            assert!(event["reason"].is_string(), "{event}");
+        }
+        match event["actor_kind"].as_str().unwrap() {
+            "user" | "client" => assert!(is_id(&event["actor_id"]), "{event}"),
+            "operator" | "system" | "anonymous" => assert!(event.get("actor_id").is_none(), "{event}"),
+            other => panic!("{other}: {event}"),
+        }
+        for name in ["user", "client"] {
+            assert!(event.get(name).is_none_or(is_id), "{event}");
+        }
+        let address = event.get("address").and_then(Value::as_str);
+        assert!(
+            address.is_none_or(|address| address.parse::<IpAddr>().is_ok()),
+            "{event}"
+        );
+        let trace = event["trace_id"].as_str().unwrap();
+        assert!(
+            trace.len() == 32 && trace.bytes().all(|byte| byte.is_ascii_hexdigit()),
+            "{event}"
+        );
+        for (name, fact) in event["facts"].as_object().unwrap() {
+            assert!(
+                fact.is_string() || fact.is_number() || fact.is_boolean(),
+                "{name}: {event}"
+            );
+        }
+    }
+    // whoever signed in did so somewhere, in a session
+    let is_sign_in = |event: &&Value| event["kind"] == "sign_in" && event["outcome"] == "success";
+    for event in events.iter().filter(is_sign_in) {
+        assert!(
+            event["address"].is_string() && is_id(&event["facts"]["session"]),
+            "{event}"
+        );
+    }
 }

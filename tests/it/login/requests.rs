@@ -150,6 +150,44 @@ async fn forwarded_header_trust() {
     trusting.stop().await;
 }
 
+/// SEC-232: who guesses from where is counted by the address that the audit log has: what an untrusted caller says of itself opens no
+/// fresh budget, and what a trusted proxy says keeps callers apart.
+#[tokio::test]
+async fn client_ip_trust() {
+    let few = serde_json::json!({"guess.account_budget": 1000, "guess.source_budget": 5});
+    // whether anybody is told to wait, of nine who say that they come from elsewhere each
+    let is_bounded = async |server: &Server, address: fn(usize) -> String| {
+        let mut waits = false;
+        for number in 0..9 {
+            let browser = Browser::new();
+            let page = browser.get(&server.url("/login")).await;
+            let name = format!("nobody{number}");
+            let form = page
+                .form_with("password")
+                .filled(&[("username", &name), ("password", "wrong")]);
+            let fields: Vec<(&str, &str)> = form.inputs.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+            let from = address(number);
+            let headers = [("x-forwarded-for", from.as_str()), ("x-real-ip", from.as_str())];
+            waits |= browser.post_with(&server.url("/login"), &fields, &headers).await.status == 429;
+        }
+        waits
+    };
+    let stranger = Server::start().await;
+    stranger.settings(few.clone()).await;
+    assert!(is_bounded(&stranger, |number| format!("203.0.113.{number}")).await);
+    stranger.stop().await;
+
+    let trusting = Server::start_configured(Backend::Embedded, |config| {
+        config.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    })
+    .await;
+    trusting.settings(few).await;
+    assert!(!is_bounded(&trusting, |number| format!("203.0.113.{number}")).await);
+    // what the caller wrote before the proxy's own word counts for nothing
+    assert!(is_bounded(&trusting, |number| format!("203.0.113.{number}, 198.51.100.7")).await);
+    trusting.stop().await;
+}
+
 /// SEC-560, the part of it that lies here: plain http is sent to https if it is a page, refused if not; a proxy counts only
 /// if it is trusted.
 #[tokio::test]

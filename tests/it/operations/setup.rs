@@ -6,6 +6,7 @@ use ostiary::flow::Error;
 use ostiary::flow::operations::setup::{NewAdministrator, follow_link, is_link_open, is_needed, make_first, new_link};
 use ostiary::model::Secret;
 
+use crate::support::browser::Browser;
 use crate::support::server::{Server, each_backend};
 
 fn administrator(name: &str, password: &str) -> NewAdministrator {
@@ -25,8 +26,10 @@ async fn token(server: &Server) -> Secret {
     Secret::new(token)
 }
 
+/// SEC-222: of many who follow a link at once one becomes administrator, and that was it: not for the second, not later, not when the
+/// administrator is gone, and not without a link.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_link_makes_one_administrator() {
+async fn bootstrap_once() {
     each_backend(async |server| {
         let (provider, call) = (server.provider(), server.call());
         assert!(is_needed(provider).await.unwrap());
@@ -47,6 +50,29 @@ async fn a_link_makes_one_administrator() {
         assert!(!is_link_open(provider, &call, &token).await.unwrap());
         let again = follow_link(provider, &call, &token, administrator("late", STRONG)).await;
         assert!(matches!(again, Err(Error::NotFound)));
+        // nobody can take the last one away, but for somebody in the database
+        server.behind("delete from group_members").await;
+        assert!(is_needed(provider).await.unwrap());
+        let browser = Browser::new();
+        for path in ["/setup", "/setup?token=", &format!("/setup?token={}", token.expose())] {
+            let url = server.url(path);
+            let page = browser.get(&url).await;
+            assert_eq!(page.status, 404, "{path}");
+            let fields = [
+                ("email", "root@example.com"),
+                ("username", "root"),
+                ("password", STRONG),
+                ("password_again", STRONG),
+            ];
+            let posted = browser.post(&url, &fields).await;
+            assert!(
+                [403, 404].contains(&posted.status.as_u16()),
+                "{path}: {}",
+                posted.status
+            );
+        }
+        let mut store = provider.store.read().await.unwrap();
+        assert!(store.find_user_by_username("root").await.unwrap().is_none());
     })
     .await;
 }

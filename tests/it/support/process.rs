@@ -207,6 +207,11 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Everything that nodes of it have logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
     /// At this address.
     pub fn at(mut self, address: SocketAddr) -> Self {
         self.address = Some(address);
@@ -312,7 +317,7 @@ impl Node {
 
     /// Everything it has logged.
     pub fn log(&self) -> String {
-        std::fs::read_to_string(&self.plan.log).unwrap_or_default()
+        self.plan.log()
     }
 
     /// Waits until it is ready.
