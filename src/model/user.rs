@@ -229,7 +229,10 @@ pub fn comparison_key(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
     }
-    // once more: lower case can take apart what was put together
-    let lower: String = text.nfkc().flat_map(char::to_lowercase).collect();
-    lower.nfkc().collect()
+    // the sigma at a word's end is one, too
+    let lower = text.nfkc().flat_map(char::to_lowercase);
+    let lower: String = lower.map(|letter| if letter == 'ς' { 'σ' } else { letter }).collect();
+    // once more: lower case can take apart what was put together, and a sign can become one after a blank
+    let key: String = lower.nfkc().collect();
+    key.trim().to_owned()
 }

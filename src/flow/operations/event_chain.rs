@@ -181,7 +181,7 @@ pub async fn verify(provider: &Provider, now: Timestamp) -> Result<Verified, Err
             break;
         }
         for checkpoint in page {
-            verified.hold(provider, checkpoint).await?;
+            verified.judge(provider, checkpoint).await?;
         }
     }
     let mut open = Stretch::after(provider, verified.head.as_ref());
@@ -194,7 +194,7 @@ pub async fn verify(provider: &Provider, now: Timestamp) -> Result<Verified, Err
 
 impl Verified {
     /// The next checkpoint. Whatever is wrong with it, the one after it is judged by what it says.
-    async fn hold(&mut self, provider: &Provider, checkpoint: EventCheckpoint) -> Result<(), Error> {
+    async fn judge(&mut self, provider: &Provider, checkpoint: EventCheckpoint) -> Result<(), Error> {
         let mut stretch = Stretch::after(provider, self.head.as_ref());
         stretch.read(provider, checkpoint.last_event, usize::MAX).await?;
         let wanted = self.head.as_ref().map_or(1, |head| head.number.saturating_add(1));
