@@ -29,6 +29,16 @@ pub(super) enum Users {
     Deactivate { user: String },
     /// Reactivate a user.
     Reactivate { user: String },
+    /// Say from when until when a user's account may be used. It ends at that moment, with all sessions and tokens.
+    Term {
+        user: String,
+        /// From when on: 2027-01-31T08:00:00+01:00, or 2027-01-31 for the beginning of that day (UTC); `none` takes it away.
+        #[arg(long, value_name = "MOMENT", required_unless_present = "expires_at")]
+        starts_at: Option<String>,
+        /// Until when, likewise.
+        #[arg(long, value_name = "MOMENT")]
+        expires_at: Option<String>,
+    },
     /// Delete a user.
     Delete { user: String },
     /// List a user's second factors.
@@ -109,6 +119,12 @@ pub(super) struct CreateUser {
     /// What the person has to do at the first sign-in: `change_password`, `enrol_factor`, `accept_terms`. Repeatable.
     #[arg(long = "require", value_name = "ACTION")]
     pub(super) require: Vec<String>,
+    /// From when on the account may be used: 2027-01-31T08:00:00+01:00, or 2027-01-31 for the beginning of that day (UTC).
+    #[arg(long, value_name = "MOMENT")]
+    pub(super) starts_at: Option<String>,
+    /// Until when, likewise: everything of it ends at that moment.
+    #[arg(long, value_name = "MOMENT")]
+    pub(super) expires_at: Option<String>,
     /// Tell the person by mail.
     #[arg(long, requires = "email")]
     pub(super) welcome: bool,

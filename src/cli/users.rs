@@ -13,7 +13,7 @@ use crate::flow::people::{
 };
 use crate::flow::{Call, Provider, factor};
 use crate::model::setting::LOCALE;
-use crate::model::{Factor, RequiredAction, Secret, UnknownName, User};
+use crate::model::{Factor, RequiredAction, Secret, Timestamp, UnknownName, User};
 use crate::view::Locale;
 
 const SOURCE: ChangeSource = ChangeSource::Command;
@@ -41,8 +41,8 @@ pub(super) async fn run(
         Users::List { beginning, limit, json } => {
             let selection = beginning.map_or(UserSelection::Oldest, UserSelection::Beginning);
             let page = people::list_users(provider, &selection, None, limit).await?;
-            let rows: Vec<Value> = page.items.iter().map(row).collect();
-            let columns = ["username", "email", "name", "status", "id"];
+            let rows: Vec<Value> = page.items.iter().map(|user| row(user, call.now)).collect();
+            let columns = ["username", "email", "name", "state", "id"];
             let table = Output::table(json.shape(), &rows, &columns);
             Ok(match page.next {
                 None => table,
@@ -56,7 +56,7 @@ pub(super) async fn run(
         Users::Show { user, json } => {
             let user = find(provider, &user).await?;
             let membership = inventory::membership(provider, &user).await?;
-            let mut shown = row(&user);
+            let mut shown = row(&user, call.now);
             if let Value::Object(members) = &mut shown {
                 members.insert("subject".to_owned(), user.subject.clone().into());
                 members.insert("groups".to_owned(), json!(membership.groups));
@@ -64,6 +64,8 @@ pub(super) async fn run(
                 members.insert("email_verified".to_owned(), user.profile.email_verified.into());
                 members.insert("has_password".to_owned(), user.password.is_some().into());
                 members.insert("required_actions".to_owned(), json!(user.required_actions));
+                members.insert("starts_at".to_owned(), json!(user.starts_at.map(Timestamp::rfc3339)));
+                members.insert("expires_at".to_owned(), json!(user.expires_at.map(Timestamp::rfc3339)));
                 members.insert("created_at".to_owned(), user.created_at.rfc3339().into());
             }
             Ok(Output::thing(json.shape(), &shown))
@@ -77,6 +79,27 @@ pub(super) async fn run(
             let user = find(provider, &user).await?;
             people::reactivate_user(provider, call, &SOURCE, user.id, None).await?;
             Ok(Output::line(format!("{} is active", user.username)))
+        }
+        Users::Term {
+            user,
+            starts_at,
+            expires_at,
+        } => {
+            let user = find(provider, &user).await?;
+            let change = UserChange {
+                starts_at: starts_at.as_deref().map(moment_or_none).transpose()?,
+                expires_at: expires_at.as_deref().map(moment_or_none).transpose()?,
+                ..UserChange::default()
+            };
+            let user = people::change_user(provider, call, &SOURCE, user.id, None, change).await?;
+            let said = |at: Option<Timestamp>, never: &str| at.map_or_else(|| never.to_owned(), Timestamp::rfc3339);
+            Ok(Output::line(format!(
+                "{} may be used from {} until {}, and is {} now",
+                user.username,
+                said(user.starts_at, "the beginning"),
+                said(user.expires_at, "for ever"),
+                user.state(call.now)
+            )))
         }
         Users::Delete { user } => {
             let user = find(provider, &user).await?;
@@ -191,12 +214,14 @@ async fn create(provider: &Provider, call: &Call, new: CreateUser, input: Option
     let has_password = !matches!(user.password, NewPassword::None);
     user.weak = weak(new.accept_weak);
     user.required_actions = required(&new.require)?;
+    user.starts_at = new.starts_at.as_deref().map(moment).transpose()?;
+    user.expires_at = new.expires_at.as_deref().map(moment).transpose()?;
     if new.welcome {
         user.welcome = Welcome::Mail;
     }
     let made = people::create_user(provider, call, &SOURCE, user).await?;
     let told = made.password.as_ref().map(Secret::expose);
-    let mut value = row(&made.user);
+    let mut value = row(&made.user, call.now);
     if let (Value::Object(members), Some(told)) = (&mut value, told) {
         members.insert("password".to_owned(), told.into());
     }
@@ -209,6 +234,19 @@ async fn create(provider: &Provider, call: &Call, new: CreateUser, input: Option
             format!("{line}; the password, shown this once: {told}\n")
         })
     }))
+}
+
+fn moment_or_none(text: &str) -> Result<Option<Timestamp>, Failure> {
+    match text {
+        "none" => Ok(None),
+        text => moment(text).map(Some),
+    }
+}
+
+/// A moment, or the beginning of a day in UTC.
+fn moment(text: &str) -> Result<Timestamp, Failure> {
+    let read = Timestamp::parse(text).or_else(|| Timestamp::parse(&format!("{text}T00:00:00Z")));
+    read.ok_or_else(|| Failure::usage(format!("{text} is no moment like 2027-01-31T08:00:00+01:00, and no day like 2027-01-31")))
 }
 
 fn required(words: &[String]) -> Result<Vec<RequiredAction>, Failure> {
@@ -245,12 +283,13 @@ fn factor_row(factor: &Factor) -> Value {
     })
 }
 
-fn row(user: &User) -> Value {
+fn row(user: &User, now: Timestamp) -> Value {
     json!({
         "id": user.id.to_string(),
         "username": user.username,
         "email": user.profile.email,
         "name": user.full_name(),
         "status": user.status.as_str(),
+        "state": user.state(now).as_str(),
     })
 }

@@ -29,7 +29,9 @@ const GO_ON_FOR: Duration = Duration::from_secs(2);
 const USES_EVERY: Duration = Duration::from_secs(60);
 const DEPARTURES_EVERY: Duration = Duration::from_secs(60);
 const CLEANING_EVERY: Duration = Duration::from_secs(10 * 60);
-/// How often it is looked whose password has to be replaced soon.
+/// How often it is looked whose account has come to its end: it may not be used from that moment on, and what hangs on it ends.
+const EXPIRIES_EVERY: Duration = Duration::from_secs(10);
+/// How often it is looked whose password has to be replaced soon, and whose account ends soon.
 const REMINDERS_EVERY: Duration = Duration::from_secs(15 * 60);
 const KEYS_EVERY: Duration = Duration::from_secs(10 * 60);
 
@@ -96,13 +98,22 @@ pub fn start(provider: &Provider, post: Post, patience: Patience, stop: &watch::
         while people::delete_those_who_left(&provider, &call()).await? && began.elapsed() < GO_ON_FOR {}
         Ok(())
     }));
+    jobs.spawn(of("expiries", EXPIRIES_EVERY).run(|provider| async move {
+        let began = clock::monotonic();
+        let call = || Call::system(&provider.clock);
+        while people::end_expired(&provider, &call()).await? && began.elapsed() < GO_ON_FOR {}
+        Ok(())
+    }));
     jobs.spawn(of("cleaning", CLEANING_EVERY).run(|provider| async move {
         let call = Call::system(&provider.clock);
         cleaning::sweep(&provider, &call).await.map(drop)
     }));
     jobs.spawn(of("reminders", REMINDERS_EVERY).run(|provider| async move {
         let call = Call::system(&provider.clock);
-        people::warn_of_expiry(&provider, &call).await.map(drop)
+        people::warn_of_expiry(&provider, &call).await?;
+        let began = clock::monotonic();
+        while people::remind_of_end(&provider, &call).await? && began.elapsed() < GO_ON_FOR {}
+        Ok(())
     }));
     jobs.spawn(of("keys", KEYS_EVERY).run(|provider| async move {
         let call = Call::system(&provider.clock);

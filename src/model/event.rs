@@ -144,6 +144,8 @@ named! {
         UserReactivated = "user.reactivated",
         /// A user was deleted.
         UserDeleted = "user.deleted",
+        /// An account has come to its end.
+        UserExpired = "user.expired",
         /// The owner of an account has locked it, because something was wrong.
         UserLocked = "user.locked",
         /// A locked account was unlocked.

@@ -1,9 +1,10 @@
 //! Layers of settings: what groups, clients and users say beside what counts for everyone, and how one value comes of it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::setting::{
-    ACCOUNT_CONFIRMED_EMAIL, ACCOUNT_DELETION, ACCOUNT_DELETION_GRACE, ACCOUNT_EDITABLE, ACCOUNT_REQUIRED, Declaration,
+    ACCOUNT_CONFIRMED_EMAIL, ACCOUNT_DELETION, ACCOUNT_DELETION_GRACE, ACCOUNT_EDITABLE, ACCOUNT_EXPIRY_REMINDERS, ACCOUNT_REQUIRED, Declaration,
     Law, MFA_ON_IMPOSSIBLE_TRAVEL, MFA_ON_NEW_ADDRESS, MFA_ON_NEW_DEVICE, MFA_REMEMBER_FOR, MFA_REQUIRED,
     PASSWORD_ADMIN_MINIMUM_LENGTH, PASSWORD_EXPIRES_AFTER, PASSWORD_EXPIRY_WARNING, PASSWORD_GENERATED_ONLY,
     PASSWORD_HISTORY, PASSWORD_INITIAL_EXPIRES_AFTER, PASSWORD_MAXIMUM_LENGTH, PASSWORD_MINIMUM_LENGTH,
@@ -64,6 +65,7 @@ impl LayerOwner {
             | ACCOUNT_CONFIRMED_EMAIL
             | ACCOUNT_DELETION
             | ACCOUNT_DELETION_GRACE
+            | ACCOUNT_EXPIRY_REMINDERS
             | MFA_ON_NEW_DEVICE
             | MFA_ON_NEW_ADDRESS
             | MFA_ON_IMPOSSIBLE_TRAVEL => !matches!(self, Self::Client(_)),
@@ -223,6 +225,14 @@ impl Layers<'_> {
         }
     }
 
+    /// Lengths of time, the longest first; none for a key of another kind.
+    pub fn durations(&self, key: &str) -> Vec<Duration> {
+        match self.settle(key).map(|settled| settled.value) {
+            Some(SettingValue::Durations(lengths)) => lengths,
+            _ => Vec::new(),
+        }
+    }
+
     /// Yes or no; no for a key of another kind.
     pub fn flag(&self, key: &str) -> bool {
         matches!(
@@ -314,6 +324,7 @@ fn size(value: &SettingValue) -> u128 {
         | SettingValue::Networks(_)
         | SettingValue::Domains(_)
         | SettingValue::Fields(_)
-        | SettingValue::Words(_) => 0,
+        | SettingValue::Words(_)
+        | SettingValue::Durations(_) => 0,
     }
 }

@@ -33,6 +33,10 @@ pub struct User {
     pub required_actions: Vec<RequiredAction>,
     /// When the account is deleted, if its owner wants that and has not taken it back: [`UserStatus::Leaving`].
     pub deletion_at: Option<Timestamp>,
+    /// From when on the account may be used; from the beginning if unset.
+    pub starts_at: Option<Timestamp>,
+    /// From when on it may not be used any more; it may for ever if unset.
+    pub expires_at: Option<Timestamp>,
     /// When the account was made.
     pub created_at: Timestamp,
     /// When it last changed: the claim `updated_at`.
@@ -50,6 +54,24 @@ named! {
         Locked = "locked",
         /// Its owner has deleted it, and can take that back until it is gone.
         Leaving = "leaving",
+    }
+}
+
+named! {
+    /// How an account stands at a moment: what was decided about it, and whether its time has come or is over.
+    AccountState {
+        /// It may be used.
+        Active = "active",
+        /// An administrator has deactivated it.
+        Inactive = "inactive",
+        /// Its owner has locked it.
+        Locked = "locked",
+        /// Its owner has deleted it, and can take that back.
+        Leaving = "leaving",
+        /// Its time has not come yet.
+        NotStarted = "not_started",
+        /// Its time is over.
+        Expired = "expired",
     }
 }
 
@@ -211,14 +233,31 @@ impl User {
         }
     }
 
+    /// How the account stands. What a person has decided comes first: it is told as such.
+    pub fn state(&self, now: Timestamp) -> AccountState {
+        match self.status {
+            UserStatus::Inactive => AccountState::Inactive,
+            UserStatus::Locked => AccountState::Locked,
+            _ if self.expires_at.is_some_and(|end| now >= end) => AccountState::Expired,
+            _ if self.starts_at.is_some_and(|start| now < start) => AccountState::NotStarted,
+            UserStatus::Leaving => AccountState::Leaving,
+            UserStatus::Active => AccountState::Active,
+        }
+    }
+
     /// Whether the account may be used.
-    pub fn is_active(&self) -> bool {
-        self.status == UserStatus::Active
+    pub fn is_active(&self, now: Timestamp) -> bool {
+        self.state(now) == AccountState::Active
     }
 
     /// Whether somebody may still prove that it is theirs: to use it, or to take its deletion back.
-    pub fn may_be_entered(&self) -> bool {
-        matches!(self.status, UserStatus::Active | UserStatus::Leaving)
+    pub fn may_be_entered(&self, now: Timestamp) -> bool {
+        matches!(self.state(now), AccountState::Active | AccountState::Leaving)
+    }
+
+    /// Whether its owner may make it ready for the day on which it begins, or use it: set a password, confirm an address.
+    pub fn may_be_prepared(&self, now: Timestamp) -> bool {
+        matches!(self.state(now), AccountState::Active | AccountState::NotStarted)
     }
 }
 

@@ -60,7 +60,12 @@ and purpose in ('email_new', 'email_old')
 and used_at is null
 and expires_at > $2
 and created_at >= (select epoch from installation)
-and exists (select 1 from users where users.id = action_links.user_id and users.status = 'active')";
+and exists (
+  select 1 from users
+  where users.id = action_links.user_id
+  and users.status = 'active'
+  and (users.expires_at is null or users.expires_at > $2)
+)";
 
 const COUNT_LEFT: &str = "
 select count(*)
@@ -101,7 +106,12 @@ and purpose in ('email_new', 'email_old')
 and used_at is null
 and expires_at > $2
 and created_at >= (select epoch from installation)
-and exists (select 1 from users where users.id = action_links.user_id and users.status = 'active')";
+and exists (
+  select 1 from users
+  where users.id = action_links.user_id
+  and users.status = 'active'
+  and (users.expires_at is null or users.expires_at > $2)
+)";
 
 impl Write {
     /// Voids the links of a person.

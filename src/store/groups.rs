@@ -21,6 +21,24 @@ impl Record for Group {
     }
 }
 
+/// For how long somebody administers: the longer is the greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tenure {
+    /// Until their account ends.
+    Limited,
+    /// For ever, as far as is known.
+    Lasting,
+}
+
+impl Record for Tenure {
+    fn read(row: &Row<'_>) -> Result<Self, sql::Error> {
+        Ok(match row.maybe_time("expires_at")? {
+            Some(_) => Self::Limited,
+            None => Self::Lasting,
+        })
+    }
+}
+
 const FIND_BY_NAME: &str = "
 select id, name, external_id, description, version, created_at, updated_at
 from groups
@@ -73,14 +91,17 @@ and user_id > $2
 order by user_id
 limit $3";
 
-const ANY_WITH_PERMISSION: &str = "
-select m.user_id
+const LONGEST_TENURE: &str = "
+select u.expires_at
 from group_permissions p
 join group_members m on m.group_id = p.group_id
 join users u on u.id = m.user_id
 where p.permission = $1
 and u.status = 'active'
-limit 2";
+and (u.starts_at is null or u.starts_at <= $2)
+and (u.expires_at is null or u.expires_at > $2)
+order by case when u.expires_at is null then 0 else 1 end
+limit 1";
 
 const LIST_APPLIED: &str = "
 select name
@@ -139,10 +160,9 @@ readers! {
         Ok(ids.into_iter().map(Id::from_uuid).collect())
     }
 
-    /// Up to two active users who hold a permission: enough to tell none, the last one, and several.
-    pub async fn list_some_with_permission(&mut self, permission: &str) -> Result<Vec<Id<User>>, Error> {
-        let ids: Vec<uuid::Uuid> = self.sql(ANY_WITH_PERMISSION).bind(permission).all().await?;
-        Ok(ids.into_iter().map(Id::from_uuid).collect())
+    /// For how long anybody holds a permission whose account may be used; none if nobody does.
+    pub async fn find_longest_tenure(&mut self, permission: &str, now: Timestamp) -> Result<Option<Tenure>, Error> {
+        Ok(self.sql(LONGEST_TENURE).bind(permission).bind(now).optional().await?)
     }
 
     /// The names that came by `apply`.

@@ -42,5 +42,6 @@ migrations![
     "0028_terms",
     "0029_access_requests",
     "0030_mails",
+    "0032_account_term",
     "0033_event_checkpoints"
 ];

@@ -4,6 +4,7 @@
 //! dropped without it, it never was.
 
 mod access_requests;
+mod account_terms;
 mod address_links;
 mod clients;
 mod consents;
@@ -54,6 +55,7 @@ mod traces;
 mod users;
 mod wait_links;
 
+pub use account_terms::NearEnd;
 pub use address_links::{AddressLink, AddressSide};
 pub use clients::ClientPage;
 pub use device_alerts::DeviceAlert;
@@ -63,6 +65,7 @@ pub use event_checkpoints::EventCheckpoint;
 pub use events::EventRow;
 pub use examination::Examination;
 pub use generations::Generations;
+pub use groups::Tenure;
 pub use idempotency::Remembered;
 pub use kept_sessions::KeptSession;
 pub use lock_links::{LockLink, LockLinkKind};

@@ -2,7 +2,7 @@
 
 use super::rows::Columns;
 use super::{Error, Write, readers};
-use crate::model::{Id, Picture, User};
+use crate::model::{Id, Picture, Timestamp, User};
 use crate::sql::{self, Record, Row};
 
 impl Record for Picture {
@@ -23,7 +23,8 @@ select p.user_id, p.name, p.media_type, p.bytes, p.created_at
 from pictures p
 join users u on u.id = p.user_id
 where p.name = $1
-and u.status = 'active'";
+and u.status = 'active'
+and (u.expires_at is null or u.expires_at > $2)";
 
 const FIND_OF_USER: &str = "
 select user_id, name, media_type, bytes, created_at
@@ -37,8 +38,8 @@ where user_id = $1";
 
 readers! {
     /// The picture of this name, of somebody whose account may be used.
-    pub async fn find_picture(&mut self, name: &str) -> Result<Option<Picture>, Error> {
-        Ok(self.sql(FIND).bind(name).optional().await?)
+    pub async fn find_picture(&mut self, name: &str, now: Timestamp) -> Result<Option<Picture>, Error> {
+        Ok(self.sql(FIND).bind(name).bind(now).optional().await?)
     }
 
     /// The picture that somebody has here.

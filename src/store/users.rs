@@ -1,6 +1,7 @@
 //! Users.
 
 use super::rows::{Columns, to_json};
+use super::account_terms::first_look;
 use super::{Ended, Error, Write, readers};
 use crate::model::user::comparison_key;
 use crate::model::{Digest, Id, PasswordHash, PasswordSetter, RequiredAction, Timestamp, User};
@@ -24,6 +25,8 @@ impl Record for User {
             password_initial: row.boolean("password_initial")?,
             required_actions: read_actions(&row.text("required_actions")?)?,
             deletion_at: row.maybe_time("deletion_at")?,
+            starts_at: row.maybe_time("starts_at")?,
+            expires_at: row.maybe_time("expires_at")?,
             created_at: row.time("created_at")?,
             updated_at: row.time("updated_at")?,
         })
@@ -44,31 +47,36 @@ fn write_actions(actions: &[RequiredAction]) -> String {
 
 const FIND: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
-  password_expired_at, password_initial, required_actions, deletion_at, version, created_at, updated_at
+  password_expired_at, password_initial, required_actions, deletion_at, starts_at, expires_at,
+  version, created_at, updated_at
 from users
 where id = $1";
 
 const FIND_BY_SUBJECT: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
-  password_expired_at, password_initial, required_actions, deletion_at, version, created_at, updated_at
+  password_expired_at, password_initial, required_actions, deletion_at, starts_at, expires_at,
+  version, created_at, updated_at
 from users
 where subject = $1";
 
 const FIND_BY_USERNAME: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
-  password_expired_at, password_initial, required_actions, deletion_at, version, created_at, updated_at
+  password_expired_at, password_initial, required_actions, deletion_at, starts_at, expires_at,
+  version, created_at, updated_at
 from users
 where username_key = $1";
 
 const FIND_BY_EMAIL: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
-  password_expired_at, password_initial, required_actions, deletion_at, version, created_at, updated_at
+  password_expired_at, password_initial, required_actions, deletion_at, starts_at, expires_at,
+  version, created_at, updated_at
 from users
 where email_key = $1";
 
 const LIST: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
-  password_expired_at, password_initial, required_actions, deletion_at, version, created_at, updated_at
+  password_expired_at, password_initial, required_actions, deletion_at, starts_at, expires_at,
+  version, created_at, updated_at
 from users
 where id > $1
 order by id
@@ -76,7 +84,8 @@ limit $2";
 
 const LIST_NEWEST: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
-  password_expired_at, password_initial, required_actions, deletion_at, version, created_at, updated_at
+  password_expired_at, password_initial, required_actions, deletion_at, starts_at, expires_at,
+  version, created_at, updated_at
 from users
 where id < $1
 order by id desc
@@ -84,7 +93,8 @@ limit $2";
 
 const LIST_BY_USERNAME_PREFIX: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
-  password_expired_at, password_initial, required_actions, deletion_at, version, created_at, updated_at
+  password_expired_at, password_initial, required_actions, deletion_at, starts_at, expires_at,
+  version, created_at, updated_at
 from users
 where username_key >= $1
 and username_key < $2
@@ -94,7 +104,8 @@ limit $4";
 
 const LIST_BY_EMAIL_PREFIX: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
-  password_expired_at, password_initial, required_actions, deletion_at, version, created_at, updated_at
+  password_expired_at, password_initial, required_actions, deletion_at, starts_at, expires_at,
+  version, created_at, updated_at
 from users
 where email_key >= $1
 and email_key < $2
@@ -221,13 +232,18 @@ readers! {
 
 const ADD: &str = "
 insert into users (id, subject, username, username_key, email_key, status, profile, password_hash,
-  password_changed_at, password_initial, required_actions, applied, version, created_at, updated_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
+  password_changed_at, password_initial, required_actions, applied, version, created_at, updated_at,
+  starts_at, expires_at, remind_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
 
 const CHANGE: &str = "
 update users
 set username = $3, username_key = $4, email_key = $5, status = $6, profile = $7, required_actions = $8, updated_at = $9,
-  deletion_at = $10, version = version + 1
+  deletion_at = $10, starts_at = $11, expires_at = $12,
+  expired_at = case when expires_at is not distinct from $12 then expired_at end,
+  reminded_at = case when expires_at is not distinct from $12 then reminded_at end,
+  remind_at = case when expires_at is not distinct from $12 then remind_at else $13 end,
+  version = version + 1
 where id = $1
 and version = $2";
 
@@ -243,7 +259,9 @@ where id = $1
 and status = 'active'
 and password_changed_at is not distinct from $2
 and password_expired_at is null
-and required_actions = $3";
+and required_actions = $3
+and starts_at is not distinct from $4
+and expires_at is not distinct from $5";
 
 // whoever changes the account at the same time has read what is no longer so
 const COMPLETE_ACTION: &str = "
@@ -308,6 +326,9 @@ impl Write {
             .bind(user.version)
             .bind(user.created_at)
             .bind(user.updated_at)
+            .bind(user.starts_at)
+            .bind(user.expires_at)
+            .bind(first_look(user))
             .changed()
             .await?;
         Ok(())
@@ -327,6 +348,9 @@ impl Write {
             .bind(write_actions(&user.required_actions))
             .bind(user.updated_at)
             .bind(user.deletion_at)
+            .bind(user.starts_at)
+            .bind(user.expires_at)
+            .bind(first_look(user))
             .changed()
             .await?;
         if changed == 1 {
@@ -340,11 +364,15 @@ impl Write {
         Ok(changed == 1)
     }
 
-    /// Holds the account, if it is active, has the password that it had when it was read, and has to do what it had to do then:
-    /// whoever changes any of it waits for this transaction. False if it is not.
+    /// Holds the account, if it is active, has the password and the term that it had when it was read, and has to do what it had to
+    /// do then: whoever changes any of it waits for this transaction. False if it is not.
     pub async fn hold_user_as(&mut self, user: &User) -> Result<bool, Error> {
-        let holding = self.sql(HOLD_AS).bind(user.id).bind(user.password_changed_at);
-        Ok(holding.bind(write_actions(&user.required_actions)).changed().await? == 1)
+        let holding = self
+            .sql(HOLD_AS)
+            .bind(user.id)
+            .bind(user.password_changed_at)
+            .bind(write_actions(&user.required_actions));
+        Ok(holding.bind(user.starts_at).bind(user.expires_at).changed().await? == 1)
     }
 
     /// The same as a condition of this transaction: otherwise the next answer or the commit is [`Error::Missing`].
@@ -353,6 +381,8 @@ impl Write {
             .bind(user.id)
             .bind(user.password_changed_at)
             .bind(write_actions(&user.required_actions))
+            .bind(user.starts_at)
+            .bind(user.expires_at)
             .must_change_later();
     }
 

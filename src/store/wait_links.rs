@@ -16,6 +16,7 @@ and exists (
   select 1 from users
   where users.id = action_links.user_id
   and users.status = 'active'
+  and (users.expires_at is null or users.expires_at > $2)
   and users.email_key = action_links.email_key
 )";
 

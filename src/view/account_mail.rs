@@ -1,4 +1,4 @@
-//! The mail that says what has become of an account.
+//! The mails that say what has become of an account, and that it comes to its end.
 
 use serde::{Deserialize, Serialize};
 
@@ -61,6 +61,31 @@ impl AccountChange {
             Self::Leaving => "account_leaving",
             Self::Stayed => "account_stayed",
             Self::Deleted => "account_deleted",
+        }
+    }
+}
+
+/// Says that an account comes to its end soon.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AccountExpiry {
+    /// The person's name, where known.
+    pub name: Option<String>,
+    /// Whose.
+    pub username: String,
+    /// When it ends, in microseconds since 1970.
+    pub at: i64,
+    /// The person's own account.
+    pub account: Link,
+}
+
+impl AccountExpiry {
+    /// With every field filled.
+    pub fn sample() -> Self {
+        Self {
+            name: Some("Ada Lovelace".to_owned()),
+            username: "ada".to_owned(),
+            at: 1_800_000_000_000_000,
+            account: Link::sample(),
         }
     }
 }

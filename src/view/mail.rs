@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::code_mail::{CodeMail, PhoneChange, PhoneNews, SignInLinkMail};
 use super::password_mail::{Lockout, PasswordExpiry, PasswordLinkMail};
-use super::{AccessMail, AccessStep, AccountChange, AccountMail, Device, Link};
+use super::{AccessMail, AccessStep, AccountChange, AccountExpiry, AccountMail, Device, Link};
 
 /// A mail to a person.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -45,6 +45,8 @@ pub enum Mail {
     Lockout(Lockout),
     /// Something became of your account.
     Account(AccountMail),
+    /// Your account comes to its end soon.
+    AccountExpiry(AccountExpiry),
 }
 
 impl Mail {
@@ -105,6 +107,11 @@ impl Mail {
             Self::PasswordExpiry(PasswordExpiry {
                 name: None,
                 ..PasswordExpiry::sample()
+            }),
+            Self::AccountExpiry(AccountExpiry::sample()),
+            Self::AccountExpiry(AccountExpiry {
+                name: None,
+                ..AccountExpiry::sample()
             }),
             Self::Lockout(Lockout::sample()),
             Self::Lockout(Lockout {
@@ -178,6 +185,7 @@ impl Mail {
             Self::NewPassword(context) => ("new_password", Value::from(Serde(context))),
             Self::Account(context) => ("account", Value::from(Serde(context))),
             Self::Factor(context) => ("factor", Value::from(Serde(context))),
+            Self::AccountExpiry(context) => ("account_expiry", Value::from(Serde(context))),
             Self::PasswordLink(context) => ("password_link", Value::from(Serde(context))),
             Self::PasswordExpiry(context) => ("password_expiry", Value::from(Serde(context))),
             Self::Lockout(context) => ("lockout", Value::from(Serde(context))),

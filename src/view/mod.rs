@@ -28,7 +28,7 @@ mod subject;
 mod text;
 
 pub use access_mail::{AccessMail, AccessStep};
-pub use account_mail::{AccountChange, AccountMail};
+pub use account_mail::{AccountChange, AccountExpiry, AccountMail};
 pub use asset::Asset;
 pub use check_session::CheckSession;
 pub use code_mail::{CodeMail, PhoneChange, PhoneNews, SignInLinkMail};

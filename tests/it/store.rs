@@ -96,6 +96,8 @@ fn sample_user(name: &str) -> User {
         password_initial: false,
         required_actions: Vec::new(),
         deletion_at: None,
+        starts_at: None,
+        expires_at: None,
         created_at: NOW,
         updated_at: NOW,
     }

@@ -191,6 +191,7 @@ async fn lapse(provider: &Provider, call: &Call, lapsed: &Lapsed) -> Step {
         Lapse::Idle(decided) => decided.onto(Step::passed("session.idle")),
         Lapse::Ended => Step::passed("session.ended"),
         Lapse::Inactive => Step::passed("session.inactive"),
+        Lapse::AccountExpired => Step::passed("session.account_expired"),
         // an explanation that can't be had is no reason to fail
         Lapse::NotHeld => forgotten(provider, call, lapsed)
             .await
@@ -215,7 +216,7 @@ async fn forgotten(provider: &Provider, call: &Call, lapsed: &Lapsed) -> Result<
     };
     let settings = provider.settings().await?;
     let layers = person.layers(&settings, None);
-    let (rule, setting) = if term::end_of_row(row, &layers) <= call.now {
+    let (rule, setting) = if term::end_of_row(row, (&person.user, &layers)) <= call.now {
         ("session.expired", lifetime_setting(row.remember))
     } else {
         ("session.idle", idle_setting(row.remember))

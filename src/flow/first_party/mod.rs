@@ -143,6 +143,8 @@ impl Walk<'_> {
             Err(Refused::Factor(handle, _)) => self.ask_factor(&handle, None).await,
             Err(Refused::Required(_, handle)) => self.ask_action(&handle, None).await,
             Err(Refused::Locked) => Ok(Challenged::Denied("account_locked")),
+            Err(Refused::NotStarted(_)) => Ok(Challenged::Denied("account_not_started")),
+            Err(Refused::AccountExpired(_)) => Ok(Challenged::Denied("account_expired")),
             Err(Refused::Inactive) => Ok(Challenged::Denied("account_inactive")),
             Err(Refused::Device(_)) => Ok(Challenged::Denied("device_refused")),
             Err(Refused::Full(_)) => Ok(Challenged::Denied("too_many_logins")),

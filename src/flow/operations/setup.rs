@@ -40,8 +40,9 @@ pub struct NewAdministrator {
 /// # Errors
 /// [`Error`] if the store does not answer.
 pub async fn is_needed(provider: &Provider) -> Result<bool, Error> {
-    let administrators = provider.store.read().await?.list_some_with_permission(ADMIN).await?;
-    Ok(administrators.is_empty())
+    let now = provider.clock.now();
+    let tenure = provider.store.read().await?.find_longest_tenure(ADMIN, now).await?;
+    Ok(tenure.is_none())
 }
 
 /// A new link; earlier ones no longer count.

@@ -151,9 +151,6 @@ async fn reached(provider: &Provider, call: &Call, wish: &CodeWish) -> Result<Re
     let Some(user) = found else {
         return Ok(Err(("sent_code.unknown", None)));
     };
-    if !user.is_active() {
-        return Ok(Err(("sent_code.inactive", Some(user))));
-    }
     let Some(recipient) = user.confirmed(wish.means.channel()).map(str::to_owned) else {
         return Ok(Err(("sent_code.no_address", Some(user))));
     };

@@ -6,8 +6,8 @@
 use crate::flow::session::remains;
 use crate::flow::{Call, Error, Provider};
 use crate::model::group::ADMIN;
-use crate::model::{Id, Session, User};
-use crate::store::Write;
+use crate::model::{Id, Session, Timestamp, User};
+use crate::store::{Tenure, Write};
 
 /// More logins nobody has (`session.max_concurrent`).
 const MOST: u32 = 1_000;
@@ -23,6 +23,10 @@ pub(super) enum Departure {
     Locked,
     /// Its owner has deleted it, and can still take that back.
     Leaving,
+    /// It has come to its end.
+    Expired,
+    /// It begins later.
+    NotStarted,
     /// The password was set.
     PasswordChanged,
 }
@@ -34,6 +38,8 @@ impl Departure {
             Self::Deleted => "user_deleted",
             Self::Locked => "user_locked",
             Self::Leaving => "user_leaving",
+            Self::Expired => "user_expired",
+            Self::NotStarted => "user_not_started",
             Self::PasswordChanged => "password_changed",
         }
     }
@@ -79,23 +85,23 @@ pub(in crate::flow) async fn end_browsers(provider: &Provider, call: &Call, id: 
     }
 }
 
-/// Whether there was an administrator before a change.
+/// Whether there was an administrator before a change: one whose account has no end, or at least one whose account has.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct HadAdministrator(bool);
+pub(super) struct HadAdministrator(Option<Tenure>);
 
 impl HadAdministrator {
     /// Asks, and holds the groups that decide it, so that two changes at once can't each rely on the other's administrator.
-    pub(super) async fn ask(tx: &mut Write) -> Result<Self, Error> {
+    pub(super) async fn ask(tx: &mut Write, now: Timestamp) -> Result<Self, Error> {
         tx.hold_groups_with_permission(ADMIN).await?;
-        Ok(Self(!tx.list_some_with_permission(ADMIN).await?.is_empty()))
+        Ok(Self(tx.find_longest_tenure(ADMIN, now).await?))
     }
 
     /// Refuses a change after which nobody could administer the installation any more.
     ///
     /// # Errors
     /// [`Error::Conflict`]: `last_administrator`.
-    pub(super) async fn must_stay_so(self, tx: &mut Write) -> Result<(), Error> {
-        if self.0 && tx.list_some_with_permission(ADMIN).await?.is_empty() {
+    pub(super) async fn must_stay_so(self, tx: &mut Write, now: Timestamp) -> Result<(), Error> {
+        if self.0.is_some() && tx.find_longest_tenure(ADMIN, now).await? < self.0 {
             return Err(Error::Conflict("last_administrator"));
         }
         Ok(())

@@ -119,7 +119,7 @@ pub(in crate::flow) async fn change_in(
     expected: Option<i64>,
     change: GroupChange,
 ) -> Result<Group, Error> {
-    let administrator = HadAdministrator::ask(tx).await?;
+    let administrator = HadAdministrator::ask(tx, call.now).await?;
     let before = tx.find_group(id).await?.ok_or(Error::NotFound)?;
     if expected.is_some_and(|version| version != before.version) {
         return Err(Error::Stale);
@@ -152,7 +152,7 @@ pub(in crate::flow) async fn change_in(
         return Err(Error::Stale);
     }
     group.version = group.version.saturating_add(1);
-    administrator.must_stay_so(tx).await?;
+    administrator.must_stay_so(tx, call.now).await?;
     let event = call
         .event(EventKind::GroupChanged)
         .fact("group", Fact::Id(id.uuid()))
@@ -189,7 +189,7 @@ pub(in crate::flow) async fn delete_in(
     id: Id<Group>,
     expected: Option<i64>,
 ) -> Result<(), Error> {
-    let administrator = HadAdministrator::ask(tx).await?;
+    let administrator = HadAdministrator::ask(tx, call.now).await?;
     let group = tx.find_group(id).await?.ok_or(Error::NotFound)?;
     if expected.is_some_and(|version| version != group.version) {
         return Err(Error::Stale);
@@ -198,7 +198,7 @@ pub(in crate::flow) async fn delete_in(
     if !tx.delete_group(id).await? {
         return Err(Error::NotFound);
     }
-    administrator.must_stay_so(tx).await?;
+    administrator.must_stay_so(tx, call.now).await?;
     let event = call
         .event(EventKind::GroupDeleted)
         .fact("group", Fact::Id(id.uuid()))

@@ -46,7 +46,7 @@ pub(super) async fn tell(provider: &Provider, call: &Call, lockout: &Lockout) ->
         return Ok(());
     };
     let event = call.event(EventKind::WaitBegan).user(user.id);
-    let Some(recipient) = user.profile.email.clone().filter(|_| user.is_active()) else {
+    let Some(recipient) = user.profile.email.clone().filter(|_| user.is_active(call.now)) else {
         provider.note(event).await;
         return Ok(());
     };

@@ -69,12 +69,12 @@ pub(in crate::flow) async fn remove_in(
     group: Id<Group>,
     user: Id<User>,
 ) -> Result<(), Error> {
-    let administrator = HadAdministrator::ask(tx).await?;
+    let administrator = HadAdministrator::ask(tx, call.now).await?;
     let group = load(tx, source, group, user).await?;
     if !tx.remove_member(group.id, user).await? {
         return Err(Error::NotFound);
     }
-    administrator.must_stay_so(tx).await?;
+    administrator.must_stay_so(tx, call.now).await?;
     if tx.find_primary_group_of(user).await?.is_none()
         && let Some(name) = tx.list_group_names_of(user).await?.first()
         && let Some(next) = tx.find_group_by_name(name).await?

@@ -38,6 +38,7 @@ pub mod sessions;
 pub mod source;
 pub mod standing;
 pub mod stranger;
+mod term;
 pub mod user_change;
 pub mod users;
 pub mod welcome;
@@ -96,6 +97,7 @@ pub use sessions::{LiveSession, end_session, end_sessions, list_sessions};
 pub use source::ChangeSource;
 pub use standing::{deactivate_user, delete_user, reactivate_user};
 pub use stranger::{Alert, Stage, disown_device, look_at_alert, replace_password};
+pub use term::{end_expired, remind_of_end};
 pub use user_change::{UserChange, change_user};
 pub use users::{
     CreatedUser, FirstLink, NewUser, Page, UserKey, UserSelection, count_users, create_user, find_user, get_user,

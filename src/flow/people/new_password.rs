@@ -41,7 +41,7 @@ fn address(user: &User) -> Option<&String> {
 /// [`Error::NotFound`] if the person's password does not have to be replaced (any more), [`Error::Unavailable`].
 pub async fn mail_password_link(provider: &Provider, call: &Call, id: Id<User>) -> Result<PasswordLink, Error> {
     let user = super::get_user(provider, id).await?;
-    if !user.is_active() || user.password_expired_at.is_none() {
+    if !user.is_active(call.now) || user.password_expired_at.is_none() {
         return Err(Error::NotFound);
     }
     let Some(recipient) = address(&user).cloned() else {

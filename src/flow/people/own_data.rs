@@ -157,6 +157,8 @@ fn account(user: &User) -> Result<Value, Error> {
         "password_changed_at": user.password_changed_at.map(|at| at.rfc3339()),
         "password_expired_at": user.password_expired_at.map(|at| at.rfc3339()),
         "required_actions": user.required_actions,
+        "starts_at": user.starts_at.map(|at| at.rfc3339()),
+        "expires_at": user.expires_at.map(|at| at.rfc3339()),
         "deletion_at": user.deletion_at.map(|at| at.rfc3339()),
         "created_at": user.created_at.rfc3339(),
         "updated_at": user.updated_at.rfc3339(),

@@ -130,7 +130,7 @@ async fn letters(
         let page = format!("/account/email/confirm?token={}", token.expose());
         let mail = match (&owner, side) {
             // the link is not sent to anybody: it can't be followed, and the change never comes about
-            (Some(owner), AddressSide::New) => match own_address(owner, email) {
+            (Some(owner), AddressSide::New) => match own_address(owner, email, call.now) {
                 Some(stored) => Some(already_registered(provider, owner, stored).await?),
                 None => None,
             },

@@ -48,7 +48,7 @@ pub(super) async fn replace(
     (old, new): (Secret, Secret),
     (sessions, because): (Sessions, &'static str),
 ) -> Result<(), NotReplaced> {
-    if !user.is_active() {
+    if !user.is_active(call.now) {
         return Err(Error::NotFound.into());
     }
     let call = &call.by(Actor::User(user.id));
@@ -69,7 +69,7 @@ pub(super) async fn replace(
             tx.hold_user(user.id).await?;
             let now = tx.find_user(user.id).await?.ok_or(Error::NotFound)?;
             // what was shown to be right is somebody's old password by now
-            if now.password_changed_at != user.password_changed_at || !now.is_active() {
+            if now.password_changed_at != user.password_changed_at || !now.is_active(call.now) {
                 return Err(Error::Stale);
             }
             passwords::set_own_in(&mut tx, call, (user, judged), sessions, because).await

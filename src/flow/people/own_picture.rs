@@ -64,7 +64,7 @@ async fn write(provider: &Provider, call: &Call, user: Id<User>, picture: Option
             // what was there before goes with its address
             let changed =
                 user_change::change_in(&mut tx, call, &ChangeSource::Person, user, None, change.clone()).await?;
-            if !changed.is_active() {
+            if !changed.is_active(call.now) {
                 return Err(Error::NotFound);
             }
             if let Some(picture) = picture {
@@ -94,8 +94,9 @@ pub async fn find_picture(provider: &Provider, name: &str) -> Result<Picture, Er
     if name.len() > LONGEST_NAME {
         return Err(Error::NotFound);
     }
+    let now = provider.clock.now();
     let mut store = provider.store.read().await?;
-    store.find_picture(name).await?.ok_or(Error::NotFound)
+    store.find_picture(name, now).await?.ok_or(Error::NotFound)
 }
 
 /// The path of somebody's picture, if it is one that is kept here.

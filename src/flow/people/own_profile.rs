@@ -94,7 +94,7 @@ pub async fn change_own_profile(
         let done = async {
             let changed =
                 user_change::change_in(&mut tx, call, &ChangeSource::Person, asker.user, None, change.clone()).await?;
-            if !changed.is_active() {
+            if !changed.is_active(call.now) {
                 return Err(Error::NotFound);
             }
             if let Some(news) = &news {

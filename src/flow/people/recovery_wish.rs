@@ -62,7 +62,7 @@ pub(super) async fn answer(provider: &Provider, call: &Call, wish: &RecoveryWish
         note(provider, call, "recovery.unknown", None).await;
         return Ok(());
     };
-    if !user.is_active() {
+    if !user.may_be_prepared(call.now) {
         note(provider, call, "recovery.inactive", Some(&user)).await;
         return Ok(());
     }

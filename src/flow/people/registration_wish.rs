@@ -11,7 +11,7 @@ use crate::flow::again::again;
 use crate::flow::{Call, Error, Provider, guess, letter};
 use crate::model::setting::{RECOVERY_ENABLED, REGISTRATION_LINK_LIFETIME, REGISTRATION_MODE, REGISTRATION_MOST_LINKS};
 use crate::model::user::comparison_key;
-use crate::model::{Event, EventKind, Secret, User};
+use crate::model::{Event, EventKind, Secret, Timestamp, User};
 use crate::store::{LinkPurpose, OutboxMail};
 use crate::view::{self, Locale};
 
@@ -144,7 +144,7 @@ pub(super) async fn answer(provider: &Provider, call: &Call, wish: &Registration
     let Some(user) = found else {
         return mail_link(provider, call, wish).await.map(drop);
     };
-    match own_address(&user, &wish.email) {
+    match own_address(&user, &wish.email, call.now) {
         Some(email) => tell_owner(provider, call, &user, email).await,
         None => {
             note(provider, call, "registration.taken", Some(&user)).await;
@@ -233,8 +233,8 @@ pub(super) async fn already_registered(provider: &Provider, user: &User, email: 
 
 /// The stored address of somebody who may sign in, if it is this one, however it is written. Whoever has it as a username only is not
 /// who reads its mail.
-pub(super) fn own_address(user: &User, email: &str) -> Option<String> {
-    let stored = user.profile.email.clone().filter(|_| user.is_active())?;
+pub(super) fn own_address(user: &User, email: &str, now: Timestamp) -> Option<String> {
+    let stored = user.profile.email.clone().filter(|_| user.is_active(now))?;
     (comparison_key(&stored) == comparison_key(email)).then_some(stored)
 }
 

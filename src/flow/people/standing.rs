@@ -33,13 +33,13 @@ pub(in crate::flow) async fn deactivate_in(
     id: Id<User>,
     expected: Option<i64>,
 ) -> Result<User, Error> {
-    let administrator = HadAdministrator::ask(tx).await?;
+    let administrator = HadAdministrator::ask(tx, call.now).await?;
     let user = load(tx, source, id, expected).await?;
     if user.status == UserStatus::Inactive {
         return Ok(user);
     }
     let user = move_to(tx, call, user, UserStatus::Inactive).await?;
-    administrator.must_stay_so(tx).await?;
+    administrator.must_stay_so(tx, call.now).await?;
     end_everything(tx, call, id, Departure::Deactivated).await?;
     let event = call.event(EventKind::UserDeactivated).user(id);
     tx.add_event(&event.fact("source", source.fact())).await?;
@@ -83,7 +83,8 @@ pub(in crate::flow) async fn reactivate_in(
 /// Locks an active account and ends everything of it, because its owner says so. False if it may not be used in any case.
 pub(super) async fn lock_in(tx: &mut Write, call: &Call, id: Id<User>, because: &'static str) -> Result<bool, Error> {
     let user = tx.find_user(id).await?.ok_or(Error::NotFound)?;
-    if !user.is_active() {
+    // whether or not its time has come, or is over
+    if user.status != UserStatus::Active {
         return Ok(false);
     }
     move_to(tx, call, user, UserStatus::Locked).await?;
@@ -108,11 +109,12 @@ pub(super) async fn unlock_in(tx: &mut Write, call: &Call, source: &ChangeSource
 
 /// Lets an active account go at a time, because its owner says so, and ends everything of it.
 pub(super) async fn leave_in(tx: &mut Write, call: &Call, id: Id<User>, at: Timestamp) -> Result<(), Error> {
-    let administrator = HadAdministrator::ask(tx).await?;
-    let mut user = tx.find_user(id).await?.filter(User::is_active).ok_or(Error::NotFound)?;
+    let administrator = HadAdministrator::ask(tx, call.now).await?;
+    let user = tx.find_user(id).await?;
+    let mut user = user.filter(|user| user.is_active(call.now)).ok_or(Error::NotFound)?;
     user.deletion_at = Some(at);
     move_to(tx, call, user, UserStatus::Leaving).await?;
-    administrator.must_stay_so(tx).await?;
+    administrator.must_stay_so(tx, call.now).await?;
     end_everything(tx, call, id, Departure::Leaving).await?;
     let event = call.event(EventKind::UserLeaving).user(id);
     tx.add_event(&event.fact("at", Fact::Time(at))).await?;
@@ -158,14 +160,14 @@ pub(in crate::flow) async fn delete_in(
     id: Id<User>,
     expected: Option<i64>,
 ) -> Result<(), Error> {
-    let administrator = HadAdministrator::ask(tx).await?;
+    let administrator = HadAdministrator::ask(tx, call.now).await?;
     let user = load(tx, source, id, expected).await?;
     end_everything(tx, call, id, Departure::Deleted).await?;
     tx.remember_departed_subject(&user.subject, call.now).await?;
     if !tx.delete_user(id).await? {
         return Err(Error::NotFound);
     }
-    administrator.must_stay_so(tx).await?;
+    administrator.must_stay_so(tx, call.now).await?;
     let event = call.event(EventKind::UserDeleted).user(id);
     tx.add_event(&event.fact("source", source.fact())).await?;
     Ok(())

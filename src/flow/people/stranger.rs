@@ -123,7 +123,7 @@ pub async fn replace_password(
     passwords: (Secret, Secret),
 ) -> Result<(), NotReplaced> {
     let alert = look_at_alert(provider, call, token).await?;
-    if alert.stage != Stage::Replace || !alert.user.is_active() {
+    if alert.stage != Stage::Replace || !alert.user.is_active(call.now) {
         return Err(Error::NotFound.into());
     }
     let ends = (Sessions::EndAll, "not_me");

@@ -1,9 +1,11 @@
 //! The one change of a user: a patch of fields. A field that is absent stays, `Some(None)` clears it.
 
+use super::departure::end_browsers;
+use super::term::{TermChange, check_term};
 use super::{ChangeSource, fields, users};
 use crate::flow::settle::settle;
 use crate::flow::{Call, Error, Provider};
-use crate::model::{Address, EventKind, Fact, Id, Profile, RequiredAction, User};
+use crate::model::{AccountState, Address, EventKind, Fact, Id, Profile, RequiredAction, Timestamp, User};
 use crate::store::Write;
 
 /// A change of a user's fields. Names are those of the standard claims (OpenID Connect Core section 5.1).
@@ -47,6 +49,10 @@ pub struct UserChange {
     pub address: Option<Option<Address>>,
     /// What the person has to do at the next sign-in, all of it.
     pub required_actions: Option<Vec<RequiredAction>>,
+    /// From when on the account may be used.
+    pub starts_at: Option<Option<Timestamp>>,
+    /// Until when.
+    pub expires_at: Option<Option<Timestamp>>,
 }
 
 impl UserChange {
@@ -91,6 +97,8 @@ impl UserChange {
             phone_number_verified: Some(phone_number_verified),
             address: Some(address),
             required_actions: None,
+            starts_at: None,
+            expires_at: None,
         }
     }
 
@@ -158,6 +166,8 @@ impl UserChange {
             ("phone_number_verified", self.phone_number_verified.is_some()),
             ("address", self.address.is_some()),
             ("required_actions", self.required_actions.is_some()),
+            ("starts_at", self.starts_at.is_some()),
+            ("expires_at", self.expires_at.is_some()),
         ];
         all.into_iter()
             .filter(|(_, is_touched)| *is_touched)
@@ -165,8 +175,14 @@ impl UserChange {
             .collect()
     }
 
-    /// What a username and profile become.
+    /// What a user becomes.
     pub(super) fn make(self, user: &mut User) {
+        if let Some(new) = self.starts_at {
+            user.starts_at = new;
+        }
+        if let Some(new) = self.expires_at {
+            user.expires_at = new;
+        }
         let (username, profile) = (&mut user.username, &mut user.profile);
         if let Some(new) = self.username {
             *username = new;
@@ -235,7 +251,17 @@ pub async fn change_user(
 ) -> Result<User, Error> {
     let mut tx = provider.store.write().await?;
     let done = change_in(&mut tx, call, source, id, expected, change).await;
-    settle(tx, done).await
+    let user = settle(tx, done).await?;
+    if is_over(&user, call.now) {
+        end_browsers(provider, call, id).await;
+    }
+    Ok(user)
+}
+
+/// Whether the account may not be used for its term: then everything of it has ended, and the session store is cleared when the change has
+/// committed ([`end_browsers`]).
+pub(in crate::flow) fn is_over(user: &User, now: Timestamp) -> bool {
+    matches!(user.state(now), AccountState::NotStarted | AccountState::Expired)
 }
 
 /// The same as a part of a transaction.
@@ -255,13 +281,20 @@ pub(in crate::flow) async fn change_in(
     let mut user = before.clone();
     change.make(&mut user);
     let is_required_the_same = user.required_actions == before.required_actions;
-    if user.username == before.username && user.profile == before.profile && is_required_the_same {
+    let is_term_the_same = (user.starts_at, user.expires_at) == (before.starts_at, before.expires_at);
+    let is_the_same = user.username == before.username && user.profile == before.profile;
+    if is_the_same && is_required_the_same && is_term_the_same {
         return Ok(before);
     }
-    let errors = fields::check_user(&user.username, &user.profile);
+    let mut errors = fields::check_user(&user.username, &user.profile);
+    errors.extend(check_term(user.starts_at, user.expires_at));
     if !errors.is_empty() {
         return Err(Error::Invalid(errors));
     }
+    let term = match is_term_the_same {
+        true => None,
+        false => Some(TermChange::begin(tx, call, &before).await?),
+    };
     users::must_be_free(tx, &user).await?;
     user.updated_at = call.now;
     if !tx.change_user(&user).await.map_err(users::taken)? {
@@ -279,7 +312,11 @@ pub(in crate::flow) async fn change_in(
         .fact("username", Fact::Bool(user.username != before.username))
         .fact("email", Fact::Bool(user.profile.email != before.profile.email))
         .fact("required_actions", Fact::Bool(!is_required_the_same))
+        .fact("term", Fact::Bool(!is_term_the_same))
         .fact("version", Fact::Number(user.version));
     tx.add_event(&event).await?;
+    if let Some(term) = term {
+        term.finish(tx, call, source, &user).await?;
+    }
     Ok(user)
 }

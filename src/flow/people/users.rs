@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::password_link::PreparedLink;
 use super::passwords::{self, prepare};
+use super::term::check_term;
 use super::{ChangeSource, NewPassword, PasswordRules, WeakPasswords, Welcome, fields, members, welcome};
 use crate::flow::settle::settle;
 use crate::flow::terms;
@@ -11,7 +12,7 @@ use crate::flow::{Call, Error, FieldError, Provider};
 use crate::model::setting::Settings;
 use crate::model::user::comparison_key;
 use crate::model::{
-    Digest, EventKind, Fact, Id, Profile, RequiredAction, Secret, Terms, TermsOccasion, User, UserStatus,
+    Digest, EventKind, Fact, Id, Profile, RequiredAction, Secret, Terms, TermsOccasion, Timestamp, User, UserStatus,
 };
 use crate::random;
 use crate::store::{self, LinkPurpose, OutboxMail, Read, Write};
@@ -25,6 +26,10 @@ pub struct NewUser {
     pub profile: Profile,
     /// Whether the account may be used.
     pub status: UserStatus,
+    /// From when on; from the beginning if unset.
+    pub starts_at: Option<Timestamp>,
+    /// Until when; for ever if unset.
+    pub expires_at: Option<Timestamp>,
     /// The password.
     pub password: NewPassword,
     /// Whether it may be weak.
@@ -61,6 +66,8 @@ impl NewUser {
             username: username.into(),
             profile: Profile::default(),
             status: UserStatus::Active,
+            starts_at: None,
+            expires_at: None,
             password: NewPassword::None,
             weak: WeakPasswords::Refuse,
             groups: Vec::new(),
@@ -162,6 +169,8 @@ pub(in crate::flow) async fn make_ready(
             .into_iter()
             .collect(),
         deletion_at: None,
+        starts_at: new.starts_at,
+        expires_at: new.expires_at,
         created_at: call.now,
         updated_at: call.now,
     };
@@ -244,6 +253,7 @@ pub(in crate::flow) async fn add_in(
 pub fn judge_user(provider: &Provider, settings: &Settings, new: &NewUser) -> Result<(), Error> {
     let mut errors = fields::check_user(&new.username, &new.profile);
     errors.extend(new.subject.as_deref().and_then(fields::check_subject));
+    errors.extend(check_term(new.starts_at, new.expires_at));
     if let Some(primary) = &new.primary_group {
         let key = comparison_key(primary);
         if !new.groups.iter().any(|group| comparison_key(group) == key) {

@@ -401,7 +401,7 @@ async fn start(
         drop(provider.sessions.end(user.id, session.id).await);
         pushed_out::come_back(provider, call, user.id, room, &made_room).await;
         written?;
-        return Err(why_refused(provider, user).await?);
+        return Err(why_refused(provider, call, user).await?);
     }
     if let Ok(None) = provider.sessions.get(user.id, &digest, call.now).await {
         // somebody who came in between has pushed it out before its row was there to say so
@@ -442,10 +442,11 @@ async fn left_behind(
 
 /// Why nothing was written down, although the store answers: the account has changed since it was proved, or the device was
 /// blocked or forgotten since it was looked at.
-async fn why_refused(provider: &Provider, proved: &User) -> Result<NotBegun, Error> {
+async fn why_refused(provider: &Provider, call: &Call, proved: &User) -> Result<NotBegun, Error> {
     let now = provider.store.read().await?.find_user(proved.id).await?;
     let is_same = now.is_some_and(|now| {
-        now.is_active()
+        now.is_active(call.now)
+            && (now.starts_at, now.expires_at) == (proved.starts_at, proved.expires_at)
             && now.password_changed_at == proved.password_changed_at
             && now.password_expired_at.is_none()
             && now.required_actions == proved.required_actions

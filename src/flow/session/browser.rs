@@ -8,7 +8,7 @@ use super::{Account, Ending, SessionFacts, SessionToken, kept};
 use crate::flow::effective::{DecidedTime, idle_setting, lifetime_setting};
 use crate::flow::memory::Person;
 use crate::flow::{Call, Error, Provider};
-use crate::model::{Id, Secret, Session, User};
+use crate::model::{AccountState, Id, Secret, Session, User};
 
 /// So many people may be signed in in one browser.
 pub(super) const MOST_ACCOUNTS: usize = 8;
@@ -64,6 +64,8 @@ pub enum Lapse {
     Ended,
     /// The account may not be used.
     Inactive,
+    /// The account has come to its end.
+    AccountExpired,
 }
 
 impl Browser {
@@ -178,7 +180,7 @@ pub(super) async fn account(
     };
     let settings = provider.settings().await?;
     let layers = person.layers(&settings, None);
-    let term = Term::of(&session, &layers, &facts);
+    let term = Term::of(&session, (&person.user, &layers), &facts);
     if let Some(over) = term.over(session.seen, call.now) {
         return Ok(Err(match over {
             Over::Expired => Lapse::Expired(DecidedTime::of(&layers, lifetime_setting(facts.remember))),
@@ -226,7 +228,14 @@ async fn person(provider: &Provider, call: &Call, session: &Session) -> Result<R
         return Ok(Err(Lapse::Ended));
     }
     let person = provider.person(session.user, call.now).await?;
-    Ok(person.filter(|person| person.user.is_active()).ok_or(Lapse::Inactive))
+    let Some(person) = person else {
+        return Ok(Err(Lapse::Inactive));
+    };
+    Ok(match person.user.state(call.now) {
+        AccountState::Active => Ok(person),
+        AccountState::Expired => Err(Lapse::AccountExpired),
+        _ => Err(Lapse::Inactive),
+    })
 }
 
 fn is_key(text: &str) -> bool {

@@ -231,7 +231,7 @@ impl Duty {
             self.waiting.stored.as_of = as_of;
             self.waiting.stored.task = Some(Task::Enter);
         }
-        self.waiting.read_again(provider).await?;
+        self.waiting.read_again(provider, call).await?;
         let proof = self.waiting.stored.proof.clone();
         self.waiting.go_on(provider, call, browser, (proof, None)).await
     }

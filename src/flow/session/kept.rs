@@ -190,7 +190,7 @@ async fn put_back(
     let mut back = Vec::new();
     for KeptSession { token, session } in lost {
         // whoever is over by now takes nobody's place
-        let term = SessionFacts::read(&session.data).map(|facts| Term::of(&session, &layers, &facts));
+        let term = SessionFacts::read(&session.data).map(|facts| Term::of(&session, (&person.user, &layers), &facts));
         if term.is_none_or(|term| term.over(session.seen, call.now).is_some()) {
             continue;
         }

@@ -120,7 +120,7 @@ async fn look(
         return Ok(Standing::Over("user_deleted"));
     };
     let settings = provider.settings().await?;
-    let term = Term::of(session, &person.layers(&settings, None), &facts);
+    let term = Term::of(session, (&person.user, &person.layers(&settings, None)), &facts);
     Ok(match term.over(session.seen, call.now) {
         Some(over) => Standing::Over(over.word()),
         None => Standing::GoesOn(term.ends(session.seen).min(call.now.after(LONGEST_PAUSE))),

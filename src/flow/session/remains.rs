@@ -72,7 +72,7 @@ async fn forget_lapsed(provider: &Provider, call: &Call, user: Id<User>) -> Resu
     let mut judged = Judged::default();
     for session in kept::list_as_kept(provider, call, user).await? {
         let over = match SessionFacts::read(&session.data) {
-            Some(facts) => Term::of(&session, &layers, &facts).over(session.seen, call.now),
+            Some(facts) => Term::of(&session, (&person.user, &layers), &facts).over(session.seen, call.now),
             // nobody can be recognised by it
             None => Some(Over::Idle),
         };

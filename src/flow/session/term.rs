@@ -43,11 +43,13 @@ impl Over {
 }
 
 impl Term {
-    /// Of a session of a person of whom this is said. Limits that were tightened since hold for sessions that began before.
-    pub(in crate::flow) fn of(session: &Session, layers: &Layers<'_>, facts: &SessionFacts) -> Self {
+    /// Of a session of a person of whom this is said. Limits that were tightened since hold for sessions that began before; and none
+    /// outlives the account.
+    pub(in crate::flow) fn of(session: &Session, (user, layers): (&User, &Layers<'_>), facts: &SessionFacts) -> Self {
         let times = SessionTimes::of(layers, facts.remember);
+        let ends = absolute(session.started, session.expires, times);
         Self {
-            absolute: absolute(session.started, session.expires, times),
+            absolute: user.expires_at.map_or(ends, |end| end.min(ends)),
             idle: session.idle_timeout.min(times.idle),
         }
     }
@@ -67,8 +69,9 @@ impl Term {
 }
 
 /// When a session ends in any case, as far as its row tells.
-pub(in crate::flow) fn end_of_row(row: &SessionRow, layers: &Layers<'_>) -> Timestamp {
-    absolute(row.started_at, row.expires_at, SessionTimes::of(layers, row.remember))
+pub(in crate::flow) fn end_of_row(row: &SessionRow, (user, layers): (&User, &Layers<'_>)) -> Timestamp {
+    let ends = absolute(row.started_at, row.expires_at, SessionTimes::of(layers, row.remember));
+    user.expires_at.map_or(ends, |end| end.min(ends))
 }
 
 fn absolute(started: Timestamp, expires: Timestamp, times: SessionTimes) -> Timestamp {
@@ -86,7 +89,7 @@ pub(in crate::flow) async fn live_row(
         return Ok(None);
     };
     let settings = provider.settings().await?;
-    let ends = end_of_row(&row, &person.layers(&settings, None));
+    let ends = end_of_row(&row, (&person.user, &person.layers(&settings, None)));
     Ok((row.ended_at.is_none() && call.now < ends).then_some((row, ends)))
 }
 
@@ -107,7 +110,7 @@ pub(super) async fn going_on(
     let layers = person.layers(&settings, None);
     let limited = sessions.into_iter().filter_map(|session| {
         // what can't be read signs nobody in
-        let term = Term::of(&session, &layers, &SessionFacts::read(&session.data)?);
+        let term = Term::of(&session, (&person.user, &layers), &SessionFacts::read(&session.data)?);
         term.over(session.seen, call.now).is_none().then_some(Session {
             expires: term.absolute,
             idle_timeout: term.idle,

@@ -188,7 +188,7 @@ pub(super) async fn load(
     let user = provider.store.read().await?.find_user(stored.user).await?;
     let as_of = stored.as_of.unwrap_or(stored.proved_at);
     let user = user
-        .filter(User::may_be_entered)
+        .filter(|user| user.may_be_entered(call.now))
         .filter(|user| user.password_changed_at.is_none_or(|at| at <= as_of))
         .filter(|user| user.password_expired_at.is_none())
         .ok_or(Error::NotFound)?;
@@ -276,9 +276,9 @@ impl WaitingProof {
     }
 
     /// The account has changed by what its owner did on the way.
-    pub(super) async fn read_again(&mut self, provider: &Provider) -> Result<(), Error> {
+    pub(super) async fn read_again(&mut self, provider: &Provider, call: &Call) -> Result<(), Error> {
         let user = provider.store.read().await?.find_user(self.user.id).await?;
-        self.user = user.filter(User::is_active).ok_or(Error::NotFound)?;
+        self.user = user.filter(|user| user.is_active(call.now)).ok_or(Error::NotFound)?;
         Ok(())
     }
 

@@ -258,17 +258,7 @@ pub(super) async fn enter(
     wanted: Wanted,
 ) -> Result<Account, Refused> {
     let method = method(wanted.means);
-    if !user.is_active() {
-        provider
-            .note(entrance::refused(call, "sign_in.inactive", method, Some(user)))
-            .await;
-        return Err(Refused::Inactive);
-    }
-    if user.password_expired_at.is_some() {
-        let event = entrance::refused(call, "sign_in.password_expired", method, Some(user));
-        provider.note(event).await;
-        return Err(Refused::Expired(Box::new(user.clone())));
-    }
+    entrance::admit(provider, call, user, method).await?;
     let proof = (Proof::code(wanted.remember, wanted.means.channel()), method);
     entrance::enter(provider, call, browser, user, proof, wanted.purpose).await
 }

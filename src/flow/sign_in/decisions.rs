@@ -68,6 +68,10 @@ pub(super) fn keep(
         Err(Refused::Wrong) => refusal(by.wrong(user)),
         Err(Refused::Inactive) => refusal(Reason::new("sign_in.inactive")),
         Err(Refused::Locked) => refusal(Reason::new("sign_in.locked")),
+        Err(Refused::NotStarted(at)) => refusal(Reason::new("sign_in.not_started").fact("starts", Fact::Time(*at))),
+        Err(Refused::AccountExpired(at)) => {
+            refusal(Reason::new("sign_in.account_expired").fact("expired", Fact::Time(*at)));
+        }
         Err(Refused::Expired(_)) => refusal(Reason::new("sign_in.password_expired")),
         Err(Refused::Device(refused)) => refusal(Reason::new(refused.rule())),
         Err(Refused::Full(no_room)) => refusal(limit(&no_room.full)),
@@ -168,7 +172,7 @@ fn of_user(call: &Call, user: Option<&User>) -> Trace {
         None => trace,
         Some(user) => trace.user(user.id).step(
             Step::passed("sign_in.account")
-                .fact("active", Fact::Bool(user.is_active()))
+                .fact("active", Fact::Bool(user.is_active(call.now)))
                 .fact("password", Fact::Bool(user.password.is_some())),
         ),
     }

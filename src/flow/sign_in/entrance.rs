@@ -4,7 +4,7 @@ use super::password::{NoRoom, Refused};
 use crate::flow::effective::WhenFull;
 use crate::flow::session::{self, Account, Browser, NotBegun, Proof, Purpose, choice, demand, duty, logins};
 use crate::flow::{Call, Provider};
-use crate::model::{Event, EventKind, Fact, User, UserStatus};
+use crate::model::{AccountState, Event, EventKind, Fact, Timestamp, User};
 
 /// Begins a session for a proof of this moment. `method`: by what it was proved, in a word for the audit log.
 pub(super) async fn enter(
@@ -57,12 +57,43 @@ pub(super) async fn enter(
 
 /// Whether an account may not be entered by anybody, whatever they prove, and by which rule. One that its owner has deleted may: to
 /// take that back.
-pub(super) fn barred(user: &User) -> Option<(&'static str, Refused)> {
-    match user.status {
-        UserStatus::Active | UserStatus::Leaving => None,
-        UserStatus::Inactive => Some(("sign_in.inactive", Refused::Inactive)),
-        UserStatus::Locked => Some(("sign_in.locked", Refused::Locked)),
+fn barred(user: &User, now: Timestamp) -> Option<(&'static str, Refused)> {
+    match user.state(now) {
+        AccountState::Active | AccountState::Leaving => None,
+        AccountState::Inactive => Some(("sign_in.inactive", Refused::Inactive)),
+        AccountState::Locked => Some(("sign_in.locked", Refused::Locked)),
+        AccountState::NotStarted => {
+            let start = user.starts_at.unwrap_or(now);
+            Some(("sign_in.not_started", Refused::NotStarted(start)))
+        }
+        AccountState::Expired => {
+            let end = user.expires_at.unwrap_or(now);
+            Some(("sign_in.account_expired", Refused::AccountExpired(end)))
+        }
     }
+}
+
+/// Refuses whoever has proved that an account is theirs and may not come in all the same.
+///
+/// # Errors
+/// [`Refused`], with what the person can do about it.
+pub(super) async fn admit(
+    provider: &Provider,
+    call: &Call,
+    user: &User,
+    method: &'static str,
+) -> Result<(), Refused> {
+    if let Some((rule, barred)) = barred(user, call.now) {
+        provider.note(refused(call, rule, method, Some(user))).await;
+        return Err(barred);
+    }
+    // somebody else may know the password: whoever enters it is not let replace it here
+    if user.password_expired_at.is_some() {
+        let event = refused(call, "sign_in.password_expired", method, Some(user));
+        provider.note(event).await;
+        return Err(Refused::Expired(Box::new(user.clone())));
+    }
+    Ok(())
 }
 
 /// That somebody was not signed in.

@@ -8,7 +8,7 @@ use super::password::Refused;
 use crate::flow::session::{self, Account, Browser};
 use crate::flow::sign_in_link::{self, SignInLink};
 use crate::flow::{Call, Error, Provider, guess};
-use crate::model::{EventKind, Secret, User};
+use crate::model::{Channel, EventKind, Secret, User};
 
 /// A link that was followed.
 #[derive(Debug)]
@@ -60,7 +60,7 @@ pub async fn look(provider: &Provider, call: &Call, browser: &Browser, token: &S
 /// The person, if they still are reached where it was mailed to.
 async fn whose(provider: &Provider, link: &SignInLink) -> Result<Option<User>, Error> {
     let user = provider.store.read().await?.find_user(link.user).await?;
-    Ok(user.filter(|user| user.is_active() && user.confirmed(crate::model::Channel::Mail) == Some(&link.recipient)))
+    Ok(user.filter(|user| user.confirmed(Channel::Mail) == Some(&link.recipient)))
 }
 
 /// Signs the person in, in the browser that asked. The account stands first there afterwards.

@@ -118,15 +118,6 @@ async fn enter(
     proof: Proof,
     purpose: Purpose,
 ) -> Result<Account, Refused> {
-    if let Some((rule, barred)) = entrance::barred(user) {
-        let event = entrance::refused(call, rule, METHOD, Some(user));
-        provider.note(event).await;
-        return Err(barred);
-    }
-    if user.password_expired_at.is_some() {
-        let event = entrance::refused(call, "sign_in.password_expired", METHOD, Some(user));
-        provider.note(event).await;
-        return Err(Refused::Expired(Box::new(user.clone())));
-    }
+    entrance::admit(provider, call, user, METHOD).await?;
     entrance::enter(provider, call, browser, user, (proof, METHOD), purpose).await
 }

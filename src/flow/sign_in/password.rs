@@ -14,7 +14,7 @@ use crate::flow::session::{self, Account, Browser, DeviceRefused, Full, KnownLog
 use crate::flow::{Call, Error, Provider};
 use crate::flow::{guess, people};
 use crate::model::user::comparison_key;
-use crate::model::{Event, PasswordHash, Secret, User};
+use crate::model::{Event, PasswordHash, Secret, Timestamp, User};
 
 /// No username or mail address is longer.
 const LONGEST_IDENTIFIER: usize = 512;
@@ -48,6 +48,12 @@ pub enum Refused {
     /// The pair is right, but the account's owner has locked it.
     #[error("the account is locked")]
     Locked,
+    /// The pair is right, but the account's time has not come: when it does.
+    #[error("the account may not be used yet")]
+    NotStarted(Timestamp),
+    /// The pair is right, but the account has come to its end: when it did.
+    #[error("the account has expired")]
+    AccountExpired(Timestamp),
     /// The pair is right, but the password has to be replaced before it lets this person in again.
     #[error("the password has to be replaced")]
     Expired(Box<User>),
@@ -105,6 +111,8 @@ impl Refused {
             Self::Wrong => "wrong",
             Self::Inactive => "inactive",
             Self::Locked => "locked",
+            Self::NotStarted(_) => "not_started",
+            Self::AccountExpired(_) => "account_expired",
             Self::Expired(_) => "expired",
             Self::Full(_) => "full",
             Self::Asked(..) => "asked",
@@ -198,17 +206,7 @@ async fn enter(
     attempt: Attempt,
     rehash: bool,
 ) -> Result<Account, Refused> {
-    if let Some((rule, barred)) = entrance::barred(user) {
-        provider.note(refused(call, rule, Some(user))).await;
-        return Err(barred);
-    }
-    // somebody else may know it: whoever enters it is not let replace it here
-    if user.password_expired_at.is_some() {
-        provider
-            .note(refused(call, "sign_in.password_expired", Some(user)))
-            .await;
-        return Err(Refused::Expired(Box::new(user.clone())));
-    }
+    entrance::admit(provider, call, user, METHOD).await?;
     if rehash {
         renew_hash(provider, user, attempt.password).await;
     }

@@ -11,7 +11,7 @@ use crate::flow::again::again;
 use crate::flow::session::term;
 use crate::model::setting;
 use crate::model::{
-    Actor, Client, ConsentMode, Digest, EventKind, Fact, Grant, GrantType, Id, RefreshToken, Scopes, Secret,
+    AccountState, Actor, Client, ConsentMode, Digest, EventKind, Fact, Grant, GrantType, Id, RefreshToken, Scopes, Secret,
 };
 use crate::protocol::code_exchange::{self, CodePayload};
 use crate::protocol::parameters::Parameters;
@@ -251,8 +251,12 @@ async fn load_behalf(
     let person = provider
         .person(payload.user, call.now)
         .await?
-        .filter(|person| person.user.is_active())
         .ok_or_else(|| gone("code.user"))?;
+    match person.user.state(call.now) {
+        AccountState::Active => {}
+        AccountState::Expired => return Err(gone("code.account_expired").into()),
+        _ => return Err(gone("code.user").into()),
+    }
     let live = term::live_row(provider, call, &person, payload.session).await?;
     if live.is_none() {
         return Err(gone("code.session").into());

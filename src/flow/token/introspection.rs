@@ -65,7 +65,7 @@ async fn refresh_token(provider: &Provider, call: &Call, caller: &Client, token:
     };
     drop(store);
     let person = provider.person(grant.user, call.now).await?;
-    let Some(person) = person.filter(|person| person.user.is_active()) else {
+    let Some(person) = person.filter(|person| person.user.is_active(call.now)) else {
         return Ok(introspection::inactive());
     };
     if !grant.terms.is_offline() {

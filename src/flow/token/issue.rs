@@ -1,6 +1,7 @@
 //! Minting: the only file that makes tokens.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -174,7 +175,14 @@ impl Minting {
     }
 
     fn access_token_end(&self) -> Timestamp {
-        self.now.after(self.settings.duration(setting::ACCESS_TOKEN_LIFETIME))
+        self.end_after(self.settings.duration(setting::ACCESS_TOKEN_LIFETIME))
+    }
+
+    /// When a token ends that is good for so long: no later than the account, so that those who look at nothing but the token see it.
+    fn end_after(&self, lifetime: Duration) -> Timestamp {
+        let end = self.now.after(lifetime);
+        let account = self.behalf.as_ref().and_then(|behalf| behalf.person.user.expires_at);
+        account.map_or(end, |account| account.min(end))
     }
 
     fn sign_access_token(&self, expires_at: Timestamp) -> Result<Secret, Error> {
@@ -224,7 +232,8 @@ impl Minting {
             at_hash: Some(jose::half_hash(algorithm, access_token.expose())),
             nonce: terms.nonce.as_deref().filter(|_| self.echo_nonce),
         };
-        let claims = id_token::claims(&token, self.now, self.settings.duration(setting::ID_TOKEN_LIFETIME));
+        let ends = self.end_after(self.settings.duration(setting::ID_TOKEN_LIFETIME));
+        let claims = id_token::claims(&token, self.now, ends.since(self.now));
         Ok(Some(self.keyring.signer(algorithm)?.sign(id_token::TYP, &claims)?))
     }
 

@@ -9,7 +9,7 @@ use crate::flow::effective::end_at_client;
 use crate::flow::memory::Person;
 use crate::flow::session::term;
 use crate::model::setting;
-use crate::model::{Actor, Client, ConsentMode, EventKind, Fact, Grant, RefreshToken, Secret, Timestamp};
+use crate::model::{AccountState, Actor, Client, ConsentMode, EventKind, Fact, Grant, RefreshToken, Secret, Timestamp};
 use crate::protocol::parameters::Parameters;
 use crate::protocol::refresh::{self, Verdict};
 use crate::protocol::{ErrorCode, OAuthError};
@@ -131,7 +131,10 @@ async fn load_family(
 /// Everything that the first sign-on rested on has to hold still (SEC-051).
 async fn recheck(provider: &Provider, call: &Call, client: &Client, behalf: &Behalf) -> Result<(), Error> {
     let user = &behalf.person.user;
-    if !user.is_active() {
+    if user.state(call.now) == AccountState::Expired {
+        return Err(refused("refresh.account_expired", "the account behind the refresh token has expired").into());
+    }
+    if !user.is_active(call.now) {
         return Err(refused("refresh.user", "the account behind the refresh token can not be used").into());
     }
     let grant = &behalf.grant;

@@ -12,7 +12,7 @@ use crate::flow::memory::Person;
 use crate::flow::session::term;
 use crate::flow::trace::Kept;
 use crate::model::setting::Settings;
-use crate::model::{Client, Fact, Grant, Reason, Secret, SigningAlgorithm, Timestamp, User};
+use crate::model::{AccountState, Client, Fact, Grant, Reason, Secret, SigningAlgorithm, Timestamp, User};
 use crate::protocol::access_token::{self, AccessTokenClaims};
 use crate::protocol::code_exchange::CodePayload;
 use crate::protocol::parameters::Parameters;
@@ -262,14 +262,19 @@ async fn judge(
     if grant.client != client.id {
         return refused("access_token.grant_ended");
     }
-    let Some(person) = person.filter(|person| person.user.is_active()) else {
+    let Some(person) = person else {
         return refused("access_token.user");
     };
+    match person.user.state(now) {
+        AccountState::Active => {}
+        AccountState::Expired => return refused("access_token.account_expired"),
+        _ => return refused("access_token.user"),
+    }
     if grant.terms.is_offline() {
         return Ok(None);
     }
     let layers = person.layers(settings, None);
-    let live = |session: &&SessionRow| session.ended_at.is_none() && now < term::end_of_row(session, &layers);
+    let live = |session: &&SessionRow| session.ended_at.is_none() && now < term::end_of_row(session, (&person.user, &layers));
     let Some(session) = standing.session.as_ref().filter(live) else {
         return refused("access_token.session");
     };

@@ -118,11 +118,13 @@ async fn find_unremembered(provider: &Provider, call: &Call, token: &Secret) -> 
         return Ok(None);
     };
     let person = provider.person(grant.user, call.now).await?;
-    let Some(person) = person.filter(|person| person.user.is_active()) else {
+    let Some(person) = person.filter(|person| person.user.is_active(call.now)) else {
         return Ok(None);
     };
     rests_on.grant = Some(grant.id);
     rests_on.user = Some(grant.user);
+    // no token outlives the account
+    until = person.user.expires_at.map_or(until, |end| end.min(until));
     if !grant.terms.is_offline() {
         let Some((session, ends)) = term::live_row(provider, call, &person, grant.session).await? else {
             return Ok(None);

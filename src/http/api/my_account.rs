@@ -183,6 +183,7 @@ pub(super) fn about(user: &User) -> Value {
         "phone_number": profile.phone_number,
         "phone_number_verified": profile.phone_number_verified,
         "picture": profile.picture,
+        "expires_at": user.expires_at.map(|at| at.rfc3339()),
     })
 }
 

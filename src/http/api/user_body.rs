@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::body::present;
 use crate::flow::Error;
 use crate::flow::people::{NewPassword, NewUser, UserChange, WeakPasswords, Welcome};
-use crate::model::{Address, PasswordHash, Profile, RequiredAction, Secret, UnknownName, User, UserStatus};
+use crate::model::{Address, PasswordHash, Profile, RequiredAction, Secret, Timestamp, UnknownName, User, UserStatus};
 
 /// The bodies of a user have these texts in common.
 macro_rules! user_bodies {
@@ -43,6 +43,10 @@ macro_rules! user_bodies {
             /// What the person has to do at the first sign-in before they are in: `change_password`, `enrol_factor`,
             /// `verify_email`, `update_profile`, `accept_terms`.
             required_actions: Vec<String>,
+            /// From when on the account may be used (RFC 3339); at once if absent.
+            starts_at: Option<String>,
+            /// Until when (RFC 3339): everything of it ends at that moment. For ever if absent.
+            expires_at: Option<String>,
         }
 
         /// A change of a user: what is absent stays, `null` clears.
@@ -64,6 +68,12 @@ macro_rules! user_bodies {
             /// What the person has to do at the next sign-in before they are in, all of it: `change_password`,
             /// `enrol_factor`, `verify_email`, `update_profile`, `accept_terms`. Each goes when it is done.
             required_actions: Option<Vec<String>>,
+            /// From when on the account may be used (RFC 3339). Everything of it ends if that is still to come.
+            #[serde(deserialize_with = "present")]
+            starts_at: Option<Option<String>>,
+            /// Until when (RFC 3339): everything of it ends at that moment.
+            #[serde(deserialize_with = "present")]
+            expires_at: Option<Option<String>>,
         }
 
         /// A user.
@@ -78,6 +88,14 @@ macro_rules! user_bodies {
             username: String,
             /// `active`, `inactive`, `locked` by its owner, or `leaving`: deleted by its owner, who can take that back.
             status: String,
+            /// How the account stands now: `status`, but `not_started` before `starts_at`, and `expired` from `expires_at` on.
+            state: String,
+            /// From when on the account may be used.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            starts_at: Option<String>,
+            /// Until when.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            expires_at: Option<String>,
             /// When it is deleted, if its owner wants that.
             #[serde(skip_serializing_if = "Option::is_none")]
             deletion_at: Option<String>,
@@ -129,6 +147,8 @@ macro_rules! user_bodies {
                         address: self.address.map(Into::into),
                 },
                     status: UserStatus::Active,
+                    starts_at: moment("/starts_at", self.starts_at.as_deref())?,
+                    expires_at: moment("/expires_at", self.expires_at.as_deref())?,
                     password,
                     weak: WeakPasswords::Refuse,
                     groups: Vec::new(),
@@ -164,15 +184,21 @@ macro_rules! user_bodies {
                     phone_number_verified: body.phone_number_verified,
                     address: body.address.map(|address| address.map(Into::into)),
                     required_actions: body.required_actions.as_deref().map(actions).transpose()?,
+                    starts_at: changed_moment("/starts_at", body.starts_at)?,
+                    expires_at: changed_moment("/expires_at", body.expires_at)?,
                 })
             }
         }
 
         impl UserBody {
-            /// The user as the API tells of it, with a generated password.
-            pub(super) fn of(user: User, password: Option<&Secret>) -> Self {
+            /// The user as the API tells of it at this moment, with a generated password.
+            pub(super) fn of(user: User, now: Timestamp, password: Option<&Secret>) -> Self {
+                let state = user.state(now).to_string();
                 let profile = user.profile;
                 Self {
+                    state,
+                    starts_at: user.starts_at.map(|at| at.rfc3339()),
+                    expires_at: user.expires_at.map(|at| at.rfc3339()),
                     id: user.id.to_string(),
                     subject: user.subject,
                     username: user.username,
@@ -224,6 +250,20 @@ user_bodies! {
     locale;
     /// Phone number in E.164: `+33123456789`.
     phone_number;
+}
+
+fn moment(pointer: &str, text: Option<&str>) -> Result<Option<Timestamp>, Error> {
+    let read = |text| {
+        Timestamp::parse(text).ok_or_else(|| {
+            let detail = "expected a moment like 2027-01-31T17:00:00Z (RFC 3339)";
+            Error::field(pointer, "malformed", detail)
+        })
+    };
+    text.map(read).transpose()
+}
+
+fn changed_moment(pointer: &str, text: Option<Option<String>>) -> Result<Option<Option<Timestamp>>, Error> {
+    text.map(|text| moment(pointer, text.as_deref())).transpose()
 }
 
 fn actions(words: &[String]) -> Result<Vec<RequiredAction>, Error> {

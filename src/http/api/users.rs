@@ -6,6 +6,7 @@ use super::user_body::{NewUserBody, PasswordResetAnswer, PasswordResetBody, User
 use super::{Answer, Asked, BASE, Problem};
 use crate::flow::Error;
 use crate::flow::people::{self, UserKey, UserSelection, WeakPasswords};
+use crate::model::User;
 
 const READ: &str = "admin:users.read";
 const WRITE: &str = "admin:users";
@@ -93,7 +94,8 @@ async fn list(asked: Asked) -> Result<Answer, Problem> {
     } else {
         None
     };
-    listed.answer(&asked, page, count, |user| UserBody::of(user, None))
+    let now = asked.call().now;
+    listed.answer(&asked, page, count, |user| UserBody::of(user, now, None))
 }
 
 async fn create(asked: Asked) -> Result<Answer, Problem> {
@@ -104,18 +106,18 @@ async fn create(asked: Asked) -> Result<Answer, Problem> {
     }
     let created = people::create_user(asked.provider(), asked.call(), &asked.source(), body.into_new()?).await?;
     let (location, version) = (format!("{BASE}/users/{}", created.user.id), created.user.version);
-    let body = UserBody::of(created.user, created.password.as_ref());
+    let body = UserBody::of(created.user, asked.call().now, created.password.as_ref());
     Ok(Answer::created(location, &body)?.version(version))
 }
 
 async fn get(asked: Asked) -> Result<Answer, Problem> {
-    one(people::get_user(asked.provider(), asked.id("id")?).await?)
+    one(&asked, people::get_user(asked.provider(), asked.id("id")?).await?)
 }
 
 async fn change(asked: Asked) -> Result<Answer, Problem> {
     let change = asked.read::<UserPatchBody>()?.into_change()?;
     let (id, expected) = (asked.id("id")?, asked.expected()?);
-    one(people::change_user(asked.provider(), asked.call(), &asked.source(), id, expected, change).await?)
+    one(&asked, people::change_user(asked.provider(), asked.call(), &asked.source(), id, expected, change).await?)
 }
 
 async fn delete(asked: Asked) -> Result<Answer, Problem> {
@@ -126,12 +128,12 @@ async fn delete(asked: Asked) -> Result<Answer, Problem> {
 
 async fn deactivate(asked: Asked) -> Result<Answer, Problem> {
     let (id, expected) = (asked.id("id")?, asked.expected()?);
-    one(people::deactivate_user(asked.provider(), asked.call(), &asked.source(), id, expected).await?)
+    one(&asked, people::deactivate_user(asked.provider(), asked.call(), &asked.source(), id, expected).await?)
 }
 
 async fn reactivate(asked: Asked) -> Result<Answer, Problem> {
     let (id, expected) = (asked.id("id")?, asked.expected()?);
-    one(people::reactivate_user(asked.provider(), asked.call(), &asked.source(), id, expected).await?)
+    one(&asked, people::reactivate_user(asked.provider(), asked.call(), &asked.source(), id, expected).await?)
 }
 
 async fn reset_password(asked: Asked) -> Result<Answer, Problem> {
@@ -149,7 +151,7 @@ async fn unlock(asked: Asked) -> Result<Answer, Problem> {
     Ok(Answer::done())
 }
 
-fn one(user: crate::model::User) -> Result<Answer, Problem> {
+fn one(asked: &Asked, user: User) -> Result<Answer, Problem> {
     let version = user.version;
-    Ok(Answer::of(&UserBody::of(user, None))?.version(version))
+    Ok(Answer::of(&UserBody::of(user, asked.call().now, None))?.version(version))
 }

@@ -355,6 +355,14 @@ impl Door {
             Err(Refused::Required(_, proof)) => return on(format!("/login/action?proof={proof}")),
             Err(Refused::Wrong) => (wrong, StatusCode::UNPROCESSABLE_ENTITY, None),
             Err(Refused::Locked) => (LoginError::Locked, StatusCode::FORBIDDEN, None),
+            Err(Refused::NotStarted(at)) => {
+                let error = LoginError::NotStarted { at: at.micros() };
+                (error, StatusCode::FORBIDDEN, None)
+            }
+            Err(Refused::AccountExpired(at)) => {
+                let error = LoginError::AccountExpired { at: at.micros() };
+                (error, StatusCode::FORBIDDEN, None)
+            }
             Err(Refused::Inactive) => (LoginError::Inactive, StatusCode::FORBIDDEN, None),
             Err(Refused::Device(refused)) => (devices::refused(refused), StatusCode::FORBIDDEN, None),
             Err(Refused::Failed(flow::Error::Throttled { retry_after, .. })) => {

@@ -58,7 +58,7 @@ pub(super) async fn act(
         people::disown_device(provider, call, &link.token).await.map_err(dead)?;
         return Ok(visit.keep(see_other(link.address().as_str())));
     }
-    if fields.intent.as_deref() == Some("lock") && link.alert.user.is_active() {
+    if fields.intent.as_deref() == Some("lock") && link.alert.user.is_active(visit.call.now) {
         people::lock_by_alert(provider, call, &link.token).await.map_err(dead)?;
         return Ok(account_door::said(&visit, &link.alert.user, After::Locked));
     }

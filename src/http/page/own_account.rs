@@ -13,7 +13,7 @@ use crate::flow::session::{self, NotEnded, OwnEnd};
 use crate::http::Refusal;
 use crate::http::answer::next::see_other;
 use crate::http::extract::{Forgery, Form, Query, Visit};
-use crate::model::{self, Client, Consent, Id, Resource, User};
+use crate::model::{self, Client, Consent, Id, Resource, Timestamp, User};
 use crate::view::{
     AccountNotice, AllowedApplication, AllowedThing, Asked, Device, OtherAccount, OwnAccount, OwnDevice, OwnPath,
     OwnSession, Page,
@@ -204,6 +204,7 @@ impl Own {
             others: others(visit, account),
             action: OwnPath::or_home(&self.address(None)),
             notice,
+            ends: account.user.expires_at.map(Timestamp::micros),
             idle_seconds: times.idle.as_secs(),
             lifetime_seconds: times.lifetime.as_secs(),
             sessions: sessions.into_iter().map(entry).collect(),

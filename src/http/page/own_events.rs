@@ -106,6 +106,7 @@ fn happened(event: &OwnEvent) -> Happened {
         EventKind::UserChanged => Happened::Changed,
         EventKind::UserDeactivated => Happened::Deactivated,
         EventKind::UserReactivated => Happened::Reactivated,
+        EventKind::UserExpired => Happened::Expired,
         EventKind::UserLocked => Happened::Locked,
         EventKind::UserUnlocked => Happened::Unlocked,
         EventKind::UserLeaving => Happened::Leaving,

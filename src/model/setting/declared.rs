@@ -40,6 +40,9 @@ const REQUIRED: [&str; 11] = [
     "address",
 ];
 
+/// No reminder of the end of an account comes earlier.
+pub const LONGEST_REMINDER: Duration = Duration::from_secs(90 * DAY);
+
 const fn duration(least: u64, most: u64) -> Kind {
     Kind::Duration {
         least: Duration::from_secs(least),
@@ -222,6 +225,8 @@ declare! {
         "Whether people may delete their own account.";
     ACCOUNT_DELETION_GRACE: "account.deletion_grace", duration(0, 365 * DAY), "30d", Greatest,
         "How long after a person has deleted their account they can still take it back; 0s deletes it at once.";
+    ACCOUNT_EXPIRY_REMINDERS: "account.expiry_reminders", Kind::Durations { least: Duration::from_secs(HOUR), most: LONGEST_REMINDER }, "14d, 3d", Nearest,
+        "How long before the end of their account people are told of it by mail, once each; nothing tells nobody.";
     SECURITY_CONTACT: "security.contact", Kind::Contact, "", Nearest,
         "Where weaknesses of this installation are reported: published in /.well-known/security.txt.";
     EVENT_KEPT_FOR: "event.kept_for", duration(DAY, 3650 * DAY), "400d", Least,

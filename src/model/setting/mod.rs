@@ -49,6 +49,13 @@ pub enum Kind {
     Fields,
     /// Some of these words, with commas between; empty for none.
     Words(&'static [&'static str]),
+    /// Lengths of time, each once, with commas between, the longest first; empty for none.
+    Durations {
+        /// The shortest allowed.
+        least: Duration,
+        /// The longest allowed.
+        most: Duration,
+    },
 }
 
 /// How the values of several layers become one.
@@ -111,6 +118,8 @@ pub enum SettingValue {
     Fields(Vec<FormField>),
     /// Words of the declared list, in its order.
     Words(Vec<&'static str>),
+    /// Lengths of time, the longest first.
+    Durations(Vec<Duration>),
 }
 
 /// Where a value comes from.
@@ -196,6 +205,9 @@ impl Declaration {
             (Kind::Words(words), serde_json::Value::String(text)) => {
                 written::words(words, text).map(SettingValue::Words)
             }
+            (Kind::Durations { least, most }, serde_json::Value::String(text)) => {
+                written::durations(text, &(least..=most)).map(SettingValue::Durations)
+            }
             _ => None,
         };
         read.ok_or_else(|| SettingError::Invalid {
@@ -232,6 +244,12 @@ impl Declaration {
                     words.join(", ")
                 )
             }
+            Kind::Durations { least, most } => format!(
+                "expected up to {} durations from {} to {}, with commas between, or nothing",
+                written::MOST_DURATIONS,
+                write_duration(least),
+                write_duration(most)
+            ),
             Kind::Fields => {
                 "expected names of fields like given_name, each followed by required or = and a default if you like, \
                  with commas between, or nothing"
@@ -257,7 +275,8 @@ impl Declaration {
             | Kind::Networks
             | Kind::Domains
             | Kind::Fields
-            | Kind::Words(_) => Some(serde_json::Value::from(self.default)),
+            | Kind::Words(_)
+            | Kind::Durations { .. } => Some(serde_json::Value::from(self.default)),
         };
         written
             .and_then(|value| self.read(&value).ok())
@@ -287,6 +306,10 @@ impl SettingValue {
                 domains.join(", ").into()
             }
             Self::Words(words) => words.join(", ").into(),
+            Self::Durations(lengths) => {
+                let lengths: Vec<String> = lengths.iter().copied().map(write_duration).collect();
+                lengths.join(", ").into()
+            }
             Self::Fields(fields) => {
                 let fields: Vec<String> = fields.iter().map(ToString::to_string).collect();
                 fields.join(", ").into()

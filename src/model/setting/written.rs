@@ -1,6 +1,8 @@
 //! The written forms of values.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -15,6 +17,8 @@ const MOST_NAMES: usize = 20;
 const LONGEST_NAME: usize = 200;
 /// No more mail domains are taken in one setting.
 const MOST_DOMAINS: usize = 500;
+/// No more lengths of time.
+pub(super) const MOST_DURATIONS: usize = 10;
 
 /// Names as they stand in requests and tokens, each once and none a word itself.
 pub(super) fn names(text: &str, words: &[&'static str]) -> Option<Vec<(String, &'static str)>> {
@@ -89,6 +93,16 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
         _ => return None,
     };
     number.checked_mul(seconds).map(Duration::from_secs)
+}
+
+/// Lengths of time within bounds, each once, the longest first.
+pub(super) fn durations(text: &str, bounds: &RangeInclusive<Duration>) -> Option<Vec<Duration>> {
+    let read: Option<BTreeSet<Duration>> = list(text)
+        .into_iter()
+        .map(|one| parse_duration(one).filter(|length| bounds.contains(length)))
+        .collect();
+    let lengths: Vec<Duration> = read?.into_iter().rev().collect();
+    (lengths.len() <= MOST_DURATIONS).then_some(lengths)
 }
 
 /// Writes the largest unit that divides evenly.

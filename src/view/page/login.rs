@@ -55,6 +55,16 @@ pub enum LoginError {
     Inactive,
     /// The pair is right, but the account's owner has locked it.
     Locked,
+    /// The pair is right, but the account's time has not come.
+    NotStarted {
+        /// When it does, in microseconds since 1970.
+        at: i64,
+    },
+    /// The pair is right, but the account has come to its end.
+    AccountExpired {
+        /// When it did, likewise.
+        at: i64,
+    },
     /// The pair is right, but the device was blocked for this account.
     DeviceBlocked,
     /// The pair is right, but only known devices may be signed in with, and this one waits to be let in.

@@ -18,6 +18,8 @@ pub struct OwnAccount {
     pub action: OwnPath,
     /// What there is to say first.
     pub notice: Option<AccountNotice>,
+    /// When the account comes to its end, in microseconds since 1970, if it does.
+    pub ends: Option<i64>,
     /// After how many seconds without use the person is signed out.
     pub idle_seconds: u64,
     /// After how many seconds in any case.
@@ -198,6 +200,7 @@ impl OwnAccount {
             }],
             action: OwnPath::or_home("/account"),
             notice: Some(AccountNotice::Ended),
+            ends: Some(STARTED + 86_400_000_000),
             idle_seconds: 8 * 3600,
             lifetime_seconds: 86_400,
             sessions: vec![

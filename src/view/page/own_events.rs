@@ -92,6 +92,8 @@ words! {
         Deactivated = "deactivated",
         /// That was taken back.
         Reactivated = "reactivated",
+        /// It came to its end.
+        Expired = "expired",
         /// It was locked.
         Locked = "locked",
         /// It was unlocked.

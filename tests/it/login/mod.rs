@@ -1,6 +1,7 @@
 //! Signing in, and what every page and response has to hold to: outside-in, over HTTP.
 
 mod access_requests;
+mod account_term;
 mod action_links;
 mod bruteforce;
 mod code_sign_in;

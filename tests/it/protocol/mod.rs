@@ -71,6 +71,8 @@ fn user() -> User {
         password_initial: false,
         required_actions: Vec::new(),
         deletion_at: None,
+        starts_at: None,
+        expires_at: None,
         created_at: NOW,
         updated_at: NOW,
     }

@@ -58,6 +58,8 @@ pub async fn user(
         password_initial: false,
         required_actions: Vec::new(),
         deletion_at: None,
+        starts_at: None,
+        expires_at: None,
         created_at: now,
         updated_at: now,
     };

@@ -16,7 +16,7 @@ use crate::flow::people::{self, ChangeSource, NewPassword, NewUser, UserChange, 
 use crate::flow::{Call, Error, Provider};
 use crate::model::setting::Settings;
 use crate::model::user::comparison_key;
-use crate::model::{Id, PasswordHash, Profile, RequiredAction, Secret, UnknownName, User, UserStatus};
+use crate::model::{Id, PasswordHash, Profile, RequiredAction, Secret, Timestamp, UnknownName, User, UserStatus};
 use crate::store::Write;
 
 pub(super) const SECTION: &str = "users";
@@ -52,6 +52,8 @@ pub(super) struct Entry {
     subject: Option<String>,
     profile: Map<String, Value>,
     status: Option<UserStatus>,
+    starts_at: Option<Option<Timestamp>>,
+    expires_at: Option<Option<Timestamp>>,
     groups: Option<Vec<String>>,
     primary_group: Option<String>,
     password: Option<Secret>,
@@ -81,6 +83,8 @@ impl Entry {
             }
             status
         });
+        let starts_at = moment(&mut reader, "starts_at", mistakes);
+        let expires_at = moment(&mut reader, "expires_at", mistakes);
         let groups = reader.texts("groups", mistakes);
         let primary_group = reader.text("primary_group", mistakes);
         let password = reader.secret("password", mistakes);
@@ -123,6 +127,8 @@ impl Entry {
             subject,
             profile,
             status,
+            starts_at,
+            expires_at,
             groups,
             primary_group,
             password,
@@ -146,6 +152,20 @@ impl Entry {
     }
 }
 
+/// A moment; `null` takes away what is there, what is absent stays.
+fn moment<'a>(reader: &mut Reader<'a>, name: &'a str, mistakes: &mut Mistakes) -> Option<Option<Timestamp>> {
+    let value = reader.value(name)?;
+    let read = match value {
+        Value::Null => Some(None),
+        value => value.as_str().and_then(Timestamp::parse).map(Some),
+    };
+    if read.is_none() {
+        let detail = "expected a moment like 2027-01-31T17:00:00Z (RFC 3339), or null";
+        mistakes.add(&reader.at(name), "invalid", detail);
+    }
+    read
+}
+
 fn laid_over(base: &Profile, patch: &Map<String, Value>) -> Result<Profile, serde_json::Error> {
     let mut members = overlay::members(base, patch)?;
     // who proved to hold one address has proved nothing about another
@@ -165,14 +185,15 @@ fn laid_over(base: &Profile, patch: &Map<String, Value>) -> Result<Profile, serd
 
 /// A user as the file has it, without secrets.
 pub(in crate::flow::operations) fn to_json(user: &User, membership: &Membership) -> Map<String, Value> {
-    shown(&user.username, &user.subject, &user.profile, user.status, membership)
+    let standing = (user.status, user.starts_at, user.expires_at);
+    shown(&user.username, &user.subject, &user.profile, standing, membership)
 }
 
 fn shown(
     username: &str,
     subject: &str,
     profile: &Profile,
-    status: UserStatus,
+    (status, starts_at, expires_at): (UserStatus, Option<Timestamp>, Option<Timestamp>),
     membership: &Membership,
 ) -> Map<String, Value> {
     let mut entry = match serde_json::to_value(profile) {
@@ -190,6 +211,11 @@ fn shown(
         UserStatus::Inactive
     };
     entry.insert("status".to_owned(), status.as_str().into());
+    for (name, at) in [("starts_at", starts_at), ("expires_at", expires_at)] {
+        if let Some(at) = at {
+            entry.insert(name.to_owned(), at.rfc3339().into());
+        }
+    }
     let mut groups = membership.groups.clone();
     groups.sort_by_key(|group| comparison_key(group));
     entry.insert("groups".to_owned(), json!(groups));
@@ -240,6 +266,8 @@ fn creation(entry: &Entry) -> Result<Planned, Error> {
     let mut new = NewUser::named(entry.username.clone());
     new.profile = laid_over(&Profile::default(), &entry.profile).map_err(failed)?;
     new.status = entry.status.unwrap_or(UserStatus::Active);
+    new.starts_at = entry.starts_at.flatten();
+    new.expires_at = entry.expires_at.flatten();
     new.groups = entry.groups.clone().unwrap_or_default();
     new.primary_group.clone_from(&entry.primary_group);
     new.subject.clone_from(&entry.subject);
@@ -259,7 +287,8 @@ fn creation(entry: &Entry) -> Result<Planned, Error> {
         primary: new.primary_group.clone().or_else(|| new.groups.first().cloned()),
     };
     let subject = new.subject.clone().unwrap_or_default();
-    let mut after = shown(&new.username, &subject, &new.profile, new.status, &membership);
+    let standing = (new.status, new.starts_at, new.expires_at);
+    let mut after = shown(&new.username, &subject, &new.profile, standing, &membership);
     if !new.required_actions.is_empty() {
         after.insert("required_actions".to_owned(), json!(new.required_actions));
     }
@@ -299,12 +328,18 @@ fn change(entry: &Entry, user: &User, membership: &Membership) -> Result<Option<
         wanted.primary = Some(primary.clone());
     }
     let before = to_json(user, membership);
-    let after = shown(&entry.username, &user.subject, &profile, status, &wanted);
+    let term = (
+        entry.starts_at.unwrap_or(user.starts_at),
+        entry.expires_at.unwrap_or(user.expires_at),
+    );
+    let standing = (status, term.0, term.1);
+    let after = shown(&entry.username, &user.subject, &profile, standing, &wanted);
     let fields = FieldChange::between(&before, &after);
     if fields.is_empty() {
         return Ok(None);
     }
-    let fields_change = profile != user.profile || entry.username != user.username;
+    let fields_change =
+        profile != user.profile || entry.username != user.username || term != (user.starts_at, user.expires_at);
     let missing = |from: &Membership, of: &Membership| -> Vec<String> {
         of.groups
             .iter()
@@ -316,7 +351,11 @@ fn change(entry: &Entry, user: &User, membership: &Membership) -> Result<Option<
         id: user.id,
         username: entry.username.clone(),
         profile: profile.clone(),
-        fields: fields_change.then(|| UserChange::to(&entry.username, &profile)),
+        fields: fields_change.then(|| UserChange {
+            starts_at: Some(term.0),
+            expires_at: Some(term.1),
+            ..UserChange::to(&entry.username, &profile)
+        }),
         join: missing(membership, &wanted),
         leave: missing(&wanted, membership),
         primary: (wanted.primary != membership.primary)
@@ -456,7 +495,10 @@ async fn write_change(
 ) -> Result<(), Error> {
     let id = changed.id;
     if let Some(fields) = &changed.fields {
-        people::user_change::change_in(tx, call, source, id, None, fields.clone()).await?;
+        let user = people::user_change::change_in(tx, call, source, id, None, fields.clone()).await?;
+        if people::user_change::is_over(&user, call.now) {
+            afterwards.departed.push(id);
+        }
     }
     for name in &changed.join {
         let group = group(tx, name).await?;

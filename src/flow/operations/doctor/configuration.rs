@@ -21,7 +21,7 @@ async fn has_administrator(doctor: &Doctor) -> bool {
         return false;
     };
     store
-        .list_some_with_permission(ADMIN)
+        .find_longest_tenure(ADMIN, doctor.now())
         .await
-        .is_ok_and(|administrators| !administrators.is_empty())
+        .is_ok_and(|tenure| tenure.is_some())
 }

@@ -73,6 +73,10 @@ rules! {
         remedy "Reactivate the account.",
         command "ostiary users reactivate {username}",
         request "POST /api/v1/users/{user}/reactivate";
+    "session.account_expired": "The browser is signed in to an account that has come to its end.",
+        remedy "Let it end later, if the person still needs it.",
+        command "ostiary users term {username} --expires-at 2030-01-31",
+        request "PATCH /api/v1/users/{user} {\"expires_at\": \"2030-01-31T00:00:00Z\"}";
     "prompt.login": "The person was asked to sign in.";
     "prompt.reauthenticate": "The person was asked to prove once more who they are.";
     "prompt.step_up": "The person was asked for the second factor alone: the rest of the proof stands.";

@@ -28,6 +28,14 @@ rules! {
         remedy "Unlock it, if it is in the right hands again. Its owner can do so by the link that was mailed.",
         command "ostiary users unlock {username}",
         request "POST /api/v1/users/{user}/unlock";
+    "sign_in.not_started": "The proof is right, but the account may be used from a later day on.",
+        remedy "The person waits for that day, or the account begins earlier.",
+        command "ostiary users term {username} --starts-at none",
+        request "PATCH /api/v1/users/{user} {\"starts_at\": null}";
+    "sign_in.account_expired": "The proof is right, but the account has come to its end.",
+        remedy "Let it end later, if the person still needs it.",
+        command "ostiary users term {username} --expires-at 2030-01-31",
+        request "PATCH /api/v1/users/{user} {\"expires_at\": \"2030-01-31T00:00:00Z\"}";
     "sign_in.device_blocked": "The password is right, but this device was blocked for the person, by themselves or by an administrator.",
         remedy "Unblock it, if it is back in the right hands.",
         command "ostiary devices list {username}",
@@ -58,10 +66,6 @@ rules! {
     "sign_in.link_unanswered": "The mailed link was not followed in this browser, nor answered for in another one; or it was used, or is too old.",
         remedy "The person follows the newest link, best in the browser where they asked for it.";
     "sent_code.unknown": "A code was asked for in the name of nobody. The answer was the same.";
-    "sent_code.inactive": "A code was asked for in the name of somebody whose account was deactivated. The answer was the same.",
-        remedy "Reactivate it, if the person may come back.",
-        command "ostiary users reactivate {username}",
-        request "POST /api/v1/users/{user}/reactivate";
     "sent_code.no_address": "A code was asked for in the name of somebody who has no confirmed address or number to send it to. The answer was the same.",
         remedy "The person confirms it at /account/email or /account/phone.";
     "sent_code.not_allowed": "A code was asked for in the name of somebody who may not sign in so. The answer was the same.",
@@ -138,7 +142,7 @@ rules! {
         command "ostiary devices list {username}",
         request "GET /api/v1/users/{user}/devices";
     "recovery.unknown": "Somebody asked for a link to a new password, and no account is called so. They were told what everybody is told.";
-    "recovery.inactive": "Somebody asked for a link to a new password, and the account is deactivated: none was mailed.";
+    "recovery.inactive": "Somebody asked for a link to a new password, and the account may not be used: deactivated, locked, or over. None was mailed.";
     "recovery.no_address": "Somebody asked for a link to a new password, and the account has no mail address to send it to.",
         remedy "Give the account an address, or set a password.",
         command "ostiary users set-password {username}",
@@ -151,7 +155,7 @@ rules! {
         command "ostiary users set-password {username}",
         request "POST /api/v1/users/{user}/reset-password";
     "registration.exists": "Somebody asked for an account with the address of one that there is. Its owner was told by mail, and nobody else.";
-    "registration.taken": "Somebody asked for an account with an address that a deactivated account has, or that is somebody's username.",
+    "registration.taken": "Somebody asked for an account with an address that an account has which may not be used, or that is somebody's username.",
         remedy "Reactivate the account if it is theirs, or make one with another username.";
     "registration.too_many": "Somebody asked for an account, and the address was mailed enough. The last link works.",
         setting setting::REGISTRATION_MOST_MAILS;

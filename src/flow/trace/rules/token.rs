@@ -76,6 +76,10 @@ rules! {
     "code.user": "The account behind the code was deactivated or deleted meanwhile.",
         command "ostiary users reactivate {username}",
         request "POST /api/v1/users/{user}/reactivate";
+    "code.account_expired": "The account behind the code has come to its end meanwhile.",
+        remedy "Let it end later, if the person still needs it.",
+        command "ostiary users term {username} --expires-at 2030-01-31",
+        request "PATCH /api/v1/users/{user} {\"expires_at\": \"2030-01-31T00:00:00Z\"}";
     "code.session": "The session behind the code has ended meanwhile.";
     "code.limit": "An application that stays connected (offline_access) is a login of its own, and the person has as many as they may have.",
         setting setting::SESSION_MAX_CONCURRENT,
@@ -120,6 +124,10 @@ rules! {
     "refresh.user": "The account behind the refresh token may not be used.",
         command "ostiary users reactivate {username}",
         request "POST /api/v1/users/{user}/reactivate";
+    "refresh.account_expired": "The account behind the refresh token has come to its end.",
+        remedy "Let it end later, if the person still needs it.",
+        command "ostiary users term {username} --expires-at 2030-01-31",
+        request "PATCH /api/v1/users/{user} {\"expires_at\": \"2030-01-31T00:00:00Z\"}";
     "refresh.password": "The password was changed after the sign-in behind the refresh token.",
         remedy "The person signs in again.";
     "refresh.offline_gone": "The client may no longer have offline_access.",
@@ -149,6 +157,10 @@ rules! {
     "access_token.user": "The account behind the access token was deactivated or deleted.",
         command "ostiary users reactivate {username}",
         request "POST /api/v1/users/{user}/reactivate";
+    "access_token.account_expired": "The account behind the access token has come to its end.",
+        remedy "Let it end later, if the person still needs it.",
+        command "ostiary users term {username} --expires-at 2030-01-31",
+        request "PATCH /api/v1/users/{user} {\"expires_at\": \"2030-01-31T00:00:00Z\"}";
     "access_token.session": "The session behind the access token has ended.";
     "access_token.client_lifetime": "The client's own session.lifetime is over since the proof that the access token rests on.",
         remedy "The application sends the person to sign in again.";
