@@ -13,6 +13,7 @@ pub mod jobs;
 // 3: what happens
 pub mod flow;
 // 2: what the specifications say (pure), and the tools, one outside package each
+pub mod captcha;
 pub mod credential;
 pub mod egress;
 pub mod ephemeral;

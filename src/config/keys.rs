@@ -111,6 +111,26 @@ pub const KEYS: &[Key] = &[
         "What the answer has to say besides, for a text message to count as delivered.",
     ),
     key(
+        "captcha.provider",
+        "unset: none is asked",
+        "Who tells people from programs where registration.challenge is captcha: hcaptcha, recaptcha, turnstile, or own for another one that keeps their contract.",
+    ),
+    key("captcha.site_key", "unset", "What they call this site."),
+    key("captcha.secret", "unset", "What this server shows them."),
+    key("captcha.script_url", "the provider's own", "The script of the widget."),
+    key(
+        "captcha.verify_url",
+        "the provider's own",
+        "Where what the widget brought is judged: a form with secret and response is posted there, and JSON with success comes back.",
+    ),
+    key("captcha.class", "the provider's own; captcha", "The class of the element that the widget is drawn in."),
+    key("captcha.field", "the provider's own; captcha-response", "The field of the form that the widget fills."),
+    key(
+        "captcha.send_address",
+        "false",
+        "Whether they are told from which network address somebody comes (remoteip): true or false.",
+    ),
+    key(
         "admin_email",
         "unset",
         "Address of the first administrator, made when the store is empty; needs admin_password.",

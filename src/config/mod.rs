@@ -8,6 +8,7 @@
 mod address;
 mod administrator;
 mod backends;
+mod captcha;
 mod duration;
 mod egress;
 mod entries;
@@ -33,6 +34,7 @@ use crate::model::Secret;
 
 pub use administrator::Administrator;
 pub use backends::Unencrypted;
+pub use captcha::{Captcha, CaptchaAddress, CaptchaSources};
 pub use egress::Egress;
 pub use entries::File;
 pub use hashing::Hashing;
@@ -77,6 +79,8 @@ pub struct Config {
     pub mail_from: String,
     /// The way to whoever takes text messages; without it there are none.
     pub sms: Option<Sms>,
+    /// The service that tells people from programs; without it none is asked.
+    pub captcha: Option<Captcha>,
     /// The first administrator, made on an empty store.
     pub administrator: Option<Administrator>,
     /// Networks whose forwarding headers count.
@@ -189,6 +193,7 @@ impl Config {
                 .take("mail_from", address::sender)
                 .unwrap_or_else(|| format!("no-reply@{}", public_url.host_str().unwrap_or("localhost"))),
             sms: Sms::read(&mut entries),
+            captcha: Captcha::read(&mut entries),
             administrator: Administrator::read(&mut entries),
             trusted_proxies: entries.take("trusted_proxies", address::networks).unwrap_or_default(),
             geoip_database: entries.take("geoip_database", entries::path),

@@ -12,6 +12,7 @@ use super::people::Wishes;
 use super::session::{Uses, Walk};
 use super::trace::Traces;
 use super::watch::Watch;
+use crate::captcha::Captcha;
 use crate::clock::Clock;
 use crate::credential::{BreachedList, Passwords};
 use crate::egress::Egress;
@@ -53,6 +54,8 @@ pub struct Parts {
     pub egress: Egress,
     /// Whether text messages leave, or are shown: without it nobody is offered one.
     pub texts: Texts,
+    /// Tells people from programs, where the operator has named who does.
+    pub captcha: Option<Captcha>,
     /// Roughly where network addresses are.
     pub geo: Geo,
     /// What seals secrets.

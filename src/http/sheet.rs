@@ -13,6 +13,19 @@ use crate::view::{Frame, Link, Locale, OwnPath, Page, Warning};
 /// Seconds after which a page that goes on does so.
 const GO_ON_AFTER: u64 = 5;
 
+/// What somebody else's widget on a page loads, as source expressions (CSP Level 3 section 2.3.1).
+#[derive(Clone, Debug, Default)]
+pub struct Loaded {
+    /// Scripts.
+    pub scripts: Vec<String>,
+    /// Frames.
+    pub frames: Vec<String>,
+    /// Stylesheets.
+    pub styles: Vec<String>,
+    /// What its scripts ask.
+    pub connections: Vec<String>,
+}
+
 /// A page on its way to a browser.
 #[must_use = "a sheet is nothing before it is shown"]
 pub struct Sheet {
@@ -25,6 +38,7 @@ pub struct Sheet {
     targets: Vec<String>,
     trace: Option<TraceId>,
     frames: Vec<String>,
+    loaded: Loaded,
     onward: Option<(u64, OwnPath)>,
     signed_in: bool,
     warning: Option<Warning>,
@@ -43,6 +57,7 @@ impl Sheet {
             targets: Vec::new(),
             trace: None,
             frames: Vec::new(),
+            loaded: Loaded::default(),
             onward: None,
             signed_in: false,
             warning: None,
@@ -98,6 +113,11 @@ impl Sheet {
         self.frames.sort();
         self.frames.dedup();
         self
+    }
+
+    /// It loads what somebody else's widget needs.
+    pub fn loading(self, loaded: Loaded) -> Self {
+        Self { loaded, ..self }
     }
 
     /// The browser goes on to this path by itself after some seconds, scripts or not.
@@ -164,13 +184,18 @@ impl Sheet {
         // logos of applications under development are on loopback addresses
         let images = if https { "https:" } else { "https: http:" };
         let targets: String = self.targets.iter().map(|target| format!(" {target}")).collect();
-        let frames = match self.frames.as_slice() {
-            [] => String::new(),
-            frames => format!(" frame-src {};", frames.join(" ")),
+        let more = |sources: &[String]| sources.iter().map(|source| format!(" {source}")).collect::<String>();
+        let directive = |name: &str, own: &str, sources: &[String]| match (own, sources) {
+            ("", []) => String::new(),
+            _ => format!(" {name}{own}{};", more(sources)),
         };
-        let connections = if self.page.asks() { " connect-src 'self';" } else { "" };
+        let frames: Vec<String> = self.frames.iter().chain(&self.loaded.frames).cloned().collect();
+        let frames = directive("frame-src", "", &frames);
+        let asks = if self.page.asks() { " 'self'" } else { "" };
+        let connections = directive("connect-src", asks, &self.loaded.connections);
+        let (scripts, styles) = (more(&self.loaded.scripts), more(&self.loaded.styles));
         let policy = format!(
-            "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self'; img-src 'self' data: {images}; \
+            "default-src 'none'; script-src 'nonce-{nonce}'{scripts}; style-src 'self'{styles}; img-src 'self' data: {images}; \
              form-action 'self'{targets};{frames}{connections} frame-ancestors 'none'; base-uri 'none'; report-uri /csp-report"
         );
         HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"))

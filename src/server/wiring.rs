@@ -4,6 +4,7 @@ use std::num::NonZero;
 use std::time::Duration;
 
 use super::{Error, Lock, backup};
+use crate::captcha::Captcha;
 use crate::clock::{self, Clock};
 use crate::config::Config;
 use crate::credential::{BreachedList, Parameters, Passwords};
@@ -181,6 +182,10 @@ async fn assemble(
             Some(path) => BreachedList::open(path)?,
             None => BreachedList::default(),
         },
+        captcha: config
+            .captcha
+            .clone()
+            .map(|service| Captcha::new(service, egress.clone())),
         egress,
         texts: match config.sms {
             Some(_) => Texts::Taken,

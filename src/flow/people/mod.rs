@@ -3,6 +3,7 @@
 
 pub mod access_requests;
 pub mod breach_service;
+pub mod challenge;
 pub mod code_wish;
 pub mod departure;
 pub mod devices;
@@ -49,6 +50,7 @@ pub use access_requests::{
     Applicant, approve_access, get_access_request, list_access_requests, look_at_access_request, refuse_access,
     request_access,
 };
+pub use challenge::{CODE as CAPTCHA, Challenge, Met, challenge};
 pub(in crate::flow) use code_wish::ask_for_code;
 pub use code_wish::{Means, may_sign_in_by};
 pub use devices::{DeviceAct, OwnDevices, change_device, change_own_device, get_device, list_devices, own_devices};
@@ -83,7 +85,7 @@ pub(in crate::flow) use own_profile::{complete_action, complete_profile, judge_r
 pub use password_expiry::warn_of_expiry;
 pub use password_rules::{PasswordRules, password_rules_of};
 pub use passwords::{NewPassword, Sessions, WeakPasswords, set_password};
-pub use proof_of_work::{CODE as PROOF_OF_WORK, Puzzle, Work, puzzle};
+pub use proof_of_work::{CODE as PROOF_OF_WORK, Puzzle, Work};
 pub use recovery::{look_at_recovery, recover};
 pub use recovery_wish::{ask_for_recovery, is_recovery_enabled};
 pub use registration::{Registrant, look_at_registration, register};

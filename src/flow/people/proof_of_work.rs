@@ -13,7 +13,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::crypto;
 use crate::ephemeral::Kind;
 use crate::flow::{Call, Error, Provider};
-use crate::model::setting::{REGISTRATION_CHALLENGE, REGISTRATION_WORK};
+use crate::model::setting::REGISTRATION_WORK;
 use crate::model::{EventKind, Timestamp};
 use crate::random;
 
@@ -44,20 +44,17 @@ pub struct Work {
     pub answer: String,
 }
 
-/// The question for this form, if one is asked. `form`: what an answer is good for.
+/// The question for this form. `form`: what an answer is good for.
 ///
 /// # Errors
 /// [`Error::Unavailable`].
-pub async fn puzzle(provider: &Provider, call: &Call, form: &str) -> Result<Option<Puzzle>, Error> {
+pub(super) async fn puzzle(provider: &Provider, call: &Call, form: &str) -> Result<Puzzle, Error> {
     let settings = provider.settings().await?;
-    if settings.word(REGISTRATION_CHALLENGE) != "proof_of_work" {
-        return Ok(None);
-    }
     let bits = u32::try_from(settings.count(REGISTRATION_WORK)).unwrap_or(u32::MAX);
     let ends = call.now.after(LIFETIME);
     let said = format!("{}.{bits}.{}", random::token(), ends.micros());
     let question = format!("{said}.{}", authenticated(provider, &said, form));
-    Ok(Some(Puzzle { question, bits }))
+    Ok(Puzzle { question, bits })
 }
 
 /// An answer that is right, and was not looked up yet.
@@ -66,25 +63,18 @@ pub(super) struct Right {
     ends: Timestamp,
 }
 
-/// Judges an answer, where one is asked for. It costs one digest.
+/// Judges an answer. It costs one digest.
 ///
 /// # Errors
 /// [`Error::Invalid`] with [`CODE`].
-pub(super) async fn judge(
-    provider: &Provider,
-    call: &Call,
-    (form, work): (&str, &Work),
-) -> Result<Option<Right>, Error> {
+pub(super) async fn judge(provider: &Provider, call: &Call, (form, work): (&str, &Work)) -> Result<Right, Error> {
     let settings = provider.settings().await?;
-    if settings.word(REGISTRATION_CHALLENGE) != "proof_of_work" {
-        return Ok(None);
-    }
     let least = u32::try_from(settings.count(REGISTRATION_WORK)).unwrap_or(u32::MAX);
     match read(provider, call, form, work) {
-        Some((bits, ends)) if bits >= least => Ok(Some(Right {
+        Some((bits, ends)) if bits >= least => Ok(Right {
             key: crypto::hex(&crypto::sha256(work.question.as_bytes())),
             ends,
-        })),
+        }),
         _ => Err(wrong(provider, call).await),
     }
 }
@@ -93,10 +83,8 @@ pub(super) async fn judge(
 ///
 /// # Errors
 /// As [`judge`].
-pub(super) async fn spend(provider: &Provider, call: &Call, right: Option<Right>) -> Result<(), Error> {
-    let Some(Right { key, ends }) = right else {
-        return Ok(());
-    };
+pub(super) async fn spend(provider: &Provider, call: &Call, right: Right) -> Result<(), Error> {
+    let Right { key, ends } = right;
     let is_first = provider
         .ephemeral
         .put_new(Kind::Proof, &key, b"1", ends, call.now)

@@ -4,7 +4,7 @@
 pub(super) use super::recovery_wish::mailed_link;
 use std::time::Duration;
 
-use super::proof_of_work::{self, Work};
+use super::challenge::{self, Met};
 use super::registration_limits;
 use super::wishes::Wish;
 use crate::flow::again::again;
@@ -60,7 +60,7 @@ pub async fn registration_mode(provider: &Provider) -> Result<RegistrationMode, 
     })
 }
 
-/// Utters a wish for an account of this address. Nothing is looked up here but the form of the address, and the work that was done for
+/// Utters a wish for an account of this address. Nothing is looked up here but the form of the address, and what is asked of strangers for
 /// this `form`.
 ///
 /// # Errors
@@ -70,7 +70,7 @@ pub async fn ask_for_account(
     provider: &Provider,
     call: &Call,
     (email, locale, flow): (String, Locale, Option<String>),
-    (form, work): (&str, &Work),
+    (form, met): (&str, &Met),
 ) -> Result<(), Error> {
     let to = match registration_mode(provider).await? {
         RegistrationMode::Open => LinkPurpose::Registration,
@@ -79,10 +79,11 @@ pub async fn ask_for_account(
     };
     registration_limits::judge_stranger(provider, call, &email).await?;
     // before anything is counted: who does no work uses up nothing of anybody's
-    let right = proof_of_work::judge(provider, call, (form, work)).await?;
+    let judged = challenge::judge(provider, call, (form, met)).await?;
     guess::spend_wish_of_source(provider, call).await?;
+    challenge::ask(provider, call, &judged).await?;
     registration_limits::spend(provider, call, &email).await?;
-    proof_of_work::spend(provider, call, right).await?;
+    challenge::spend(provider, call, judged).await?;
     let wish = RegistrationWish {
         email,
         locale,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::route::{Method, Permission, Route, handler};
 use super::{Answer, Asked, Problem};
-use crate::flow::people::{self, Applicant, PasswordRules, Registrant, RegistrationMode, Work};
+use crate::flow::people::{self, Applicant, Challenge, Met, PasswordRules, Registrant, RegistrationMode, Work};
 use crate::flow::{Error, FieldError, terms};
 use crate::model::setting::{LOCALE, REGISTRATION_FIELDS};
 use crate::model::{AskedField, Id, Secret, Terms};
@@ -32,6 +32,19 @@ struct RegistrationBody {
     /// What the machine has to do before a mail is sent, if anything.
     #[serde(skip_serializing_if = "Option::is_none")]
     work: Option<PuzzleBody>,
+    /// The widget whose answer is wanted before a mail is sent, if one is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    captcha: Option<WidgetBody>,
+}
+
+/// The widget of a service that tells people from programs.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "RegistrationCaptcha")]
+struct WidgetBody {
+    /// Its script.
+    script: String,
+    /// What the service calls this site.
+    site_key: String,
 }
 
 /// A field that is asked.
@@ -86,6 +99,9 @@ struct WishBody {
     work_question: String,
     /// The number that was found.
     work_answer: String,
+    /// What the widget brought, where one is shown.
+    #[schemars(with = "Option<String>")]
+    captcha: Option<Secret>,
 }
 
 /// An account to be.
@@ -181,7 +197,11 @@ async fn tell(asked: Asked) -> Result<Answer, Problem> {
     let locale = settings.word(LOCALE);
     let documents = terms::asked_of_new(provider, asked.call().now).await?;
     let fields = settings.fields(REGISTRATION_FIELDS).iter();
-    let puzzle = people::puzzle(provider, asked.call(), FORM).await?;
+    let (work, widget) = match people::challenge(provider, asked.call(), FORM).await? {
+        Some(Challenge::Work(puzzle)) => (Some(puzzle), None),
+        Some(Challenge::Captcha(widget)) => (None, Some(widget)),
+        None => (None, None),
+    };
     Answer::of(&RegistrationBody {
         mode: mode.to_owned(),
         fields: fields
@@ -193,9 +213,13 @@ async fn tell(asked: Asked) -> Result<Answer, Problem> {
             .collect(),
         minimum_password_length: PasswordRules::of_everyone(&settings).least,
         terms: documents.iter().map(|terms| document(&asked, terms, locale)).collect(),
-        work: puzzle.map(|puzzle| PuzzleBody {
+        work: work.map(|puzzle| PuzzleBody {
             question: puzzle.question,
             bits: puzzle.bits,
+        }),
+        captcha: widget.map(|widget| WidgetBody {
+            script: widget.script,
+            site_key: widget.site_key,
         }),
     })
 }
@@ -215,12 +239,15 @@ fn document(asked: &Asked, terms: &Terms, locale: &str) -> DocumentBody {
 async fn ask(asked: Asked) -> Result<Answer, Problem> {
     let body: WishBody = asked.read()?;
     let locale = language(&asked, body.locale.as_deref()).await?;
-    let work = Work {
-        question: body.work_question,
-        answer: body.work_answer,
+    let met = Met {
+        work: Work {
+            question: body.work_question,
+            answer: body.work_answer,
+        },
+        captcha: given(body.captcha),
     };
     let wish = (body.email.trim().to_owned(), locale, None);
-    people::ask_for_account(asked.provider(), asked.call(), wish, (FORM, &work)).await?;
+    people::ask_for_account(asked.provider(), asked.call(), wish, (FORM, &met)).await?;
     Ok(Answer::done())
 }
 

@@ -1,21 +1,27 @@
 //! `/register`: a mail with a link to an account of one's own; `/request-access`: to the request for one. The answer is the same whoever has the address, and given before anybody
 //! has looked (SEC-221).
 
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 
 use super::forgot::{address, pending};
+use super::login::waiting;
 use super::shown;
 use crate::crypto;
 use crate::flow::Error;
 use crate::flow::authorization::Interaction;
-use crate::flow::people::{self, Puzzle, RegistrationMode, Work};
+use crate::flow::people::{self, Challenge, Met, RegistrationMode, Work};
 use crate::http::Refusal;
+use crate::http::sheet::Loaded;
 use crate::http::answer::next::see_other;
 use crate::http::extract::{Forgery, Form, Query, Visit};
+use crate::model::Secret;
 use crate::model::setting::{REGISTRATION_CONTACT, REGISTRATION_LINK_LIFETIME, REGISTRATION_MODE};
-use crate::view::{Link, Locale, OwnPath, Page, Register, RegisterError, RegisterFor, RegisterWork};
+use crate::view::{
+    Link, Locale, OwnPath, Page, Register, RegisterCaptcha, RegisterError, RegisterFor, RegisterHelp, RegisterWork,
+};
 
 const HERE: &str = "/register";
 const ACCESS: &str = "/request-access";
@@ -40,6 +46,9 @@ pub(super) struct Fields {
     work_question: String,
     #[serde(default)]
     work_answer: String,
+    /// Whatever else there is: the field that a widget fills has the name that its service gives it.
+    #[serde(flatten)]
+    others: BTreeMap<String, Secret>,
 }
 
 /// GET /register
@@ -83,17 +92,24 @@ pub(super) async fn ask(
     }
     let flow = door.interaction.as_ref().map(|it| it.id.clone());
     let wish = (email.clone(), door.locale(&visit), flow);
-    let work = Work {
-        question: fields.work_question,
-        answer: fields.work_answer,
+    let field = visit.provider().captcha.as_ref().map(|service| service.widget().field);
+    let captcha = field.and_then(|field| fields.others.get(&field).cloned());
+    let met = Met {
+        work: Work {
+            question: fields.work_question,
+            answer: fields.work_answer,
+        },
+        captcha: captcha.unwrap_or_else(|| Secret::new("")),
     };
-    match people::ask_for_account(visit.provider(), &visit.call, wish, (&door.form(&visit), &work)).await {
+    match people::ask_for_account(visit.provider(), &visit.call, wish, (&door.form(&visit), &met)).await {
         Ok(()) => Ok(visit.keep(see_other(door.address(door.here(), &[("sent", "1")]).as_str()))),
         Err(Error::Invalid(wrong)) => {
             let page = refused(if people::is_domain_refused(&wrong) {
                 RegisterError::Domain
             } else if wrong.iter().any(|wrong| wrong.code == people::PROOF_OF_WORK) {
                 RegisterError::Work
+            } else if wrong.iter().any(|wrong| wrong.code == people::CAPTCHA) {
+                RegisterError::Captcha
             } else {
                 RegisterError::NotAnEmail
             });
@@ -102,11 +118,14 @@ pub(super) async fn ask(
         Err(Error::Throttled { retry_after, .. }) => {
             let seconds = retry_after.as_secs().max(1);
             let page = refused(RegisterError::Throttled { seconds });
-            let mut response = door.show(&visit, page, StatusCode::TOO_MANY_REQUESTS).await?;
-            response
-                .headers_mut()
-                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-            Ok(response)
+            let response = door.show(&visit, page, StatusCode::TOO_MANY_REQUESTS).await?;
+            Ok(waiting(response, Some(seconds)))
+        }
+        Err(Error::Busy { retry_after }) => {
+            let seconds = retry_after.as_secs().max(1);
+            let page = refused(RegisterError::Busy { seconds });
+            let response = door.show(&visit, page, StatusCode::SERVICE_UNAVAILABLE).await?;
+            Ok(waiting(response, Some(seconds)))
         }
         Err(error) => Err(error.into()),
     }
@@ -122,12 +141,10 @@ pub(super) fn link(visit: &Visit, interaction: Option<&Interaction>) -> Option<O
     }
 }
 
-/// The work, and where to turn without scripts.
-fn work(visit: &Visit, puzzle: Puzzle) -> RegisterWork {
+/// Where to turn without scripts.
+fn help(visit: &Visit) -> RegisterHelp {
     let contact = visit.settings.contact(REGISTRATION_CONTACT);
-    RegisterWork {
-        question: puzzle.question,
-        bits: puzzle.bits,
+    RegisterHelp {
         contact: contact.and_then(Link::parse),
         mail: contact
             .and_then(|contact| contact.strip_prefix("mailto:"))
@@ -191,7 +208,11 @@ impl Door {
     }
 
     async fn show(&self, visit: &Visit, asked: Shown, status: StatusCode) -> Result<Response, Refusal> {
-        let puzzle = people::puzzle(visit.provider(), &visit.call, &self.form(visit)).await?;
+        let (work, widget) = match people::challenge(visit.provider(), &visit.call, &self.form(visit)).await? {
+            Some(Challenge::Work(puzzle)) => (Some(puzzle), None),
+            Some(Challenge::Captcha(widget)) => (None, Some(widget)),
+            None => (None, None),
+        };
         let page = Page::Register(Register {
             client: self.interaction.as_ref().map(|it| shown::client(&it.client)),
             action: self.address(self.here(), &[]),
@@ -200,11 +221,32 @@ impl Door {
             seconds: visit.settings.duration(REGISTRATION_LINK_LIFETIME).as_secs(),
             email: asked.email,
             error: asked.error,
-            work: puzzle.map(|puzzle| work(visit, puzzle)),
+            work: work.map(|puzzle| RegisterWork {
+                question: puzzle.question,
+                bits: puzzle.bits,
+            }),
+            captcha: widget.as_ref().and_then(|widget| {
+                Some(RegisterCaptcha {
+                    class: widget.class.clone(),
+                    site_key: widget.site_key.clone(),
+                    script: Link::parse(&widget.script)?,
+                })
+            }),
+            help: help(visit),
             sign_in: self.address("/login", &[]),
             again: self.address(self.here(), &[]),
         });
         let locale = self.locale(visit);
-        Ok(visit.show(visit.sheet(page, locale, &self.purpose()).status(status)))
+        let sheet = visit.sheet(page, locale, &self.purpose()).status(status);
+        // what the page shows once a mail was sent loads nothing
+        Ok(visit.show(match widget {
+            Some(widget) if !asked.sent => sheet.loading(Loaded {
+                scripts: widget.sources.scripts,
+                frames: widget.sources.frames,
+                styles: widget.sources.styles,
+                connections: widget.sources.connections,
+            }),
+            _ => sheet,
+        }))
     }
 }

@@ -192,12 +192,12 @@ declare! {
         "How many of them there may be a day altogether.";
     REGISTRATION_MOST_REQUESTS: "registration.most_requests", Kind::Count { least: 1, most: 100_000 }, "1000", Least,
         "How many requests for an account may wait at once for an administrator to decide.";
-    REGISTRATION_CHALLENGE: "registration.challenge", Kind::Word(&["none", "proof_of_work"]), "none", Nearest,
-        "What is asked of a stranger's machine before a mail about an account is sent: nothing, or a moment of work.";
+    REGISTRATION_CHALLENGE: "registration.challenge", Kind::Word(&["none", "proof_of_work", "captcha"]), "none", Nearest,
+        "What is asked of a stranger before a mail about an account is sent: nothing, a moment of work of their machine, or what the service of `captcha.provider` wants.";
     REGISTRATION_WORK: "registration.work", Kind::Count { least: 8, most: 26 }, "17", Greatest,
         "How much work that is, as zero bits of a digest: each one more doubles it.";
     REGISTRATION_CONTACT: "registration.contact", Kind::Contact, "", Nearest,
-        "Where somebody asks for an account whose browser can't do that work.";
+        "Where somebody asks for an account whose browser can't do that.";
     REGISTRATION_FIELDS: "registration.fields", Kind::Fields, "given_name, family_name, username", Nearest,
         "What the form for a new account asks beside the password; `required` after a name, or `=` and what counts where nothing is entered.";
     CODE_MOST_SENDS: "code.most_sends", Kind::Count { least: 1, most: 100 }, "5", Least,

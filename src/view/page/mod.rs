@@ -74,7 +74,7 @@ pub use own_profile::{
 pub use own_step::{AccountDoor, AccountDoorStage, OwnStep, OwnStepKind, OwnStepProblem, Stay};
 pub use recover::Recover;
 pub use register::{
-    AskedInput, NewAccount, NewAccountError, NewAccountField, NewAccountPassword, Register, RegisterError, RegisterFor,
+    AskedInput, NewAccount, NewAccountError, NewAccountField, NewAccountPassword, Register, RegisterCaptcha, RegisterError, RegisterFor, RegisterHelp,
     RegisterWork,
 };
 pub use request_access::{RequestAccess, RequestAccessError};

@@ -25,6 +25,10 @@ pub struct Register {
     pub error: Option<RegisterError>,
     /// What the browser has to do first, if anything.
     pub work: Option<RegisterWork>,
+    /// The widget of a service that tells people from programs, if it is asked.
+    pub captcha: Option<RegisterCaptcha>,
+    /// Where to ask who has no scripts.
+    pub help: RegisterHelp,
     /// Where to sign in.
     pub sign_in: OwnPath,
     /// Where to ask once more.
@@ -38,7 +42,23 @@ pub struct RegisterWork {
     pub question: String,
     /// With how many zero bits the digest begins.
     pub bits: u32,
-    /// Where to ask who has no scripts, as an address that a page may show.
+}
+
+/// The widget of a service that tells people from programs: its script fills a field of the form.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RegisterCaptcha {
+    /// The class of the element that it draws in.
+    pub class: String,
+    /// What the service calls this site.
+    pub site_key: String,
+    /// Its script.
+    pub script: Link,
+}
+
+/// Where to turn without scripts.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct RegisterHelp {
+    /// As an address that a page may show.
     pub contact: Option<Link>,
     /// The same where it is a mail address.
     pub mail: Option<String>,
@@ -71,6 +91,13 @@ pub enum RegisterError {
     },
     /// The browser has not done its work.
     Work,
+    /// The service that tells people from programs does not take what its widget brought.
+    Captcha,
+    /// It can't be said now: the service does not answer, or the server has too much to do.
+    Busy {
+        /// When it is worth trying again.
+        seconds: u64,
+    },
     /// The form had been open for too long.
     Expired,
 }
@@ -89,9 +116,16 @@ impl Register {
             work: Some(RegisterWork {
                 question: "Zm9v.17.1800000000000000.YmFy".to_owned(),
                 bits: 17,
+            }),
+            captcha: Some(RegisterCaptcha {
+                class: "h-captcha".to_owned(),
+                site_key: "10000000-ffff-ffff-ffff-000000000001".to_owned(),
+                script: Link::sample(),
+            }),
+            help: RegisterHelp {
                 contact: Some(Link::sample()),
                 mail: Some("help@example.com".to_owned()),
-            }),
+            },
             sign_in: OwnPath::or_home("/login"),
             again: OwnPath::or_home("/register"),
         }

@@ -31,6 +31,8 @@ pub const ROOMS: &[(&str, &[&str])] = &[
     ("mail", &["view", "clock", "random", "config"]),
     // text messages are handed over by HTTP, within the rules of the one client
     ("sms", &["egress", "config"]),
+    // the service that tells people from programs is asked by HTTP, within the same rules
+    ("captcha", &["egress", "config"]),
     ("view", &["random", "config"]),
     // 3
     (
@@ -48,6 +50,7 @@ pub const ROOMS: &[(&str, &[&str])] = &[
             "mail",
             "picture",
             "sms",
+            "captcha",
             "view",
             "clock",
             "random",
@@ -118,6 +121,7 @@ pub const EVERYTHING_BELOW: &[&str] = &[
     "geo",
     "mail",
     "sms",
+    "captcha",
     "view",
     "sql",
     "clock",

@@ -9,7 +9,7 @@ use ostiary::flow::authorization::{self, Begun, Next};
 use ostiary::flow::clients::registration::register;
 use ostiary::flow::clients::registration_management::replace;
 use ostiary::flow::operations::{cleaning, setup};
-use ostiary::flow::people::Work;
+use ostiary::flow::people::{Met, Work};
 use ostiary::flow::session::{self, Browser};
 use ostiary::flow::sign_in::password::{Attempt, sign_in};
 use ostiary::flow::token::client_authentication::authenticate;
@@ -228,12 +228,16 @@ impl<'s> Flood<'s> {
             drop(people::ask_for_recovery(self.server.provider(), call, name, None).await);
         }
         let address = format!("{}@elsewhere.example", random::hex_id());
+        let nothing = Met {
+            work: Work::default(),
+            captcha: Secret::new(""),
+        };
         drop(
             people::ask_for_account(
                 self.server.provider(),
                 call,
                 (address, Locale::English, None),
-                ("", &Work::default()),
+                ("", &nothing),
             )
             .await,
         );

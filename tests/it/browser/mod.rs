@@ -2,6 +2,7 @@
 //!
 //! Chromium comes from the test command; the quick run has none of these.
 
+mod captcha;
 mod check_session;
 mod client_site;
 mod clocks;

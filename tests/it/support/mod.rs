@@ -7,6 +7,7 @@ pub mod authenticator;
 pub mod backend;
 pub mod balancer;
 pub mod browser;
+pub mod captcha;
 pub mod certificates;
 pub mod cli;
 pub mod disk;

@@ -178,6 +178,12 @@ rules! {
     "first_party.factor": "A one-time code and a recovery code came together.";
     "registration.proof_of_work": "Somebody asked for an account without the work that is asked for, or with work that was used or is too old.",
         setting setting::REGISTRATION_CHALLENGE;
+    "registration.captcha": "Somebody asked for an account, and the service that tells people from programs did not take what its widget brought: missing, wrong, too late or used.",
+        setting setting::REGISTRATION_CHALLENGE;
+    "registration.captcha_away": "Somebody asked for an account, and the service that tells people from programs did not answer, or did not take the secret of this server: they were asked to try again.",
+        setting setting::REGISTRATION_CHALLENGE,
+        remedy "Look at captcha.provider, captcha.site_key and captcha.secret, and whether the service is reached from here; the log says which. Until then ask for work instead.",
+        command "ostiary settings set registration.challenge proof_of_work";
     "registration.domain": "Somebody asked for an account, or for another mail address, with a mail domain that may not.",
         setting setting::REGISTRATION_ALLOWED_DOMAINS,
         remedy "registration.denied_domains counts before what is allowed.";
