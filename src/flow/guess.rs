@@ -27,6 +27,8 @@ use crate::model::{Device, Id, setting};
 /// number.
 const MAILS_A_DAY: u32 = 20;
 const HOUR: Duration = Duration::from_secs(60 * 60);
+/// The rule by which an account bears no more guesses for a period.
+pub const WAITING: &str = "guess.account";
 /// The rule by which new devices wait for up to a day.
 pub const LOCKED: &str = "guess.account_day";
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -90,10 +92,10 @@ pub async fn look(provider: &Provider, call: &Call, account: Account<'_>) -> Res
     taken
 }
 
-/// Whether this is the first time within a day that guesses at a person have used up the day's budget. It costs the same for a name
-/// that nobody has.
-pub async fn is_first_of_day(provider: &Provider, call: &Call, name: &str) -> Result<bool, Error> {
-    let budgets = Budgets::of(provider, call, Account::User(name)).await?;
+/// Whether this is the first time within a day that guesses at a person's password or second factors have used up a budget of which the
+/// person is told. It costs the same for a name that nobody has.
+pub async fn is_first_of_day(provider: &Provider, call: &Call, account: Account<'_>) -> Result<bool, Error> {
+    let budgets = Budgets::of(provider, call, account).await?;
     let key = format!("{} is told", budgets.account.key);
     let counter = Counter::new(Counted::Mail, &key);
     let spent = provider.ephemeral.spend(counter, 1, DAY, call.now).await?;
@@ -103,11 +105,12 @@ pub async fn is_first_of_day(provider: &Provider, call: &Call, name: &str) -> Re
 /// Forgives every guess at a person's password and second factors: nobody waits for them any more. `name` is the row's id.
 pub async fn forgive(provider: &Provider, call: &Call, name: &str) -> Result<(), Error> {
     for account in [Account::User(name), Account::SecondFactor(name)] {
-        Budgets::of(provider, call, account).await?.clear(provider).await?;
+        let budgets = Budgets::of(provider, call, account).await?;
+        budgets.clear(provider).await?;
+        let key = format!("{} is told", budgets.account.key);
+        provider.ephemeral.clear(Counter::new(Counted::Mail, &key)).await?;
     }
-    let told = Budgets::of(provider, call, Account::User(name)).await?;
-    let key = format!("{} is told", told.account.key);
-    Ok(provider.ephemeral.clear(Counter::new(Counted::Mail, &key)).await?)
+    Ok(())
 }
 
 /// Says that the guess was wrong. False if the budget was used up meanwhile: then it is not worth an event either.
@@ -355,7 +358,7 @@ impl Budgets {
                 } else if is_of_source {
                     "guess.source"
                 } else {
-                    "guess.account"
+                    WAITING
                 },
                 may_be_local: !account.is_taken_ahead(),
                 is_a_strangers: !account.is_taken_ahead()

@@ -67,6 +67,8 @@ pub struct PhoneNews {
     pub at: i64,
     /// The person's own number.
     pub account: Link,
+    /// The page that locks the account at once.
+    pub lock: Link,
 }
 
 /// What became of it.
@@ -93,6 +95,7 @@ impl PhoneNews {
             digits: "0000".to_owned(),
             at: 1_800_000_000_000_000,
             account: Link::sample(),
+            lock: Link::sample(),
         }
     }
 }

@@ -507,11 +507,13 @@ pub enum FactorChange {
     SentRemoved,
     /// A code by text message stood in for a factor.
     StoodIn,
+    /// Somebody who has the password guesses at them.
+    Guessed,
 }
 
 impl FactorChange {
     /// Every one.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Added,
         Self::Removed,
         Self::Reset,
@@ -524,6 +526,7 @@ impl FactorChange {
         Self::SentAdded,
         Self::SentRemoved,
         Self::StoodIn,
+        Self::Guessed,
     ];
 }
 

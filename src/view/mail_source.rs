@@ -2,6 +2,7 @@
 //! when it is saved, with its line: no loops, no definitions, no filters, nothing that makes a text longer than it is written.
 
 use super::mail::Mail;
+use super::mail_html;
 
 /// No subject is longer, in characters.
 const LONGEST_SUBJECT: usize = 200;
@@ -28,6 +29,9 @@ const EVERYWHERE: [&str; 3] = ["brand.name", "brand.footer", "locale"];
 
 /// Values without which a mail is of no use: where its kind has one, it has to be in the text and in the HTML.
 const NEEDED: [&str; 4] = ["link", "stranger", "code", "unlock"];
+
+/// Values that are addresses of this server.
+const ADDRESSES: [&str; 7] = ["account", "link", "lock", "recovery", "sign_in", "stranger", "unlock"];
 
 /// What the values are.
 const VALUES: &[(&str, &str)] = &[
@@ -158,10 +162,14 @@ pub(super) fn examine(part: MailPart, source: &str, values: &[MailValue]) -> Res
         at: 0,
         values,
         said: Vec::new(),
+        places: String::new(),
     };
     reader
         .read()
         .map_err(|what| fault(format!("line {}: {what}", reader.line())))?;
+    if part == MailPart::Html {
+        mail_html::examine(&reader.places).map_err(|wrong| fault(format!("line {}: {}", wrong.line, wrong.what)))?;
+    }
     if part == MailPart::Subject {
         return Ok(());
     }
@@ -181,6 +189,8 @@ struct Reader<'a> {
     at: usize,
     values: &'a [MailValue],
     said: Vec<String>,
+    /// The source with a place for each expression.
+    places: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -206,14 +216,19 @@ impl<'a> Reader<'a> {
 
     fn read(&mut self) -> Result<(), String> {
         while let Some(next) = self.rest().find('{') {
-            self.at += next;
+            self.leave(next);
             let rest = self.rest();
+            let begins = self.at;
             if rest.starts_with("{#") {
                 let end = rest.find("#}").ok_or("a comment has no end")?;
                 self.at += end + 2;
+                self.put(None, begins);
             } else if rest.starts_with("{{") {
                 let tokens = self.tokens("}}")?;
                 self.judge(&tokens)?;
+                let is_address = matches!(tokens.as_slice(), [Token::Name(name)] if is_address(name));
+                let place = if is_address { mail_html::ADDRESS } else { mail_html::VALUE };
+                self.put(Some(place), begins);
             } else if rest.starts_with("{%") {
                 let tokens = self.tokens("%}")?;
                 let known = BLOCKS.join(", ");
@@ -226,11 +241,27 @@ impl<'a> Reader<'a> {
                     }
                     _ => return Err(format!("expected one of: {known}")),
                 }
+                self.put(Some(mail_html::BLOCK), begins);
             } else {
-                self.at += 1;
+                self.leave(1);
             }
         }
+        self.leave(self.rest().len());
         Ok(())
+    }
+
+    /// Goes on behind so much of plain text.
+    fn leave(&mut self, length: usize) {
+        let text = self.rest().get(..length).unwrap_or_default();
+        self.places.push_str(&mail_html::plain(text));
+        self.at += length;
+    }
+
+    /// Puts a place for what began there, in as many lines.
+    fn put(&mut self, place: Option<char>, begins: usize) {
+        self.places.extend(place);
+        let expression = self.source.get(begins..self.at).unwrap_or_default();
+        self.places.extend(expression.chars().filter(|letter| *letter == '\n'));
     }
 
     /// What stands between two braces and their end.
@@ -302,8 +333,12 @@ impl<'a> Reader<'a> {
                         ));
                     }
                 },
-                // the name of an argument
-                Some(Token::Sign("=")) if !name.contains('.') => {}
+                // the name of an argument; where a part leads to, its beginning says
+                Some(Token::Sign("=")) if !name.contains('.') => {
+                    if name == "link" {
+                        judge_link(tokens.get(place + 2), tokens.get(place + 3))?;
+                    }
+                }
                 _ => self.judge_name(name)?,
             }
         }
@@ -333,6 +368,23 @@ impl<'a> Reader<'a> {
             known.join(", ")
         ))
     }
+}
+
+/// A button and an address lead to a value of the mail that is an address, or where a text begins.
+fn judge_link(link: Option<&Token>, next: Option<&Token>) -> Result<(), String> {
+    let is_good = match link {
+        Some(Token::Name(name)) => is_address(name),
+        Some(Token::Text(text)) => mail_html::is_allowed(text),
+        _ => false,
+    };
+    if is_good && matches!(next, Some(Token::Sign("," | ")"))) {
+        return Ok(());
+    }
+    Err(format!("link= {}", mail_html::EXPECTED))
+}
+
+fn is_address(name: &str) -> bool {
+    name.strip_prefix("mail.").is_some_and(|name| ADDRESSES.contains(&name))
 }
 
 /// What stands between two quotation marks at the beginning.

@@ -19,6 +19,7 @@ mod locale;
 mod mail;
 mod mail_default;
 mod mail_dress;
+mod mail_html;
 mod mail_source;
 mod negotiate;
 mod page;

@@ -4,6 +4,7 @@ mod administer;
 mod at_sign_in;
 mod ceremony;
 mod check;
+mod guessed;
 mod kept_codes;
 mod news;
 mod own;
@@ -22,6 +23,7 @@ pub(in crate::flow) use ceremony::Occasion;
 pub use ceremony::{Question, relying_party};
 pub use check::{Signature, Typed};
 pub(in crate::flow) use check::{accept, judge};
+pub(in crate::flow) use guessed::notice_guesses;
 pub use kept_codes::{codes_that_came_with, forget_codes, keep_codes, kept_codes};
 pub use own::{
     Begun, Confirmed, NewFactor, NotChanged, OwnFactors, ask_everywhere, begin, confirm, confirm_in, look_at_begun,

@@ -22,6 +22,8 @@ pub(super) enum What {
     CodeUsed { left: u64 },
     /// A code by text message stood in for a factor.
     StoodIn,
+    /// Somebody who has shown the password guesses at them.
+    Guessed,
 }
 
 impl What {
@@ -43,6 +45,7 @@ impl What {
             Self::CodesRenewed => ("recovery_codes_renewed", Change::CodesRenewed),
             Self::CodeUsed { .. } => ("recovery_code_used", Change::CodeUsed),
             Self::StoodIn => ("factor_stood_in", Change::StoodIn),
+            Self::Guessed => ("factor_guessed", Change::Guessed),
         }
     }
 }

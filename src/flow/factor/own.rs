@@ -415,7 +415,7 @@ pub(super) struct Held {
 impl Held {
     async fn of(tx: &mut Write, user: Id<User>) -> Result<Self, Error> {
         tx.hold_user(user).await?;
-        let found = tx.find_user(user).await?.filter(User::is_active);
+        let found = tx.find_user(user).await?.filter(|user| user.is_active(call.now));
         Ok(Self {
             user: found.ok_or(Error::NotFound)?,
             factors: tx.list_factors_of(user).await?,

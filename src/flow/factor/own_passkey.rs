@@ -51,7 +51,7 @@ pub async fn begin_passkey(
 ) -> Result<BegunPasskey, NotChanged> {
     let name = name_of(name)?;
     let user = provider.store.read().await?.find_user(asker.user).await?;
-    let user = user.filter(User::is_active).ok_or(Error::NotFound)?;
+    let user = user.filter(|user| user.is_active(call.now)).ok_or(Error::NotFound)?;
     let known = own_factors(provider, asker.user).await?.factors;
     own::judge(asker, call.now, !known.is_empty())?;
     if known.len() >= MOST {

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use super::fields;
+use super::registration_limits;
 use super::registration::look;
 use super::registration_wish::{RegistrationMode, mailed_link, registration_mode};
 use super::users::Page;
@@ -135,9 +136,11 @@ pub async fn get_access_request(provider: &Provider, id: Id<AccessRequest>) -> R
 /// Approves a request: the person is mailed a link to an account of their own.
 ///
 /// # Errors
-/// [`Error::NotFound`] if it does not wait any more; [`Error::Conflict`] `taken` if somebody has an account with the address by now.
+/// [`Error::NotFound`] if it does not wait any more; [`Error::Conflict`] `taken` if somebody has an account with the address by now;
+/// [`Error::Invalid`] if its mail domain may not any more.
 pub async fn approve_access(provider: &Provider, call: &Call, id: Id<AccessRequest>) -> Result<(), Error> {
     let request = waiting(provider, id).await?;
+    registration_limits::judge_address(&*provider.settings().await?, &request.email)?;
     let found = {
         let mut store = provider.store.read().await?;
         store.find_user_by_identifier(&request.email).await?

@@ -30,7 +30,7 @@ pub(in crate::flow) async fn notice_wait(
     call: &Call,
     (name, user): (&str, Option<&User>),
 ) -> Result<(), Error> {
-    let is_first = guess::is_first_of_day(provider, call, name).await?;
+    let is_first = guess::is_first_of_day(provider, call, guess::Account::User(name)).await?;
     if let Some(user) = user.filter(|_| is_first) {
         let lockout = Wish::Lockout(Lockout { user: user.id });
         if let Err(error) = provider.wishes.put(call, lockout) {

@@ -100,7 +100,7 @@ async fn read(provider: &Provider, id: Id<User>, email: &str) -> Result<(User, b
     let user = store
         .find_user(id)
         .await?
-        .filter(User::is_active)
+        .filter(|user| user.is_active(call.now))
         .ok_or(Error::NotFound)?;
     let has_factor = !store.list_factors_of(id).await?.is_empty();
     let owner = store.find_user_by_identifier(email).await?;

@@ -1,6 +1,7 @@
 //! A person's own telephone number: set or replaced by whoever types the code that was sent there, and removed. The person is told by
 //! mail (SEC-225). What is kept is E.164.
 
+use super::news::{News, PostedLink};
 use super::own_email::NotAsked;
 use super::user_change::{self, UserChange};
 use super::{ChangeSource, fields};
@@ -11,7 +12,6 @@ use crate::flow::settle::settle;
 use crate::flow::short_code::{self, Place};
 use crate::flow::{Call, Error, Provider, guess, letter};
 use crate::model::{Actor, Channel, EventKind, Id, Secret, Timestamp, User};
-use crate::store::OutboxMail;
 use crate::view::{self, CodeUse, PhoneChange};
 
 /// How many digits of a number are told by mail.
@@ -165,7 +165,7 @@ async fn proved(provider: &Provider, call: &Call, asker: Asker) -> Result<User, 
     }
     let (user, factors) = async {
         let mut store = provider.store.read().await?;
-        let user = store.find_user(asker.user).await?.filter(User::is_active);
+        let user = store.find_user(asker.user).await?.filter(|user| user.is_active(call.now));
         let factors = store.list_factors_of(asker.user).await?;
         Ok::<_, Error>((user.ok_or(Error::NotFound)?, factors))
     }
@@ -192,7 +192,7 @@ async fn write(
             if !tx.hold_user(id).await? {
                 return Err(Error::NotFound);
             }
-            let before = tx.find_user(id).await?.filter(User::is_active).ok_or(Error::NotFound)?;
+            let before = tx.find_user(id).await?.filter(|user| user.is_active(call.now)).ok_or(Error::NotFound)?;
             let after = user_change::change_in(&mut tx, call, &ChangeSource::Person, id, None, change.clone()).await?;
             tx.add_event(&call.event(kind).user(id)).await?;
             let number = after
@@ -202,7 +202,7 @@ async fn write(
                 .or(before.profile.phone_number.as_ref());
             let number = number.cloned().unwrap_or_default();
             if let Some(news) = news(provider, call, &after, (told, &number))? {
-                tx.add_mail(&news, call.now).await?;
+                news.write(&mut tx, call).await?;
             }
             Ok(())
         }
@@ -218,10 +218,11 @@ fn news(
     call: &Call,
     user: &User,
     (change, number): (PhoneChange, &str),
-) -> Result<Option<OutboxMail>, Error> {
+) -> Result<Option<News>, Error> {
     let Some(recipient) = user.profile.email.clone().filter(|_| user.profile.email_verified) else {
         return Ok(None);
     };
+    let lock = PostedLink::locking(provider, user.id, &recipient)?;
     let mail = view::Mail::Phone(view::PhoneNews {
         name: user.full_name(),
         change,
@@ -231,6 +232,8 @@ fn news(
             .to_owned(),
         at: call.now.micros(),
         account: letter::link(provider, "/account/phone")?,
+        lock: lock.page.clone(),
     });
-    letter::to(provider, user, recipient, ("phone", &mail)).map(Some)
+    let mail = letter::to(provider, user, recipient, ("phone", &mail))?;
+    Ok(Some(News::with(mail, lock)))
 }

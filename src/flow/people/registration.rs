@@ -4,7 +4,7 @@
 
 use super::registration_wish::{RegistrationMode, registration_mode};
 use super::users::{self, CreatedUser, FirstLink, NewUser};
-use super::{ChangeSource, NewPassword};
+use super::{ChangeSource, NewPassword, registration_limits};
 use crate::flow::{Call, Error, FieldError, Provider, guess, terms};
 use crate::model::setting::REGISTRATION_FIELDS;
 use crate::model::{AskedField, FormField, Id, Profile, Secret, Terms};
@@ -26,7 +26,8 @@ pub struct Registrant {
 /// Looks at a link. It changes nothing: programs that look at mails follow links. Secrets that lead nowhere are counted as guesses.
 ///
 /// # Errors
-/// [`Error::NotFound`] if it is unknown, used, void or too old, or nobody may have an account; [`Error::Throttled`].
+/// [`Error::NotFound`] if it is unknown, used, void or too old, nobody may have an account, or none of this mail domain any more;
+/// [`Error::Throttled`].
 pub async fn look_at_registration(provider: &Provider, call: &Call, token: &Secret) -> Result<RegistrationLink, Error> {
     if registration_mode(provider).await? == RegistrationMode::Off {
         return Err(Error::NotFound);
@@ -51,7 +52,12 @@ pub(super) async fn look(
         return Err(Error::NotFound);
     };
     guess::right(provider, call, guess::Account::RegistrationLink).await?;
-    Ok(link)
+    // what is allowed by now counts, not what was when it was mailed
+    match registration_limits::judge_stranger(provider, call, &link.email).await {
+        Ok(()) => Ok(link),
+        Err(Error::Invalid(_)) => Err(Error::NotFound),
+        Err(error) => Err(error),
+    }
 }
 
 /// Makes the account. Of several who follow the link at once one has it, the others [`Error::NotFound`].

@@ -73,6 +73,11 @@ async fn prove(
             provider
                 .note_refusals(call, refused(call, rule, user, typed), rule)
                 .await;
+            if matches!(rule, guess::WAITING | guess::LOCKED)
+                && let Err(error) = factor::notice_guesses(provider, call, user).await
+            {
+                tracing::warn!(user = %user.id, %error, "a person is not told that their second factor is guessed at");
+            }
             demand.give_up(provider).await?;
         }
         return Err(error.into());

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::factor_scene::{answer, asked, enrolled, wrong};
 use super::recovery::mails;
 use super::{sign_in, sign_in_with};
 use crate::api::conversation::{Caller, client_token, service};
@@ -158,6 +159,60 @@ async fn an_administrator_ends_the_wait() {
         );
         assert_eq!(caller("admin").await.post(&path, json!({})).await.status, 204);
         assert_eq!(sign_in(server, &Browser::new(), &ada).await.status, 303);
+    })
+    .await;
+}
+
+/// SEC-225, SEC-254: whoever guesses at a second factor has shown the password: the person is told once a day, with the way to lock the
+/// account, and not before the guesses are so many that no more is looked at.
+#[tokio::test]
+async fn who_guesses_at_a_second_factor_is_told_of_to_its_owner() {
+    each_backend(async |server| {
+        let table = json!({"guess": {"account_budget": 4, "account_day_budget": 50, "source_budget": 10_000}});
+        server.settings(table).await;
+        let enrolled = enrolled(server, "ada").await;
+        let mut account = server.account(&enrolled.user).await;
+        account.profile.email_verified = true;
+        let mut tx = server.provider().store.write().await.unwrap();
+        assert!(tx.change_user(&account).await.unwrap());
+        tx.commit().await.unwrap();
+        let warned = async || {
+            let all = mails(server).await;
+            let of_guesses = all.into_iter().filter(|(_, text)| text.contains("guessing at your second factor"));
+            of_guesses.collect::<Vec<_>>()
+        };
+        let guess_on = async || {
+            let stranger = Browser::new();
+            let mut page = asked(server, &stranger, &enrolled.user).await;
+            let mut looked_at = 0;
+            for _ in 0..6 {
+                let answered = answer(&stranger, &page, &wrong(server, &enrolled.authenticator)).await;
+                if answered.status != 422 {
+                    break;
+                }
+                looked_at += 1;
+                page = answered;
+            }
+            looked_at
+        };
+        assert_eq!(guess_on().await, 4);
+        let [(to, text)] = warned().await.try_into().unwrap();
+        assert_eq!(to, enrolled.user.email);
+        assert!(text.contains("Whoever enters them has your password"), "{text}");
+        server.advance(PERIOD * 17 / 16);
+        assert_eq!(guess_on().await, 4);
+        assert_eq!(warned().await.len(), 1, "once a day");
+        server.advance(DAY * 17 / 16);
+        guess_on().await;
+        assert_eq!(warned().await.len(), 2);
+        // the mail's link locks the account at once
+        let lock = text.split_whitespace().find(|word| word.contains("/login/lock?token=")).unwrap();
+        let mailbox = Browser::new();
+        let page = mailbox.get(lock).await;
+        assert_eq!(page.status, 200, "{}", page.body);
+        let done = mailbox.submit(&page, page.forms().remove(0), &[]).await;
+        assert_eq!(done.status, 200, "{}", done.body);
+        assert!(!server.account(&enrolled.user).await.is_active(server.call().now));
     })
     .await;
 }

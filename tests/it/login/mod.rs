@@ -9,6 +9,7 @@ mod code_sign_in;
 mod code_walk;
 mod devices;
 mod durable;
+mod enumeration;
 mod ending;
 pub mod factor_scene;
 mod factors;

@@ -133,6 +133,81 @@ fn what_can_not_be_drawn_is_refused_with_its_line() {
     assert_eq!(fault(MailPart::Html, conditional), "");
 }
 
+/// SEC-451, SEC-452: an address in a mail leads to the web or into a mailbox, whatever way another scheme is spelled, and nothing runs.
+#[test]
+fn an_address_in_a_mail_leads_to_the_web_or_into_a_mailbox() {
+    let views = Views::new().unwrap();
+    let good = views.default_mail("recovery", Locale::English).unwrap();
+    let examined = |html: &str| {
+        let html = format!("<p>{{{{ mail.link }}}}</p>\n{html}");
+        views.examine_mail("recovery", &MailTemplate { html, ..good.clone() })
+    };
+    for taken in [
+        r#"<a href="https://example.com/?q={{ mail.username }}">x</a>"#,
+        r#"<a href='HTTP://example.com'>x</a>"#,
+        r#"<A HREF = "mailto:help@example.com?subject={{ mail.username }}">x</A>"#,
+        r#"<a href="{{ mail.link }}">x</a>"#,
+        r#"<a title="{{ mail.name }}" href="{{- mail.link -}}">x</a>"#,
+        r#"<img src="https://example.com/logo.png" alt='{{ t("mail_hello") }}'>"#,
+        r#"{{ part("mail_button", link=mail.link, label="javascript: is fun") }}"#,
+        r#"{{ part("mail_link", link="https://example.com") }}"#,
+        r#"<p>javascript:alert(1) is no address, data:text/html neither, 1 < 2, href="javascript:x"</p>"#,
+        r#"<a class="{% if mail.name %}a{% else %}b{% endif %}" name=plain href="https://example.com">x</a>"#,
+    ] {
+        assert_eq!(examined(taken), Ok(()), "{taken}");
+    }
+    let tab = "\t";
+    for (refused, expected) in [
+        (r#"<a href="javascript:alert(1)">x</a>"#.to_owned(), "href= begins with"),
+        (r#"<a href="JaVaScRiPt:alert(1)">x</a>"#.to_owned(), "href= begins with"),
+        (format!(r#"<a href="java{tab}script:alert(1)">x</a>"#), "href= begins with"),
+        (r#"<a href="&#106;avascript:alert(1)">x</a>"#.to_owned(), "href= begins with"),
+        (r#"<a href="javascript&colon;alert(1)">x</a>"#.to_owned(), "href= begins with"),
+        (r#"<a href=" javascript:alert(1)">x</a>"#.to_owned(), "href= begins with"),
+        (r#"<a href='data:text/html,<script>'>x</a>"#.to_owned(), "href= begins with"),
+        (r#"<a href="vbscript:x">x</a>"#.to_owned(), "href= begins with"),
+        (r#"<a href="file:///etc/passwd">x</a>"#.to_owned(), "href= begins with"),
+        (r#"<a href="//evil.example">x</a>"#.to_owned(), "href= begins with"),
+        (r#"<a href="/login">x</a>"#.to_owned(), "href= begins with"),
+        (r#"<a href="">x</a>"#.to_owned(), "href= begins with"),
+        (r#"<a href=javascript:alert(1)>x</a>"#.to_owned(), "quotation marks"),
+        (r#"<a/href="javascript:x">x</a>"#.to_owned(), "href= begins with"),
+        (r#"<a title="x"href="javascript:x">x</a>"#.to_owned(), "href= begins with"),
+        (r#"<svg><a xlink:href="javascript:x">x</a></svg>"#.to_owned(), "xlink:href= begins with"),
+        (r#"<form action="javascript:x"></form>"#.to_owned(), "action= begins with"),
+        (r#"<img src="data:image/svg+xml,x">"#.to_owned(), "src= begins with"),
+        (r#"<!--[if mso]><a href="javascript:x">x</a><![endif]-->"#.to_owned(), "href= begins with"),
+        // what a person is called is no address, and neither is a choice among several
+        (r#"<a href="{{ mail.name }}">x</a>"#.to_owned(), "href= begins with"),
+        (r#"<a href="{{ mail.username }}:x">x</a>"#.to_owned(), "href= begins with"),
+        (r#"<a href="{{ mail.link if mail.name else "javascript:x" }}">x</a>"#.to_owned(), "href= begins with"),
+        (r#"<a href="{% if mail.name %}https:{% else %}javascript:{% endif %}//x">x</a>"#.to_owned(), "href= begins with"),
+        (r#"<a {% if mail.name %}href="javascript:x"{% endif %}>x</a>"#.to_owned(), "quotation marks"),
+        (r#"<a hr{% if true %}ef="javascript:x"{% endif %}>x</a>"#.to_owned(), "quotation marks"),
+        (r#"<{{ "a href=javascript:x" }}>x</a>"#.to_owned(), "can't be a value"),
+        (r#"<a {{ "href=javascript:x" }}>x</a>"#.to_owned(), "quotation marks"),
+        (r#"{{ part("mail_button", link="javascript:x", label="Go") }}"#.to_owned(), "link= begins with"),
+        (r#"{{ part("mail_link", link=mail.name) }}"#.to_owned(), "link= begins with"),
+        (r#"{{ part("mail_link", link=mail.link ~ "x") }}"#.to_owned(), "link= begins with"),
+        (r#"<script src="https://example.com/x.js"></script>"#.to_owned(), "<script> can't stand"),
+        (r#"<base href="https://example.com/">"#.to_owned(), "<base> can't stand"),
+        (r#"<img src="https://example.com/x.png" onerror="alert(1)">"#.to_owned(), "onerror runs a script"),
+        ("<a\n\nhref='javascript:x'>".to_owned(), "line 4:"),
+        ("{# a\nnote #}{{ mail.name\n}}<a href='javascript:x'>".to_owned(), "line 4:"),
+    ] {
+        let faults = examined(&refused).unwrap_err();
+        assert_eq!((faults.len(), faults[0].part), (1, MailPart::Html), "{refused}");
+        assert!(faults[0].what.contains(expected), "{refused}: {}", faults[0].what);
+    }
+    // whoever changes a word of ours gets no complaint about the rest of it
+    for kind in Mail::kinds() {
+        for locale in Locale::ALL {
+            let template = views.default_mail(kind, locale).unwrap();
+            assert_eq!(views.examine_mail(kind, &template), Ok(()), "{kind}");
+        }
+    }
+}
+
 /// A template that does not fit its mail stops no mail.
 #[tokio::test]
 async fn a_template_that_does_not_fit_stops_no_mail() {
