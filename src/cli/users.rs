@@ -246,7 +246,11 @@ fn moment_or_none(text: &str) -> Result<Option<Timestamp>, Failure> {
 /// A moment, or the beginning of a day in UTC.
 fn moment(text: &str) -> Result<Timestamp, Failure> {
     let read = Timestamp::parse(text).or_else(|| Timestamp::parse(&format!("{text}T00:00:00Z")));
-    read.ok_or_else(|| Failure::usage(format!("{text} is no moment like 2027-01-31T08:00:00+01:00, and no day like 2027-01-31")))
+    read.ok_or_else(|| {
+        Failure::usage(format!(
+            "{text} is no moment like 2027-01-31T08:00:00+01:00, and no day like 2027-01-31"
+        ))
+    })
 }
 
 fn required(words: &[String]) -> Result<Vec<RequiredAction>, Failure> {

@@ -123,8 +123,16 @@ pub const KEYS: &[Key] = &[
         "the provider's own",
         "Where what the widget brought is judged: a form with secret and response is posted there, and JSON with success comes back.",
     ),
-    key("captcha.class", "the provider's own; captcha", "The class of the element that the widget is drawn in."),
-    key("captcha.field", "the provider's own; captcha-response", "The field of the form that the widget fills."),
+    key(
+        "captcha.class",
+        "the provider's own; captcha",
+        "The class of the element that the widget is drawn in.",
+    ),
+    key(
+        "captcha.field",
+        "the provider's own; captcha-response",
+        "The field of the form that the widget fills.",
+    ),
     key(
         "captcha.send_address",
         "false",

@@ -91,7 +91,11 @@ impl Write {
         reminded_at: Option<Timestamp>,
         next: Option<Timestamp>,
     ) -> Result<bool, Error> {
-        let looking = self.sql(LOOK_AGAIN).bind(seen.user).bind(seen.expires_at).bind(seen.remind_at);
+        let looking = self
+            .sql(LOOK_AGAIN)
+            .bind(seen.user)
+            .bind(seen.expires_at)
+            .bind(seen.remind_at);
         Ok(looking.bind(reminded_at).bind(next).changed().await? == 1)
     }
 }

@@ -1,7 +1,7 @@
 //! Users.
 
-use super::rows::{Columns, to_json};
 use super::account_terms::first_look;
+use super::rows::{Columns, to_json};
 use super::{Ended, Error, Write, readers};
 use crate::model::user::comparison_key;
 use crate::model::{Digest, Id, PasswordHash, PasswordSetter, RequiredAction, Timestamp, User};

@@ -20,7 +20,7 @@ macro_rules! templates {
     };
 }
 
-pub(super) const TEMPLATES: [(&str, &str); 110] = templates![
+pub(super) const TEMPLATES: [(&str, &str); 113] = templates![
     "page/layout.html",
     "page/login.html",
     "page/login_code.html",

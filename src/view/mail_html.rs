@@ -34,7 +34,8 @@ const FORBIDDEN: [&str; 9] = [
 ];
 const BEGINNINGS: [&str; 3] = ["https://", "http://", "mailto:"];
 /// What is expected of an address; it continues a sentence that begins with where it stands.
-pub(super) const EXPECTED: &str = "begins with https://, http:// or mailto:, or is a value of the mail that is an address";
+pub(super) const EXPECTED: &str =
+    "begins with https://, http:// or mailto:, or is a value of the mail that is an address";
 
 /// Whether this character stands for something of the template.
 const fn is_place(letter: char) -> bool {
@@ -122,7 +123,11 @@ impl<'a> Reader<'a> {
         let begins = self.at;
         self.at += self.first().map_or(0, char::len_utf8);
         self.take(|letter| !letter.is_whitespace() && !matches!(letter, '/' | '>' | '=') && !is_place(letter));
-        let name = self.source.get(begins..self.at).unwrap_or_default().to_ascii_lowercase();
+        let name = self
+            .source
+            .get(begins..self.at)
+            .unwrap_or_default()
+            .to_ascii_lowercase();
         if name.starts_with("on") {
             return Err(format!("{name} runs a script, which can't stand in a mail"));
         }

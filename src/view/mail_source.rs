@@ -227,7 +227,11 @@ impl<'a> Reader<'a> {
                 let tokens = self.tokens("}}")?;
                 self.judge(&tokens)?;
                 let is_address = matches!(tokens.as_slice(), [Token::Name(name)] if is_address(name));
-                let place = if is_address { mail_html::ADDRESS } else { mail_html::VALUE };
+                let place = if is_address {
+                    mail_html::ADDRESS
+                } else {
+                    mail_html::VALUE
+                };
                 self.put(Some(place), begins);
             } else if rest.starts_with("{%") {
                 let tokens = self.tokens("%}")?;

@@ -301,7 +301,7 @@ async fn make_in(
     asker: Asker,
     change: &Change<'_>,
 ) -> Result<Held, NotChanged> {
-    let held = Held::of(tx, asker.user).await?;
+    let held = Held::of(tx, call, asker.user).await?;
     let has_factor = !held.factors.is_empty();
     let has_room = held.factors.len() < MOST;
     let (user, by) = (asker.user, call.by(Actor::User(asker.user)));
@@ -413,7 +413,7 @@ pub(super) struct Held {
 }
 
 impl Held {
-    async fn of(tx: &mut Write, user: Id<User>) -> Result<Self, Error> {
+    async fn of(tx: &mut Write, call: &Call, user: Id<User>) -> Result<Self, Error> {
         tx.hold_user(user).await?;
         let found = tx.find_user(user).await?.filter(|user| user.is_active(call.now));
         Ok(Self {

@@ -40,7 +40,7 @@ pub struct NewAdministrator {
 /// # Errors
 /// [`Error`] if the store does not answer.
 pub async fn is_needed(provider: &Provider) -> Result<bool, Error> {
-    let now = provider.clock.now();
+    let now = Timestamp::from_micros(provider.clock.micros());
     let tenure = provider.store.read().await?.find_longest_tenure(ADMIN, now).await?;
     Ok(tenure.is_none())
 }

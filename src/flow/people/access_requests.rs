@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use super::fields;
-use super::registration_limits;
 use super::registration::look;
+use super::registration_limits;
 use super::registration_wish::{RegistrationMode, mailed_link, registration_mode};
 use super::users::Page;
 use crate::flow::again::again;

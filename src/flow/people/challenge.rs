@@ -49,7 +49,9 @@ pub(super) enum Judged<'a> {
 /// [`Error::Busy`] where a service is to be asked, and none is configured.
 pub async fn challenge(provider: &Provider, call: &Call, form: &str) -> Result<Option<Challenge>, Error> {
     match provider.settings().await?.word(REGISTRATION_CHALLENGE) {
-        "proof_of_work" => Ok(Some(Challenge::Work(proof_of_work::puzzle(provider, call, form).await?))),
+        "proof_of_work" => Ok(Some(Challenge::Work(
+            proof_of_work::puzzle(provider, call, form).await?,
+        ))),
         "captcha" => Ok(Some(Challenge::Captcha(service(provider)?.widget()))),
         _ => Ok(None),
     }
@@ -128,7 +130,11 @@ fn service(provider: &Provider) -> Result<&Captcha, Error> {
 
 async fn refused(provider: &Provider, call: &Call) -> Error {
     note(provider, call, "registration.captcha").await;
-    Error::field("/captcha", CODE, "the service that tells people from programs does not take it")
+    Error::field(
+        "/captcha",
+        CODE,
+        "the service that tells people from programs does not take it",
+    )
 }
 
 async fn note(provider: &Provider, call: &Call, rule: &'static str) {

@@ -50,7 +50,7 @@ pub async fn ask_for_email(provider: &Provider, call: &Call, asker: Asker, email
     if call.now >= asker.proved.after(PROOF_GOOD_FOR) {
         return Err(NotAsked::ProofTooOld);
     }
-    let (user, has_factor, owner) = read(provider, asker.user, email).await?;
+    let (user, has_factor, owner) = read(provider, call, asker.user, email).await?;
     if has_factor && !asker.is_multiple {
         return Err(NotAsked::ProofTooOld);
     }
@@ -72,7 +72,7 @@ pub(in crate::flow) async fn mail_confirmation(
     user: &User,
     email: &str,
 ) -> Result<(), Error> {
-    let (user, _, owner) = read(provider, user.id, email).await?;
+    let (user, _, owner) = read(provider, call, user.id, email).await?;
     let confirmed = user.profile.email.clone().filter(|_| user.profile.email_verified);
     mail_letters(provider, call, (&user, email), (confirmed, owner)).await
 }
@@ -95,7 +95,12 @@ async fn mail_letters(
     again(|| write(provider, call, user.id, &letters)).await
 }
 
-async fn read(provider: &Provider, id: Id<User>, email: &str) -> Result<(User, bool, Option<User>), Error> {
+async fn read(
+    provider: &Provider,
+    call: &Call,
+    id: Id<User>,
+    email: &str,
+) -> Result<(User, bool, Option<User>), Error> {
     let mut store = provider.store.read().await?;
     let user = store
         .find_user(id)

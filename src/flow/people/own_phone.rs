@@ -165,7 +165,10 @@ async fn proved(provider: &Provider, call: &Call, asker: Asker) -> Result<User, 
     }
     let (user, factors) = async {
         let mut store = provider.store.read().await?;
-        let user = store.find_user(asker.user).await?.filter(|user| user.is_active(call.now));
+        let user = store
+            .find_user(asker.user)
+            .await?
+            .filter(|user| user.is_active(call.now));
         let factors = store.list_factors_of(asker.user).await?;
         Ok::<_, Error>((user.ok_or(Error::NotFound)?, factors))
     }
@@ -192,7 +195,11 @@ async fn write(
             if !tx.hold_user(id).await? {
                 return Err(Error::NotFound);
             }
-            let before = tx.find_user(id).await?.filter(|user| user.is_active(call.now)).ok_or(Error::NotFound)?;
+            let before = tx
+                .find_user(id)
+                .await?
+                .filter(|user| user.is_active(call.now))
+                .ok_or(Error::NotFound)?;
             let after = user_change::change_in(&mut tx, call, &ChangeSource::Person, id, None, change.clone()).await?;
             tx.add_event(&call.event(kind).user(id)).await?;
             let number = after

@@ -4,7 +4,7 @@ use super::{ChangeSource, UserChange, user_change};
 use crate::flow::again::again;
 use crate::flow::settle::settle;
 use crate::flow::{Call, Error, Provider};
-use crate::model::{Actor, Id, Picture, User};
+use crate::model::{Actor, Id, Picture, Timestamp, User};
 use crate::picture::{self, Fault};
 use crate::random;
 
@@ -94,7 +94,7 @@ pub async fn find_picture(provider: &Provider, name: &str) -> Result<Picture, Er
     if name.len() > LONGEST_NAME {
         return Err(Error::NotFound);
     }
-    let now = provider.clock.now();
+    let now = Timestamp::from_micros(provider.clock.micros());
     let mut store = provider.store.read().await?;
     store.find_picture(name, now).await?.ok_or(Error::NotFound)
 }

@@ -94,6 +94,7 @@ async fn warn(provider: &Provider, call: &Call, age: PasswordAge) -> Result<bool
 fn due(rules: &PasswordRules, user: &User, now: Timestamp) -> Option<Timestamp> {
     let ends = rules.end_of(user)?;
     let warning = rules.warning?;
-    let is_time = user.is_active(now) && user.password_expired_at.is_none() && ends > now && now >= ends.before(warning);
+    let is_time =
+        user.is_active(now) && user.password_expired_at.is_none() && ends > now && now >= ends.before(warning);
     is_time.then_some(ends)
 }

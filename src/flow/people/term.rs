@@ -120,7 +120,12 @@ pub async fn end_expired(provider: &Provider, call: &Call) -> Result<bool, Error
 /// # Errors
 /// [`Error::Unavailable`]; whoever was reminded is not reminded again.
 pub async fn remind_of_end(provider: &Provider, call: &Call) -> Result<bool, Error> {
-    let due = provider.store.read().await?.list_users_near_end(call.now, LOOKED_AT).await?;
+    let due = provider
+        .store
+        .read()
+        .await?
+        .list_users_near_end(call.now, LOOKED_AT)
+        .await?;
     let may_be_more = due.len() >= usize::try_from(LOOKED_AT).unwrap_or(usize::MAX);
     for near in due {
         look(provider, call, near).await?;
@@ -158,7 +163,11 @@ async fn look(provider: &Provider, call: &Call, near: NearEnd) -> Result<(), Err
     let (mail, next) = (mail.as_ref(), schedule.next_look(call.now));
     again(|| async {
         let mut tx = provider.store.write().await?;
-        let reminded_at = if mail.is_some() { Some(call.now) } else { near.reminded_at };
+        let reminded_at = if mail.is_some() {
+            Some(call.now)
+        } else {
+            near.reminded_at
+        };
         // of two nodes one reminds
         if !tx.look_at_end_again(near, reminded_at, next).await? {
             tx.abandon().await?;

@@ -77,12 +77,7 @@ fn barred(user: &User, now: Timestamp) -> Option<(&'static str, Refused)> {
 ///
 /// # Errors
 /// [`Refused`], with what the person can do about it.
-pub(super) async fn admit(
-    provider: &Provider,
-    call: &Call,
-    user: &User,
-    method: &'static str,
-) -> Result<(), Refused> {
+pub(super) async fn admit(provider: &Provider, call: &Call, user: &User, method: &'static str) -> Result<(), Refused> {
     if let Some((rule, barred)) = barred(user, call.now) {
         provider.note(refused(call, rule, method, Some(user))).await;
         return Err(barred);

@@ -11,7 +11,8 @@ use crate::flow::again::again;
 use crate::flow::session::term;
 use crate::model::setting;
 use crate::model::{
-    AccountState, Actor, Client, ConsentMode, Digest, EventKind, Fact, Grant, GrantType, Id, RefreshToken, Scopes, Secret,
+    AccountState, Actor, Client, ConsentMode, Digest, EventKind, Fact, Grant, GrantType, Id, RefreshToken, Scopes,
+    Secret,
 };
 use crate::protocol::code_exchange::{self, CodePayload};
 use crate::protocol::parameters::Parameters;

@@ -132,7 +132,11 @@ async fn load_family(
 async fn recheck(provider: &Provider, call: &Call, client: &Client, behalf: &Behalf) -> Result<(), Error> {
     let user = &behalf.person.user;
     if user.state(call.now) == AccountState::Expired {
-        return Err(refused("refresh.account_expired", "the account behind the refresh token has expired").into());
+        return Err(refused(
+            "refresh.account_expired",
+            "the account behind the refresh token has expired",
+        )
+        .into());
     }
     if !user.is_active(call.now) {
         return Err(refused("refresh.user", "the account behind the refresh token can not be used").into());

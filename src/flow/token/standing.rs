@@ -274,7 +274,8 @@ async fn judge(
         return Ok(None);
     }
     let layers = person.layers(settings, None);
-    let live = |session: &&SessionRow| session.ended_at.is_none() && now < term::end_of_row(session, (&person.user, &layers));
+    let live =
+        |session: &&SessionRow| session.ended_at.is_none() && now < term::end_of_row(session, (&person.user, &layers));
     let Some(session) = standing.session.as_ref().filter(live) else {
         return refused("access_token.session");
     };

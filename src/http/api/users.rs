@@ -117,7 +117,10 @@ async fn get(asked: Asked) -> Result<Answer, Problem> {
 async fn change(asked: Asked) -> Result<Answer, Problem> {
     let change = asked.read::<UserPatchBody>()?.into_change()?;
     let (id, expected) = (asked.id("id")?, asked.expected()?);
-    one(&asked, people::change_user(asked.provider(), asked.call(), &asked.source(), id, expected, change).await?)
+    one(
+        &asked,
+        people::change_user(asked.provider(), asked.call(), &asked.source(), id, expected, change).await?,
+    )
 }
 
 async fn delete(asked: Asked) -> Result<Answer, Problem> {
@@ -128,12 +131,18 @@ async fn delete(asked: Asked) -> Result<Answer, Problem> {
 
 async fn deactivate(asked: Asked) -> Result<Answer, Problem> {
     let (id, expected) = (asked.id("id")?, asked.expected()?);
-    one(&asked, people::deactivate_user(asked.provider(), asked.call(), &asked.source(), id, expected).await?)
+    one(
+        &asked,
+        people::deactivate_user(asked.provider(), asked.call(), &asked.source(), id, expected).await?,
+    )
 }
 
 async fn reactivate(asked: Asked) -> Result<Answer, Problem> {
     let (id, expected) = (asked.id("id")?, asked.expected()?);
-    one(&asked, people::reactivate_user(asked.provider(), asked.call(), &asked.source(), id, expected).await?)
+    one(
+        &asked,
+        people::reactivate_user(asked.provider(), asked.call(), &asked.source(), id, expected).await?,
+    )
 }
 
 async fn reset_password(asked: Asked) -> Result<Answer, Problem> {

@@ -14,9 +14,9 @@ use crate::flow::Error;
 use crate::flow::authorization::Interaction;
 use crate::flow::people::{self, Challenge, Met, RegistrationMode, Work};
 use crate::http::Refusal;
-use crate::http::sheet::Loaded;
 use crate::http::answer::next::see_other;
 use crate::http::extract::{Forgery, Form, Query, Visit};
+use crate::http::sheet::Loaded;
 use crate::model::Secret;
 use crate::model::setting::{REGISTRATION_CONTACT, REGISTRATION_LINK_LIFETIME, REGISTRATION_MODE};
 use crate::view::{

@@ -74,8 +74,8 @@ pub use own_profile::{
 pub use own_step::{AccountDoor, AccountDoorStage, OwnStep, OwnStepKind, OwnStepProblem, Stay};
 pub use recover::Recover;
 pub use register::{
-    AskedInput, NewAccount, NewAccountError, NewAccountField, NewAccountPassword, Register, RegisterCaptcha, RegisterError, RegisterFor, RegisterHelp,
-    RegisterWork,
+    AskedInput, NewAccount, NewAccountError, NewAccountField, NewAccountPassword, Register, RegisterCaptcha,
+    RegisterError, RegisterFor, RegisterHelp, RegisterWork,
 };
 pub use request_access::{RequestAccess, RequestAccessError};
 pub use required::{EnrolFactor, RequiredBy, RequiredEmail, RequiredEmailProblem, RequiredPassword};

@@ -332,7 +332,7 @@ async fn user_disable_ends_everything_of_the_user_and_nothing_of_others() {
                 let user = deactivate_user(&ground.provider, &call, &Command, ada.id, None)
                     .await
                     .unwrap();
-                assert!(!user.is_active());
+                assert!(!user.is_active(call.now));
             }
             "password" => {
                 let password = NewPassword::Generated;
@@ -404,7 +404,7 @@ async fn user_disable_ends_everything_of_the_user_and_nothing_of_others() {
             let user = reactivate_user(&ground.provider, &ground.call(), &Command, ada.id, None)
                 .await
                 .unwrap();
-            assert!(user.is_active());
+            assert!(user.is_active(ground.call().now));
         }
     }
 }

@@ -80,14 +80,23 @@ async fn an_account_that_expires_ends_everything_of_it_at_that_moment() {
         assert_eq!(own.status, 200);
         // what is given by now ends with the account
         let refreshed = party.refresh(&early.get("refresh_token")).await.ok();
-        assert!(refreshed.json()["expires_in"].as_u64().unwrap() <= 300, "{}", refreshed.body);
+        assert!(
+            refreshed.json()["expires_in"].as_u64().unwrap() <= 300,
+            "{}",
+            refreshed.body
+        );
         for token in ["access_token", "id_token"] {
             let exp = claims(&refreshed.get(token))["exp"].as_i64().unwrap();
             assert!(exp <= end.seconds(), "{token}");
         }
         let late = browser.open(&party.authorization_url()).await;
         let code = late.location().unwrap();
-        let code = code.query_pairs().find(|(name, _)| name == "code").unwrap().1.into_owned();
+        let code = code
+            .query_pairs()
+            .find(|(name, _)| name == "code")
+            .unwrap()
+            .1
+            .into_owned();
         assert_eq!(party.userinfo(&early.get("access_token")).await.status, 200);
 
         server.advance(MINUTE * 5 - MOMENT);
@@ -96,9 +105,18 @@ async fn an_account_that_expires_ends_everything_of_it_at_that_moment() {
         // nobody has come round to it
         assert!(!is_signed_in(server, &browser).await);
         assert_eq!(party.userinfo(&early.get("access_token")).await.status, 401);
-        assert_eq!(party.introspect(&early.get("access_token")).await.json()["active"], false);
-        assert_eq!(party.introspect(&refreshed.get("refresh_token")).await.json()["active"], false);
-        assert_eq!(party.refresh(&refreshed.get("refresh_token")).await.error(), "invalid_grant");
+        assert_eq!(
+            party.introspect(&early.get("access_token")).await.json()["active"],
+            false
+        );
+        assert_eq!(
+            party.introspect(&refreshed.get("refresh_token")).await.json()["active"],
+            false
+        );
+        assert_eq!(
+            party.refresh(&refreshed.get("refresh_token")).await.error(),
+            "invalid_grant"
+        );
         assert_eq!(party.redeem(&code).await.error(), "invalid_grant");
         let account = server.account(&ada).await;
         assert!(!account.is_active(server.call().now));
@@ -113,14 +131,21 @@ async fn an_account_that_expires_ends_everything_of_it_at_that_moment() {
         assert_eq!(live().await, 0);
         people::end_expired(server.provider(), &call).await.unwrap();
         let expired = events(server, &ada).await;
-        assert_eq!(expired.iter().filter(|(kind, _)| kind == "user.expired").count(), 1, "{expired:?}");
+        assert_eq!(
+            expired.iter().filter(|(kind, _)| kind == "user.expired").count(),
+            1,
+            "{expired:?}"
+        );
 
         // let in again, it begins anew: what has ended stays ended
         let told = say(server, &ada, json!({"expires_at": null})).await;
         assert_eq!(told["state"], "active");
         assert!(told.get("expires_at").is_none());
         assert!(!is_signed_in(server, &browser).await);
-        assert_eq!(party.refresh(&refreshed.get("refresh_token")).await.error(), "invalid_grant");
+        assert_eq!(
+            party.refresh(&refreshed.get("refresh_token")).await.error(),
+            "invalid_grant"
+        );
         assert_eq!(sign_in(server, &Browser::new(), &ada).await.status, 303);
     })
     .await;
@@ -187,9 +212,9 @@ async fn every_way_in_refuses_an_expired_account_after_the_proof() {
         assert!(denied.body.contains("account_expired"), "{}", denied.body);
 
         let told = events(server, &ada).await;
-        let refused = told.iter().filter(|(kind, reason)| {
-            kind == "sign_in" && reason.as_deref() == Some("sign_in.account_expired")
-        });
+        let refused = told
+            .iter()
+            .filter(|(kind, reason)| kind == "sign_in" && reason.as_deref() == Some("sign_in.account_expired"));
         assert_eq!(refused.count(), 5, "{told:?}");
         // nobody helps themselves into it either
         server.settings(json!({"recovery.enabled": true})).await;
@@ -205,7 +230,9 @@ async fn every_way_in_refuses_an_expired_account_after_the_proof() {
 async fn asked(server: &Server, browser: &Browser, identifier: &str, way: &str) -> Page {
     let login = browser.get(&server.url("/login")).await;
     let form = login.form_with("password");
-    let begun = browser.submit(&login, form, &[("username", identifier), ("intent", way)]).await;
+    let begun = browser
+        .submit(&login, form, &[("username", identifier), ("intent", way)])
+        .await;
     assert_eq!(begun.status, 303, "{}", begun.body);
     browser.follow(begun).await
 }
@@ -218,7 +245,10 @@ async fn before_its_day_an_account_lets_nobody_in_and_says_so_in_three_languages
         sign_in(server, &browser, &ada).await;
         let start = after(server, DAY * 3);
         let told = say(server, &ada, json!({"starts_at": start.rfc3339()})).await;
-        assert_eq!((&told["state"], &told["status"]), (&json!("not_started"), &json!("active")));
+        assert_eq!(
+            (&told["state"], &told["status"]),
+            (&json!("not_started"), &json!("active"))
+        );
         assert!(!is_signed_in(server, &browser).await, "what there was has ended");
         for (tag, sentence, advice) in [
             ("en", "This account can’t be used yet.", "It begins on "),
@@ -280,7 +310,9 @@ async fn the_end_is_announced_by_mail_once_at_each_of_its_times() {
         };
         let told = async |person: &TestUser| {
             let all = mails(server).await;
-            let own = all.iter().filter(|(to, text)| *to == person.email && text.starts_with("Your account ends soon"));
+            let own = all
+                .iter()
+                .filter(|(to, text)| *to == person.email && text.starts_with("Your account ends soon"));
             own.count()
         };
         look().await;
@@ -312,7 +344,13 @@ async fn the_end_is_announced_by_mail_once_at_each_of_its_times() {
         server.advance(DAY * 40);
         look().await;
         let mut store = server.provider().store.read().await.unwrap();
-        assert!(store.list_users_near_end(server.call().now, 100).await.unwrap().is_empty());
+        assert!(
+            store
+                .list_users_near_end(server.call().now, 100)
+                .await
+                .unwrap()
+                .is_empty()
+        );
     })
     .await;
 }
@@ -323,7 +361,12 @@ async fn nobody_is_looked_at_whose_end_is_far() {
     let server = Server::start().await;
     for number in 0..20 {
         let person = server.user(&format!("person-{number}")).await;
-        say(&server, &person, json!({"expires_at": after(&server, DAY * 200).rfc3339()})).await;
+        say(
+            &server,
+            &person,
+            json!({"expires_at": after(&server, DAY * 200).rfc3339()}),
+        )
+        .await;
     }
     let near = async || {
         let mut store = server.provider().store.read().await.unwrap();
@@ -357,7 +400,11 @@ async fn a_term_that_can_not_be_is_refused_and_the_last_administrator_stays() {
             let refused = caller.patch(&path, body.clone()).await;
             assert_eq!(refused.status, 422, "{body}");
             let error = &refused.json()["errors"][0];
-            assert_eq!((&error["pointer"], &error["code"]), (&json!(pointer), &json!(code)), "{body}");
+            assert_eq!(
+                (&error["pointer"], &error["code"]),
+                (&json!(pointer), &json!(code)),
+                "{body}"
+            );
             let mut new = body;
             new["username"] = json!("new");
             assert_eq!(caller.post("/users", new).await.status, 422);
@@ -374,13 +421,19 @@ async fn a_term_that_can_not_be_is_refused_and_the_last_administrator_stays() {
         let mut tx = server.provider().store.write().await.unwrap();
         tx.add_member(group, bob.id, server.call().now).await.unwrap();
         tx.commit().await.unwrap();
-        let allowed = caller.patch(&path, json!({"expires_at": after(server, DAY * 300).rfc3339()})).await;
+        let allowed = caller
+            .patch(&path, json!({"expires_at": after(server, DAY * 300).rfc3339()}))
+            .await;
         assert_eq!(allowed.status, 200, "{}", allowed.body);
         // who has an end is no successor of who has none
         let deactivated = caller.post(&format!("/users/{}/deactivate", bob.id), json!({})).await;
         assert_eq!(deactivated.status, 409, "{}", deactivated.body);
         // nobody extends their own account
-        let own = Caller::with_token(server, &crate::api::conversation::user_token(server, &bob, "openid account").await).await;
+        let own = Caller::with_token(
+            server,
+            &crate::api::conversation::user_token(server, &bob, "openid account").await,
+        )
+        .await;
         let refused = own.patch("/me", json!({"expires_at": null})).await;
         assert_eq!(refused.status, 422, "{}", refused.body);
     })
@@ -413,7 +466,14 @@ async fn files_say_the_term_and_give_it_back() {
         assert!(run(server, &export).await.unwrap().is_empty());
         // what is absent stays, null takes away
         assert!(run(server, &file(json!({}))).await.unwrap().is_empty());
-        assert_eq!(run(server, &file(json!({"expires_at": null}))).await.unwrap().changes.len(), 1);
+        assert_eq!(
+            run(server, &file(json!({"expires_at": null})))
+                .await
+                .unwrap()
+                .changes
+                .len(),
+            1
+        );
         assert_eq!(server.account_of("ada@example.com").await.expires_at, None);
         let Err(Error::Invalid(fields)) = run(server, &file(json!({"expires_at": "soon"}))).await else {
             panic!("a moment that is none");
@@ -433,13 +493,27 @@ async fn commands_say_the_term() {
     let shown = async || terminal.run(&["users", "show", "ada", "--json"]).await.json();
     assert_eq!(shown().await["expires_at"], "2090-01-31T00:00:00Z");
     let said = terminal
-        .run(&["users", "term", "ada", "--starts-at", "2080-01-01T08:00:00+01:00", "--expires-at", "none"])
+        .run(&[
+            "users",
+            "term",
+            "ada",
+            "--starts-at",
+            "2080-01-01T08:00:00+01:00",
+            "--expires-at",
+            "none",
+        ])
         .await
         .ok();
     assert!(said.contains("not_started"), "{said}");
     assert_eq!(shown().await["starts_at"], "2080-01-01T07:00:00Z");
     assert_eq!(shown().await["expires_at"], Value::Null);
     assert_eq!(terminal.run(&["users", "term", "ada"]).await.code, 2);
-    assert_eq!(terminal.run(&["users", "term", "ada", "--expires-at", "soon"]).await.code, 2);
+    assert_eq!(
+        terminal
+            .run(&["users", "term", "ada", "--expires-at", "soon"])
+            .await
+            .code,
+        2
+    );
     server.stop().await;
 }

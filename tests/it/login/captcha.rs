@@ -45,14 +45,24 @@ async fn a_mail_is_sent_to_whom_the_service_takes_for_a_person() {
         let browser = Browser::new();
         let page = browser.get(&server.url("/register")).await;
         let shown = unescape(&page.body);
-        assert!(shown.contains(&format!("class=\"h-captcha widget\" data-sitekey=\"{SITE_KEY}\"")), "{shown}");
-        assert!(shown.contains(&format!("src=\"{}/1/api.js\"", service.origin)), "{shown}");
+        assert!(
+            shown.contains(&format!("class=\"h-captcha widget\" data-sitekey=\"{SITE_KEY}\"")),
+            "{shown}"
+        );
+        assert!(
+            shown.contains(&format!("src=\"{}/1/api.js\"", service.origin)),
+            "{shown}"
+        );
         assert!(shown.contains("mailto:door@example.com"), "whoever has no scripts");
         assert!(!shown.contains(SECRET));
         for wrong in ["", "program", "person with blanks"] {
             let refused = send(&browser, &page, "grace@example.com", wrong).await;
             assert_eq!(refused.status, 422, "{wrong}: {}", refused.body);
-            assert!(unescape(&refused.body).contains("Try the check below once more"), "{}", refused.body);
+            assert!(
+                unescape(&refused.body).contains("Try the check below once more"),
+                "{}",
+                refused.body
+            );
         }
         assert_eq!(mailed(&server, "grace@example.com").await, 0);
         let sent = send(&browser, &page, "grace@example.com", "person-1").await;
@@ -79,7 +89,11 @@ async fn a_mail_is_sent_to_whom_the_service_takes_for_a_person() {
         assert_eq!(mailed(&server, "eve@example.com").await, 1);
         // what can be seen to be nothing was shown to nobody; what the contract says was said
         let asked = service.asked();
-        assert!(asked.iter().all(|form| form["response"].starts_with('p') && !form["response"].contains(' ')));
+        assert!(
+            asked
+                .iter()
+                .all(|form| form["response"].starts_with('p') && !form["response"].contains(' '))
+        );
         assert_eq!(asked[0]["secret"], SECRET);
         assert_eq!(asked[0]["remoteip"], "127.0.0.1");
         server.stop().await;
@@ -94,7 +108,10 @@ async fn a_service_that_is_away_is_told_as_such() {
     let browser = Browser::new();
     let page = browser.get(&server.url("/register")).await;
     let nobody = Caller::with_token(&server, "").await;
-    for (number, mood) in [Some(Mood::Confused), Some(Mood::Failing), None].into_iter().enumerate() {
+    for (number, mood) in [Some(Mood::Confused), Some(Mood::Failing), None]
+        .into_iter()
+        .enumerate()
+    {
         match mood {
             Some(mood) => service.be(mood),
             None => service.stop(),
@@ -130,7 +147,9 @@ async fn a_secret_that_the_service_does_not_take_lets_nobody_through() {
     server.settings(open("captcha")).await;
     assert_eq!(Browser::new().get(&server.url("/register")).await.status, 503);
     let nobody = Caller::with_token(&server, "").await;
-    let refused = nobody.post("/registration", json!({"email": "grace@example.com"})).await;
+    let refused = nobody
+        .post("/registration", json!({"email": "grace@example.com"}))
+        .await;
     assert_eq!(refused.status, 503, "{}", refused.body);
     server.stop().await;
 }
@@ -146,7 +165,10 @@ async fn the_policy_names_the_service_on_its_page_alone() {
     };
     let named = policy("/register").await;
     let directive = |name: &str| {
-        let found = named.split(';').map(str::trim).find(|part| part.split(' ').next() == Some(name));
+        let found = named
+            .split(';')
+            .map(str::trim)
+            .find(|part| part.split(' ').next() == Some(name));
         found.unwrap_or_default().to_owned()
     };
     assert!(directive("script-src").starts_with("script-src 'nonce-"), "{named}");
@@ -157,7 +179,10 @@ async fn the_policy_names_the_service_on_its_page_alone() {
     assert_eq!(named.matches(&service.origin).count(), 2, "{named}");
     for path in ["/login", "/register?sent=1", "/login/forgot", "/", "/nothing"] {
         let other = policy(path).await;
-        assert!(!other.contains(&service.origin) && !other.contains("frame-src"), "{path}: {other}");
+        assert!(
+            !other.contains(&service.origin) && !other.contains("frame-src"),
+            "{path}: {other}"
+        );
     }
     server.settings(open("none")).await;
     assert!(!policy("/register").await.contains(&service.origin));

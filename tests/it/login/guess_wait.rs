@@ -178,7 +178,9 @@ async fn who_guesses_at_a_second_factor_is_told_of_to_its_owner() {
         tx.commit().await.unwrap();
         let warned = async || {
             let all = mails(server).await;
-            let of_guesses = all.into_iter().filter(|(_, text)| text.contains("guessing at your second factor"));
+            let of_guesses = all
+                .into_iter()
+                .filter(|(_, text)| text.contains("guessing at your second factor"));
             of_guesses.collect::<Vec<_>>()
         };
         let guess_on = async || {
@@ -206,7 +208,10 @@ async fn who_guesses_at_a_second_factor_is_told_of_to_its_owner() {
         guess_on().await;
         assert_eq!(warned().await.len(), 2);
         // the mail's link locks the account at once
-        let lock = text.split_whitespace().find(|word| word.contains("/login/lock?token=")).unwrap();
+        let lock = text
+            .split_whitespace()
+            .find(|word| word.contains("/login/lock?token="))
+            .unwrap();
         let mailbox = Browser::new();
         let page = mailbox.get(lock).await;
         assert_eq!(page.status, 200, "{}", page.body);

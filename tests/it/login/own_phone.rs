@@ -112,8 +112,15 @@ async fn a_number_is_ones_own_by_the_code_that_was_sent_there() {
             told.1
         );
         assert!(!told.1.contains(NUMBER), "its last digits will do");
-        let locks = told.1.split_whitespace().find(|word| word.contains("/login/lock?token="));
-        assert_eq!(Browser::new().get(locks.unwrap()).await.status, 200, "the way to lock the account");
+        let locks = told
+            .1
+            .split_whitespace()
+            .find(|word| word.contains("/login/lock?token="));
+        assert_eq!(
+            Browser::new().get(locks.unwrap()).await.status,
+            200,
+            "the way to lock the account"
+        );
 
         let same = ask(server, &browser, NUMBER).await;
         assert_eq!(same.status, 422);

@@ -289,27 +289,39 @@ async fn a_link_to_a_domain_that_was_denied_since_leads_nowhere() {
         let link = links(server, "grace@example.com").await.remove(0);
         let page = browser.get(&link).await;
         assert_eq!(page.status, 200, "{}", page.body);
-        server.settings(json!({"registration.denied_domains": "example.com"})).await;
+        server
+            .settings(json!({"registration.denied_domains": "example.com"}))
+            .await;
         assert_eq!(browser.get(&link).await.status, 404);
-        let fields = [("given_name", "Grace"), ("family_name", "Hopper"), ("username", "grace")];
+        let fields = [
+            ("given_name", "Grace"),
+            ("family_name", "Hopper"),
+            ("username", "grace"),
+        ];
         let refused = fill(&browser, &page, &fields).await;
         assert_eq!(refused.status, 404, "{}", refused.body);
         // an administrator's approval is no way around it either
-        server.settings(json!({"registration.denied_domains": "", "registration.mode": "request"})).await;
+        server
+            .settings(json!({"registration.denied_domains": "", "registration.mode": "request"}))
+            .await;
         let requested = browser.get(&server.url("/request-access")).await;
         let form = requested.form_with("email");
         browser.submit(&requested, form, &[("email", "eve@example.com")]).await;
         let all = mails(server).await;
         let mut words = all.iter().flat_map(|(_, text)| text.split_whitespace());
         let confirm = words.find(|word| word.contains("/request-access/new?token=")).unwrap();
-        server.settings(json!({"registration.denied_domains": "example.com"})).await;
+        server
+            .settings(json!({"registration.denied_domains": "example.com"}))
+            .await;
         assert_eq!(browser.get(confirm).await.status, 404);
         server.settings(json!({"registration.denied_domains": ""})).await;
         let page = browser.get(confirm).await;
         let form = page.form_with("reason");
         let done = browser.submit(&page, form, &[("name", "Eve"), ("reason", "x")]).await;
         assert_eq!(done.status, 303, "{}", done.body);
-        server.settings(json!({"registration.denied_domains": "example.com"})).await;
+        server
+            .settings(json!({"registration.denied_domains": "example.com"}))
+            .await;
         let call = server.call();
         let waiting = people::list_access_requests(server.provider(), AccessRequestStatus::Waiting, None, 10)
             .await
@@ -318,7 +330,11 @@ async fn a_link_to_a_domain_that_was_denied_since_leads_nowhere() {
         assert!(matches!(refused, Err(Error::Invalid(_))), "{refused:?}");
         server.settings(json!({"registration.denied_domains": ""})).await;
         let link = async || links(server, "grace@example.com").await.remove(0);
-        assert_eq!(browser.get(&link().await).await.status, 200, "and back, while the link lasts");
+        assert_eq!(
+            browser.get(&link().await).await.status,
+            200,
+            "and back, while the link lasts"
+        );
     })
     .await;
 }

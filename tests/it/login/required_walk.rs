@@ -272,7 +272,7 @@ impl Walk<'_> {
         }
         require(self.server, &person.user, &actions).await;
         self.count("required");
-        if !account.is_active() || self.dice.below(2) > 0 {
+        if !account.is_active(self.server.call().now) || self.dice.below(2) > 0 {
             return;
         }
         // the person deletes the account, somewhere else

@@ -160,11 +160,26 @@ fn an_address_in_a_mail_leads_to_the_web_or_into_a_mailbox() {
     for (refused, expected) in [
         (r#"<a href="javascript:alert(1)">x</a>"#.to_owned(), "href= begins with"),
         (r#"<a href="JaVaScRiPt:alert(1)">x</a>"#.to_owned(), "href= begins with"),
-        (format!(r#"<a href="java{tab}script:alert(1)">x</a>"#), "href= begins with"),
-        (r#"<a href="&#106;avascript:alert(1)">x</a>"#.to_owned(), "href= begins with"),
-        (r#"<a href="javascript&colon;alert(1)">x</a>"#.to_owned(), "href= begins with"),
-        (r#"<a href=" javascript:alert(1)">x</a>"#.to_owned(), "href= begins with"),
-        (r#"<a href='data:text/html,<script>'>x</a>"#.to_owned(), "href= begins with"),
+        (
+            format!(r#"<a href="java{tab}script:alert(1)">x</a>"#),
+            "href= begins with",
+        ),
+        (
+            r#"<a href="&#106;avascript:alert(1)">x</a>"#.to_owned(),
+            "href= begins with",
+        ),
+        (
+            r#"<a href="javascript&colon;alert(1)">x</a>"#.to_owned(),
+            "href= begins with",
+        ),
+        (
+            r#"<a href=" javascript:alert(1)">x</a>"#.to_owned(),
+            "href= begins with",
+        ),
+        (
+            r#"<a href='data:text/html,<script>'>x</a>"#.to_owned(),
+            "href= begins with",
+        ),
         (r#"<a href="vbscript:x">x</a>"#.to_owned(), "href= begins with"),
         (r#"<a href="file:///etc/passwd">x</a>"#.to_owned(), "href= begins with"),
         (r#"<a href="//evil.example">x</a>"#.to_owned(), "href= begins with"),
@@ -172,28 +187,73 @@ fn an_address_in_a_mail_leads_to_the_web_or_into_a_mailbox() {
         (r#"<a href="">x</a>"#.to_owned(), "href= begins with"),
         (r#"<a href=javascript:alert(1)>x</a>"#.to_owned(), "quotation marks"),
         (r#"<a/href="javascript:x">x</a>"#.to_owned(), "href= begins with"),
-        (r#"<a title="x"href="javascript:x">x</a>"#.to_owned(), "href= begins with"),
-        (r#"<svg><a xlink:href="javascript:x">x</a></svg>"#.to_owned(), "xlink:href= begins with"),
-        (r#"<form action="javascript:x"></form>"#.to_owned(), "action= begins with"),
+        (
+            r#"<a title="x"href="javascript:x">x</a>"#.to_owned(),
+            "href= begins with",
+        ),
+        (
+            r#"<svg><a xlink:href="javascript:x">x</a></svg>"#.to_owned(),
+            "xlink:href= begins with",
+        ),
+        (
+            r#"<form action="javascript:x"></form>"#.to_owned(),
+            "action= begins with",
+        ),
         (r#"<img src="data:image/svg+xml,x">"#.to_owned(), "src= begins with"),
-        (r#"<!--[if mso]><a href="javascript:x">x</a><![endif]-->"#.to_owned(), "href= begins with"),
+        (
+            r#"<!--[if mso]><a href="javascript:x">x</a><![endif]-->"#.to_owned(),
+            "href= begins with",
+        ),
         // what a person is called is no address, and neither is a choice among several
         (r#"<a href="{{ mail.name }}">x</a>"#.to_owned(), "href= begins with"),
-        (r#"<a href="{{ mail.username }}:x">x</a>"#.to_owned(), "href= begins with"),
-        (r#"<a href="{{ mail.link if mail.name else "javascript:x" }}">x</a>"#.to_owned(), "href= begins with"),
-        (r#"<a href="{% if mail.name %}https:{% else %}javascript:{% endif %}//x">x</a>"#.to_owned(), "href= begins with"),
-        (r#"<a {% if mail.name %}href="javascript:x"{% endif %}>x</a>"#.to_owned(), "quotation marks"),
-        (r#"<a hr{% if true %}ef="javascript:x"{% endif %}>x</a>"#.to_owned(), "quotation marks"),
+        (
+            r#"<a href="{{ mail.username }}:x">x</a>"#.to_owned(),
+            "href= begins with",
+        ),
+        (
+            r#"<a href="{{ mail.link if mail.name else "javascript:x" }}">x</a>"#.to_owned(),
+            "href= begins with",
+        ),
+        (
+            r#"<a href="{% if mail.name %}https:{% else %}javascript:{% endif %}//x">x</a>"#.to_owned(),
+            "href= begins with",
+        ),
+        (
+            r#"<a {% if mail.name %}href="javascript:x"{% endif %}>x</a>"#.to_owned(),
+            "quotation marks",
+        ),
+        (
+            r#"<a hr{% if true %}ef="javascript:x"{% endif %}>x</a>"#.to_owned(),
+            "quotation marks",
+        ),
         (r#"<{{ "a href=javascript:x" }}>x</a>"#.to_owned(), "can't be a value"),
         (r#"<a {{ "href=javascript:x" }}>x</a>"#.to_owned(), "quotation marks"),
-        (r#"{{ part("mail_button", link="javascript:x", label="Go") }}"#.to_owned(), "link= begins with"),
-        (r#"{{ part("mail_link", link=mail.name) }}"#.to_owned(), "link= begins with"),
-        (r#"{{ part("mail_link", link=mail.link ~ "x") }}"#.to_owned(), "link= begins with"),
-        (r#"<script src="https://example.com/x.js"></script>"#.to_owned(), "<script> can't stand"),
+        (
+            r#"{{ part("mail_button", link="javascript:x", label="Go") }}"#.to_owned(),
+            "link= begins with",
+        ),
+        (
+            r#"{{ part("mail_link", link=mail.name) }}"#.to_owned(),
+            "link= begins with",
+        ),
+        (
+            r#"{{ part("mail_link", link=mail.link ~ "x") }}"#.to_owned(),
+            "link= begins with",
+        ),
+        (
+            r#"<script src="https://example.com/x.js"></script>"#.to_owned(),
+            "<script> can't stand",
+        ),
         (r#"<base href="https://example.com/">"#.to_owned(), "<base> can't stand"),
-        (r#"<img src="https://example.com/x.png" onerror="alert(1)">"#.to_owned(), "onerror runs a script"),
+        (
+            r#"<img src="https://example.com/x.png" onerror="alert(1)">"#.to_owned(),
+            "onerror runs a script",
+        ),
         ("<a\n\nhref='javascript:x'>".to_owned(), "line 4:"),
-        ("{# a\nnote #}{{ mail.name\n}}<a href='javascript:x'>".to_owned(), "line 4:"),
+        (
+            "{# a\nnote #}{{ mail.name\n}}<a href='javascript:x'>".to_owned(),
+            "line 4:",
+        ),
     ] {
         let faults = examined(&refused).unwrap_err();
         assert_eq!((faults.len(), faults[0].part), (1, MailPart::Html), "{refused}");

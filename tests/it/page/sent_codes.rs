@@ -68,8 +68,12 @@ pub fn states() -> Vec<Page> {
             Some(LoginError::Busy),
             Some(LoginError::Inactive),
             Some(LoginError::Locked),
-            Some(LoginError::NotStarted { at: 1_800_000_000_000_000 }),
-            Some(LoginError::AccountExpired { at: 1_800_000_000_000_000 }),
+            Some(LoginError::NotStarted {
+                at: 1_800_000_000_000_000,
+            }),
+            Some(LoginError::AccountExpired {
+                at: 1_800_000_000_000_000,
+            }),
             Some(LoginError::DeviceBlocked),
             Some(LoginError::DeviceUnknown),
             Some(LoginError::Network),

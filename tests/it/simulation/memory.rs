@@ -94,7 +94,7 @@ impl Thing {
         let provider = &node.provider;
         let now = Call::operator(&provider.clock).now;
         match self {
-            Self::Person(id) => !provider.person(*id, now).await.unwrap().unwrap().user.is_active(),
+            Self::Person(id) => !provider.person(*id, now).await.unwrap().unwrap().user.is_active(now),
             Self::Permissions(_, id) => {
                 let person = provider.person(*id, now).await.unwrap().unwrap();
                 person.permissions.is_empty()

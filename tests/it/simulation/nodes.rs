@@ -143,6 +143,7 @@ impl Nodes {
             parallelism: 1,
         };
         let provider = Provider::new(Parts {
+            captcha: None,
             texts: ostiary::flow::provider::Texts::Taken,
             clock: self.clock.clone(),
             ephemeral: self.ephemeral.clone().in_epoch_of(store.epoch()),

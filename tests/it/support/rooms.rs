@@ -69,6 +69,7 @@ impl Rooms {
             parallelism: 1,
         };
         let provider = Provider::new(Parts {
+            captcha: None,
             texts: ostiary::flow::provider::Texts::Taken,
             clock: clock.clone(),
             store,

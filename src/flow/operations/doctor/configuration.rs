@@ -2,7 +2,7 @@
 
 use super::{Doctor, Finding};
 use crate::model::group::ADMIN;
-use crate::model::{Check, Said};
+use crate::model::{Check, Said, Timestamp};
 
 pub(super) async fn check(doctor: &Doctor) -> Vec<Finding> {
     let mut findings = vec![Finding::good(Check::Configuration, Said::ConfigOk).with("url", doctor.config.issuer())];
@@ -21,7 +21,7 @@ async fn has_administrator(doctor: &Doctor) -> bool {
         return false;
     };
     store
-        .find_longest_tenure(ADMIN, doctor.now())
+        .find_longest_tenure(ADMIN, Timestamp::from_micros(doctor.clock.micros()))
         .await
         .is_ok_and(|tenure| tenure.is_some())
 }
