@@ -306,7 +306,8 @@ async fn the_end_is_announced_by_mail_once_at_each_of_its_times() {
                 people::remind_of_end(server.provider(), &call),
                 people::remind_of_end(server.provider(), &call)
             );
-            (one.unwrap(), other.unwrap());
+            one.unwrap();
+            other.unwrap();
         };
         let told = async |person: &TestUser| {
             let all = mails(server).await;

@@ -123,7 +123,7 @@ async fn fail_closed_matrix() {
             forget(server).await;
         }
         // everything is as it was, and nothing of it was let in
-        assert!(server.account(&ada).await.is_active());
+        assert!(server.account(&ada).await.is_active(server.call().now));
         let right = sign_in_with(server, &Browser::new(), "ada", &ada.password).await;
         assert_eq!(right.status, 303);
         scene.tokens().await;
