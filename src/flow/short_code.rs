@@ -196,19 +196,23 @@ pub async fn judge(provider: &Provider, call: &Call, place: &Place, typed: &Secr
         return Ok(None);
     };
     let store = &provider.ephemeral;
-    // taken before it is looked at: of many at once no more than five are
-    let tries = Counter::new(Counted::ShortCode, &kept.id);
-    if let Spent::Refused { .. } = store.spend(tries, TRIES, TRIES_KEPT_FOR, call.now).await? {
-        store.forget(Kind::ShortCode, &place.key).await?;
-        return Ok(None);
-    }
     let plain: String = typed
         .expose()
         .chars()
         .filter(|letter| !matches!(letter, ' ' | '-'))
         .collect();
     let typed = Secret::new(plain);
-    if !crypto::equal(&mac(provider, &kept.id, &typed), &kept.mac) {
+    let is_right = crypto::equal(&mac(provider, &kept.id, &typed), &kept.mac);
+    // a try is taken before it counts: of many at once no more than five do
+    let tries = Counter::new(Counted::ShortCode, &kept.id);
+    if let Spent::Refused { .. } = store.spend(tries, TRIES, TRIES_KEPT_FOR, call.now).await? {
+        // a form that is sent often takes nothing from whichever of it is about to have the code
+        if !is_right {
+            store.forget(Kind::ShortCode, &place.key).await?;
+        }
+        return Ok(None);
+    }
+    if !is_right {
         return Ok(None);
     }
     // once: of two who type it at the same time, one has it

@@ -2,18 +2,15 @@
 //! browser that asked, it signs in there; followed elsewhere, it can be answered for, and the sign-in that waits goes on where it waits
 //! (SEC-303). That it was is kept at the server (SEC-269).
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
+use super::session::landing::{AFTERGLOW, Landed};
 use super::short_code::LIFETIME;
 use super::{Call, Error, Provider};
 use crate::crypto;
 use crate::ephemeral::Kind;
 use crate::model::{Id, Secret, Timestamp, User};
 
-/// How long the same form leads where it led.
-const AFTERGLOW: Duration = Duration::from_secs(60);
 const SEALED_FOR: &str = "sign-in link";
 
 /// A link that may be followed.
@@ -31,6 +28,13 @@ pub struct SignInLink {
     pub address: Option<String>,
     /// When.
     pub asked_at: Timestamp,
+}
+
+impl SignInLink {
+    /// What its forms are known by, wherever they are sent.
+    pub(super) fn form(&self) -> String {
+        format!("{} {}", self.attempt, self.asked_at.micros())
+    }
 }
 
 /// Makes a link in the place of the one before. Gives its secret, and when it ends.
@@ -89,21 +93,42 @@ pub(super) async fn answered_for(provider: &Provider, call: &Call, link: &SignIn
     put(provider, call, &answered(provider, &link.attempt), link, until).await
 }
 
-/// Whether the link of a sign-in was answered for elsewhere: once, but for the same form sent twice.
+/// Goes on by a link that was answered for elsewhere: of any number of callers one does.
 pub(super) async fn take_answered(
     provider: &Provider,
     call: &Call,
     attempt: &str,
 ) -> Result<Option<SignInLink>, Error> {
-    let went = place(provider, "went on", attempt);
     let key = answered(provider, attempt);
     let taken = provider.ephemeral.take(Kind::SignInLink, &key, call.now).await?;
     let link: Option<SignInLink> = taken.and_then(|sealed| open(provider, &sealed));
-    let Some(link) = link else {
-        return get(provider, call, &went).await;
-    };
-    put(provider, call, &went, &link, call.now.after(AFTERGLOW)).await?;
-    Ok(Some(link))
+    if let Some(link) = &link {
+        put(
+            provider,
+            call,
+            &went_on(provider, attempt),
+            link,
+            call.now.after(AFTERGLOW),
+        )
+        .await?;
+    }
+    Ok(link)
+}
+
+/// The link by which a sign-in went on a moment ago.
+pub(super) async fn find_went_on(provider: &Provider, call: &Call, attempt: &str) -> Result<Option<SignInLink>, Error> {
+    get(provider, call, &went_on(provider, attempt)).await
+}
+
+/// Says what came of a link, for the same form sent twice.
+pub(super) async fn say(provider: &Provider, call: &Call, link: &SignInLink, landed: &Landed) -> Result<(), Error> {
+    let place = place(provider, "landed", &link.form());
+    put(provider, call, &place, landed, call.now.after(AFTERGLOW)).await
+}
+
+/// What came of a link a moment ago; none if that was not said.
+pub(super) async fn landed(provider: &Provider, call: &Call, link: &SignInLink) -> Result<Option<Landed>, Error> {
+    get(provider, call, &place(provider, "landed", &link.form())).await
 }
 
 async fn put(
@@ -135,6 +160,10 @@ fn key(token: &Secret) -> String {
 
 fn used(provider: &Provider, token: &Secret) -> String {
     place(provider, "used", &key(token))
+}
+
+fn went_on(provider: &Provider, attempt: &str) -> String {
+    place(provider, "went on", attempt)
 }
 
 fn newest(provider: &Provider, attempt: &str) -> String {

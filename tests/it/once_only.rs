@@ -1,9 +1,10 @@
 //! What counts once is raced for, again and again: of many who present the same thing at once, at every node, one succeeds.
 //!
-//! Ten thousand attempts of each kind in the test command, four hundred in its quick part; a million on each database with `OSTIARY_TEST_LENGTH=full`
-//! (`scripts/once-only`).
+//! Ten thousand attempts of each kind in the test command, two thousand where each is a page, four hundred in its quick part; a million on each
+//! database with `OSTIARY_TEST_LENGTH=full` (`scripts/once-only`).
 
 mod kinds;
+mod people;
 
 use std::time::{Duration, Instant};
 
@@ -92,17 +93,24 @@ struct Meter {
 }
 
 impl Meter {
-    /// `share` of the attempts of a run: kinds that cost much have fewer.
-    fn of(kind: &'static str, track: &Track, share: usize) -> Self {
+    fn of(kind: &'static str, track: &Track) -> Self {
         // in the test command both databases share the ten thousand
-        let all = length(400, 5_000, 1_000_000);
+        Self::until(kind, track.backend, length(400, 5_000, 1_000_000))
+    }
+
+    /// The same where each attempt is a page that is drawn.
+    fn of_pages(kind: &'static str, backend: Backend) -> Self {
+        Self::until(kind, backend, length(400, 1_000, 1_000_000))
+    }
+
+    fn until(kind: &'static str, backend: Backend, most: usize) -> Self {
         Self {
             kind,
-            backend: track.backend,
+            backend,
             begun: clock::monotonic(),
             attempts: 0,
             rounds: 0,
-            most: all / share,
+            most,
         }
     }
 

@@ -84,10 +84,11 @@ pub async fn begin(
     user: &User,
     proof: Proof,
 ) -> Result<Account, NotBegun> {
-    begin_for(provider, call, browser, user, proof, &Purpose::default()).await
+    let token = SessionToken::generate(user.id);
+    begin_for(provider, call, browser, user, proof, (&Purpose::default(), token)).await
 }
 
-/// The same for whatever the person signs in for.
+/// The same for whatever the person signs in for. The session goes under `token`, which nobody has had before.
 ///
 /// # Errors
 /// As [`begin`].
@@ -97,13 +98,13 @@ pub async fn begin_for(
     browser: &mut Browser,
     user: &User,
     proof: Proof,
-    purpose: &Purpose,
+    (purpose, token): (&Purpose, SessionToken),
 ) -> Result<Account, NotBegun> {
     let entry = Entry {
         proof,
         proved_at: call.now,
         first: &[],
-        token: SessionToken::generate(user.id),
+        token,
         browser: BrowserMark::of(provider, browser, user.id),
         client: purpose.client.as_deref(),
         session: None,

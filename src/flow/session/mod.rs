@@ -14,6 +14,7 @@ mod device;
 pub mod duty;
 mod end;
 pub(in crate::flow) mod kept;
+pub(in crate::flow) mod landing;
 mod lapse;
 pub(in crate::flow) mod logins;
 pub(in crate::flow) mod news;

@@ -8,26 +8,18 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::begin::{Entry, NotBegun, enter};
-use super::browser::{self, Seen};
+use super::landing::{AFTERGLOW, GAPS, PAUSE, ROUNDS, land, token_of_form};
 use super::state::BrowserMark;
 use super::{Account, Browser, Proof, SecondProof, SessionToken, Task};
 use crate::clock;
-use crate::crypto;
 use crate::ephemeral::Kind;
 use crate::flow::pending::{self, Handle, Waiting};
 use crate::flow::{Call, Error, Provider};
-use crate::model::{Id, Secret, Session, Timestamp, TraceId, User};
+use crate::model::{Id, Session, Timestamp, TraceId, User};
 use crate::sessions::Login;
 
 /// How long people may take.
 const LIFETIME: Duration = Duration::from_secs(10 * 60);
-/// How long the same form leads to what has come of it.
-const AFTERGLOW: Duration = Duration::from_secs(60);
-/// How often the second form looks whether the first has come to its end, and after which pause each.
-const ROUNDS: u32 = 100;
-const PAUSE: Duration = Duration::from_millis(50);
-/// How often it looks although there is nothing.
-const GAPS: u32 = 4;
 
 /// What the person is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -346,12 +338,7 @@ impl WaitingProof {
             return Ok(Before::In(Box::new(account.clone())));
         }
         let token = self.token(provider, browser);
-        let found = browser::account(provider, call, token, Seen::Used).await?;
-        let account = found.map_err(|_| Error::NotFound)?;
-        browser.accounts.insert(0, account.clone());
-        browser.is_changed = true;
-        browser.device = device.as_deref().map(Secret::new);
-        browser.is_device_told = browser.device.is_some();
+        let account = land(provider, call, browser, token, device.as_deref()).await?;
         Ok(Before::In(Box::new(account)))
     }
 
@@ -364,11 +351,9 @@ impl WaitingProof {
         self.tell_nothing(provider).await
     }
 
-    /// What the browser gets, whichever of its forms enters: derived, so that nobody has to keep it.
+    /// What the browser gets, whichever of its forms enters.
     fn token(&self, provider: &Provider, browser: &Browser) -> SessionToken {
-        let key = provider.master.derive("chosen login");
-        let parts = [self.id.as_bytes(), browser.key.expose().as_bytes()];
-        SessionToken::of(self.user.id, &crypto::mac(&key, &parts))
+        token_of_form(provider, browser, self.user.id, &self.id)
     }
 
     async fn say(&self, provider: &Provider, call: &Call, came: Came) {

@@ -5,18 +5,18 @@
 //! answers nor their times tell whether there is such an account (SEC-221, SEC-301). A code is bound to the browser that asked and to
 //! the address that it was sent to (SEC-255); wrong ones are guesses at the account as wrong passwords are (SEC-217).
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
 use super::decisions::{self, By};
 use super::entrance;
 use super::password::Refused;
+use crate::clock;
 use crate::crypto;
 use crate::ephemeral::Kind;
 use crate::flow::pending::{self, Handle, Waiting};
 use crate::flow::people::Means;
-use crate::flow::session::{self, Account, Browser, Proof, Purpose};
+use crate::flow::session::landing::{self, AFTERGLOW, Landed, PAUSE};
+use crate::flow::session::{self, Account, Browser, Proof, Purpose, SessionToken};
 use crate::flow::short_code::{self, LIFETIME, Place};
 use crate::flow::{Call, Error, Provider, guess, people};
 use crate::model::user::comparison_key;
@@ -46,14 +46,12 @@ pub struct Wanted {
     pub journey: Option<TraceId>,
 }
 
-/// How long the same form leads where it led: of two clicks the browser sees the answer to the second alone.
-const AFTERGLOW: Duration = Duration::from_secs(60);
-
-/// Whose code it was a moment ago, kept beside the sign-in that it was typed at.
+/// Whose code it was a moment ago and what came of it, kept beside the sign-in that it was typed at.
 #[derive(Debug, Serialize, Deserialize)]
 struct Proved {
     user: Id<User>,
     code: [u8; 32],
+    landed: Landed,
 }
 
 /// A sign-in that waits for its code.
@@ -164,12 +162,13 @@ async fn prove(
     (attempt, code): (Attempt, &Secret),
 ) -> Result<Account, Refused> {
     let method = method(attempt.wanted.means);
+    let form = mark(provider, &attempt.id, code);
     if let Some(user) = user
-        && was_proved(provider, call, browser, &attempt, (user.id, code)).await?
+        && let Some(landed) = came_of(provider, call, browser, &attempt, (user.id, &form)).await?
     {
-        return enter(provider, call, browser, user, attempt.wanted).await;
+        return once_more(provider, call, browser, user, (attempt, &form, landed)).await;
     }
-    let Attempt { id, wanted, handle } = attempt;
+    let Attempt { id, wanted, handle } = attempt.clone();
     // the account's one counter, however somebody comes
     let name = match user {
         Some(user) => user.id.to_string(),
@@ -199,13 +198,34 @@ async fn prove(
         is_where_it_went && wanted.expected.is_none_or(|expected| expected == user.id)
     });
     let Some((_, user)) = right else {
+        // whoever was faster with the same form says so in a moment
+        clock::sleep(PAUSE).await;
+        if let Some(user) = user
+            && let Some(landed) = came_of(provider, call, browser, &attempt, (user.id, &form)).await?
+        {
+            guess::unjudged(provider, call, counted).await?;
+            return once_more(provider, call, browser, user, (attempt, &form, landed)).await;
+        }
         guess::wrong(provider, call, counted).await?;
         provider
             .note(entrance::refused(call, "sign_in.wrong_code", method, user))
             .await;
         return Err(Refused::Wrong);
     };
-    let entered = enter(provider, call, browser, user, wanted).await;
+    let say = async |landed: Landed| {
+        let proved = Proved {
+            user: user.id,
+            code: form,
+            landed,
+        };
+        let until = call.now.after(AFTERGLOW);
+        if let Err(error) = pending::keep(provider, call, WAITING, &handle.beside(), proved, until).await {
+            tracing::warn!(%error, "the same form sent twice leads nowhere the second time");
+        }
+    };
+    say(Landed::Enters).await;
+    let token = token_of(provider, browser, user, &form);
+    let entered = enter(provider, call, browser, user, (wanted, token)).await;
     let settled = match &entered {
         Err(Refused::Factor(..) | Refused::Required(..)) => guess::unjudged(provider, call, counted).await,
         _ => guess::right(provider, call, counted).await,
@@ -213,34 +233,60 @@ async fn prove(
     if let Err(error) = settled {
         tracing::warn!(%error, "a right code stays counted as a guess");
     }
-    let proved = Proved {
-        user: user.id,
-        code: mark(provider, &id, code),
-    };
-    let until = call.now.after(AFTERGLOW);
-    if let Err(error) = pending::keep(provider, call, WAITING, &handle.beside(), proved, until).await {
-        tracing::warn!(%error, "the same form sent twice leads nowhere the second time");
-    }
+    say(Landed::of(browser, entered.as_ref().ok())).await;
     entered
 }
 
-/// Whether this very form has signed the person in a moment ago, in this browser.
-async fn was_proved(
+/// What has come of this very form a moment ago, in this browser: waited for while it is about to be told.
+async fn came_of(
     provider: &Provider,
     call: &Call,
     browser: &Browser,
     attempt: &Attempt,
-    (user, code): (Id<User>, &Secret),
-) -> Result<bool, Error> {
+    (user, form): (Id<User>, &[u8; 32]),
+) -> Result<Option<Landed>, Error> {
     let beside = pending::beside(&attempt.id);
-    match pending::get::<Proved>(provider, call, WAITING, browser, &beside).await {
-        Ok((proved, _)) => {
-            let is_same = crypto::equal(&proved.code, &mark(provider, &attempt.id, code));
-            Ok(is_same && proved.user == user)
+    let told = || async {
+        match pending::get::<Proved>(provider, call, WAITING, browser, &beside).await {
+            Ok((proved, _)) => {
+                let is_same = crypto::equal(&proved.code, form) && proved.user == user;
+                Ok(is_same.then_some(proved.landed))
+            }
+            Err(Error::NotFound) => Ok(None),
+            Err(error) => Err(error),
         }
-        Err(Error::NotFound) => Ok(false),
-        Err(error) => Err(error),
+    };
+    Landed::wait(told).await
+}
+
+/// Leads the same form where it led.
+async fn once_more(
+    provider: &Provider,
+    call: &Call,
+    browser: &mut Browser,
+    user: &User,
+    (attempt, form, landed): (Attempt, &[u8; 32], Landed),
+) -> Result<Account, Refused> {
+    match landed {
+        Landed::In { device } => {
+            let token = token_of(provider, browser, user, form);
+            match landing::land(provider, call, browser, token, device.as_deref()).await {
+                Ok(account) => Ok(account),
+                // the session has ended since
+                Err(Error::NotFound) => Err(Refused::Wrong),
+                Err(error) => Err(error.into()),
+            }
+        }
+        Landed::Enters | Landed::Elsewhere => {
+            let token = SessionToken::generate(user.id);
+            enter(provider, call, browser, user, (attempt.wanted, token)).await
+        }
     }
+}
+
+/// What the browser gets, however often it sends the form.
+fn token_of(provider: &Provider, browser: &Browser, user: &User, form: &[u8; 32]) -> SessionToken {
+    landing::token_of_form(provider, browser, user.id, &crypto::hex(form))
 }
 
 /// By what a form is known again.
@@ -255,12 +301,12 @@ pub(super) async fn enter(
     call: &Call,
     browser: &mut Browser,
     user: &User,
-    wanted: Wanted,
+    (wanted, token): (Wanted, SessionToken),
 ) -> Result<Account, Refused> {
     let method = method(wanted.means);
     entrance::admit(provider, call, user, method).await?;
     let proof = (Proof::code(wanted.remember, wanted.means.channel()), method);
-    entrance::enter(provider, call, browser, user, proof, wanted.purpose).await
+    entrance::enter(provider, call, browser, user, proof, (wanted.purpose, token)).await
 }
 
 async fn find(provider: &Provider, identifier: &str) -> Result<Option<User>, Error> {

@@ -2,20 +2,23 @@
 
 use super::password::{NoRoom, Refused};
 use crate::flow::effective::WhenFull;
-use crate::flow::session::{self, Account, Browser, NotBegun, Proof, Purpose, choice, demand, duty, logins};
+use crate::flow::session::{
+    self, Account, Browser, NotBegun, Proof, Purpose, SessionToken, choice, demand, duty, logins,
+};
 use crate::flow::{Call, Provider};
 use crate::model::{AccountState, Event, EventKind, Fact, Timestamp, User};
 
-/// Begins a session for a proof of this moment. `method`: by what it was proved, in a word for the audit log.
+/// Begins a session for a proof of this moment, under a token of its own or of the form that proved it. `method`: by what it was proved, in
+/// a word for the audit log.
 pub(super) async fn enter(
     provider: &Provider,
     call: &Call,
     browser: &mut Browser,
     user: &User,
     (proof, method): (Proof, &'static str),
-    purpose: Purpose,
+    (purpose, token): (Purpose, SessionToken),
 ) -> Result<Account, Refused> {
-    match session::begin_for(provider, call, browser, user, proof.clone(), &purpose).await {
+    match session::begin_for(provider, call, browser, user, proof.clone(), (&purpose, token)).await {
         Ok(account) => Ok(account),
         Err(NotBegun::Failed(error)) => Err(error.into()),
         Err(NotBegun::Factor(risk)) => {

@@ -5,10 +5,15 @@ use super::code::{self, Attempt, method};
 use super::decisions::{self, By};
 use super::entrance;
 use super::password::Refused;
+use crate::clock;
+use crate::flow::session::landing::{self, Landed, PAUSE};
 use crate::flow::session::{self, Account, Browser};
 use crate::flow::sign_in_link::{self, SignInLink};
 use crate::flow::{Call, Error, Provider, guess};
 use crate::model::{Channel, EventKind, Secret, User};
+
+/// How often is looked whether a link that is used was answered for elsewhere this moment.
+const LOOKS: u32 = 4;
 
 /// A link that was followed.
 #[derive(Debug)]
@@ -33,7 +38,7 @@ pub async fn look(provider: &Provider, call: &Call, browser: &Browser, token: &S
     let is_used = live.is_none();
     let known = match live {
         Some(link) => Some(link),
-        None => sign_in_link::find_used(provider, call, token).await?,
+        None => find_used(provider, call, token).await?,
     };
     let found = match known {
         Some(link) => whose(provider, &link).await?.map(|user| (link, user)),
@@ -57,13 +62,23 @@ pub async fn look(provider: &Provider, call: &Call, browser: &Browser, token: &S
     })
 }
 
+/// A link that was used a moment ago, or is being used this moment.
+async fn find_used(provider: &Provider, call: &Call, token: &Secret) -> Result<Option<SignInLink>, Error> {
+    let used = sign_in_link::find_used(provider, call, token).await?;
+    if used.is_some() {
+        return Ok(used);
+    }
+    clock::sleep(PAUSE).await;
+    sign_in_link::find_used(provider, call, token).await
+}
+
 /// The person, if they still are reached where it was mailed to.
 async fn whose(provider: &Provider, link: &SignInLink) -> Result<Option<User>, Error> {
     let user = provider.store.read().await?.find_user(link.user).await?;
     Ok(user.filter(|user| user.confirmed(Channel::Mail) == Some(&link.recipient)))
 }
 
-/// Signs the person in, in the browser that asked. The account stands first there afterwards.
+/// Signs the person in, in the browser that asked. The account stands first there afterwards. The same form sent twice leads to one session.
 ///
 /// # Errors
 /// [`Refused`]; [`Refused::Wrong`] if somebody was faster.
@@ -74,13 +89,13 @@ pub async fn enter(
     attempt: Attempt,
     token: &Secret,
 ) -> Result<Account, Refused> {
-    let taken = match sign_in_link::take(provider, call, token).await? {
-        Some(link) => Some(link),
-        // of two clicks the browser sees the answer to the second alone
-        None => sign_in_link::find_used(provider, call, token).await?,
-    };
-    let link = taken.filter(|link| link.attempt == attempt.id);
-    go_in(provider, call, browser, attempt, link).await
+    let of_attempt = |link: &SignInLink| link.attempt == attempt.id;
+    if let Some(link) = sign_in_link::take(provider, call, token).await? {
+        let link = Some(link).filter(of_attempt);
+        return go_in(provider, call, browser, attempt, link).await;
+    }
+    let used = find_used(provider, call, token).await?.filter(of_attempt);
+    go_on_by(provider, call, browser, attempt, used).await
 }
 
 /// Says, in another browser, that the sign-in which waits is one's own. Nobody is signed in here.
@@ -90,7 +105,7 @@ pub async fn enter(
 pub async fn confirm(provider: &Provider, call: &Call, token: &Secret) -> Result<(), Error> {
     let Some(link) = sign_in_link::take(provider, call, token).await? else {
         // said twice is said
-        let used = sign_in_link::find_used(provider, call, token).await?;
+        let used = find_used(provider, call, token).await?;
         return used.map(drop).ok_or(Error::NotFound);
     };
     sign_in_link::answered_for(provider, call, &link).await?;
@@ -110,10 +125,50 @@ pub async fn go_on(
     browser: &mut Browser,
     attempt: Attempt,
 ) -> Result<Account, Refused> {
-    let link = sign_in_link::take_answered(provider, call, &attempt.id).await?;
-    go_in(provider, call, browser, attempt, link).await
+    if let Some(link) = sign_in_link::take_answered(provider, call, &attempt.id).await? {
+        return go_in(provider, call, browser, attempt, Some(link)).await;
+    }
+    let mut went_on = sign_in_link::find_went_on(provider, call, &attempt.id).await?;
+    if went_on.is_none() {
+        // whoever was faster with the same form says so in a moment
+        clock::sleep(PAUSE).await;
+        went_on = sign_in_link::find_went_on(provider, call, &attempt.id).await?;
+    }
+    go_on_by(provider, call, browser, attempt, went_on).await
 }
 
+/// Goes on by a link that is used, if it was answered for elsewhere, and otherwise leads where the form has led that used it.
+async fn go_on_by(
+    provider: &Provider,
+    call: &Call,
+    browser: &mut Browser,
+    attempt: Attempt,
+    used: Option<SignInLink>,
+) -> Result<Account, Refused> {
+    for _ in 0..LOOKS {
+        if let Some(link) = sign_in_link::take_answered(provider, call, &attempt.id).await? {
+            return go_in(provider, call, browser, attempt, Some(link)).await;
+        }
+        let Some(link) = &used else { break };
+        match Landed::wait(|| sign_in_link::landed(provider, call, link)).await? {
+            Some(Landed::In { device }) => {
+                let token = landing::token_of_form(provider, browser, link.user, &link.form());
+                return match landing::land(provider, call, browser, token, device.as_deref()).await {
+                    Ok(account) => Ok(account),
+                    // the session has ended since
+                    Err(Error::NotFound) => Err(Refused::Wrong),
+                    Err(error) => Err(error.into()),
+                };
+            }
+            Some(Landed::Elsewhere) => return go_in(provider, call, browser, attempt, Some(link.clone())).await,
+            // whoever used it says so in a moment, here or elsewhere
+            Some(Landed::Enters) | None => clock::sleep(PAUSE).await,
+        }
+    }
+    go_in(provider, call, browser, attempt, None).await
+}
+
+/// Signs the person in by a link that nobody else has.
 async fn go_in(
     provider: &Provider,
     call: &Call,
@@ -121,7 +176,16 @@ async fn go_in(
     attempt: Attempt,
     link: Option<SignInLink>,
 ) -> Result<Account, Refused> {
-    let entered = judge(provider, call, browser, attempt, link).await;
+    if let Some(link) = &link {
+        sign_in_link::say(provider, call, link, &Landed::Enters).await?;
+    }
+    let entered = judge(provider, call, browser, attempt, link.as_ref()).await;
+    if let Some(link) = &link {
+        let landed = Landed::of(browser, entered.as_ref().ok());
+        if let Err(error) = sign_in_link::say(provider, call, link, &landed).await {
+            tracing::warn!(%error, "the same form sent twice leads nowhere the second time");
+        }
+    }
     let word = entered.as_ref().map_or_else(Refused::word, |_| "success");
     provider.counts.sign_ins.of(word).count();
     entered
@@ -132,7 +196,7 @@ async fn judge(
     call: &Call,
     browser: &mut Browser,
     attempt: Attempt,
-    link: Option<SignInLink>,
+    link: Option<&SignInLink>,
 ) -> Result<Account, Refused> {
     let Attempt { wanted, .. } = attempt;
     let method = method(wanted.means);
@@ -141,18 +205,19 @@ async fn judge(
         provider.note_refusals(call, event, network.rule()).await;
         return Err(Refused::Device(network));
     }
-    let user = match &link {
-        Some(link) => whose(provider, link).await?,
+    let known = match link {
+        Some(link) => whose(provider, link).await?.map(|user| (link, user)),
         None => None,
     };
-    let is_expected = |user: &User| wanted.expected.is_none_or(|expected| expected == user.id);
-    let Some(user) = user.filter(is_expected) else {
+    let is_expected = |(_, user): &(&SignInLink, User)| wanted.expected.is_none_or(|expected| expected == user.id);
+    let Some((link, user)) = known.filter(is_expected) else {
         provider
             .note(entrance::refused(call, "sign_in.link_unanswered", method, None))
             .await;
         return Err(Refused::Wrong);
     };
-    let entered = code::enter(provider, call, browser, &user, wanted).await;
+    let token = landing::token_of_form(provider, browser, user.id, &link.form());
+    let entered = code::enter(provider, call, browser, &user, (wanted, token)).await;
     decisions::keep(provider, call, Some(&user), By::Code, &entered);
     entered
 }

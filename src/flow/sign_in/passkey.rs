@@ -10,7 +10,7 @@ use super::password::Refused;
 use crate::credential::PasskeyFault;
 use crate::flow::factor::{self, Occasion, Signature};
 use crate::flow::guess::{self, Account as Guessed};
-use crate::flow::session::{Account, Browser, Proof, Purpose};
+use crate::flow::session::{Account, Browser, Proof, Purpose, SessionToken};
 use crate::flow::{Call, Error, Provider};
 use crate::model::{Fact, Id, User};
 
@@ -119,5 +119,6 @@ async fn enter(
     purpose: Purpose,
 ) -> Result<Account, Refused> {
     entrance::admit(provider, call, user, METHOD).await?;
-    entrance::enter(provider, call, browser, user, (proof, METHOD), purpose).await
+    let token = SessionToken::generate(user.id);
+    entrance::enter(provider, call, browser, user, (proof, METHOD), (purpose, token)).await
 }

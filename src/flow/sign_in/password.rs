@@ -10,7 +10,9 @@ use super::{decisions, entrance};
 use crate::clock;
 use crate::credential::{self, Verdict};
 use crate::flow::needs::Missing;
-use crate::flow::session::{self, Account, Browser, DeviceRefused, Full, KnownLogin, Proof, Purpose, Risk};
+use crate::flow::session::{
+    self, Account, Browser, DeviceRefused, Full, KnownLogin, Proof, Purpose, Risk, SessionToken,
+};
 use crate::flow::{Call, Error, Provider};
 use crate::flow::{guess, people};
 use crate::model::user::comparison_key;
@@ -211,7 +213,8 @@ async fn enter(
         renew_hash(provider, user, attempt.password).await;
     }
     let proof = (Proof::password(attempt.remember), METHOD);
-    entrance::enter(provider, call, browser, user, proof, attempt.purpose).await
+    let token = SessionToken::generate(user.id);
+    entrance::enter(provider, call, browser, user, proof, (attempt.purpose, token)).await
 }
 
 async fn find(provider: &Provider, identifier: &str) -> Result<Option<User>, Error> {

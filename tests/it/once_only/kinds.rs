@@ -20,14 +20,14 @@ use crate::support::relying_party::RelyingParty;
 use crate::support::wire::{Wire, form, request};
 
 /// Another network for each race.
-fn network(round: usize) -> String {
+pub(super) fn network(round: usize) -> String {
     let round = u32::try_from(round).unwrap();
     format!("10.{}.{}.{}", round >> 16 & 0xff, round >> 8 & 0xff, round & 0xff)
 }
 
 /// Authorization codes.
 pub async fn codes(track: &mut Track) {
-    let mut meter = Meter::of("authorization codes", track, 1);
+    let mut meter = Meter::of("authorization codes", track);
     let mut silent = Wire::to(track.nodes[0].address);
     while meter.goes_on() {
         let code = track.stage.code(&mut silent).await;
@@ -40,7 +40,7 @@ pub async fn codes(track: &mut Track) {
 
 /// Refresh tokens: whoever loses gets what the winner got, and it was made once.
 pub async fn refresh_tokens(track: &mut Track) {
-    let mut meter = Meter::of("refresh tokens", track, 1);
+    let mut meter = Meter::of("refresh tokens", track);
     let mut wire = Wire::to(track.nodes[0].address);
     let code = track.stage.code(&mut wire).await;
     let first = wire.exchange(&track.stage.redeem(&code)).await.unwrap();
@@ -86,7 +86,7 @@ pub async fn refresh_tokens(track: &mut Track) {
 
 /// Assertions of clients, by their `jti`.
 pub async fn assertions(track: &mut Track) {
-    let mut meter = Meter::of("client assertions", track, 1);
+    let mut meter = Meter::of("client assertions", track);
     let client = track
         .installation
         .client(|client| {
@@ -132,7 +132,7 @@ fn signed(secret: &str, claims: &serde_json::Value) -> String {
 
 /// Initial access tokens that are good for one registration.
 pub async fn registration_tokens(track: &mut Track) {
-    let mut meter = Meter::of("initial access tokens", track, 1);
+    let mut meter = Meter::of("initial access tokens", track);
     let store = track.installation.store().await;
     let host = track.installation.host();
     while meter.goes_on() {
@@ -169,7 +169,7 @@ pub async fn registration_tokens(track: &mut Track) {
 
 /// Idempotency keys: whatever many requests say, one client is made.
 pub async fn idempotency_keys(track: &mut Track) {
-    let mut meter = Meter::of("idempotency keys", track, 1);
+    let mut meter = Meter::of("idempotency keys", track);
     let host = track.installation.host();
     let administrator = track
         .installation
@@ -204,7 +204,7 @@ pub async fn idempotency_keys(track: &mut Track) {
 
 /// The form of a consent: however often it is sent, one code is made.
 pub async fn consents(track: &mut Track) {
-    let mut meter = Meter::of("consent forms", track, 1);
+    let mut meter = Meter::of("consent forms", track);
     let (issuer, host) = (track.installation.issuer(), track.installation.host());
     let client = track
         .installation
@@ -236,6 +236,16 @@ pub async fn consents(track: &mut Track) {
 
 /// The bytes with which a browser sends a form.
 fn sent(browser: &Browser, host: &str, page: &url::Url, form: &Form, origin: &str) -> Vec<u8> {
+    sent_from(browser, host, (page, form), (origin, "127.0.0.1"))
+}
+
+/// The same from another address.
+pub(super) fn sent_from(
+    browser: &Browser,
+    host: &str,
+    (page, form): (&url::Url, &Form),
+    (origin, from): (&str, &str),
+) -> Vec<u8> {
     let names = browser.cookie_names();
     let cookies: Vec<String> = names
         .iter()
@@ -252,6 +262,7 @@ fn sent(browser: &Browser, host: &str, page: &url::Url, form: &Form, origin: &st
         ("cookie", cookies.as_str()),
         ("origin", origin),
         ("sec-fetch-site", "same-origin"),
+        ("x-forwarded-for", from),
     ];
     crate::support::wire::form(host, &path, &fields, &headers)
 }
@@ -267,7 +278,7 @@ pub async fn setup_links(track: &mut Track) {
         tx.commit().await.unwrap();
         secret
     };
-    let mut rows = Meter::of("setup links, in the store", track, 1);
+    let mut rows = Meter::of("setup links, in the store", track);
     let stores = [
         store,
         track.installation.store().await,
