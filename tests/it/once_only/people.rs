@@ -363,6 +363,11 @@ async fn links(course: &mut Course) {
         let mut meter = Meter::of_pages(link.kind, course.backend);
         while meter.goes_on() {
             let ada = course.person().await;
+            if link.path == "/login/unlock" {
+                people::lock_own_account(course.first.provider(), &course.first.call(), ada.id)
+                    .await
+                    .unwrap();
+            }
             let token = Secret::generate();
             let digest = token.digest();
             let of = (ada.id, ada.email.as_str());
@@ -382,11 +387,6 @@ async fn links(course: &mut Course) {
                     added.unwrap();
                 })
                 .await;
-            if link.path == "/login/unlock" {
-                people::lock_own_account(course.first.provider(), &course.first.call(), ada.id)
-                    .await
-                    .unwrap();
-            }
             let from = network(meter.rounds);
             let request = course.following(&link, &token, &from).await;
             let answers = course.race(&[request]).await;
