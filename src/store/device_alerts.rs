@@ -1,6 +1,6 @@
 //! Mails that told of a new device: each holds a link that says "this wasn't me". What is stored of it is a digest. A link that
 //! only leads to a new password is one that is used already.
-//! They are action links ([`super::recovery_links`] says more).
+//! They are action links ([`super::action_links`] says more).
 
 use super::rows::Columns;
 use super::{Error, Write, readers};

@@ -1,4 +1,4 @@
-//! One-time setup links: who follows one makes the first administrator. They are action links ([`super::recovery_links`] says more).
+//! One-time setup links: who follows one makes the first administrator. They are action links ([`super::action_links`] says more).
 
 use super::{Error, Write, readers};
 use crate::model::{Digest, Timestamp};

@@ -1,6 +1,7 @@
 //! Users.
 
 use super::account_terms::first_look;
+use super::action_links::ActionLinkKind;
 use super::rows::{Columns, to_json};
 use super::{Ended, Error, Write, readers};
 use crate::model::user::comparison_key;
@@ -425,7 +426,7 @@ impl Write {
             .bind(setter == PasswordSetter::Other)
             .changed()
             .await?;
-        self.void_recovery_links(id, at).await?;
+        self.void_action_links(ActionLinkKind::Recovery, id, at).await?;
         self.forget_remembered_devices_of(id).await?;
         if setter == PasswordSetter::Person {
             self.complete_action(id, RequiredAction::ChangePassword).await?;

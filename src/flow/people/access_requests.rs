@@ -14,7 +14,7 @@ use crate::flow::settle::settle;
 use crate::flow::{Call, Error, Provider, letter};
 use crate::model::setting::{REGISTRATION_LINK_LIFETIME, REGISTRATION_MOST_REQUESTS};
 use crate::model::{AccessRequest, AccessRequestStatus, Digest, EventKind, Fact, Id, Secret, Timestamp};
-use crate::store::{LinkPurpose, OutboxMail};
+use crate::store::{ActionLinkKind, NewActionLink, OutboxMail};
 use crate::view::{self, AccessStep, Locale};
 
 /// How long a request is kept.
@@ -39,7 +39,7 @@ pub async fn look_at_access_request(provider: &Provider, call: &Call, token: &Se
     if registration_mode(provider).await? != RegistrationMode::Request {
         return Err(Error::NotFound);
     }
-    Ok(look(provider, call, token, LinkPurpose::AccessRequest).await?.email)
+    look(provider, call, token, ActionLinkKind::AccessRequest).await
 }
 
 /// Asks for an account. A newer request of the same address takes the place of the one that waits.
@@ -87,7 +87,7 @@ pub async fn request_access(
         let mut tx = provider.store.write().await?;
         let done = async {
             if !tx
-                .use_registration_link(LinkPurpose::AccessRequest, &token.digest(), call.now)
+                .use_action_link(ActionLinkKind::AccessRequest, &token.digest(), call.now)
                 .await?
             {
                 return Err(Error::NotFound);
@@ -200,8 +200,14 @@ async fn decide(provider: &Provider, call: &Call, request: &AccessRequest, decis
                 return Err(Error::NotFound);
             }
             if let Some((digest, ends)) = &decision.link {
-                tx.add_registration_link(LinkPurpose::Registration, digest, &request.email, (call.now, *ends))
-                    .await?;
+                tx.add_action_link(NewActionLink {
+                    kind: ActionLinkKind::Registration,
+                    digest,
+                    user: None,
+                    email: &request.email,
+                    term: (call.now, *ends),
+                })
+                .await?;
             }
             tx.add_mail(&decision.mail, call.now).await?;
             let event = call

@@ -7,7 +7,7 @@ use crate::flow::session::remains;
 use crate::flow::{Call, Error, Provider};
 use crate::model::group::ADMIN;
 use crate::model::{Id, Session, Timestamp, User};
-use crate::store::{Tenure, Write};
+use crate::store::{ActionLinkKind, Tenure, Write};
 
 /// More logins nobody has (`session.max_concurrent`).
 const MOST: u32 = 1_000;
@@ -50,10 +50,10 @@ pub(super) async fn end_everything(tx: &mut Write, call: &Call, id: Id<User>, wh
     let sessions = tx.end_sessions_of_user(id, call.now, why.word()).await?;
     tx.end_grants_of_user(id, call.now, why.word()).await?;
     // an account that comes back has no link from before
-    tx.void_recovery_links(id, call.now).await?;
+    tx.void_action_links(ActionLinkKind::Recovery, id, call.now).await?;
     if why != Departure::PasswordChanged {
-        tx.void_address_links(id, call.now).await?;
-        tx.void_lock_links(id, call.now).await?;
+        tx.void_action_links(ActionLinkKind::NewAddress, id, call.now).await?;
+        tx.void_action_links(ActionLinkKind::Lock, id, call.now).await?;
         tx.forget_remembered_devices_of(id).await?;
     }
     Ok(sessions)

@@ -8,6 +8,7 @@ use crate::flow::again::again;
 use crate::flow::settle::settle;
 use crate::flow::{Call, Error, Provider, guess, letter};
 use crate::model::{Actor, EventKind, Id, Secret, User};
+use crate::store::{ActionLinkKind, NewActionLink};
 use crate::view;
 use std::time::Duration;
 
@@ -63,8 +64,14 @@ pub(super) async fn tell(provider: &Provider, call: &Call, lockout: &Lockout) ->
     let (id, recipient) = (user.id, &recipient);
     again(|| async {
         let mut tx = provider.store.write().await?;
-        tx.add_wait_link(&token.digest(), (id, recipient), call.now, call.now.after(LONGEST))
-            .await?;
+        tx.add_action_link(NewActionLink {
+            kind: ActionLinkKind::Wait,
+            digest: &token.digest(),
+            user: Some(id),
+            email: recipient,
+            term: (call.now, call.now.after(LONGEST)),
+        })
+        .await?;
         tx.add_mail(&mail, call.now).await?;
         tx.add_event(&event).await?;
         Ok(tx.commit().await?)
@@ -80,7 +87,10 @@ pub async fn look_at_wait(provider: &Provider, call: &Call, token: &Secret) -> R
     guess::look(provider, call, guess::Account::RecoveryLink).await?;
     let found = {
         let mut store = provider.store.read().await?;
-        match store.find_wait_link(&token.digest(), call.now).await? {
+        let link = store
+            .find_action_link(ActionLinkKind::Wait, &token.digest(), call.now)
+            .await?;
+        match link.and_then(|link| link.user) {
             Some(user) => store.find_user(user).await?,
             None => None,
         }
@@ -103,7 +113,7 @@ pub async fn end_wait_by_link(provider: &Provider, call: &Call, token: &Secret) 
     again(|| async {
         let mut tx = provider.store.write().await?;
         let done = async {
-            if !tx.use_wait_link(&digest, call.now).await? {
+            if !tx.use_action_link(ActionLinkKind::Wait, &digest, call.now).await? {
                 return Err(Error::NotFound);
             }
             let event = call.event(EventKind::WaitEnded).user(user.id);

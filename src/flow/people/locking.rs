@@ -12,7 +12,7 @@ use crate::flow::settle::settle;
 use crate::flow::{Call, Error, Provider, guess};
 use crate::model::user::comparison_key;
 use crate::model::{Actor, EventKind, Id, PasswordSetter, Secret, User};
-use crate::store::{LockLinkKind, Write};
+use crate::store::{ActionLinkKind, Write};
 use crate::view::AccountChange;
 
 /// Locks the account of whoever asks. Once more changes nothing.
@@ -38,7 +38,7 @@ pub async fn lock_by_alert(provider: &Provider, call: &Call, token: &Secret) -> 
 /// # Errors
 /// [`Error::NotFound`] if it is unknown, used or too old, or the account may not be used in any case; [`Error::Throttled`].
 pub async fn look_at_lock(provider: &Provider, call: &Call, token: &Secret) -> Result<User, Error> {
-    look(provider, call, LockLinkKind::Lock, token)
+    look(provider, call, ActionLinkKind::Lock, token)
         .await
         .map(|(user, _)| user)
 }
@@ -48,7 +48,7 @@ pub async fn look_at_lock(provider: &Provider, call: &Call, token: &Secret) -> R
 /// # Errors
 /// As [`look_at_lock`].
 pub async fn lock_by_link(provider: &Provider, call: &Call, token: &Secret) -> Result<(), Error> {
-    let (user, email_key) = look(provider, call, LockLinkKind::Lock, token).await?;
+    let (user, email_key) = look(provider, call, ActionLinkKind::Lock, token).await?;
     let held = Held::Link {
         token: token.clone(),
         email_key,
@@ -102,7 +102,9 @@ async fn lock_in(
     news: Option<&News>,
 ) -> Result<(), Error> {
     if let Held::Link { token, .. } = held
-        && !tx.use_lock_link(LockLinkKind::Lock, &token.digest(), call.now).await?
+        && !tx
+            .use_action_link(ActionLinkKind::Lock, &token.digest(), call.now)
+            .await?
     {
         return Err(Error::NotFound);
     }
@@ -115,12 +117,13 @@ async fn lock_in(
     }
 }
 
-async fn look(provider: &Provider, call: &Call, kind: LockLinkKind, token: &Secret) -> Result<(User, String), Error> {
+async fn look(provider: &Provider, call: &Call, kind: ActionLinkKind, token: &Secret) -> Result<(User, String), Error> {
     guess::look(provider, call, guess::Account::RecoveryLink).await?;
     let found = {
         let mut store = provider.store.read().await?;
-        match store.find_lock_link(kind, &token.digest(), call.now).await? {
-            Some(link) => store.find_user(link.user).await?.map(|user| (user, link.email_key)),
+        let link = store.find_action_link(kind, &token.digest(), call.now).await?;
+        match link.and_then(|link| Some((link.user?, link.email_key))) {
+            Some((user, email_key)) => store.find_user(user).await?.map(|user| (user, email_key)),
             None => None,
         }
     };
@@ -141,7 +144,7 @@ pub async fn look_at_unlock(provider: &Provider, call: &Call, token: &Secret) ->
     if !is_recovery_enabled(provider).await? {
         return Err(Error::NotFound);
     }
-    look(provider, call, LockLinkKind::Unlock, token)
+    look(provider, call, ActionLinkKind::Unlock, token)
         .await
         .map(|(user, _)| user)
 }
@@ -166,7 +169,7 @@ pub async fn unlock_by_link(provider: &Provider, call: &Call, token: &Secret, ne
     again(|| async {
         let mut tx = provider.store.write().await?;
         let done = async {
-            if !tx.use_lock_link(LockLinkKind::Unlock, &digest, call.now).await? {
+            if !tx.use_action_link(ActionLinkKind::Unlock, &digest, call.now).await? {
                 return Err(Error::NotFound);
             }
             standing::unlock_in(&mut tx, call, &ChangeSource::Person, user.id).await?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::flow::{Call, Error, Provider, letter};
 use crate::model::{Digest, Id, Secret, Timestamp, User};
-use crate::store::{LockLinkKind, OutboxMail, Write};
+use crate::store::{ActionLinkKind, NewActionLink, OutboxMail, Write};
 use crate::view::{self, AccountChange};
 
 /// How long a link may be followed that locks an account.
@@ -38,7 +38,7 @@ impl News {
 /// A link that locks an account or unlocks it, as it is mailed.
 #[derive(Clone, Debug)]
 pub(in crate::flow) struct PostedLink {
-    kind: LockLinkKind,
+    kind: ActionLinkKind,
     digest: Digest,
     user: Id<User>,
     recipient: String,
@@ -52,12 +52,12 @@ impl PostedLink {
     /// # Errors
     /// [`Error::Failed`].
     pub(in crate::flow) fn locking(provider: &Provider, user: Id<User>, recipient: &str) -> Result<Self, Error> {
-        Self::of(provider, (LockLinkKind::Lock, "/login/lock"), (user, recipient))
+        Self::of(provider, (ActionLinkKind::Lock, "/login/lock"), (user, recipient))
     }
 
     fn of(
         provider: &Provider,
-        (kind, page): (LockLinkKind, &str),
+        (kind, page): (ActionLinkKind, &str),
         (user, recipient): (Id<User>, &str),
     ) -> Result<Self, Error> {
         let token = Secret::generate();
@@ -76,11 +76,17 @@ impl PostedLink {
     /// The store's.
     pub(in crate::flow) async fn write(&self, tx: &mut Write, call: &Call) -> Result<(), Error> {
         let lasts = match self.kind {
-            LockLinkKind::Lock => LOCKS_FOR,
-            LockLinkKind::Unlock => UNLOCKS_FOR,
+            ActionLinkKind::Unlock => UNLOCKS_FOR,
+            _ => LOCKS_FOR,
         };
-        let (to, times) = ((self.user, self.recipient.as_str()), (call.now, call.now.after(lasts)));
-        Ok(tx.add_lock_link((self.kind, &self.digest), to, times).await?)
+        let link = NewActionLink {
+            kind: self.kind,
+            digest: &self.digest,
+            user: Some(self.user),
+            email: &self.recipient,
+            term: (call.now, call.now.after(lasts)),
+        };
+        Ok(tx.add_action_link(link).await?)
     }
 }
 
@@ -113,7 +119,7 @@ pub(super) fn locked(
     let link = match way_back {
         WayBack::Mailed => Some(PostedLink::of(
             provider,
-            (LockLinkKind::Unlock, "/login/unlock"),
+            (ActionLinkKind::Unlock, "/login/unlock"),
             (user.id, &recipient),
         )?),
         WayBack::Administrator => None,

@@ -11,8 +11,7 @@ use crate::flow::settle::settle;
 use crate::flow::{Call, Error, Provider, guess, letter};
 use crate::model::user::comparison_key;
 use crate::model::{Actor, EventKind, Fact, Id, RequiredAction, Secret, Timestamp, User};
-pub use crate::store::{AddressLink, AddressSide};
-use crate::store::{OutboxMail, Write};
+use crate::store::{ActionLinkKind, NewActionLink, OutboxMail, Write};
 use crate::view::{self, AddressStep};
 
 /// How long the links work.
@@ -30,6 +29,37 @@ pub enum NotAsked {
     /// It could not be done.
     #[error(transparent)]
     Failed(#[from] Error),
+}
+
+/// Where a link was mailed to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AddressSide {
+    /// The address that is to be the person's.
+    New,
+    /// The one that was confirmed before.
+    Old,
+}
+
+/// A link that may still be followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddressLink {
+    /// Whose address.
+    pub user: Id<User>,
+    /// The new one, as it was typed.
+    pub email: String,
+    /// Where it was mailed to.
+    pub side: AddressSide,
+    /// When the change was asked for.
+    pub created_at: Timestamp,
+}
+
+impl AddressSide {
+    const fn kind(self) -> ActionLinkKind {
+        match self {
+            Self::New => ActionLinkKind::NewAddress,
+            Self::Old => ActionLinkKind::OldAddress,
+        }
+    }
 }
 
 /// What a confirmation has brought.
@@ -171,10 +201,17 @@ async fn write(provider: &Provider, call: &Call, user: Id<User>, letters: &[Post
         if !tx.hold_user(user).await? {
             return Err(Error::NotFound);
         }
-        tx.void_address_links(user, call.now).await?;
+        tx.void_action_links(ActionLinkKind::NewAddress, user, call.now).await?;
         for posted in letters {
             let ends = call.now.after(LIFETIME);
-            tx.add_address_link(&posted.digest, &posted.link, ends).await?;
+            tx.add_action_link(NewActionLink {
+                kind: posted.link.side.kind(),
+                digest: &posted.digest,
+                user: Some(user),
+                email: &posted.link.email,
+                term: (posted.link.created_at, ends),
+            })
+            .await?;
             if let Some(mail) = &posted.mail {
                 tx.add_mail(mail, call.now).await?;
             }
@@ -195,7 +232,21 @@ pub async fn look_at_address(provider: &Provider, call: &Call, token: &Secret) -
     guess::look(provider, call, guess::Account::RegistrationLink).await?;
     let found = {
         let mut store = provider.store.read().await?;
-        match store.find_address_link(&token.digest(), call.now).await? {
+        let link = store
+            .find_action_link(ActionLinkKind::NewAddress, &token.digest(), call.now)
+            .await?;
+        let link = link.and_then(|link| {
+            Some(AddressLink {
+                user: link.user?,
+                email: link.email?,
+                side: match link.kind {
+                    ActionLinkKind::OldAddress => AddressSide::Old,
+                    _ => AddressSide::New,
+                },
+                created_at: link.created_at,
+            })
+        });
+        match link {
             Some(link) => store.find_user(link.user).await?.map(|user| (link, user)),
             None => None,
         }
@@ -257,7 +308,7 @@ async fn confirm_in(
     news: Option<&News>,
 ) -> Result<Confirmed, Error> {
     tx.hold_user(link.user).await?;
-    if !tx.use_address_link(digest, call.now).await? {
+    if !tx.use_action_link(ActionLinkKind::NewAddress, digest, call.now).await? {
         return Err(Error::NotFound);
     }
     if left(tx, link.user, link.created_at).await? {
@@ -279,5 +330,8 @@ async fn confirm_in(
 }
 
 async fn left(tx: &mut Write, user: Id<User>, asked: Timestamp) -> Result<bool, Error> {
-    Ok(tx.count_address_links_left(user, asked).await? > 0)
+    Ok(tx
+        .count_action_links_left(ActionLinkKind::NewAddress, user, asked)
+        .await?
+        > 0)
 }

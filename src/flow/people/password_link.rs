@@ -9,7 +9,7 @@ use crate::flow::settle::settle;
 use crate::flow::{Call, Error, Provider, letter};
 use crate::model::setting::{PASSWORD_LINK_LIFETIME, Settings};
 use crate::model::{EventKind, Id, Secret, Timestamp, User};
-use crate::store::{OutboxMail, Write};
+use crate::store::{ActionLinkKind, NewActionLink, OutboxMail, Write};
 use crate::view;
 
 /// A link and its mail, ready to be stored.
@@ -55,8 +55,14 @@ impl PreparedLink {
         source: &ChangeSource,
         user: Id<User>,
     ) -> Result<(), Error> {
-        tx.add_password_link(&self.token.digest(), (user, &self.recipient), call.now, self.ends)
-            .await?;
+        tx.add_action_link(NewActionLink {
+            kind: ActionLinkKind::Password,
+            digest: &self.token.digest(),
+            user: Some(user),
+            email: &self.recipient,
+            term: (call.now, self.ends),
+        })
+        .await?;
         tx.add_mail(&self.mail, call.now).await?;
         let event = call.event(EventKind::PasswordLinkMailed).user(user);
         Ok(tx.add_event(&event.fact("source", source.fact())).await?)

@@ -9,6 +9,7 @@ use crate::flow::again::again;
 use crate::flow::settle::settle;
 use crate::flow::{Call, Error, Provider, guess};
 use crate::model::{Actor, PasswordSetter, Secret, User};
+use crate::store::ActionLinkKind;
 
 /// Looks at a link. It changes nothing: programs that look at mails follow links. Secrets that lead nowhere are counted as guesses.
 ///
@@ -19,10 +20,14 @@ pub async fn look_at_recovery(provider: &Provider, call: &Call, token: &Secret) 
     guess::look(provider, call, guess::Account::RecoveryLink).await?;
     let found = {
         let mut store = provider.store.read().await?;
-        match store.find_recovery_link(&token.digest(), call.now).await? {
-            // what somebody who administers has sent leads on where people may not help themselves
-            Some(link) if may_recover || !link.is_own => store.find_user(link.user).await?,
-            Some(_) | None => None,
+        let link = store
+            .find_action_link(ActionLinkKind::Recovery, &token.digest(), call.now)
+            .await?;
+        // what somebody who administers has sent leads on where people may not help themselves
+        let link = link.filter(|link| may_recover || link.kind != ActionLinkKind::Recovery);
+        match link.and_then(|link| link.user) {
+            Some(user) => store.find_user(user).await?,
+            None => None,
         }
     };
     let Some(user) = found else {
@@ -48,7 +53,7 @@ pub async fn recover(provider: &Provider, call: &Call, token: &Secret, new: Secr
     again(|| async {
         let mut tx = provider.store.write().await?;
         let done = async {
-            if !tx.use_recovery_link(&digest, call.now).await? {
+            if !tx.use_action_link(ActionLinkKind::Recovery, &digest, call.now).await? {
                 return Err(Error::NotFound);
             }
             passwords::set_own_in(&mut tx, call, (&user, by), Sessions::EndAll, "recovery").await

@@ -5,7 +5,7 @@ use crate::flow::again::again;
 use crate::flow::{Call, Error, Provider, guess, letter};
 use crate::model::setting::{RECOVERY_ENABLED, RECOVERY_LINK_LIFETIME};
 use crate::model::{EventKind, Fact, Secret, User};
-use crate::store::OutboxMail;
+use crate::store::{ActionLinkKind, NewActionLink, OutboxMail};
 use crate::view;
 
 /// No username or mail address is longer.
@@ -118,8 +118,14 @@ async fn write(
         tx.abandon().await?;
         return Ok(());
     }
-    tx.add_recovery_link(&token.digest(), (user.id, recipient), call.now, ends)
-        .await?;
+    tx.add_action_link(NewActionLink {
+        kind: ActionLinkKind::Recovery,
+        digest: &token.digest(),
+        user: Some(user.id),
+        email: recipient,
+        term: (call.now, ends),
+    })
+    .await?;
     tx.add_mail(mail, call.now).await?;
     let event = call.event(EventKind::PasswordLinkMailed).user(user.id);
     tx.add_event(&event.fact("recovery", Fact::Bool(true))).await?;

@@ -8,7 +8,7 @@ use super::{ChangeSource, NewPassword, registration_limits};
 use crate::flow::{Call, Error, FieldError, Provider, guess, terms};
 use crate::model::setting::REGISTRATION_FIELDS;
 use crate::model::{AskedField, FormField, Id, Profile, Secret, Terms};
-use crate::store::{LinkPurpose, RegistrationLink};
+use crate::store::ActionLinkKind;
 
 /// What somebody tells of themselves for an account.
 #[derive(Clone, Debug)]
@@ -23,38 +23,38 @@ pub struct Registrant {
     pub accepted: Vec<Id<Terms>>,
 }
 
-/// Looks at a link. It changes nothing: programs that look at mails follow links. Secrets that lead nowhere are counted as guesses.
+/// Looks at a link, and gives the address that it was mailed to. It changes nothing: programs that look at mails follow links. Secrets that lead nowhere are counted as guesses.
 ///
 /// # Errors
 /// [`Error::NotFound`] if it is unknown, used, void or too old, nobody may have an account, or none of this mail domain any more;
 /// [`Error::Throttled`].
-pub async fn look_at_registration(provider: &Provider, call: &Call, token: &Secret) -> Result<RegistrationLink, Error> {
+pub async fn look_at_registration(provider: &Provider, call: &Call, token: &Secret) -> Result<String, Error> {
     if registration_mode(provider).await? == RegistrationMode::Off {
         return Err(Error::NotFound);
     }
-    look(provider, call, token, LinkPurpose::Registration).await
+    look(provider, call, token, ActionLinkKind::Registration).await
 }
 
-/// Looks at a link of this purpose.
+/// Looks at a link of this kind.
 pub(super) async fn look(
     provider: &Provider,
     call: &Call,
     token: &Secret,
-    purpose: LinkPurpose,
-) -> Result<RegistrationLink, Error> {
+    kind: ActionLinkKind,
+) -> Result<String, Error> {
     guess::look(provider, call, guess::Account::RegistrationLink).await?;
     let found = {
         let mut store = provider.store.read().await?;
-        store.find_registration_link(purpose, &token.digest(), call.now).await?
+        store.find_action_link(kind, &token.digest(), call.now).await?
     };
-    let Some(link) = found else {
+    let Some(email) = found.and_then(|link| link.email) else {
         guess::wrong(provider, call, guess::Account::RegistrationLink).await?;
         return Err(Error::NotFound);
     };
     guess::right(provider, call, guess::Account::RegistrationLink).await?;
     // what is allowed by now counts, not what was when it was mailed
-    match registration_limits::judge_stranger(provider, call, &link.email).await {
-        Ok(()) => Ok(link),
+    match registration_limits::judge_stranger(provider, call, &email).await {
+        Ok(()) => Ok(email),
         Err(Error::Invalid(_)) => Err(Error::NotFound),
         Err(error) => Err(error),
     }
@@ -70,17 +70,17 @@ pub async fn register(
     token: &Secret,
     registrant: Registrant,
 ) -> Result<CreatedUser, Error> {
-    let link = look_at_registration(provider, call, token).await?;
+    let email = look_at_registration(provider, call, token).await?;
     let settings = provider.settings().await?;
     let mut new = NewUser {
         profile: Profile {
-            email: Some(link.email.clone()),
+            email: Some(email.clone()),
             email_verified: true,
             ..Profile::default()
         },
         password: NewPassword::Given(registrant.password.clone()),
         link: Some(FirstLink::Registration(token.digest())),
-        ..NewUser::named(link.email)
+        ..NewUser::named(email)
     };
     let mut errors = fill(&mut new, settings.fields(REGISTRATION_FIELDS), &registrant);
     let asked = terms::asked_of_new(provider, call.now).await?;

@@ -12,7 +12,7 @@ use crate::flow::{Call, Error, Provider, guess, letter};
 use crate::model::setting::{RECOVERY_ENABLED, REGISTRATION_LINK_LIFETIME, REGISTRATION_MODE, REGISTRATION_MOST_LINKS};
 use crate::model::user::comparison_key;
 use crate::model::{Event, EventKind, Secret, Timestamp, User};
-use crate::store::{LinkPurpose, OutboxMail};
+use crate::store::{ActionLinkKind, NewActionLink, OutboxMail};
 use crate::view::{self, Locale};
 
 /// Somebody's wish for an account.
@@ -23,7 +23,7 @@ pub(super) struct RegistrationWish {
     /// Who asks for the mail.
     by: Asker,
     /// What the link leads to.
-    to: LinkPurpose,
+    to: ActionLinkKind,
     /// The pending authorization request that the person wants to go on with.
     flow: Option<String>,
 }
@@ -73,8 +73,8 @@ pub async fn ask_for_account(
     (form, met): (&str, &Met),
 ) -> Result<(), Error> {
     let to = match registration_mode(provider).await? {
-        RegistrationMode::Open => LinkPurpose::Registration,
-        RegistrationMode::Request => LinkPurpose::AccessRequest,
+        RegistrationMode::Open => ActionLinkKind::Registration,
+        RegistrationMode::Request => ActionLinkKind::AccessRequest,
         RegistrationMode::Off | RegistrationMode::Invitation => return Err(Error::NotFound),
     };
     registration_limits::judge_stranger(provider, call, &email).await?;
@@ -116,7 +116,7 @@ pub async fn invite(provider: &Provider, call: &Call, email: String, locale: Loc
         email,
         locale,
         by: Asker::Administrator,
-        to: LinkPurpose::Registration,
+        to: ActionLinkKind::Registration,
         flow: None,
     };
     if mail_link(provider, call, &wish).await? {
@@ -172,8 +172,14 @@ async fn mail_link(provider: &Provider, call: &Call, wish: &RegistrationWish) ->
     let ends = call.now.after(lifetime);
     again(|| async {
         let mut tx = provider.store.write().await?;
-        tx.add_registration_link(wish.to, &token.digest(), &wish.email, (call.now, ends))
-            .await?;
+        tx.add_action_link(NewActionLink {
+            kind: wish.to,
+            digest: &token.digest(),
+            user: None,
+            email: &wish.email,
+            term: (call.now, ends),
+        })
+        .await?;
         tx.add_mail(&mail, call.now).await?;
         tx.add_event(&call.event(EventKind::RegistrationLinkMailed)).await?;
         Ok::<_, Error>(tx.commit().await?)
@@ -195,7 +201,7 @@ fn letter(
     };
     let seconds = lifetime.as_secs();
     let (kind, mail) = match wish.to {
-        LinkPurpose::Registration => {
+        ActionLinkKind::Registration => {
             let mail = view::Mail::Registration(view::Registration {
                 seconds,
                 address,
@@ -204,7 +210,7 @@ fn letter(
             });
             ("registration", mail)
         }
-        LinkPurpose::AccessRequest => {
+        _ => {
             let link = mailed_link(provider, "/request-access/new", (token, None))?;
             let mail = view::Mail::Access(view::AccessMail {
                 step: view::AccessStep::Confirm,

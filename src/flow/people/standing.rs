@@ -5,7 +5,7 @@ use super::departure::{Departure, HadAdministrator, end_browsers, end_everything
 use crate::flow::settle::settle;
 use crate::flow::{Call, Error, Provider};
 use crate::model::{EventKind, Fact, Id, Timestamp, User, UserStatus};
-use crate::store::Write;
+use crate::store::{ActionLinkKind, Write};
 
 /// Deactivates a user and ends the user's sessions and grants. Once more changes nothing.
 ///
@@ -101,7 +101,7 @@ pub(super) async fn unlock_in(tx: &mut Write, call: &Call, source: &ChangeSource
         return Ok(false);
     }
     move_to(tx, call, user, UserStatus::Active).await?;
-    tx.void_lock_links(id, call.now).await?;
+    tx.void_action_links(ActionLinkKind::Lock, id, call.now).await?;
     let event = call.event(EventKind::UserUnlocked).user(id);
     tx.add_event(&event.fact("source", source.fact())).await?;
     Ok(true)

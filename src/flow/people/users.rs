@@ -15,7 +15,7 @@ use crate::model::{
     Digest, EventKind, Fact, Id, Profile, RequiredAction, Secret, Terms, TermsOccasion, Timestamp, User, UserStatus,
 };
 use crate::random;
-use crate::store::{self, LinkPurpose, OutboxMail, Read, Write};
+use crate::store::{self, ActionLinkKind, OutboxMail, Read, Write};
 
 /// A user to make.
 #[derive(Clone, Debug)]
@@ -206,10 +206,7 @@ pub(in crate::flow) async fn add_in(
     let is_good = match &ready.link {
         None => true,
         Some(FirstLink::Setup(link)) => tx.use_setup_link(link, call.now).await?,
-        Some(FirstLink::Registration(link)) => {
-            tx.use_registration_link(LinkPurpose::Registration, link, call.now)
-                .await?
-        }
+        Some(FirstLink::Registration(link)) => tx.use_action_link(ActionLinkKind::Registration, link, call.now).await?,
     };
     if !is_good {
         return Err(Error::NotFound);

@@ -292,24 +292,6 @@ impl Asking {
     }
 }
 
-impl Asking {
-    /// Makes a change for whoever asks, and answers with what came of it.
-    pub(super) async fn change(
-        self,
-        act: impl AsyncFnOnce(&Http, &Call, &Myself, &HeaderMap) -> Result<Answer, Problem>,
-    ) -> Response {
-        let (http, call, headers) = (&self.http, &self.call, &self.headers);
-        let answered = match Myself::of(http, call, headers, &self.browser, Wish::Change).await {
-            Ok(myself) => {
-                let answer = act(http, call, &myself, headers).await;
-                Ok((myself, answer))
-            }
-            Err(problem) => Err(problem),
-        };
-        respond(call, headers, answered)
-    }
-}
-
 async fn perform(
     http: &Http,
     call: &Call,
@@ -386,7 +368,7 @@ pub(super) enum Wish {
 }
 
 /// Who asks about themselves.
-pub(super) struct Myself {
+struct Myself {
     user: User,
     asker: Asker,
     /// Whose page may read the answer.
@@ -396,18 +378,7 @@ pub(super) struct Myself {
 }
 
 impl Myself {
-    /// Who asks.
-    pub(super) const fn asker(&self) -> Asker {
-        self.asker
-    }
-
-    pub(super) async fn of(
-        http: &Http,
-        call: &Call,
-        headers: &HeaderMap,
-        browser: &Browser,
-        wish: Wish,
-    ) -> Result<Self, Problem> {
+    async fn of(http: &Http, call: &Call, headers: &HeaderMap, browser: &Browser, wish: Wish) -> Result<Self, Problem> {
         if let Some(token) = bearer::token(headers)? {
             return Self::by_token(http, call, headers, &token, wish).await;
         }
@@ -500,11 +471,7 @@ impl Myself {
     }
 }
 
-pub(super) fn respond(
-    call: &Call,
-    headers: &HeaderMap,
-    answered: Result<(Myself, Result<Answer, Problem>), Problem>,
-) -> Response {
+fn respond(call: &Call, headers: &HeaderMap, answered: Result<(Myself, Result<Answer, Problem>), Problem>) -> Response {
     let (reader, by_cookie, answer) = match answered {
         Ok((myself, answer)) => (myself.reader, myself.by_cookie, answer),
         Err(problem) => (None, false, Err(problem)),

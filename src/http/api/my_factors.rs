@@ -1,23 +1,21 @@
 //! `/api/v1/me/factors`: a person's own second factors. Whoever changes them has proved a moment ago who they are, and once there
 //! is a factor, with it: a client sends the person to sign in once more where the answer says so (RFC 9470).
 
-use axum::Extension;
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
-use axum::http::HeaderMap;
+use axum::extract::Path;
 use axum::response::Response;
 use axum::routing::{delete, get, patch, post};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::factor_body::{FactorBody, NewFactorBody, NewKind};
-use super::me::{Myself, Wish, preflight, respond};
+use super::me::{Asking, Own, Wish, preflight};
 use super::route::Method;
 use super::{Answer, BASE, Problem, body};
+use crate::flow::Error;
 use crate::flow::factor::{self, NotChanged};
-use crate::flow::session::{self, Asker, Browser};
-use crate::flow::{Call, Error};
+use crate::flow::session;
 use crate::http::Http;
 use crate::model::{Channel, Factor, Id, Reason, Secret};
 use crate::protocol::acr;
@@ -61,51 +59,31 @@ struct Proving {
 }
 
 /// GET /api/v1/me/factors
-async fn list(
-    State(http): State<Http>,
-    Extension(call): Extension<Call>,
-    headers: HeaderMap,
-    browser: Browser,
-) -> Response {
-    let answered = async {
-        let myself = Myself::of(&http, &call, &headers, &browser, Wish::Read).await?;
-        let own = factor::own_factors(&http.provider, myself.asker().user).await?;
-        let items: Vec<FactorBody> = own.factors.into_iter().map(FactorBody::of).collect();
-        let answer = Answer::of(&json!({ "items": items, "recovery_codes": own.recovery_codes }));
-        Ok((myself, answer))
-    };
-    respond(&call, &headers, answered.await)
+async fn list(asking: Asking) -> Response {
+    asking
+        .with(Wish::Read, |own| async move {
+            let found = factor::own_factors(&own.http.provider, own.asker.user).await?;
+            let items: Vec<FactorBody> = found.factors.into_iter().map(FactorBody::of).collect();
+            Answer::of(&json!({ "items": items, "recovery_codes": found.recovery_codes }))
+        })
+        .await
 }
 
 /// POST /api/v1/me/factors
-async fn begin(
-    State(http): State<Http>,
-    Extension(call): Extension<Call>,
-    headers: HeaderMap,
-    browser: Browser,
-    bytes: Bytes,
-) -> Response {
-    let answered = async {
-        let myself = Myself::of(&http, &call, &headers, &browser, Wish::Change).await?;
-        let answer = begin_one(&http, &call, myself.asker(), (&headers, &bytes)).await;
-        Ok((myself, answer))
-    };
-    respond(&call, &headers, answered.await)
+async fn begin(asking: Asking, bytes: Bytes) -> Response {
+    asking
+        .with(Wish::Change, |own| async move { begin_one(&own, &bytes).await })
+        .await
 }
 
-async fn begin_one(
-    http: &Http,
-    call: &Call,
-    asker: Asker,
-    (headers, bytes): (&HeaderMap, &[u8]),
-) -> Result<Answer, Problem> {
-    let new: NewFactorBody = body::read(&body::members(Method::Post, headers, bytes)?)?;
+async fn begin_one(own: &Own, bytes: &[u8]) -> Result<Answer, Problem> {
+    let new: NewFactorBody = body::read(&body::members(Method::Post, &own.headers, bytes)?)?;
     let new = match new.into_new()? {
         NewKind::Totp(new) => new,
-        NewKind::Passkey(name) => return begin_passkey(http, call, asker, &name).await,
-        NewKind::Sent(channel, name) => return add_sent(http, call, asker, (channel, &name)).await,
+        NewKind::Passkey(name) => return begin_passkey(own, &name).await,
+        NewKind::Sent(channel, name) => return add_sent(own, (channel, &name)).await,
     };
-    let begun = factor::begin(&http.provider, call, asker, new).await;
+    let begun = factor::begin(&own.http.provider, &own.call, own.asker, new).await;
     let begun = begun.map_err(refused)?;
     let shown = json!({
         "id": begun.id.to_string(),
@@ -121,8 +99,8 @@ async fn begin_one(
 }
 
 /// It counts at once: where the codes go to is confirmed already.
-async fn add_sent(http: &Http, call: &Call, asker: Asker, (channel, name): (Channel, &str)) -> Result<Answer, Problem> {
-    let added = factor::add_sent(&http.provider, call, asker, (channel, name)).await;
+async fn add_sent(own: &Own, (channel, name): (Channel, &str)) -> Result<Answer, Problem> {
+    let added = factor::add_sent(&own.http.provider, &own.call, own.asker, (channel, name)).await;
     let added = added.map_err(refused)?;
     let shown = json!({
         "id": added.id.to_string(),
@@ -132,8 +110,8 @@ async fn add_sent(http: &Http, call: &Call, asker: Asker, (channel, name): (Chan
     Answer::created(format!("{BASE}/me/factors/{}", added.id), &shown)
 }
 
-async fn begin_passkey(http: &Http, call: &Call, asker: Asker, name: &str) -> Result<Answer, Problem> {
-    let begun = factor::begin_passkey(&http.provider, call, asker, name).await;
+async fn begin_passkey(own: &Own, name: &str) -> Result<Answer, Problem> {
+    let begun = factor::begin_passkey(&own.http.provider, &own.call, own.asker, name).await;
     let begun = begun.map_err(refused)?;
     let shown = json!({
         "id": begun.id.to_string(),
@@ -145,37 +123,22 @@ async fn begin_passkey(http: &Http, call: &Call, asker: Asker, name: &str) -> Re
 }
 
 /// POST /api/v1/me/factors/{id}/confirm
-async fn confirm(
-    State(http): State<Http>,
-    Extension(call): Extension<Call>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    browser: Browser,
-    bytes: Bytes,
-) -> Response {
-    let answered = async {
-        let myself = Myself::of(&http, &call, &headers, &browser, Wish::Change).await?;
-        let answer = confirm_one(&http, &call, myself.asker(), &id, (&headers, &bytes)).await;
-        Ok((myself, answer))
-    };
-    respond(&call, &headers, answered.await)
+async fn confirm(Path(id): Path<String>, asking: Asking, bytes: Bytes) -> Response {
+    asking
+        .with(Wish::Change, |own| async move { confirm_one(&own, &id, &bytes).await })
+        .await
 }
 
-async fn confirm_one(
-    http: &Http,
-    call: &Call,
-    asker: Asker,
-    id: &str,
-    (headers, bytes): (&HeaderMap, &[u8]),
-) -> Result<Answer, Problem> {
+async fn confirm_one(own: &Own, id: &str, bytes: &[u8]) -> Result<Answer, Problem> {
     let id = named(id)?;
-    let proving: Proving = body::read(&body::members(Method::Post, headers, bytes)?)?;
+    let proving: Proving = body::read(&body::members(Method::Post, &own.headers, bytes)?)?;
+    let (provider, call) = (&own.http.provider, &own.call);
     let confirmed = match (proving.credential, proving.code) {
         (Some(credential), _) => {
             let answer = Secret::new(credential.to_string());
-            factor::confirm_passkey(&http.provider, call, asker, id, &answer).await
+            factor::confirm_passkey(provider, call, own.asker, id, &answer).await
         }
-        (None, Some(code)) => factor::confirm(&http.provider, call, asker, id, &code).await,
+        (None, Some(code)) => factor::confirm(provider, call, own.asker, id, &code).await,
         (None, None) => {
             let detail = "expected the code that the authenticator shows; for a passkey its credential";
             return Err(Error::field("/code", "required", detail).into());
@@ -189,85 +152,44 @@ async fn confirm_one(
 }
 
 /// PATCH /api/v1/me/factors/{id}
-async fn rename(
-    State(http): State<Http>,
-    Extension(call): Extension<Call>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    browser: Browser,
-    bytes: Bytes,
-) -> Response {
-    let answered = async {
-        let myself = Myself::of(&http, &call, &headers, &browser, Wish::Change).await?;
-        let answer = rename_one(&http, &call, myself.asker(), &id, (&headers, &bytes)).await;
-        Ok((myself, answer))
-    };
-    respond(&call, &headers, answered.await)
-}
-
-async fn rename_one(
-    http: &Http,
-    call: &Call,
-    asker: Asker,
-    id: &str,
-    (headers, bytes): (&HeaderMap, &[u8]),
-) -> Result<Answer, Problem> {
-    let id = named(id)?;
-    let change: Named = body::read(&body::members(Method::Patch, headers, bytes)?)?;
-    done(factor::rename(&http.provider, call, asker, id, &change.name).await)
+async fn rename(Path(id): Path<String>, asking: Asking, bytes: Bytes) -> Response {
+    asking
+        .with(Wish::Change, |own| async move {
+            let id = named(&id)?;
+            let change: Named = body::read(&body::members(Method::Patch, &own.headers, &bytes)?)?;
+            done(factor::rename(&own.http.provider, &own.call, own.asker, id, &change.name).await)
+        })
+        .await
 }
 
 /// DELETE /api/v1/me/factors/{id}
-async fn remove(
-    State(http): State<Http>,
-    Extension(call): Extension<Call>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    browser: Browser,
-) -> Response {
-    let answered = async {
-        let myself = Myself::of(&http, &call, &headers, &browser, Wish::Change).await?;
-        let answer = match named(&id) {
-            Ok(id) => done(factor::remove(&http.provider, &call, myself.asker(), id).await),
-            Err(problem) => Err(problem),
-        };
-        Ok((myself, answer))
-    };
-    respond(&call, &headers, answered.await)
+async fn remove(Path(id): Path<String>, asking: Asking) -> Response {
+    asking
+        .with(Wish::Change, |own| async move {
+            done(factor::remove(&own.http.provider, &own.call, own.asker, named(&id)?).await)
+        })
+        .await
 }
 
 /// DELETE /api/v1/me/factors/remembered-devices
-async fn ask_everywhere(
-    State(http): State<Http>,
-    Extension(call): Extension<Call>,
-    headers: HeaderMap,
-    browser: Browser,
-) -> Response {
-    let answered = async {
-        let myself = Myself::of(&http, &call, &headers, &browser, Wish::Change).await?;
-        let asked = factor::ask_everywhere(&http.provider, &call, myself.asker()).await;
-        Ok((myself, asked.map(|_| Answer::done()).map_err(Problem::from)))
-    };
-    respond(&call, &headers, answered.await)
+async fn ask_everywhere(asking: Asking) -> Response {
+    asking
+        .with(Wish::Change, |own| async move {
+            factor::ask_everywhere(&own.http.provider, &own.call, own.asker).await?;
+            Ok(Answer::done())
+        })
+        .await
 }
 
 /// POST /api/v1/me/factors/recovery-codes
-async fn renew(
-    State(http): State<Http>,
-    Extension(call): Extension<Call>,
-    headers: HeaderMap,
-    browser: Browser,
-) -> Response {
-    let answered = async {
-        let myself = Myself::of(&http, &call, &headers, &browser, Wish::Change).await?;
-        let codes = factor::renew_recovery_codes(&http.provider, &call, myself.asker()).await;
-        let answer = match codes {
-            Ok(codes) => Answer::of(&json!({ "recovery_codes": plain(&codes) })),
-            Err(not_changed) => Err(refused(not_changed)),
-        };
-        Ok((myself, answer))
-    };
-    respond(&call, &headers, answered.await)
+async fn renew(asking: Asking) -> Response {
+    asking
+        .with(Wish::Change, |own| async move {
+            let codes = factor::renew_recovery_codes(&own.http.provider, &own.call, own.asker).await;
+            let codes = codes.map_err(refused)?;
+            Answer::of(&json!({ "recovery_codes": plain(&codes) }))
+        })
+        .await
 }
 
 fn named(id: &str) -> Result<Id<Factor>, Problem> {

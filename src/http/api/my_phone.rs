@@ -2,17 +2,16 @@
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::post;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::me::{Asking, Myself, preflight, proof_too_old};
+use super::me::{Asking, Wish, preflight, proof_too_old};
 use super::route::Method;
 use super::{Answer, BASE, Problem, body};
+use crate::flow::Error;
 use crate::flow::people::{self, NotAsked, NotConfirmed};
-use crate::flow::{Call, Error};
 use crate::http::Http;
 use crate::model::Secret;
 
@@ -43,42 +42,45 @@ pub(super) struct CodeBody {
 
 /// POST /api/v1/me/phone
 async fn ask(asking: Asking, bytes: Bytes) -> Response {
-    let act = async |http: &Http, call: &Call, myself: &Myself, headers: &HeaderMap| {
-        let body: PhoneBody = body::read(&body::members(Method::Post, headers, &bytes)?)?;
-        people::ask_for_phone(&http.provider, call, myself.asker(), &body.phone_number)
-            .await
-            .map_err(not_asked)?;
-        Ok(Answer::done())
-    };
-    asking.change(act).await
+    asking
+        .with(Wish::Change, |own| async move {
+            let body: PhoneBody = body::read(&body::members(Method::Post, &own.headers, &bytes)?)?;
+            people::ask_for_phone(&own.http.provider, &own.call, own.asker, &body.phone_number)
+                .await
+                .map_err(not_asked)?;
+            Ok(Answer::done())
+        })
+        .await
 }
 
 /// POST /api/v1/me/phone/confirm
 async fn confirm(asking: Asking, bytes: Bytes) -> Response {
-    let act = async |http: &Http, call: &Call, myself: &Myself, headers: &HeaderMap| {
-        let body: CodeBody = body::read(&body::members(Method::Post, headers, &bytes)?)?;
-        let code = body.code.unwrap_or_else(|| Secret::new(""));
-        match people::confirm_phone(&http.provider, call, myself.asker(), &code).await {
-            Ok(()) => Ok(Answer::done()),
-            Err(NotConfirmed::Wrong) => {
-                let detail = "this is not the code that was sent, or it does not count any more";
-                Err(Error::field("/code", "wrong", detail).into())
+    asking
+        .with(Wish::Change, |own| async move {
+            let body: CodeBody = body::read(&body::members(Method::Post, &own.headers, &bytes)?)?;
+            let code = body.code.unwrap_or_else(|| Secret::new(""));
+            match people::confirm_phone(&own.http.provider, &own.call, own.asker, &code).await {
+                Ok(()) => Ok(Answer::done()),
+                Err(NotConfirmed::Wrong) => {
+                    let detail = "this is not the code that was sent, or it does not count any more";
+                    Err(Error::field("/code", "wrong", detail).into())
+                }
+                Err(NotConfirmed::Failed(error)) => Err(error.into()),
             }
-            Err(NotConfirmed::Failed(error)) => Err(error.into()),
-        }
-    };
-    asking.change(act).await
+        })
+        .await
 }
 
 /// DELETE /api/v1/me/phone
 async fn remove(asking: Asking) -> Response {
-    let act = async |http: &Http, call: &Call, myself: &Myself, _: &HeaderMap| {
-        people::remove_phone(&http.provider, call, myself.asker())
-            .await
-            .map_err(not_asked)?;
-        Ok(Answer::done())
-    };
-    asking.change(act).await
+    asking
+        .with(Wish::Change, |own| async move {
+            people::remove_phone(&own.http.provider, &own.call, own.asker)
+                .await
+                .map_err(not_asked)?;
+            Ok(Answer::done())
+        })
+        .await
 }
 
 fn not_asked(not_asked: NotAsked) -> Problem {

@@ -1,24 +1,30 @@
 //! `/login/lock` and `/login/unlock`: the links of mails that lock an account at once, and unlock it again. Looking at one changes
 //! nothing; its button does, once.
 
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
-use url::form_urlencoded;
 
+use super::mailed::{MailedLink, MailedPage, Wish, try_again};
 use super::shown;
 use crate::flow::Error;
 use crate::flow::people;
 use crate::http::Refusal;
-use crate::http::extract::{Forgery, Form, Query, Visit};
+use crate::http::extract::{Form, Query, Visit};
 use crate::model::{Secret, Timestamp, User};
 use crate::view::{AccountDoor, AccountDoorStage, NotMeError, NotMeField, NotMeProblem, OwnPath, Page, SetupProblem};
 
-/// What the address says.
-#[derive(Deserialize)]
-pub(super) struct Wish {
-    token: Option<Secret>,
-}
+const HERE: MailedPage = MailedPage {
+    path: "/login/lock",
+    purpose: "lock",
+    gone: Refusal::alert_link,
+};
+
+const UNLOCK: MailedPage = MailedPage {
+    path: "/login/unlock",
+    purpose: "unlock",
+    ..HERE
+};
 
 /// What the forms send.
 #[derive(Deserialize)]
@@ -81,9 +87,9 @@ pub(super) async fn lock(
     if let Some(answer) = link.check(&visit, &fields)? {
         return Ok(answer);
     }
-    people::lock_by_link(visit.provider(), &visit.call, &link.token)
+    people::lock_by_link(visit.provider(), &visit.call, &link.mailed.token)
         .await
-        .map_err(dead)?;
+        .map_err(|error| link.mailed.dead(error))?;
     Ok(said(&visit, &link.user, After::Locked))
 }
 
@@ -110,7 +116,7 @@ pub(super) async fn unlock(
             return Ok(link.show(&visit, errors, StatusCode::UNPROCESSABLE_ENTITY));
         }
     }
-    match people::unlock_by_link(visit.provider(), &visit.call, &link.token, new).await {
+    match people::unlock_by_link(visit.provider(), &visit.call, &link.mailed.token, new).await {
         Ok(()) => Ok(said(&visit, &link.user, After::Unlocked)),
         Err(Error::Invalid(fields)) => {
             let problem = fields.first().map_or(SetupProblem::TooCommon, shown::weakness);
@@ -123,19 +129,16 @@ pub(super) async fn unlock(
         Err(Error::Busy { retry_after }) => {
             let seconds = retry_after.as_secs().max(1);
             link.wait = Some(seconds);
-            let mut response = link.show(&visit, Vec::new(), StatusCode::SERVICE_UNAVAILABLE);
-            response
-                .headers_mut()
-                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-            Ok(response)
+            let response = link.show(&visit, Vec::new(), StatusCode::SERVICE_UNAVAILABLE);
+            Ok(try_again(response, seconds))
         }
-        Err(error) => Err(dead(error)),
+        Err(error) => Err(link.mailed.dead(error)),
     }
 }
 
 /// A link that was followed.
 struct Followed {
-    token: Secret,
+    mailed: MailedLink,
     user: User,
     stage: AccountDoorStage,
     /// The shortest password that this person may have.
@@ -147,15 +150,22 @@ struct Followed {
 impl Followed {
     async fn open(visit: &Visit, wish: Wish, stage: AccountDoorStage) -> Result<Self, Refusal> {
         let (provider, call) = (visit.provider(), &visit.call);
-        let token = wish.token.ok_or_else(Refusal::alert_link)?;
-        let user = match stage {
-            AccountDoorStage::Unlock => people::look_at_unlock(provider, call, &token).await,
-            _ => people::look_at_lock(provider, call, &token).await,
+        let (mailed, user) = match stage {
+            AccountDoorStage::Unlock => {
+                let mailed = UNLOCK.followed(wish)?;
+                let user = people::look_at_unlock(provider, call, &mailed.token).await;
+                (mailed, user)
+            }
+            _ => {
+                let mailed = HERE.followed(wish)?;
+                let user = people::look_at_lock(provider, call, &mailed.token).await;
+                (mailed, user)
+            }
         };
-        let user = user.map_err(dead)?;
+        let user = user.map_err(|error| mailed.dead(error))?;
         Ok(Self {
             least: people::password_rules_of(provider, call, user.id).await?.least,
-            token,
+            mailed,
             user,
             stage,
             expired: false,
@@ -163,30 +173,20 @@ impl Followed {
         })
     }
 
-    fn purpose(&self) -> String {
-        format!("{} {}", self.stage.as_str(), self.token.expose())
-    }
-
     /// The answer to a form that is not believed, but may be sent again.
     fn check(&mut self, visit: &Visit, fields: &Fields) -> Result<Option<Response>, Refusal> {
-        match visit.check(&self.purpose(), &fields.csrf) {
-            Ok(()) => Ok(None),
-            Err(Forgery::Token) => {
-                self.expired = true;
-                Ok(Some(self.show(visit, Vec::new(), StatusCode::FORBIDDEN)))
-            }
-            Err(forgery) => Err(forgery.into()),
+        if self.mailed.believes(visit, &fields.csrf)? {
+            return Ok(None);
         }
+        self.expired = true;
+        Ok(Some(self.show(visit, Vec::new(), StatusCode::FORBIDDEN)))
     }
 
     fn show(&self, visit: &Visit, errors: Vec<NotMeError>, status: StatusCode) -> Response {
-        let query = form_urlencoded::Serializer::new(String::new())
-            .append_pair("token", self.token.expose())
-            .finish();
         let page = Page::AccountDoor(AccountDoor {
             stage: self.stage,
             account: Some(shown::account(&self.user)),
-            action: OwnPath::or_home(&format!("/login/{}?{query}", self.stage.as_str())),
+            action: self.mailed.address(),
             password: self.user.password.is_some(),
             least: self.least,
             errors,
@@ -196,13 +196,6 @@ impl Followed {
             sign_in: OwnPath::or_home("/login"),
         });
         let locale = visit.locale(&[], Some(&self.user));
-        visit.show(visit.sheet(page, locale, &self.purpose()).status(status))
-    }
-}
-
-fn dead(error: Error) -> Refusal {
-    match error {
-        Error::NotFound => Refusal::alert_link(),
-        error => error.into(),
+        self.mailed.show(visit, (page, locale), status)
     }
 }

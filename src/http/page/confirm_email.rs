@@ -3,29 +3,21 @@
 
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde::Deserialize;
-use url::form_urlencoded;
 
+use super::mailed::{MailedLink, MailedPage, Wish, Yes};
 use super::shown;
 use crate::flow::Error;
 use crate::flow::people::{self, AddressLink, AddressSide, ConfirmedAddress};
 use crate::http::Refusal;
-use crate::http::extract::{Forgery, Form, Query, Visit};
-use crate::model::{Secret, User};
+use crate::http::extract::{Form, Query, Visit};
+use crate::model::User;
 use crate::view::{ConfirmEmail, ConfirmStep, OwnPath, Page};
 
-/// What the address says.
-#[derive(Deserialize)]
-pub(super) struct Wish {
-    token: Option<Secret>,
-}
-
-/// What the form sends.
-#[derive(Deserialize)]
-pub(super) struct Fields {
-    #[serde(default)]
-    csrf: String,
-}
+const HERE: MailedPage = MailedPage {
+    path: "/account/email/confirm",
+    purpose: "confirm email",
+    gone: Refusal::address_link,
+};
 
 /// GET /account/email/confirm
 pub(super) async fn show(visit: Visit, Query(wish): Query<Wish>) -> Result<Response, Refusal> {
@@ -34,31 +26,23 @@ pub(super) async fn show(visit: Visit, Query(wish): Query<Wish>) -> Result<Respo
 }
 
 /// POST /account/email/confirm
-pub(super) async fn confirm(
-    visit: Visit,
-    Query(wish): Query<Wish>,
-    Form(fields): Form<Fields>,
-) -> Result<Response, Refusal> {
+pub(super) async fn confirm(visit: Visit, Query(wish): Query<Wish>, Form(yes): Form<Yes>) -> Result<Response, Refusal> {
     let mut link = Followed::open(&visit, wish).await?;
-    match visit.check(&link.purpose(), &fields.csrf) {
-        Ok(()) => {}
-        Err(Forgery::Token) => {
-            link.expired = true;
-            return Ok(link.show(&visit, link.wanted(), StatusCode::FORBIDDEN));
-        }
-        Err(forgery) => return Err(forgery.into()),
+    if !link.mailed.believes(&visit, &yes.csrf)? {
+        link.expired = true;
+        return Ok(link.show(&visit, link.wanted(), StatusCode::FORBIDDEN));
     }
-    match people::confirm_address(visit.provider(), &visit.call, &link.token).await {
+    match people::confirm_address(visit.provider(), &visit.call, &link.mailed.token).await {
         Ok(ConfirmedAddress::Done) => Ok(link.show(&visit, ConfirmStep::Done, StatusCode::OK)),
         Ok(ConfirmedAddress::OneLeft) => Ok(link.show(&visit, ConfirmStep::OneLeft, StatusCode::OK)),
         Err(Error::Invalid(_)) => Ok(link.show(&visit, ConfirmStep::Taken, StatusCode::CONFLICT)),
-        Err(error) => Err(dead(error)),
+        Err(error) => Err(link.mailed.dead(error)),
     }
 }
 
 /// A link that was followed.
 struct Followed {
-    token: Secret,
+    mailed: MailedLink,
     link: AddressLink,
     user: User,
     expired: bool,
@@ -66,19 +50,15 @@ struct Followed {
 
 impl Followed {
     async fn open(visit: &Visit, wish: Wish) -> Result<Self, Refusal> {
-        let token = wish.token.ok_or_else(Refusal::address_link)?;
-        let found = people::look_at_address(visit.provider(), &visit.call, &token).await;
-        let (link, user) = found.map_err(dead)?;
+        let mailed = HERE.followed(wish)?;
+        let found = people::look_at_address(visit.provider(), &visit.call, &mailed.token).await;
+        let (link, user) = found.map_err(|error| mailed.dead(error))?;
         Ok(Self {
-            token,
+            mailed,
             link,
             user,
             expired: false,
         })
-    }
-
-    fn purpose(&self) -> String {
-        format!("confirm email {}", self.token.expose())
     }
 
     fn wanted(&self) -> ConfirmStep {
@@ -89,11 +69,8 @@ impl Followed {
     }
 
     fn show(&self, visit: &Visit, step: ConfirmStep, status: StatusCode) -> Response {
-        let query = form_urlencoded::Serializer::new(String::new())
-            .append_pair("token", self.token.expose())
-            .finish();
         let page = Page::ConfirmEmail(ConfirmEmail {
-            action: OwnPath::or_home(&format!("/account/email/confirm?{query}")),
+            action: self.mailed.address(),
             account: shown::account(&self.user),
             email: self.link.email.clone(),
             step,
@@ -101,13 +78,6 @@ impl Followed {
             back: OwnPath::or_home("/account"),
         });
         let locale = visit.locale(&[], Some(&self.user));
-        visit.show(visit.sheet(page, locale, &self.purpose()).status(status))
-    }
-}
-
-fn dead(error: Error) -> Refusal {
-    match error {
-        Error::NotFound => Refusal::address_link(),
-        error => error.into(),
+        self.mailed.show(visit, (page, locale), status)
     }
 }

@@ -18,6 +18,7 @@ mod login;
 mod login_code;
 mod login_link;
 mod logout;
+mod mailed;
 mod new_account;
 mod new_password;
 mod not_me;

@@ -3,26 +3,25 @@
 
 use std::collections::BTreeMap;
 
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 
+use super::mailed::{MailedLink, MailedPage, Wish, try_again};
 use super::{forgot, login, shown, terms as documents};
 use crate::flow::people::{self, PasswordRules, Registrant};
 use crate::flow::{Error, FieldError, terms};
 use crate::http::Refusal;
-use crate::http::extract::{Forgery, Form, Query, Visit};
+use crate::http::extract::{Form, Query, Visit};
 use crate::model::setting::{REGISTRATION_FIELDS, Settings};
 use crate::model::{AskedField, Secret};
 use crate::view::{AskedInput, NewAccount, NewAccountError, NewAccountField, NewAccountPassword, Page, SetupProblem};
 
-/// What the address says.
-#[derive(Deserialize)]
-pub(super) struct Wish {
-    token: Option<Secret>,
-    /// The pending authorization request that it was asked in.
-    flow: Option<String>,
-}
+const HERE: MailedPage = MailedPage {
+    path: "/register/new",
+    purpose: "new account",
+    gone: Refusal::registration_link,
+};
 
 /// What the form sends.
 #[derive(Default, Deserialize)]
@@ -50,16 +49,12 @@ pub(super) async fn make(
     Form(fields): Form<Fields>,
 ) -> Result<Response, Refusal> {
     let link = Followed::open(&visit, wish).await?;
-    match visit.check(&link.purpose(), &fields.csrf) {
-        Ok(()) => {}
-        Err(Forgery::Token) => {
-            let first = Shown {
-                expired: true,
-                ..Shown::default()
-            };
-            return link.show(&visit, &fields, first, StatusCode::FORBIDDEN).await;
-        }
-        Err(forgery) => return Err(forgery.into()),
+    if !link.mailed.believes(&visit, &fields.csrf)? {
+        let first = Shown {
+            expired: true,
+            ..Shown::default()
+        };
+        return link.show(&visit, &fields, first, StatusCode::FORBIDDEN).await;
     }
     let password = fields.password.clone().unwrap_or_else(|| Secret::new(""));
     let mut errors = gaps(&password, fields.password_again.as_ref());
@@ -73,9 +68,9 @@ pub(super) async fn make(
                 .filter_map(|id| id.parse().ok())
                 .collect(),
         };
-        match people::register(visit.provider(), &visit.call, &link.token, registrant).await {
+        match people::register(visit.provider(), &visit.call, &link.mailed.token, registrant).await {
             Ok(made) => {
-                let interaction = forgot::pending(&visit, link.flow).await?;
+                let interaction = forgot::pending(&visit, link.mailed.flow).await?;
                 let flow = interaction.map(|it| it.id);
                 return login::enter(visit, flow, made.user.username, password).await;
             }
@@ -86,15 +81,12 @@ pub(super) async fn make(
                     wait: Some(seconds),
                     ..Shown::default()
                 };
-                let mut response = link
+                let response = link
                     .show(&visit, &fields, first, StatusCode::SERVICE_UNAVAILABLE)
                     .await?;
-                response
-                    .headers_mut()
-                    .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-                return Ok(response);
+                return Ok(try_again(response, seconds));
             }
-            Err(error) => return Err(dead(error)),
+            Err(error) => return Err(link.mailed.dead(error)),
         }
     }
     let first = Shown {
@@ -118,34 +110,25 @@ struct Shown {
 
 /// A link that was followed.
 struct Followed {
-    token: Secret,
-    flow: Option<String>,
+    mailed: MailedLink,
     email: String,
 }
 
 impl Followed {
     async fn open(visit: &Visit, wish: Wish) -> Result<Self, Refusal> {
-        let token = wish.token.ok_or_else(Refusal::registration_link)?;
-        let link = people::look_at_registration(visit.provider(), &visit.call, &token).await;
-        Ok(Self {
-            email: link.map_err(dead)?.email,
-            token,
-            flow: wish.flow,
-        })
-    }
-
-    fn purpose(&self) -> String {
-        format!("new account {}", self.token.expose())
+        let mailed = HERE.followed(wish)?;
+        let email = people::look_at_registration(visit.provider(), &visit.call, &mailed.token).await;
+        let email = email.map_err(|error| mailed.dead(error))?;
+        Ok(Self { mailed, email })
     }
 
     async fn show(&self, visit: &Visit, typed: &Fields, first: Shown, status: StatusCode) -> Result<Response, Refusal> {
-        let token = [("token", self.token.expose())];
         let locale = visit.locale(&[], None);
         let asked = visit.settings.fields(REGISTRATION_FIELDS).iter();
         let terms = terms::asked_of_new(visit.provider(), visit.call.now).await?;
         let ticked = first.sent.then(|| shown::ticked(&typed.rest));
         let page = Page::NewAccount(NewAccount {
-            action: forgot::address("/register/new", self.flow.as_deref(), &token),
+            action: self.mailed.address(),
             email: self.email.clone(),
             fields: asked
                 .map(|asked| AskedInput {
@@ -166,7 +149,7 @@ impl Followed {
             expired: first.expired,
             wait: first.wait,
         });
-        Ok(visit.show(visit.sheet(page, locale, &self.purpose()).status(status)))
+        Ok(self.mailed.show(visit, (page, locale), status))
     }
 }
 
@@ -221,11 +204,4 @@ fn problem(wrong: &FieldError) -> Option<NewAccountError> {
         field: NewAccountField::Asked(field),
         problem,
     })
-}
-
-fn dead(error: Error) -> Refusal {
-    match error {
-        Error::NotFound => Refusal::registration_link(),
-        error => error.into(),
-    }
 }

@@ -1,25 +1,25 @@
 //! `/login/not-me`: the link in the mail about a new device. Looking at it changes nothing; its button does, once.
 
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
-use url::form_urlencoded;
 
 use super::account_door::{self, After};
+use super::mailed::{MailedLink, MailedPage, Wish, try_again};
 use super::{forgot, shown};
 use crate::flow::Error;
 use crate::flow::people::{self, Alert, NotReplaced, Stage};
 use crate::http::Refusal;
 use crate::http::answer::next::see_other;
-use crate::http::extract::{Forgery, Form, Query, Visit};
+use crate::http::extract::{Form, Query, Visit};
 use crate::model::Secret;
 use crate::view::{Device, NotMe, NotMeError, NotMeField, NotMeProblem, NotMeStage, OwnPath, Page, SetupProblem};
 
-/// What the address says.
-#[derive(Deserialize)]
-pub(super) struct Wish {
-    token: Option<Secret>,
-}
+const HERE: MailedPage = MailedPage {
+    path: "/login/not-me",
+    purpose: "not me",
+    gone: Refusal::alert_link,
+};
 
 /// What the forms send.
 #[derive(Deserialize)]
@@ -45,25 +45,25 @@ pub(super) async fn act(
     Form(fields): Form<Fields>,
 ) -> Result<Response, Refusal> {
     let mut link = Followed::open(&visit, wish).await?;
-    match visit.check(&link.purpose(), &fields.csrf) {
-        Ok(()) => {}
-        Err(Forgery::Token) => {
-            link.expired = true;
-            return Ok(link.show(&visit, Vec::new(), StatusCode::FORBIDDEN));
-        }
-        Err(forgery) => return Err(forgery.into()),
+    if !link.mailed.believes(&visit, &fields.csrf)? {
+        link.expired = true;
+        return Ok(link.show(&visit, Vec::new(), StatusCode::FORBIDDEN));
     }
     let (provider, call) = (visit.provider(), &visit.call);
     if fields.intent.as_deref() == Some("not_me") {
-        people::disown_device(provider, call, &link.token).await.map_err(dead)?;
-        return Ok(visit.keep(see_other(link.address().as_str())));
+        people::disown_device(provider, call, &link.mailed.token)
+            .await
+            .map_err(|error| link.mailed.dead(error))?;
+        return Ok(visit.keep(see_other(link.mailed.address().as_str())));
     }
     if fields.intent.as_deref() == Some("lock") && link.alert.user.is_active(visit.call.now) {
-        people::lock_by_alert(provider, call, &link.token).await.map_err(dead)?;
+        people::lock_by_alert(provider, call, &link.mailed.token)
+            .await
+            .map_err(|error| link.mailed.dead(error))?;
         return Ok(account_door::said(&visit, &link.alert.user, After::Locked));
     }
     if link.alert.stage != Stage::Replace {
-        return Ok(visit.keep(see_other(link.address().as_str())));
+        return Ok(visit.keep(see_other(link.mailed.address().as_str())));
     }
     let given = |password: Option<Secret>| password.unwrap_or_else(|| Secret::new(""));
     let (old, new) = (given(fields.old_password), given(fields.password));
@@ -72,8 +72,8 @@ pub(super) async fn act(
         return Ok(link.show(&visit, errors, StatusCode::UNPROCESSABLE_ENTITY));
     }
     let error = |field, problem| vec![NotMeError { field, problem }];
-    let errors = match people::replace_password(provider, call, &link.token, (old, new)).await {
-        Ok(()) => return Ok(visit.keep(see_other(link.address().as_str()))),
+    let errors = match people::replace_password(provider, call, &link.mailed.token, (old, new)).await {
+        Ok(()) => return Ok(visit.keep(see_other(link.mailed.address().as_str()))),
         Err(NotReplaced::Wrong) => error(NotMeField::OldPassword, NotMeProblem::Wrong),
         Err(NotReplaced::Same) => error(NotMeField::Password, NotMeProblem::Same),
         Err(NotReplaced::Weak(fields)) => {
@@ -83,20 +83,17 @@ pub(super) async fn act(
         Err(NotReplaced::Failed(Error::Throttled { retry_after, .. })) => {
             let seconds = retry_after.as_secs().max(1);
             link.wait = Some(seconds);
-            let mut response = link.show(&visit, Vec::new(), StatusCode::TOO_MANY_REQUESTS);
-            response
-                .headers_mut()
-                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-            return Ok(response);
+            let response = link.show(&visit, Vec::new(), StatusCode::TOO_MANY_REQUESTS);
+            return Ok(try_again(response, seconds));
         }
-        Err(NotReplaced::Failed(error)) => return Err(dead(error)),
+        Err(NotReplaced::Failed(error)) => return Err(link.mailed.dead(error)),
     };
     Ok(link.show(&visit, errors, StatusCode::UNPROCESSABLE_ENTITY))
 }
 
 /// A link that was followed.
 struct Followed {
-    token: Secret,
+    mailed: MailedLink,
     alert: Alert,
     /// The shortest password that this person may have.
     least: u32,
@@ -106,34 +103,23 @@ struct Followed {
 
 impl Followed {
     async fn open(visit: &Visit, wish: Wish) -> Result<Self, Refusal> {
-        let token = wish.token.ok_or_else(Refusal::alert_link)?;
-        let alert = people::look_at_alert(visit.provider(), &visit.call, &token).await;
-        let alert = alert.map_err(dead)?;
+        let mailed = HERE.followed(wish)?;
+        let alert = people::look_at_alert(visit.provider(), &visit.call, &mailed.token).await;
+        let alert = alert.map_err(|error| mailed.dead(error))?;
         let rules = people::password_rules_of(visit.provider(), &visit.call, alert.user.id).await?;
         Ok(Self {
             alert,
             least: rules.least,
-            token,
+            mailed,
             expired: false,
             wait: None,
         })
     }
 
-    fn address(&self) -> OwnPath {
-        let query = form_urlencoded::Serializer::new(String::new())
-            .append_pair("token", self.token.expose())
-            .finish();
-        OwnPath::or_home(&format!("/login/not-me?{query}"))
-    }
-
-    fn purpose(&self) -> String {
-        format!("not me {}", self.token.expose())
-    }
-
     fn show(&self, visit: &Visit, errors: Vec<NotMeError>, status: StatusCode) -> Response {
         let (alert, device) = (&self.alert, self.alert.device.as_ref());
         let page = Page::NotMe(NotMe {
-            action: self.address(),
+            action: self.mailed.address(),
             account: shown::account(&alert.user),
             device: device
                 .and_then(|device| device.user_agent.as_deref())
@@ -154,13 +140,6 @@ impl Followed {
             forgot: forgot::link(visit, None),
         });
         let locale = visit.locale(&[], Some(&alert.user));
-        visit.show(visit.sheet(page, locale, &self.purpose()).status(status))
-    }
-}
-
-fn dead(error: Error) -> Refusal {
-    match error {
-        Error::NotFound => Refusal::alert_link(),
-        error => error.into(),
+        self.mailed.show(visit, (page, locale), status)
     }
 }

@@ -1,24 +1,23 @@
 //! `/login/recover`: a new password, by the mailed link. Looking at it spends nothing; setting the password does.
 
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 
+use super::mailed::{MailedLink, MailedPage, Wish, try_again};
 use super::{forgot, shown};
 use crate::flow::{Error, people};
 use crate::http::Refusal;
 use crate::http::answer::next::see_other;
-use crate::http::extract::{Forgery, Form, Query, Visit};
+use crate::http::extract::{Form, Query, Visit};
 use crate::model::{Secret, User};
 use crate::view::{NotMeError, NotMeField, NotMeProblem, Page, Recover, SetupProblem};
 
-/// What the address says.
-#[derive(Deserialize)]
-pub(super) struct Wish {
-    token: Option<Secret>,
-    /// The pending authorization request that it was asked in.
-    flow: Option<String>,
-}
+const HERE: MailedPage = MailedPage {
+    path: "/login/recover",
+    purpose: "recover",
+    gone: Refusal::recovery_link,
+};
 
 /// What the form sends.
 #[derive(Deserialize)]
@@ -42,21 +41,17 @@ pub(super) async fn set(
     Form(fields): Form<Fields>,
 ) -> Result<Response, Refusal> {
     let link = Followed::open(&visit, wish).await?;
-    match visit.check(&link.purpose(), &fields.csrf) {
-        Ok(()) => {}
-        Err(Forgery::Token) => {
-            let first = Shown {
-                expired: true,
-                ..Shown::default()
-            };
-            return link.show(&visit, first, StatusCode::FORBIDDEN).await;
-        }
-        Err(forgery) => return Err(forgery.into()),
+    if !link.mailed.believes(&visit, &fields.csrf)? {
+        let first = Shown {
+            expired: true,
+            ..Shown::default()
+        };
+        return link.show(&visit, first, StatusCode::FORBIDDEN).await;
     }
     let new = fields.password.unwrap_or_else(|| Secret::new(""));
     let mut errors = shown::gaps(&new, fields.password_again.as_ref());
     if errors.is_empty() {
-        match people::recover(visit.provider(), &visit.call, &link.token, new).await {
+        match people::recover(visit.provider(), &visit.call, &link.mailed.token, new).await {
             Ok(()) => return link.done(visit).await,
             Err(Error::Invalid(fields)) => {
                 let problem = fields.first().map_or(SetupProblem::TooCommon, shown::weakness);
@@ -71,13 +66,10 @@ pub(super) async fn set(
                     wait: Some(seconds),
                     ..Shown::default()
                 };
-                let mut response = link.show(&visit, first, StatusCode::SERVICE_UNAVAILABLE).await?;
-                response
-                    .headers_mut()
-                    .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-                return Ok(response);
+                let response = link.show(&visit, first, StatusCode::SERVICE_UNAVAILABLE).await?;
+                return Ok(try_again(response, seconds));
             }
-            Err(error) => return Err(dead(error)),
+            Err(error) => return Err(link.mailed.dead(error)),
         }
     }
     let first = Shown {
@@ -97,29 +89,21 @@ struct Shown {
 
 /// A link that was followed.
 struct Followed {
-    token: Secret,
-    flow: Option<String>,
+    mailed: MailedLink,
     user: User,
 }
 
 impl Followed {
     async fn open(visit: &Visit, wish: Wish) -> Result<Self, Refusal> {
-        let token = wish.token.ok_or_else(Refusal::recovery_link)?;
-        let user = people::look_at_recovery(visit.provider(), &visit.call, &token).await;
-        Ok(Self {
-            user: user.map_err(dead)?,
-            token,
-            flow: wish.flow,
-        })
-    }
-
-    fn purpose(&self) -> String {
-        format!("recover {}", self.token.expose())
+        let mailed = HERE.followed(wish)?;
+        let user = people::look_at_recovery(visit.provider(), &visit.call, &mailed.token).await;
+        let user = user.map_err(|error| mailed.dead(error))?;
+        Ok(Self { mailed, user })
     }
 
     /// The password is set: the person signs in with it, for what they came for if this is the browser that they came with.
     async fn done(self, visit: Visit) -> Result<Response, Refusal> {
-        let interaction = forgot::pending(&visit, self.flow).await?;
+        let interaction = forgot::pending(&visit, self.mailed.flow).await?;
         let flow = interaction.as_ref().map(|it| it.id.as_str());
         let next = forgot::address("/login", flow, &[("replaced", "1")]);
         Ok(visit.keep(see_other(next.as_str())))
@@ -127,9 +111,8 @@ impl Followed {
 
     async fn show(&self, visit: &Visit, first: Shown, status: StatusCode) -> Result<Response, Refusal> {
         let rules = people::password_rules_of(visit.provider(), &visit.call, self.user.id).await?;
-        let token = [("token", self.token.expose())];
         let page = Page::Recover(Recover {
-            action: forgot::address("/login/recover", self.flow.as_deref(), &token),
+            action: self.mailed.address(),
             account: shown::account(&self.user),
             least: rules.least,
             errors: first.errors,
@@ -137,13 +120,6 @@ impl Followed {
             wait: first.wait,
         });
         let locale = visit.locale(&[], Some(&self.user));
-        Ok(visit.show(visit.sheet(page, locale, &self.purpose()).status(status)))
-    }
-}
-
-fn dead(error: Error) -> Refusal {
-    match error {
-        Error::NotFound => Refusal::recovery_link(),
-        error => error.into(),
+        Ok(self.mailed.show(visit, (page, locale), status))
     }
 }
