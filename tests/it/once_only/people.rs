@@ -8,7 +8,7 @@ use ostiary::credential::{digest_recovery_code, generate_recovery_codes};
 use ostiary::flow::people;
 use ostiary::model::{Id, Secret, Session, Timestamp, User};
 use ostiary::random;
-use ostiary::store::{AddressLink, AddressSide, LinkPurpose, LockLinkKind, Write};
+use ostiary::store::{ActionLinkKind, NewActionLink, Write};
 use serde_json::json;
 
 use super::kinds::{network, sent_from};
@@ -370,21 +370,24 @@ async fn links(course: &mut Course) {
             }
             let token = Secret::generate();
             let digest = token.digest();
-            let of = (ada.id, ada.email.as_str());
+            let changed = format!("new-{}", ada.email);
             course
                 .add(async |tx, at| {
-                    let times = (at, at.after(HOUR));
-                    let added = match link.path {
-                        "/account/email/confirm" => {
-                            let link = address_link(&ada, AddressSide::New, at);
-                            tx.add_address_link(&digest, &link, times.1).await
-                        }
-                        "/login/lock" => tx.add_lock_link((LockLinkKind::Lock, &digest), of, times).await,
-                        "/login/unlock" => tx.add_lock_link((LockLinkKind::Unlock, &digest), of, times).await,
-                        "/login/wait" => tx.add_wait_link(&digest, of, times.0, times.1).await,
-                        _ => tx.add_recovery_link(&digest, of, times.0, times.1).await,
+                    let (kind, email) = match link.path {
+                        "/account/email/confirm" => (ActionLinkKind::NewAddress, &changed),
+                        "/login/lock" => (ActionLinkKind::Lock, &ada.email),
+                        "/login/unlock" => (ActionLinkKind::Unlock, &ada.email),
+                        "/login/wait" => (ActionLinkKind::Wait, &ada.email),
+                        _ => (ActionLinkKind::Recovery, &ada.email),
                     };
-                    added.unwrap();
+                    let link = NewActionLink {
+                        kind,
+                        digest: &digest,
+                        user: Some(ada.id),
+                        email,
+                        term: (at, at.after(HOUR)),
+                    };
+                    tx.add_action_link(link).await.unwrap();
                 })
                 .await;
             let from = network(meter.rounds);
@@ -411,15 +414,6 @@ impl Course {
     }
 }
 
-fn address_link(user: &TestUser, side: AddressSide, at: Timestamp) -> AddressLink {
-    AddressLink {
-        user: user.id,
-        email: format!("new-{}", user.email),
-        side,
-        created_at: at,
-    }
-}
-
 /// Links of a change that both mailboxes have to allow: each counts once, and together they change the address once.
 async fn pairs_of_links(course: &mut Course) {
     let mut meter = Meter::of_pages("pairs of links that change an address", course.backend);
@@ -434,11 +428,18 @@ async fn pairs_of_links(course: &mut Course) {
         let tokens = [Secret::generate(), Secret::generate()];
         course
             .add(async |tx, at| {
-                for (token, side) in tokens.iter().zip([AddressSide::New, AddressSide::Old]) {
-                    let link = address_link(&ada, side, at);
-                    tx.add_address_link(&token.digest(), &link, at.after(HOUR))
-                        .await
-                        .unwrap();
+                for (token, kind) in tokens
+                    .iter()
+                    .zip([ActionLinkKind::NewAddress, ActionLinkKind::OldAddress])
+                {
+                    let link = NewActionLink {
+                        kind,
+                        digest: &token.digest(),
+                        user: Some(ada.id),
+                        email: &format!("new-{}", ada.email),
+                        term: (at, at.after(HOUR)),
+                    };
+                    tx.add_action_link(link).await.unwrap();
                 }
             })
             .await;
@@ -470,10 +471,14 @@ async fn registrations(course: &mut Course) {
         let email = format!("{}@example.com", random::hex_id());
         course
             .add(async |tx, at| {
-                let times = (at, at.after(HOUR));
-                tx.add_registration_link(LinkPurpose::Registration, &token.digest(), &email, times)
-                    .await
-                    .unwrap();
+                let link = NewActionLink {
+                    kind: ActionLinkKind::Registration,
+                    digest: &token.digest(),
+                    user: None,
+                    email: &email,
+                    term: (at, at.after(HOUR)),
+                };
+                tx.add_action_link(link).await.unwrap();
             })
             .await;
         let request = course.following(&link, &token, &network(meter.rounds)).await;
