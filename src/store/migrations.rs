@@ -42,6 +42,7 @@ migrations![
     "0028_terms",
     "0029_access_requests",
     "0030_mails",
+    "0031_phone_key",
     "0032_account_term",
     "0033_event_checkpoints"
 ];

@@ -5,7 +5,7 @@ use super::action_links::ActionLinkKind;
 use super::rows::{Columns, to_json};
 use super::{Ended, Error, Write, readers};
 use crate::model::user::comparison_key;
-use crate::model::{Digest, Id, PasswordHash, PasswordSetter, RequiredAction, Timestamp, User};
+use crate::model::{Channel, Digest, Id, PasswordHash, PasswordSetter, RequiredAction, Timestamp, User};
 use crate::sql::{self, Record, Row};
 
 /// A page of users.
@@ -73,6 +73,15 @@ select id, subject, username, status, profile, password_hash, password_changed_a
   version, created_at, updated_at
 from users
 where email_key = $1";
+
+// one more than may be: a number that several people have names nobody
+const FIND_BY_PHONE: &str = "
+select id, subject, username, status, profile, password_hash, password_changed_at,
+  password_expired_at, password_initial, required_actions, deletion_at, starts_at, expires_at,
+  version, created_at, updated_at
+from users
+where phone_key = $1
+limit 2";
 
 const LIST: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
@@ -173,6 +182,13 @@ readers! {
         self.find_user_by_email(identifier).await
     }
 
+    /// The user of this number, as E.164 writes it, if they have shown that it is theirs, and nobody else has.
+    pub async fn find_user_by_phone(&mut self, number: &str) -> Result<Option<User>, Error> {
+        let mut found: UserPage = self.sql(FIND_BY_PHONE).bind(number).all().await?;
+        let first = found.pop();
+        Ok(first.filter(|_| found.is_empty()))
+    }
+
     /// Users after this one, oldest first.
     pub async fn list_users(&mut self, after: Option<Id<User>>, limit: u32) -> Result<UserPage, Error> {
         let after = after.map_or(uuid::Uuid::nil(), Id::uuid);
@@ -234,8 +250,8 @@ readers! {
 const ADD: &str = "
 insert into users (id, subject, username, username_key, email_key, status, profile, password_hash,
   password_changed_at, password_initial, required_actions, applied, version, created_at, updated_at,
-  starts_at, expires_at, remind_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
+  starts_at, expires_at, remind_at, phone_key)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
 
 const CHANGE: &str = "
 update users
@@ -244,7 +260,7 @@ set username = $3, username_key = $4, email_key = $5, status = $6, profile = $7,
   expired_at = case when expires_at is not distinct from $12 then expired_at end,
   reminded_at = case when expires_at is not distinct from $12 then reminded_at end,
   remind_at = case when expires_at is not distinct from $12 then remind_at else $13 end,
-  version = version + 1
+  phone_key = $14, version = version + 1
 where id = $1
 and version = $2";
 
@@ -330,6 +346,7 @@ impl Write {
             .bind(user.starts_at)
             .bind(user.expires_at)
             .bind(first_look(user))
+            .bind(user.confirmed(Channel::Sms))
             .changed()
             .await?;
         Ok(())
@@ -352,6 +369,7 @@ impl Write {
             .bind(user.starts_at)
             .bind(user.expires_at)
             .bind(first_look(user))
+            .bind(user.confirmed(Channel::Sms))
             .changed()
             .await?;
         if changed == 1 {

@@ -3,17 +3,15 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::identifiers::find_who_signs_in;
 use super::recovery_wish::mailed_link;
 use super::wishes::Wish;
 use crate::flow::provider::Texts;
 use crate::flow::short_code::{self, Place};
 use crate::flow::{Call, Error, Provider, letter, sign_in_link};
 use crate::model::setting::{SIGN_IN_MAIL_CODES, SIGN_IN_MAIL_LINKS, SIGN_IN_TEXT_CODES};
-use crate::model::{Channel, EventKind, User};
+use crate::model::{Channel, EventKind, Id, User};
 use crate::view;
-
-/// No username or mail address is longer.
-const LONGEST_IDENTIFIER: usize = 512;
 
 /// By what somebody wants to sign in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +47,8 @@ impl Means {
 #[derive(Debug)]
 pub(super) struct CodeWish {
     identifier: String,
+    /// Who it has to be, whatever they are called.
+    expected: Option<Id<User>>,
     means: Means,
     /// The sign-in that waits for it.
     attempt: String,
@@ -74,11 +74,12 @@ fn can_leave(provider: &Provider, channel: Channel) -> bool {
 pub(in crate::flow) fn ask_for_code(
     provider: &Provider,
     call: &Call,
-    (identifier, means): (&str, Means),
-    attempt: &str,
+    (identifier, expected): (&str, Option<Id<User>>),
+    (means, attempt): (Means, &str),
 ) -> Result<(), Error> {
     let wish = CodeWish {
         identifier: identifier.to_owned(),
+        expected,
         means,
         attempt: attempt.to_owned(),
     };
@@ -141,12 +142,9 @@ async fn mail_link(
 type Reached = Result<(User, String), (&'static str, Option<User>)>;
 
 async fn reached(provider: &Provider, call: &Call, wish: &CodeWish) -> Result<Reached, Error> {
-    if wish.identifier.len() > LONGEST_IDENTIFIER {
-        return Ok(Err(("sent_code.unknown", None)));
-    }
-    let found = {
-        let mut store = provider.store.read().await?;
-        store.find_user_by_identifier(&wish.identifier).await?
+    let found = match wish.expected {
+        Some(expected) => provider.store.read().await?.find_user(expected).await?,
+        None => find_who_signs_in(provider, &wish.identifier).await?,
     };
     let Some(user) = found else {
         return Ok(Err(("sent_code.unknown", None)));

@@ -10,6 +10,7 @@ pub mod devices;
 pub mod fields;
 pub mod groups;
 pub mod guess_wait;
+pub mod identifiers;
 mod leaving;
 mod locking;
 pub mod members;
@@ -60,6 +61,7 @@ pub use groups::{
 };
 pub(in crate::flow) use guess_wait::notice_wait;
 pub use guess_wait::{end_wait_by_link, look_at_wait};
+pub(in crate::flow) use identifiers::find_who_signs_in;
 pub(in crate::flow) use leaving::stay;
 pub use leaving::{NotLeaving, delete_own_account, delete_those_who_left, deletion_grace};
 pub use locking::{

@@ -1,5 +1,6 @@
 //! The wish for a link to a new password ([`super::wishes`] says when it is looked at).
 
+use super::identifiers::find_who_signs_in;
 use super::wishes::Wish;
 use crate::flow::again::again;
 use crate::flow::{Call, Error, Provider, guess, letter};
@@ -54,10 +55,7 @@ pub async fn ask_for_recovery(
 /// # Errors
 /// [`Error::Unavailable`]; the wish is lost.
 pub(super) async fn answer(provider: &Provider, call: &Call, wish: &RecoveryWish) -> Result<(), Error> {
-    let found = {
-        let mut store = provider.store.read().await?;
-        store.find_user_by_identifier(&wish.identifier).await?
-    };
+    let found = find_who_signs_in(provider, &wish.identifier).await?;
     let Some(user) = found else {
         note(provider, call, "recovery.unknown", None).await;
         return Ok(());

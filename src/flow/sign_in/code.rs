@@ -22,8 +22,6 @@ use crate::flow::{Call, Error, Provider, guess, people};
 use crate::model::user::comparison_key;
 use crate::model::{Id, Secret, TraceId, User};
 
-/// No username or mail address is longer.
-const LONGEST_IDENTIFIER: usize = 512;
 const WAITING: Waiting = Waiting {
     kind: Kind::CodeSignIn,
     sealed_for: "sign-in by code",
@@ -82,7 +80,8 @@ pub async fn begin(provider: &Provider, call: &Call, browser: &Browser, wanted: 
     let handle = Handle::new(provider, call, browser);
     let until = call.now.after(LIFETIME);
     pending::keep(provider, call, WAITING, &handle, &wanted, until).await?;
-    people::ask_for_code(provider, call, (&wanted.identifier, wanted.means), &handle.id)?;
+    let who = (wanted.identifier.as_str(), wanted.expected);
+    people::ask_for_code(provider, call, who, (wanted.means, &handle.id))?;
     Ok(handle.id)
 }
 
@@ -93,7 +92,8 @@ pub async fn begin(provider: &Provider, call: &Call, browser: &Browser, wanted: 
 pub async fn send_again(provider: &Provider, call: &Call, attempt: &Attempt) -> Result<(), Error> {
     let wanted = &attempt.wanted;
     must_be_offered(provider, call, wanted.means).await?;
-    people::ask_for_code(provider, call, (&wanted.identifier, wanted.means), &attempt.id)
+    let who = (wanted.identifier.as_str(), wanted.expected);
+    people::ask_for_code(provider, call, who, (wanted.means, &attempt.id))
 }
 
 async fn must_be_offered(provider: &Provider, call: &Call, means: Means) -> Result<(), Error> {
@@ -148,7 +148,7 @@ async fn judge(
         decisions::keep(provider, call, None, By::Code, &turned_away);
         return turned_away;
     }
-    let user = find(provider, &attempt.wanted.identifier).await?;
+    let user = find(provider, &attempt.wanted).await?;
     let signed_in = prove(provider, call, browser, user.as_ref(), (attempt, code)).await;
     decisions::keep(provider, call, user.as_ref(), By::Code, &signed_in);
     signed_in
@@ -309,10 +309,9 @@ pub(super) async fn enter(
     entrance::enter(provider, call, browser, user, proof, (wanted.purpose, token)).await
 }
 
-async fn find(provider: &Provider, identifier: &str) -> Result<Option<User>, Error> {
-    if identifier.len() > LONGEST_IDENTIFIER {
-        return Ok(None);
+async fn find(provider: &Provider, wanted: &Wanted) -> Result<Option<User>, Error> {
+    match wanted.expected {
+        Some(expected) => Ok(provider.store.read().await?.find_user(expected).await?),
+        None => people::find_who_signs_in(provider, &wanted.identifier).await,
     }
-    let mut store = provider.store.read().await?;
-    Ok(store.find_user_by_identifier(identifier).await?)
 }

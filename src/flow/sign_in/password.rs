@@ -16,10 +16,8 @@ use crate::flow::session::{
 use crate::flow::{Call, Error, Provider};
 use crate::flow::{guess, people};
 use crate::model::user::comparison_key;
-use crate::model::{Event, PasswordHash, Secret, Timestamp, User};
+use crate::model::{Event, Id, PasswordHash, Secret, Timestamp, User};
 
-/// No username or mail address is longer.
-const LONGEST_IDENTIFIER: usize = 512;
 /// Whoever there is no hashing for is told so together with the others of this time.
 const TURNED_AWAY_EVERY: Duration = Duration::from_millis(20);
 /// RFC 8176 section 2.
@@ -28,8 +26,10 @@ const METHOD: &str = "pwd";
 /// What a person typed.
 #[derive(Clone, Debug)]
 pub struct Attempt {
-    /// Username or mail address.
+    /// What was typed to say who it is.
     pub identifier: String,
+    /// Who it is, where a page of ours says so: then nothing of it was typed.
+    pub known: Option<Id<User>>,
     /// The password, byte for byte.
     pub password: Secret,
     /// Whether they want to stay signed in.
@@ -142,7 +142,7 @@ async fn judge(provider: &Provider, call: &Call, browser: &mut Browser, attempt:
         decisions::keep(provider, call, None, decisions::By::Password, &turned_away);
         return turned_away;
     }
-    let user = find(provider, &attempt.identifier).await?;
+    let user = find(provider, &attempt).await?;
     let signed_in = prove(provider, call, browser, user.as_ref(), attempt).await;
     let proved = decisions::By::Password;
     decisions::keep(provider, call, user.as_ref(), proved, &signed_in);
@@ -217,12 +217,11 @@ async fn enter(
     entrance::enter(provider, call, browser, user, proof, (attempt.purpose, token)).await
 }
 
-async fn find(provider: &Provider, identifier: &str) -> Result<Option<User>, Error> {
-    if identifier.len() > LONGEST_IDENTIFIER {
-        return Ok(None);
+async fn find(provider: &Provider, attempt: &Attempt) -> Result<Option<User>, Error> {
+    match attempt.known {
+        Some(known) => Ok(provider.store.read().await?.find_user(known).await?),
+        None => people::find_who_signs_in(provider, &attempt.identifier).await,
     }
-    let mut store = provider.store.read().await?;
-    Ok(store.find_user_by_identifier(identifier).await?)
 }
 
 async fn check(provider: &Provider, user: Option<&User>, password: &Secret) -> Result<Verdict, Error> {

@@ -18,6 +18,7 @@ use crate::flow::{self, people, session};
 use crate::http::Refusal;
 use crate::http::answer::next::see_other;
 use crate::http::extract::{Forgery, Form, Query, Visit};
+use crate::model::setting::SIGN_IN_IDENTIFIERS;
 use crate::model::{Channel, Id, Secret, User};
 use crate::view::{Locale, Login, LoginError, OwnPath, Page, SentToSignIn};
 
@@ -101,6 +102,7 @@ pub(super) async fn sign_in(
             Some(account) => account.user.username.clone(),
             None => fields.username,
         },
+        known: door.again.as_ref().map(|account| account.user.id),
         password: fields.password.unwrap_or_else(|| Secret::new("")),
         remember,
         purpose: door.wanted(),
@@ -112,7 +114,7 @@ pub(super) async fn sign_in(
 pub(super) async fn enter(
     visit: Visit,
     flow: Option<String>,
-    username: String,
+    user: &User,
     password: Secret,
 ) -> Result<Response, Refusal> {
     let wish = Wish {
@@ -121,13 +123,14 @@ pub(super) async fn enter(
     };
     let door = Door::open(&visit, &wish).await?;
     let form = Filled {
-        identifier: username.clone(),
+        identifier: user.username.clone(),
         remember: false,
         replaced: false,
         error: None,
     };
     let attempt = Attempt {
-        identifier: username,
+        identifier: user.username.clone(),
+        known: Some(user.id),
         password,
         remember: false,
         purpose: door.wanted(),
@@ -288,6 +291,7 @@ impl Door {
             action: self.address(self.again.as_ref()),
             hidden: Vec::new(),
             identifier: form.identifier,
+            identifiers: visit.settings.word(SIGN_IN_IDENTIFIERS).to_owned(),
             account: self.again.as_ref().map(|account| shown::account(&account.user)),
             remember: form.remember,
             cancel: self.interaction.is_some(),

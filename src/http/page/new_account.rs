@@ -72,7 +72,7 @@ pub(super) async fn make(
             Ok(made) => {
                 let interaction = forgot::pending(&visit, link.mailed.flow).await?;
                 let flow = interaction.map(|it| it.id);
-                return login::enter(visit, flow, made.user.username, password).await;
+                return login::enter(visit, flow, &made.user, password).await;
             }
             Err(Error::Invalid(refused)) => errors.extend(refused.iter().filter_map(problem)),
             Err(Error::Busy { retry_after }) => {

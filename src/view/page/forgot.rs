@@ -15,6 +15,8 @@ pub struct Forgot {
     pub sent: bool,
     /// How long the link works, in seconds.
     pub seconds: u64,
+    /// By what people say who they are: a word of `sign_in.identifiers`.
+    pub identifiers: String,
     /// What was typed before.
     pub identifier: String,
     /// Why it was not sent.
@@ -48,6 +50,7 @@ impl Forgot {
             action: OwnPath::or_home("/login/forgot"),
             sent: false,
             seconds: 1_200,
+            identifiers: "username_or_email".to_owned(),
             identifier: "ada@example.com".to_owned(),
             error: Some(ForgotError::Empty),
             sign_in: OwnPath::or_home("/login"),

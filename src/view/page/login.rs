@@ -14,6 +14,8 @@ pub struct Login {
     pub action: OwnPath,
     /// The interaction's id and the like.
     pub hidden: Vec<Hidden>,
+    /// By what people say who they are: a word of `sign_in.identifiers`.
+    pub identifiers: String,
     /// What stands in the first field: a hint, or what was typed before.
     pub identifier: String,
     /// Set when this very account has to enter its password again: then the username cannot be typed.
@@ -84,6 +86,7 @@ impl Login {
             client: Some(Client::sample()),
             action: OwnPath::or_home("/login"),
             hidden: vec![Hidden::new("interaction", "Zm9v")],
+            identifiers: "username_or_email".to_owned(),
             identifier: "ada@example.com".to_owned(),
             account: None,
             remember: false,

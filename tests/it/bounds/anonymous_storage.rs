@@ -199,6 +199,7 @@ impl<'s> Flood<'s> {
         let mut browser = self.browser(call).await;
         for identifier in [random::token(), "ada".to_owned()] {
             let attempt = Attempt {
+                known: None,
                 identifier,
                 password: Secret::new("wrong"),
                 remember: false,

@@ -116,6 +116,7 @@ pub async fn waiting(node: &Server, user: &TestUser) -> (session::Browser, sessi
     let (provider, call) = (node.provider(), node.call());
     let mut browser = session::recognize(provider, &call, None, None).await.unwrap();
     let attempt = Attempt {
+        known: None,
         identifier: user.username.clone(),
         password: Secret::new(user.password.clone()),
         remember: false,

@@ -186,6 +186,7 @@ async fn model_bruteforce_with_known_devices() {
                 };
                 let is_right = who < DEVICES && dice.below(8) == 0;
                 let attempt = Attempt {
+                    known: None,
                     identifier: user.username.clone(),
                     password: Secret::new(if is_right { user.password.as_str() } else { "wrong" }),
                     remember: false,
