@@ -13,7 +13,7 @@ use crate::random;
 
 /// How much of one kind may wait from one network. Past it, what ends soonest is forgotten: whoever floods pushes out the own
 /// requests first of all, and nobody is locked out.
-const MOST_PER_NETWORK: u32 = 1000;
+pub const MOST_PER_NETWORK: u32 = 1000;
 /// What the key is derived for by which networks are told apart.
 const PURPOSE: &str = "pending by network";
 
@@ -53,14 +53,19 @@ impl Handle {
 
     /// A new one, for this browser and the network that the call comes from.
     pub fn new(provider: &Provider, call: &Call, browser: &Browser) -> Self {
-        let key = provider.master.derive(PURPOSE);
-        let owner = Owner::new(crypto::mac(&key, &[&call.origin.network()]));
+        let owner = owner(provider, call);
         Self {
             id: owner.key(&random::token()),
             browser: *browser.key.digest().as_bytes(),
             owner,
         }
     }
+}
+
+/// Whose entries those of a call's network are counted as.
+pub fn owner(provider: &Provider, call: &Call) -> Owner {
+    let key = provider.master.derive(PURPOSE);
+    Owner::new(crypto::mac(&key, &[&call.origin.network()]))
 }
 
 /// The handle of the place beside this one.

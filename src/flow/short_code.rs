@@ -10,9 +10,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::again::again;
+use super::pending::{self, MOST_PER_NETWORK};
 use super::{Call, Error, Provider, guess, letter};
 use crate::crypto;
-use crate::ephemeral::{Counted, Counter, Kind, Spent};
+use crate::ephemeral::{Counted, Counter, Kind, Owner, Spent};
 use crate::model::{Channel, EventKind, Fact, Id, Secret, Session, Timestamp, User};
 use crate::random;
 use crate::store::OutboxMail;
@@ -31,8 +32,11 @@ const SEALED_FOR: &str = "short code";
 /// Where a code stands: for one person and one use, and the flow that it is bound to.
 #[derive(Clone, Debug)]
 pub struct Place {
+    kind: Kind,
     key: String,
     flow: String,
+    /// Whose it is counted as, where strangers have codes made.
+    owner: Option<Owner>,
 }
 
 impl Place {
@@ -50,16 +54,23 @@ impl Place {
         Self::of(provider, (word, user.uuid().as_bytes()), demand.to_owned())
     }
 
-    /// To sign in, in the browser that asked.
-    pub fn sign_in(provider: &Provider, attempt: &str) -> Self {
-        Self::of(provider, ("sign in", attempt.as_bytes()), attempt.to_owned())
+    /// To sign in, in the browser that asked: beside what waits for it, and counted with it (SEC-066).
+    pub fn sign_in(provider: &Provider, call: &Call, attempt: &str) -> Self {
+        Self {
+            kind: Kind::CodeSignIn,
+            key: format!("{attempt}.code"),
+            flow: attempt.to_owned(),
+            owner: Some(pending::owner(provider, call)),
+        }
     }
 
     fn of(provider: &Provider, (word, of): (&str, &[u8]), flow: String) -> Self {
         let key = provider.master.derive("place of a short code");
         Self {
+            kind: Kind::ShortCode,
             key: crypto::hex(&crypto::mac(&key, &[word.as_bytes(), of])),
             flow,
+            owner: None,
         }
     }
 }
@@ -122,9 +133,15 @@ pub async fn make(
     let plain = serde_json::to_vec(&kept).map_err(|error| Error::Failed(Box::new(error)))?;
     let sealed = provider.master.seal(SEALED_FOR, &plain);
     let store = &provider.ephemeral;
-    store
-        .put(Kind::ShortCode, &place.key, &sealed, expires, call.now)
-        .await?;
+    match &place.owner {
+        Some(owner) => {
+            let within = (owner, MOST_PER_NETWORK);
+            store
+                .put_within(place.kind, within, &place.key, &sealed, expires, call.now)
+                .await?;
+        }
+        None => store.put(place.kind, &place.key, &sealed, expires, call.now).await?,
+    }
     Ok((code, expires))
 }
 
@@ -208,7 +225,7 @@ pub async fn judge(provider: &Provider, call: &Call, place: &Place, typed: &Secr
     if let Spent::Refused { .. } = store.spend(tries, TRIES, TRIES_KEPT_FOR, call.now).await? {
         // a form that is sent often takes nothing from whichever of it is about to have the code
         if !is_right {
-            store.forget(Kind::ShortCode, &place.key).await?;
+            store.forget(place.kind, &place.key).await?;
         }
         return Ok(None);
     }
@@ -216,7 +233,7 @@ pub async fn judge(provider: &Provider, call: &Call, place: &Place, typed: &Secr
         return Ok(None);
     }
     // once: of two who type it at the same time, one has it
-    let Some(taken) = store.take(Kind::ShortCode, &place.key, call.now).await? else {
+    let Some(taken) = store.take(place.kind, &place.key, call.now).await? else {
         return Ok(None);
     };
     let is_same = open(provider, &taken).is_some_and(|taken| taken.id == kept.id);
@@ -228,7 +245,7 @@ pub async fn judge(provider: &Provider, call: &Call, place: &Place, typed: &Secr
 }
 
 async fn find(provider: &Provider, call: &Call, place: &Place) -> Result<Option<Kept>, Error> {
-    let sealed = provider.ephemeral.get(Kind::ShortCode, &place.key, call.now).await?;
+    let sealed = provider.ephemeral.get(place.kind, &place.key, call.now).await?;
     let kept = sealed.and_then(|sealed| open(provider, &sealed));
     Ok(kept.filter(|kept| kept.flow == place.flow))
 }

@@ -92,7 +92,7 @@ pub(in crate::flow) fn ask_for_code(
 /// # Errors
 /// [`Error::Unavailable`]; the wish is lost.
 pub(super) async fn answer(provider: &Provider, call: &Call, wish: &CodeWish) -> Result<(), Error> {
-    let place = Place::sign_in(provider, &wish.attempt);
+    let place = Place::sign_in(provider, call, &wish.attempt);
     let channel = wish.means.channel();
     let (user, recipient) = match reached(provider, call, wish).await? {
         Ok(reached) => reached,

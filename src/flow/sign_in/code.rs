@@ -186,7 +186,7 @@ async fn prove(
         }
         return Err(error.into());
     }
-    let judged = match short_code::judge(provider, call, &Place::sign_in(provider, &id), code).await {
+    let judged = match short_code::judge(provider, call, &Place::sign_in(provider, call, &id), code).await {
         Ok(judged) => judged,
         Err(error) => {
             guess::unjudged(provider, call, counted).await?;
