@@ -13,7 +13,7 @@ use crate::http::Refusal;
 use crate::http::answer::next::see_other;
 use crate::http::extract::{Forgery, Form, Query, Visit};
 use crate::model::setting::{RECOVERY_ENABLED, RECOVERY_LINK_LIFETIME, SIGN_IN_IDENTIFIERS};
-use crate::view::{Forgot, ForgotError, OwnPath, Page};
+use crate::view::{Forgot, ForgotError, Identifiers, OwnPath, Page};
 
 /// What the address says.
 #[derive(Deserialize)]
@@ -148,7 +148,7 @@ impl Door {
             sent: asked.sent,
             seconds: visit.settings.duration(RECOVERY_LINK_LIFETIME).as_secs(),
             identifier: asked.identifier,
-            identifiers: visit.settings.word(SIGN_IN_IDENTIFIERS).to_owned(),
+            identifiers: Identifiers::of(visit.settings.word(SIGN_IN_IDENTIFIERS)),
             error: asked.error,
             sign_in: self.address("/login", &[]),
             again: self.address("/login/forgot", &[]),

@@ -20,7 +20,7 @@ use crate::http::answer::next::see_other;
 use crate::http::extract::{Forgery, Form, Query, Visit};
 use crate::model::setting::SIGN_IN_IDENTIFIERS;
 use crate::model::{Channel, Id, Secret, User};
-use crate::view::{Locale, Login, LoginError, OwnPath, Page, SentToSignIn};
+use crate::view::{Identifiers, Locale, Login, LoginError, OwnPath, Page, SentToSignIn};
 
 /// What the address says.
 #[derive(Default, Deserialize)]
@@ -291,7 +291,7 @@ impl Door {
             action: self.address(self.again.as_ref()),
             hidden: Vec::new(),
             identifier: form.identifier,
-            identifiers: visit.settings.word(SIGN_IN_IDENTIFIERS).to_owned(),
+            identifiers: Identifiers::of(visit.settings.word(SIGN_IN_IDENTIFIERS)),
             account: self.again.as_ref().map(|account| shown::account(&account.user)),
             remember: form.remember,
             cancel: self.interaction.is_some(),

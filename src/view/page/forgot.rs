@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::view::{Client, OwnPath};
+use crate::view::{Client, Identifiers, OwnPath};
 
 /// A form that posts `username` and `csrf` to `action`; afterwards the same page says that it was sent, whoever was named.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -15,8 +15,8 @@ pub struct Forgot {
     pub sent: bool,
     /// How long the link works, in seconds.
     pub seconds: u64,
-    /// By what people say who they are: a word of `sign_in.identifiers`.
-    pub identifiers: String,
+    /// By what people say who they are.
+    pub identifiers: Identifiers,
     /// What was typed before.
     pub identifier: String,
     /// Why it was not sent.
@@ -50,7 +50,7 @@ impl Forgot {
             action: OwnPath::or_home("/login/forgot"),
             sent: false,
             seconds: 1_200,
-            identifiers: "username_or_email".to_owned(),
+            identifiers: Identifiers::UsernameOrEmail,
             identifier: "ada@example.com".to_owned(),
             error: Some(ForgotError::Empty),
             sign_in: OwnPath::or_home("/login"),

@@ -14,8 +14,8 @@ pub struct Login {
     pub action: OwnPath,
     /// The interaction's id and the like.
     pub hidden: Vec<Hidden>,
-    /// By what people say who they are: a word of `sign_in.identifiers`.
-    pub identifiers: String,
+    /// By what people say who they are.
+    pub identifiers: Identifiers,
     /// What stands in the first field: a hint, or what was typed before.
     pub identifier: String,
     /// Set when this very account has to enter its password again: then the username cannot be typed.
@@ -36,6 +36,32 @@ pub struct Login {
     pub replaced: bool,
     /// Why the last attempt did not succeed.
     pub error: Option<LoginError>,
+}
+
+/// By what people say who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Identifiers {
+    /// By username or mail address.
+    UsernameOrEmail,
+    /// By username alone.
+    Username,
+    /// By mail address alone.
+    Email,
+    /// By either of them, or the telephone number.
+    Any,
+}
+
+impl Identifiers {
+    /// Those that a word of the setting `sign_in.identifiers` stands for.
+    pub fn of(word: &str) -> Self {
+        match word {
+            "username" => Self::Username,
+            "email" => Self::Email,
+            "any" => Self::Any,
+            _ => Self::UsernameOrEmail,
+        }
+    }
 }
 
 /// Why a sign-in did not succeed, in no more detail than a stranger may know.
@@ -86,7 +112,7 @@ impl Login {
             client: Some(Client::sample()),
             action: OwnPath::or_home("/login"),
             hidden: vec![Hidden::new("interaction", "Zm9v")],
-            identifiers: "username_or_email".to_owned(),
+            identifiers: Identifiers::UsernameOrEmail,
             identifier: "ada@example.com".to_owned(),
             account: None,
             remember: false,
