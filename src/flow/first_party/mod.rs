@@ -128,6 +128,7 @@ impl Walk<'_> {
         };
         let call = &self.call.within(Some(interaction.trace));
         let attempt = Attempt {
+            known: None,
             identifier: identifier.to_owned(),
             password,
             remember: false,
