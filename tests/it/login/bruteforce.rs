@@ -36,6 +36,7 @@ async fn guess_at(server: &Server, identifier: &str, address: u32) -> Came {
     };
     let mut browser = session::recognize(server.provider(), &call, None, None).await.unwrap();
     let attempt = Attempt {
+        known: None,
         identifier: identifier.to_owned(),
         password: Secret::new("wrong"),
         remember: false,
