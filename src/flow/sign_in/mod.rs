@@ -6,5 +6,6 @@ pub mod duty;
 mod entrance;
 pub mod factor;
 pub mod link;
+pub mod named;
 pub mod passkey;
 pub mod password;

@@ -11,7 +11,7 @@ use crate::credential::PasskeyFault;
 use crate::flow::factor::{self, Occasion, Signature};
 use crate::flow::guess::{self, Account as Guessed};
 use crate::flow::session::{Account, Browser, Proof, Purpose, SessionToken};
-use crate::flow::{Call, Error, Provider};
+use crate::flow::{Call, Error, Provider, people};
 use crate::model::{Fact, Id, User};
 
 const METHOD: &str = "passkey";
@@ -25,6 +25,8 @@ pub struct Attempt {
     pub remember: bool,
     /// Who it has to be, where somebody proves once more who they are.
     pub expected: Option<Id<User>>,
+    /// Who they have said that they are, where a page shows it: another person's passkey does not do there.
+    pub named: Option<String>,
     /// What they sign in for: kept with the proof, should it have to wait.
     pub purpose: Purpose,
 }
@@ -101,6 +103,12 @@ async fn prove(
     }
     if attempt.expected.is_some_and(|expected| expected != user.id) {
         return Ok(Err((PasskeyFault::Owner, Some(user))));
+    }
+    if let Some(named) = &attempt.named {
+        let meant = people::find_who_signs_in(provider, named).await?;
+        if meant.is_none_or(|meant| meant.id != user.id) {
+            return Ok(Err((PasskeyFault::Owner, Some(user))));
+        }
     }
     if !factor::accept_signature(provider, call, &user, &known.factor, known.signed).await? {
         return Ok(Err((PasskeyFault::Counter, Some(user))));

@@ -1,4 +1,5 @@
-//! `/login`: who are you? For an authorization request, or for this server itself.
+//! `/login`: who are you? For an authorization request, or for this server itself. All on one page; or who it is on a first page, and the
+//! proof on a second one, which is the same whoever was named.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
@@ -12,6 +13,7 @@ use crate::flow::factor::{self, Signature};
 use crate::flow::people::Means;
 use crate::flow::session::Purpose;
 use crate::flow::sign_in::code::{self, Wanted};
+use crate::flow::sign_in::named::{self, Named};
 use crate::flow::sign_in::passkey;
 use crate::flow::sign_in::password::{self, Attempt, NoRoom, Refused};
 use crate::flow::{self, people, session};
@@ -20,7 +22,7 @@ use crate::http::answer::next::see_other;
 use crate::http::extract::{Forgery, Form, Query, Visit};
 use crate::model::setting::SIGN_IN_IDENTIFIERS;
 use crate::model::{Channel, Id, Secret, User};
-use crate::view::{Identifiers, Locale, Login, LoginError, OwnPath, Page, SentToSignIn};
+use crate::view::{Account, Identifiers, Locale, Login, LoginError, LoginStep, OwnPath, Page, SentToSignIn};
 
 /// What the address says.
 #[derive(Default, Deserialize)]
@@ -34,6 +36,8 @@ pub(super) struct Wish {
     return_to: Option<String>,
     /// Set where a new password was set a moment ago.
     replaced: Option<String>,
+    /// Who was named on the page before, sealed.
+    who: Option<String>,
 }
 
 /// What the form sends.
@@ -69,11 +73,16 @@ pub(super) async fn sign_in(
     Query(wish): Query<Wish>,
     Form(fields): Form<Fields>,
 ) -> Result<Response, Refusal> {
-    let door = Door::open(&visit, &wish).await?;
+    let mut door = Door::open(&visit, &wish).await?;
     visit.call = visit.call.within(door.interaction.as_ref().map(|it| it.trace));
-    let remember = fields.remember.is_some();
+    let remember = fields.remember.is_some() || door.named.as_ref().is_some_and(|named| named.remember);
+    // who was named on the page before does not change on this one
+    let username = match &door.named {
+        Some(named) => named.identifier.clone(),
+        None => fields.username,
+    };
     let form = Filled {
-        identifier: fields.username.clone(),
+        identifier: username.clone(),
         remember,
         replaced: false,
         error: Some(LoginError::Expired),
@@ -85,14 +94,26 @@ pub(super) async fn sign_in(
     }
     match fields.intent.as_deref() {
         Some("cancel") => return door.cancel(&visit).await,
-        Some("other_account") => return Ok(see_other(door.address(None).as_str())),
+        Some("other_account") => return Ok(see_other(door.anew().as_str())),
+        Some("next") => return door.name(&visit, form),
         Some("mail_code") => return door.send_code(&visit, form, Means::MailCode).await,
         Some("mail_link") => return door.send_code(&visit, form, Means::MailLink).await,
         Some("text_code") => return door.send_code(&visit, form, Means::TextCode).await,
         _ => {}
     }
     let http = visit.http.clone();
-    if let Some(signature) = fields.passkey.signature() {
+    let signature = fields.passkey.signature();
+    if door.step(&visit) == LoginStep::Identifier {
+        // a form that a program has sent comes without its button
+        if signature.is_none() && fields.password.is_none() {
+            return door.name(&visit, form);
+        }
+        // one of a page that had all of it, before the setting was changed
+        if signature.is_none() && !username.trim().is_empty() {
+            door = door.naming(&visit, (&username, remember))?;
+        }
+    }
+    if let Some(signature) = signature {
         let signed_in = door.sign_in_with(&http.provider, &mut visit, signature, remember).await;
         let wrong = LoginError::Passkey;
         return door.answer(&visit, form, signed_in, wrong).await;
@@ -100,7 +121,7 @@ pub(super) async fn sign_in(
     let attempt = Attempt {
         identifier: match &door.again {
             Some(account) => account.user.username.clone(),
-            None => fields.username,
+            None => username,
         },
         known: door.again.as_ref().map(|account| account.user.id),
         password: fields.password.unwrap_or_else(|| Secret::new("")),
@@ -163,6 +184,8 @@ pub(super) struct Door {
     pub(super) interaction: Option<Interaction>,
     /// Who has to prove it once more.
     again: Option<session::Account>,
+    /// Who was named on the page before.
+    named: Option<Named>,
     return_to: Option<OwnPath>,
     pub(super) locale: Locale,
 }
@@ -174,14 +197,59 @@ impl Door {
             flow: purpose.interaction.clone(),
             again: expected.map(|user| user.to_string()),
             return_to: purpose.return_to.clone(),
-            replaced: None,
+            ..Wish::default()
         };
         Self::open(visit, &wish).await
     }
 
+    /// The same for somebody who has been named on a page of their own, where people are asked so.
+    pub(super) fn naming(
+        mut self,
+        visit: &Visit,
+        (identifier, remember): (&str, bool),
+    ) -> Result<Self, Refusal> {
+        if self.step(visit) == LoginStep::Identifier {
+            let (provider, browser) = (visit.provider(), &visit.browser);
+            self.named = Some(named::name(provider, &visit.call, browser, (identifier, remember))?);
+        }
+        Ok(self)
+    }
+
+    /// On to the page that asks for a proof, whoever is named.
+    fn name(self, visit: &Visit, mut form: Filled) -> Result<Response, Refusal> {
+        let identifier = form.identifier.trim();
+        if identifier.is_empty() {
+            form.error = Some(LoginError::Nobody);
+            return Ok(self.show(visit, form, StatusCode::UNPROCESSABLE_ENTITY));
+        }
+        let (provider, browser) = (visit.provider(), &visit.browser);
+        let named = named::name(provider, &visit.call, browser, (identifier, form.remember))?;
+        let door = Self {
+            named: Some(named),
+            ..self
+        };
+        Ok(visit.keep(see_other(door.here().as_str())))
+    }
+
+    /// Which of the pages it is.
+    fn step(&self, visit: &Visit) -> LoginStep {
+        let client = self.interaction.as_ref().map(|it| &*it.client);
+        match (&self.again, &self.named) {
+            (Some(_), _) => LoginStep::Whole,
+            (None, Some(_)) => LoginStep::Proof,
+            (None, None) if named::is_asked_first(&visit.settings, client) => LoginStep::Identifier,
+            (None, None) => LoginStep::Whole,
+        }
+    }
+
     /// The page to sign in on.
     pub(super) fn here(&self) -> OwnPath {
-        self.address(self.again.as_ref())
+        self.at("/login", self.again.as_ref(), self.named.as_ref())
+    }
+
+    /// The same for whoever else it may be.
+    fn anew(&self) -> OwnPath {
+        self.at("/login", None, None)
     }
 
     /// This page, with what there is to say.
@@ -228,9 +296,11 @@ impl Door {
     async fn open(visit: &Visit, wish: &Wish) -> Result<Self, Refusal> {
         let issuer = visit.provider().issuer.url();
         let Some(id) = &wish.flow else {
+            let again = wish.again.as_deref().and_then(|text| known(visit, text)).cloned();
             return Ok(Self {
                 interaction: None,
-                again: wish.again.as_deref().and_then(|text| named(visit, text)).cloned(),
+                named: wish.named(visit).filter(|_| again.is_none()),
+                again,
                 return_to: wish
                     .return_to
                     .as_deref()
@@ -240,8 +310,10 @@ impl Door {
         };
         let interaction = pending::open(visit, id).await?;
         let known = interaction.account.and_then(|user| visit.browser.account(user));
+        let again = known.filter(|_| wish.again.is_some()).cloned();
         Ok(Self {
-            again: known.filter(|_| wish.again.is_some()).cloned(),
+            named: wish.named(visit).filter(|_| again.is_none()),
+            again,
             locale: pending::locale(visit, &interaction),
             interaction: Some(interaction),
             return_to: None,
@@ -255,13 +327,8 @@ impl Door {
         self.answer(&visit, form, signed_in, LoginError::Credentials).await
     }
 
-    /// The address of this page.
-    fn address(&self, again: Option<&session::Account>) -> OwnPath {
-        self.at("/login", again)
-    }
-
     /// What this page is at, or belongs to it.
-    fn at(&self, path: &str, again: Option<&session::Account>) -> OwnPath {
+    fn at(&self, path: &str, again: Option<&session::Account>, named: Option<&Named>) -> OwnPath {
         let mut query = form_urlencoded::Serializer::new(String::new());
         if let Some(interaction) = &self.interaction {
             query.append_pair("flow", &interaction.id);
@@ -273,6 +340,9 @@ impl Door {
         };
         if let Some(path) = &self.return_to {
             query.append_pair("return_to", path.as_str());
+        }
+        if let Some(named) = named {
+            query.append_pair("who", &named.handle);
         }
         let query = query.finish();
         let mark = if query.is_empty() { "" } else { "?" };
@@ -286,19 +356,25 @@ impl Door {
     }
 
     fn show(&self, visit: &Visit, form: Filled, status: StatusCode) -> Response {
+        let step = self.step(visit);
+        let named = self.named.as_ref().map(|named| Account {
+            name: None,
+            identifier: named.identifier.clone(),
+        });
         let page = Page::Login(Login {
             client: self.interaction.as_ref().map(|it| shown::client(&it.client)),
-            action: self.address(self.again.as_ref()),
+            action: self.here(),
+            step,
             hidden: Vec::new(),
             identifier: form.identifier,
             identifiers: Identifiers::of(visit.settings.word(SIGN_IN_IDENTIFIERS)),
-            account: self.again.as_ref().map(|account| shown::account(&account.user)),
+            account: self.again.as_ref().map(|account| shown::account(&account.user)).or(named),
             remember: form.remember,
             cancel: self.interaction.is_some(),
             forgot: forgot::link(visit, self.interaction.as_ref()),
             register: register::link(visit, self.interaction.as_ref()),
             codes: offered_codes(visit),
-            ask: script::are_offered(visit).then(|| self.at("/login/passkey", self.again.as_ref())),
+            ask: script::are_offered(visit).then(|| self.at("/login/passkey", self.again.as_ref(), None)),
             replaced: form.replaced,
             error: form.error,
         });
@@ -320,6 +396,7 @@ impl Door {
             signature,
             remember,
             expected: self.again.as_ref().map(|account| account.user.id),
+            named: self.named.as_ref().map(|named| named.identifier.clone()),
             purpose: self.wanted(),
         };
         passkey::sign_in(provider, &visit.call, &mut visit.browser, attempt).await
@@ -420,7 +497,7 @@ impl Door {
     /// There is no room for one more login, and nobody is asked.
     fn full(&self, visit: &Visit, no_room: &NoRoom) -> Response {
         let client = self.interaction.as_ref().map(|it| shown::client(&it.client));
-        let page = devices::full(client, no_room, self.address(self.again.as_ref()));
+        let page = devices::full(client, no_room, self.here());
         let sheet = visit
             .sheet(page, self.locale, &self.purpose())
             .status(StatusCode::FORBIDDEN);
@@ -466,8 +543,15 @@ fn offered_codes(visit: &Visit) -> Vec<SentToSignIn> {
     offered.map(shown::sent_to_sign_in).collect()
 }
 
+impl Wish {
+    fn named(&self, visit: &Visit) -> Option<Named> {
+        let handle = self.who.as_deref()?;
+        named::read(visit.provider(), &visit.call, &visit.browser, handle)
+    }
+}
+
 /// The account of this browser that has to be proved once more: the one that is named, else the first.
-fn named<'v>(visit: &'v Visit, text: &str) -> Option<&'v session::Account> {
-    let named = text.parse().ok().and_then(|user| visit.browser.account(user));
-    named.or_else(|| visit.browser.accounts.first())
+fn known<'v>(visit: &'v Visit, text: &str) -> Option<&'v session::Account> {
+    let known = text.parse().ok().and_then(|user| visit.browser.account(user));
+    known.or_else(|| visit.browser.accounts.first())
 }

@@ -100,7 +100,9 @@ async fn open(visit: &Visit, wish: &Wish) -> Result<(Asked, Door), Refusal> {
         Err(Error::NotFound) => return Err(Refusal::expired()),
         Err(error) => return Err(error.into()),
     };
-    let door = Door::of(visit, &attempt.wanted.purpose, attempt.wanted.expected).await?;
+    let wanted = &attempt.wanted;
+    let door = Door::of(visit, &wanted.purpose, wanted.expected).await?;
+    let door = door.naming(visit, (&wanted.identifier, wanted.remember))?;
     let again = wish.again.is_some();
     Ok((Asked { attempt, again }, door))
 }

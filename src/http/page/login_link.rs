@@ -43,7 +43,9 @@ pub(super) async fn answer(
         return Ok(link.show(&visit, LoginLinkStage::Confirmed, StatusCode::OK));
     };
     visit.call = visit.call.within(attempt.wanted.journey);
-    let door = Door::of(&visit, &attempt.wanted.purpose, attempt.wanted.expected).await?;
+    let wanted = &attempt.wanted;
+    let door = Door::of(&visit, &wanted.purpose, wanted.expected).await?;
+    let door = door.naming(&visit, (&wanted.identifier, wanted.remember))?;
     let (call, browser) = (&visit.call, &mut visit.browser);
     let signed_in = link::enter(&http.provider, call, browser, attempt, &link.mailed.token).await;
     match door.outcome(&visit, signed_in, LoginError::Credentials).await? {

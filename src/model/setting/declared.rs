@@ -142,6 +142,8 @@ declare! {
         "Networks that nobody signs in from, whatever is allowed otherwise.";
     SIGN_IN_IDENTIFIERS: "sign_in.identifiers", Kind::Word(&["username_or_email", "username", "email", "any"]), "username_or_email", Nearest,
         "What people say who they are by when they sign in: username or mail address, one of them alone, or any, their confirmed telephone number too.";
+    SIGN_IN_IDENTIFIER_FIRST: "sign_in.identifier_first", Kind::Flag, "false", Nearest,
+        "Whether who signs in is asked for on a page of its own, and how they prove it on the next, instead of all on one page.";
     SIGN_IN_MAIL_CODES: "sign_in.mail_codes", Kind::Flag, "false", Nearest,
         "Whether people may sign in with a code that is sent to their confirmed mail address, in the place of a password.";
     SIGN_IN_MAIL_LINKS: "sign_in.mail_links", Kind::Flag, "false", Nearest,

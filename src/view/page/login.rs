@@ -4,21 +4,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::view::{Account, Client, Hidden, OwnPath, SentToSignIn};
 
-/// A form that posts `username`, `password`, `remember` (`1` or absent), `csrf` and the hidden fields to `action`. Its two
-/// quiet forms post `intent` = `cancel` or `other_account` there instead.
+/// A form that posts `username`, `password`, `remember` (`1` or absent), `csrf` and the hidden fields to `action`; the first of two pages
+/// posts `intent` = `next` in the place of a password. The two quiet forms post `intent` = `cancel` or `other_account` there instead.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Login {
     /// The application that asks, if one does.
     pub client: Option<Client>,
     /// Where all three forms post to.
     pub action: OwnPath,
+    /// Whether all is asked here, or this is one of two pages.
+    pub step: LoginStep,
     /// The interaction's id and the like.
     pub hidden: Vec<Hidden>,
     /// By what people say who they are.
     pub identifiers: Identifiers,
     /// What stands in the first field: a hint, or what was typed before.
     pub identifier: String,
-    /// Set when this very account has to enter its password again: then the username cannot be typed.
+    /// Set when this very account has to enter its password again, or was named on the page before: then the username cannot be typed.
     pub account: Option<Account>,
     /// Whether "stay signed in" is ticked.
     pub remember: bool,
@@ -36,6 +38,18 @@ pub struct Login {
     pub replaced: bool,
     /// Why the last attempt did not succeed.
     pub error: Option<LoginError>,
+}
+
+/// What a page asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoginStep {
+    /// Who it is, and a proof.
+    Whole,
+    /// Who it is: the first of two.
+    Identifier,
+    /// A proof of who was named: the second.
+    Proof,
 }
 
 /// By what people say who they are.
@@ -111,6 +125,7 @@ impl Login {
         Self {
             client: Some(Client::sample()),
             action: OwnPath::or_home("/login"),
+            step: LoginStep::Whole,
             hidden: vec![Hidden::new("interaction", "Zm9v")],
             identifiers: Identifiers::UsernameOrEmail,
             identifier: "ada@example.com".to_owned(),

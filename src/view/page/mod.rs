@@ -52,7 +52,7 @@ pub use forgot::{Forgot, ForgotError};
 pub use form_post::FormPost;
 pub use home::Home;
 pub use leave::{Leave, LeaveCause};
-pub use login::{Identifiers, Login, LoginError};
+pub use login::{Identifiers, Login, LoginError, LoginStep};
 pub use login_code::{LoginCode, SentToSignIn};
 pub use login_link::{LoginLink, LoginLinkStage};
 pub use new_passkey::NewPasskey;

@@ -3,6 +3,9 @@
 
 use std::time::Duration;
 
+use ostiary::flow::operations::layers;
+use ostiary::flow::{factor, people::ChangeSource};
+use ostiary::model::{Channel, LayerOwner};
 use serde_json::{Value, json};
 
 use super::factor_scene::{answer as prove, enrolled, now};
@@ -286,4 +289,33 @@ async fn the_same_mailbox_is_not_two_factors() {
     assert!(by_text.body.contains("value=\"send\""), "{}", by_text.body);
     assert!(texts(&server).await.is_empty());
     server.stop().await;
+}
+
+/// What is said of a group is nearer than what is said for everyone: no button is missing for its people, and nothing is sent to them.
+#[tokio::test]
+async fn a_group_keeps_to_its_passwords() {
+    each_backend(async |server| {
+        server.settings(offered()).await;
+        let (ada, bob) = (reachable(server, "ada").await, reachable(server, "bob").await);
+        let group = server.group("administrators", &[], &[&ada]).await;
+        let table = json!({"sign_in.mail_codes": false, "mfa.mail_codes": true, "mfa.lost_by_text": true});
+        let owner = LayerOwner::Group(group);
+        let (provider, call) = (server.provider(), server.call());
+        layers::change(provider, &call, &ChangeSource::Command, owner, table.as_object().unwrap())
+            .await
+            .unwrap();
+        for identifier in ["ada", "bob"] {
+            asked(server, &Browser::new(), (identifier, "mail_code")).await;
+        }
+        let sent = mails(server).await;
+        assert!(sent.iter().all(|(to, _)| *to != ada.email), "{sent:?}");
+        assert!(sent.iter().any(|(to, _)| *to == bob.email), "{sent:?}");
+        let sent_to = |user: TestUser| async move {
+            let (provider, call) = (server.provider(), server.call());
+            factor::may_be_sent(provider, &call, user.id, Channel::Mail).await.unwrap()
+        };
+        assert!(sent_to(ada).await);
+        assert!(!sent_to(bob).await);
+    })
+    .await;
 }

@@ -18,6 +18,7 @@ mod forms;
 mod guess_wait;
 mod guesses;
 mod headers;
+mod identifier_first;
 mod identifiers;
 mod interrupted;
 mod language;

@@ -1,5 +1,6 @@
 //! A random walk through the sign-ins of people of whom something is required: two browsers with their tabs, forms that are empty,
-//! wrong, old, sent twice or in another browser, and an administrator who requires more midway. Beside it goes a ledger of what each
+//! wrong, old, sent twice or in another browser, and an administrator who requires more midway, or has names and proofs asked for on one page
+//! or on two. Beside it goes a ledger of what each
 //! person has proved and done; nobody is in before all of it stands there.
 
 use std::collections::BTreeMap;
@@ -13,7 +14,7 @@ use serde_json::json;
 use super::factor_scene::{now, shown};
 use super::required::require;
 use super::terms::publish_simply;
-use super::{is_signed_in, sign_in};
+use super::{identifier_first, is_signed_in, sign_in};
 use crate::oauth::scene::Dice;
 use crate::support::browser::{Browser, Page};
 use crate::support::otp::Authenticator;
@@ -49,6 +50,8 @@ struct Walk<'a> {
     people: Vec<Person>,
     browsers: Vec<Browser>,
     open: Vec<Open>,
+    /// Whether who it is is asked for on a page of its own.
+    by_steps: bool,
     seen: BTreeMap<&'static str, usize>,
 }
 
@@ -74,7 +77,7 @@ impl Walk<'_> {
             self.browsers[browser] = Browser::new();
             self.open.retain(|open| open.browser != browser);
         }
-        let page = sign_in(self.server, &self.browsers[browser], &self.people[person].user).await;
+        let page = self.prove(browser, person).await;
         let to = page
             .location()
             .unwrap_or_else(|| panic!("{} {}", page.status, page.body));
@@ -88,11 +91,34 @@ impl Walk<'_> {
         self.arrive(browser, person, page).await;
     }
 
+    /// Says who it is and types the password, on one page or on two: these stay open.
+    async fn prove(&mut self, browser: usize, person: usize) -> Page {
+        let (tab, user) = (&self.browsers[browser], &self.people[person].user);
+        if !self.by_steps {
+            return sign_in(self.server, tab, user).await;
+        }
+        let first = tab.get(&self.server.url("/login")).await;
+        let second = tab.follow(identifier_first::say(tab, &first, &user.username).await).await;
+        let form = second.form_with("password");
+        let proved = tab.submit(&second, form, &[("password", &user.password)]).await;
+        let pages = [first, second].map(|page| Open { browser, person, page });
+        self.open.extend(pages);
+        self.count("named");
+        proved
+    }
+
+    /// Who it is is asked for otherwise from now on.
+    async fn ask_otherwise(&mut self) {
+        self.by_steps = !self.by_steps;
+        let table = json!({"sign_in.identifier_first": self.by_steps});
+        self.server.settings(table).await;
+    }
+
     /// What an answer leads to.
     async fn arrive(&mut self, browser: usize, person: usize, page: Page) {
         let Some(to) = page.location() else { return };
         let page = self.browsers[browser].get(to.as_str()).await;
-        if page.status == 200 && to.path().starts_with("/login/") {
+        if page.status == 200 && to.path().starts_with("/login") {
             self.open.push(Open { browser, person, page });
         } else if is_signed_in(self.server, &self.browsers[browser]).await {
             self.count("in");
@@ -120,7 +146,13 @@ impl Walk<'_> {
         let was_in = is_signed_in(self.server, &self.browsers[browser]).await;
         let forms = open.page.forms();
         let about_data = forms.iter().any(|form| form.has("birthdate"));
-        let (kind, fields) = if about_data {
+        let user = &self.people[person].user;
+        let (kind, fields) = if open.page.url.path() == "/login" {
+            match forms.iter().any(|form| form.has("password")) {
+                true => ("proof", vec![("password", user.password.clone())]),
+                false => ("name", vec![("username", user.username.clone())]),
+            }
+        } else if about_data {
             ("profile", vec![("birthdate", "1815-12-10".to_owned())])
         } else if forms.iter().any(|form| form.has("email")) {
             ("email", Vec::new())
@@ -158,7 +190,8 @@ impl Walk<'_> {
             _ => vec![("password", "a".to_owned()), ("code", "000000".to_owned())],
         };
         let input = match kind {
-            "password" => "password",
+            "password" | "proof" => "password",
+            "name" => "username",
             "factor" | "enrol" => "code",
             "profile" => "birthdate",
             _ => "csrf",
@@ -233,7 +266,9 @@ impl Walk<'_> {
         if is_in && !was_in {
             assert!(browser == open.browser, "a page of another browser lets in");
             assert!(self.is_free(person), "in, and something is missing");
-            assert!(kind != "enrol", "the codes come first");
+            assert!(kind != "enrol" && kind != "name", "the codes come first, and a name is none");
+            let has_factor = self.people[person].authenticator.is_some();
+            assert!(kind != "proof" || !has_factor, "in without the second factor");
             // these two say nothing but that somebody goes on
             assert!(
                 is_right || ["codes", "stay", "email"].contains(&kind),
@@ -348,6 +383,7 @@ async fn model_login_flow_of_what_is_required() {
                 seen: BTreeMap::new(),
                 terms: None,
                 versions: 0,
+                by_steps: false,
             };
             walk.publish().await;
             for _ in 0..crate::support::backend::length(150, 200, 1_500) {
@@ -355,6 +391,7 @@ async fn model_login_flow_of_what_is_required() {
                 match walk.dice.below(24) {
                     0 => walk.publish().await,
                     1 | 2 => walk.require_more().await,
+                    7 => walk.ask_otherwise().await,
                     3..=6 => walk.begin().await,
                     _ if walk.open.is_empty() => walk.begin().await,
                     _ => walk.send().await,
@@ -367,6 +404,7 @@ async fn model_login_flow_of_what_is_required() {
         }
         for what in [
             "in",
+            "named",
             "wrong",
             "required",
             "changed",

@@ -5,7 +5,7 @@ use std::fs;
 
 use ostiary::view::{
     Account, AccountNotice, Client, DemoClock, Devices, DevicesPlace, DevicesProblem, Ending, EndingStage, ErrorPage,
-    Forgot, ForgotError, Frame, Home, Locale, Login, LoginError, Mail, NewPassword, NewPasswordStage, NotMe,
+    Forgot, ForgotError, Frame, Home, Locale, Login, LoginError, LoginStep, Mail, NewPassword, NewPasswordStage, NotMe,
     NotMeError, NotMeField, NotMeProblem, NotMeStage, OwnAccount, OwnPassword, Page, Recover, Setup, SetupError,
     SetupField, SetupProblem, Trouble, Views,
 };
@@ -18,6 +18,7 @@ fn all() -> Vec<Page> {
     pages.extend(super::sent_codes::states());
     for error in [
         LoginError::Nobody,
+        LoginError::Passkey,
         LoginError::Credentials,
         LoginError::Throttled { seconds: 61 },
         LoginError::Busy,
@@ -37,6 +38,14 @@ fn all() -> Vec<Page> {
         for account in [None, Some(Account::sample())] {
             pages.push(Page::Login(Login {
                 error: Some(error.clone()),
+                account,
+                ..Login::sample()
+            }));
+        }
+        for (step, account) in [(LoginStep::Identifier, None), (LoginStep::Proof, Some(Account::sample()))] {
+            pages.push(Page::Login(Login {
+                error: Some(error.clone()),
+                step,
                 account,
                 ..Login::sample()
             }));
@@ -444,7 +453,10 @@ fn password_field_ux() {
             // and passkeys to browsers, where they are offered
             let autocomplete = username.attribute("autocomplete").unwrap();
             assert!(["username", "username webauthn"].contains(&autocomplete));
-            assert!(nodes.iter().any(|node| node.attribute("name") == Some("password")));
+            // but on the first of two pages
+            let is_first = matches!(&page, Page::Login(login) if login.step == LoginStep::Identifier);
+            let has_password = nodes.iter().any(|node| node.attribute("name") == Some("password"));
+            assert_eq!(has_password, !is_first, "{page:?}");
         }
     }
 }
