@@ -19,7 +19,7 @@ pub use breached_build::{Built, ListBuilder, NotBuilt};
 pub use derived_key::derive_key;
 pub use hash_queue::Load;
 pub use passkey::{
-    PASSKEY_CEREMONY, PasskeyAnswer, PasskeyCeremony, PasskeyDefect, PasskeyFault, PasskeyOwner, RelyingParty, Signed,
+    is_bound_to_device,    PASSKEY_CEREMONY, PasskeyAnswer, PasskeyCeremony, PasskeyDefect, PasskeyFault, PasskeyOwner, RelyingParty, Signed,
     UserVerification,
 };
 pub use password::{Error, Passwords, Verdict};

@@ -382,6 +382,14 @@ impl PasskeyAnswer {
     }
 }
 
+/// Whether the key of a passkey stays in its device, by the authenticator's own account: it can't be backed up.
+///
+/// # Errors
+/// [`PasskeyDefect::Kept`]
+pub fn is_bound_to_device(passkey: &Passkey) -> Result<bool, PasskeyDefect> {
+    Ok(!kept(passkey)?.backup_eligible)
+}
+
 fn read<T: for<'de> Deserialize<'de>>(answer: &str) -> Result<T, PasskeyFault> {
     if answer.len() > LONGEST_ANSWER {
         return Err(PasskeyFault::Malformed);

@@ -5,9 +5,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::people::{PasswordRules, missing_of};
+use super::provider::Texts;
 use super::session::Proof;
-use crate::model::setting::{ACCOUNT_CONFIRMED_EMAIL, ACCOUNT_REQUIRED, MFA_REQUIRED};
-use crate::model::{Layers, RequiredAction, Terms, Timestamp, User, UserStatus};
+use crate::model::setting::{ACCOUNT_CONFIRMED_EMAIL, ACCOUNT_REQUIRED, MFA_ENROLMENT_ASKS_PHONE, MFA_REQUIRED};
+use crate::model::{Channel, Layers, RequiredAction, Terms, Timestamp, User, UserStatus};
 
 /// Something that is to be done first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub struct Missing {
 pub enum Needed {
     /// To say that the account is to stay, which its owner has deleted.
     Stay,
+    /// To confirm a telephone number, beside the second factor that they have.
+    ConfirmPhone,
     /// An action that can be required of anybody.
     Action(RequiredAction),
 }
@@ -32,6 +35,7 @@ impl Needed {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Stay => "stay",
+            Self::ConfirmPhone => "confirm_phone",
             Self::Action(action) => action.as_str(),
         }
     }
@@ -65,7 +69,7 @@ pub fn missing(
     layers: &Layers<'_>,
     proof: &Proof,
     has_factor: HasFactor,
-    (terms, now): (&[Terms], Timestamp),
+    (terms, texts, now): (&[Terms], Texts, Timestamp),
 ) -> Option<Missing> {
     // before anything else is changed about it
     if user.status == UserStatus::Leaving {
@@ -96,6 +100,15 @@ pub fn missing(
         HasFactor::No => wanted(RequiredAction::EnrolFactor, layers.flag(MFA_REQUIRED)),
         HasFactor::Lacks => wanted(RequiredAction::EnrolFactor, true),
     };
+    // told by what there is, so that whoever goes away before is asked the next time
+    let phone = || {
+        let may_be = texts == Texts::Taken && has_factor == HasFactor::Yes;
+        let is_missing = may_be && user.confirmed(Channel::Sms).is_none() && layers.flag(MFA_ENROLMENT_ASKS_PHONE);
+        is_missing.then_some(Missing {
+            action: Needed::ConfirmPhone,
+            because: Wanted::Policy,
+        })
+    };
     let verify = || match user.profile.email_verified {
         true => None,
         false => wanted(RequiredAction::VerifyEmail, layers.flag(ACCOUNT_CONFIRMED_EMAIL)),
@@ -106,7 +119,12 @@ pub fn missing(
     };
     // where none count there is nothing to accept, whoever wants it
     let accept = || wanted(RequiredAction::AcceptTerms, !terms.is_empty()).filter(|_| !terms.is_empty());
-    change.or_else(enrol).or_else(verify).or_else(update).or_else(accept)
+    change
+        .or_else(enrol)
+        .or_else(phone)
+        .or_else(verify)
+        .or_else(update)
+        .or_else(accept)
 }
 
 /// Whether somebody has a second factor.

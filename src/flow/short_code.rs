@@ -45,6 +45,11 @@ impl Place {
         Self::of(provider, ("phone", user.uuid().as_bytes()), session.to_string())
     }
 
+    /// The same on the way in, for the sign-in that waits for it.
+    pub fn phone_at_sign_in(provider: &Provider, user: Id<User>, duty: &str) -> Self {
+        Self::of(provider, ("phone at sign-in", user.uuid().as_bytes()), duty.to_owned())
+    }
+
     /// As a second factor of a person, for the sign-in that waits for it: one by each way.
     pub fn factor(provider: &Provider, user: Id<User>, channel: Channel, demand: &str) -> Self {
         let word = match channel {

@@ -91,6 +91,7 @@ named! {
         MailUnreachable = "mail_unreachable",
         MailNotSent = "mail_not_sent",
         SmsNone = "sms_none",
+        SmsWanted = "sms_wanted",
         SmsOk = "sms_ok",
         SmsUnreachable = "sms_unreachable",
         SmsSent = "sms_sent",

@@ -20,7 +20,7 @@ macro_rules! templates {
     };
 }
 
-pub(super) const TEMPLATES: [(&str, &str); 113] = templates![
+pub(super) const TEMPLATES: [(&str, &str); 114] = templates![
     "page/layout.html",
     "page/login.html",
     "page/login_code.html",
@@ -56,6 +56,7 @@ pub(super) const TEMPLATES: [(&str, &str); 113] = templates![
     "page/account_door.html",
     "page/required_profile.html",
     "page/required_email.html",
+    "page/required_phone.html",
     "page/stay.html",
     "page/own_account.html",
     "page/own_factors.html",

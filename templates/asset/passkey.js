@@ -63,9 +63,11 @@ const sign = async (how) => {
   send({ question, passkey: write(credential) });
 };
 
+// What a new one is asked for stands in the page, or is asked for.
 const create = async () => {
-  const publicKey = read(JSON.parse(form.dataset.options));
-  send({ passkey: write(await navigator.credentials.create({ publicKey })) });
+  const { question, options } = form.dataset.ask ? await ask() : { options: JSON.parse(form.dataset.options) };
+  const passkey = write(await navigator.credentials.create({ publicKey: read(options) }));
+  send(question ? { question, passkey } : { passkey });
 };
 
 // Passkeys among what the browser offers for the first field. What they answer is good for five minutes: asked anew before that.

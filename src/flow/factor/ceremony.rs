@@ -4,14 +4,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::credential::{PASSKEY_CEREMONY, PasskeyCeremony, PasskeyDefect, RelyingParty, UserVerification};
+use crate::credential::{PASSKEY_CEREMONY, PasskeyCeremony, PasskeyDefect, PasskeyOwner, RelyingParty, UserVerification};
 use crate::crypto;
 use crate::ephemeral::Kind;
 use crate::flow::pending::{self, Handle, Waiting};
 use crate::flow::session::Browser;
 use crate::flow::{Call, Error, Provider};
 use crate::model::setting::PASSKEY_USER_VERIFICATION;
-use crate::model::{Id, User};
+use crate::model::{Factor, Id, User};
 
 const WAITING: Waiting = Waiting {
     kind: Kind::Passkey,
@@ -25,6 +25,8 @@ pub(in crate::flow) enum Occasion<'a> {
     SignIn,
     /// As the second factor of a sign-in that waits under this handle.
     SecondFactor(&'a str),
+    /// To add a key, for the sign-in that waits for a factor under this handle.
+    Enrolment(&'a str),
 }
 
 /// What a browser is asked.
@@ -41,13 +43,16 @@ struct Kept {
     state: String,
     /// The handle of the sign-in that waits, if it is its second factor.
     second_of: Option<String>,
+    /// The same if it is a key that is added on the way in.
+    #[serde(default)]
+    enrolment_of: Option<String>,
 }
 
 impl Occasion<'_> {
     fn is(self, kept: &Kept) -> bool {
-        match (self, &kept.second_of) {
-            (Self::SignIn, None) => true,
-            (Self::SecondFactor(id), Some(kept)) => id == kept,
+        match (self, &kept.second_of, &kept.enrolment_of) {
+            (Self::SignIn, None, None) => true,
+            (Self::SecondFactor(id), Some(kept), None) | (Self::Enrolment(id), None, Some(kept)) => id == kept,
             _ => false,
         }
     }
@@ -65,8 +70,12 @@ pub(in crate::flow) async fn keep(
     let kept = Kept {
         state: ceremony.state,
         second_of: match occasion {
-            Occasion::SignIn => None,
             Occasion::SecondFactor(id) => Some(id.to_owned()),
+            Occasion::SignIn | Occasion::Enrolment(_) => None,
+        },
+        enrolment_of: match occasion {
+            Occasion::Enrolment(id) => Some(id.to_owned()),
+            Occasion::SignIn | Occasion::SecondFactor(_) => None,
         },
     };
     let until = call.now.after(PASSKEY_CEREMONY);
@@ -124,6 +133,29 @@ pub(super) async fn verification_of(
         "required" => UserVerification::Required,
         _ => UserVerification::Preferred,
     })
+}
+
+/// Asks for a new passkey of somebody, on none of the authenticators that hold one already.
+///
+/// # Errors
+/// [`Error::Conflict`] `no_domain` where browsers have no passkeys for this installation.
+pub(super) async fn enrolment(
+    provider: &Provider,
+    call: &Call,
+    user: &User,
+    known: &[Factor],
+) -> Result<PasskeyCeremony, Error> {
+    let place = relying_party(provider).ok_or(Error::Conflict("no_domain"))?;
+    let account = user.profile.email.as_deref().unwrap_or(&user.username);
+    let full_name = user.full_name();
+    let owner = PasskeyOwner {
+        handle: handle_of(provider, user.id),
+        name: account,
+        display_name: full_name.as_deref().unwrap_or(account),
+    };
+    let passkeys: Vec<_> = known.iter().filter_map(Factor::passkey).collect();
+    let verification = verification_of(provider, call, user.id).await?;
+    Ok(place.begin_enrolment(owner, &passkeys, verification)?)
 }
 
 impl From<PasskeyDefect> for Error {

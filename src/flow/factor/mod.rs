@@ -17,8 +17,8 @@ mod sent;
 use std::time::Duration;
 
 pub use administer::{NewImport, ask_everywhere_of, import, list, list_as_administrator, remove_all_of, remove_of};
-pub use at_sign_in::{ToSetUp, to_set_up};
-pub(in crate::flow) use at_sign_in::{enrol, step_of};
+pub(in crate::flow) use at_sign_in::{Shown, enrol, judge_new, step_of};
+pub use at_sign_in::{ToSetUp, ask_for_new, to_set_up};
 pub(in crate::flow) use ceremony::Occasion;
 pub use ceremony::{Question, relying_party};
 pub use check::{Signature, Typed};

@@ -9,7 +9,7 @@ use super::news::{self, What};
 use super::{LIFETIME, MOST, SEALED_FOR};
 use crate::credential::{PasskeyFault, Totp, Unsuitable, digest_recovery_code, generate_recovery_codes};
 use crate::flow::again::again;
-use crate::flow::session::{Asker, Browser, PROOF_GOOD_FOR};
+use crate::flow::session::{Asker, Browser, PROOF_GOOD_FOR, first_factor};
 use crate::flow::settle::refuse;
 use crate::flow::{Call, Error, Provider};
 use crate::model::{
@@ -198,10 +198,24 @@ async fn confirm_with(
 ) -> Result<Confirmed, NotChanged> {
     let digests = &codes.digests;
     let held = make(provider, call, asker, &Change::Confirm { id, code, digests }).await?;
-    Ok(Confirmed {
+    Ok(confirmed(provider, call, asker, (id, &held, codes)).await)
+}
+
+/// What is told of a factor that counts from now on.
+pub(super) async fn confirmed(
+    provider: &Provider,
+    call: &Call,
+    asker: Asker,
+    (id, held, codes): (Id<Factor>, &Held, RecoveryCodes),
+) -> Confirmed {
+    let is_first = held.factors.is_empty();
+    if is_first {
+        first_factor::note(provider, call, asker).await;
+    }
+    Confirmed {
         id,
-        recovery_codes: held.factors.is_empty().then_some(codes.plain),
-    })
+        recovery_codes: is_first.then_some(codes.plain),
+    }
 }
 
 /// Calls a factor otherwise.
@@ -399,7 +413,7 @@ fn must_be_sendable(held: &Held, channel: Channel) -> Result<(), Error> {
     }
 }
 
-fn taken(error: store::Error) -> Error {
+pub(super) fn taken(error: store::Error) -> Error {
     match error {
         store::Error::Taken(_) => Error::Conflict("passkey_known"),
         other => other.into(),

@@ -4,11 +4,11 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::ceremony::{handle_of, relying_party, verification_of};
+use super::ceremony::{enrolment, relying_party};
 use super::kept_codes::prepare_codes;
 use super::own::{self, Change, Confirmed, NotChanged, RecoveryCodes, make, name_of};
 use super::{MOST, own_factors};
-use crate::credential::{PASSKEY_CEREMONY, PasskeyFault, PasskeyOwner};
+use crate::credential::{PASSKEY_CEREMONY, PasskeyFault};
 use crate::crypto;
 use crate::ephemeral::Kind;
 use crate::flow::session::{Asker, Browser};
@@ -57,19 +57,7 @@ pub async fn begin_passkey(
     if known.len() >= MOST {
         return Err(Error::Conflict("too_many_factors").into());
     }
-    let place = relying_party(provider).ok_or(Error::Conflict("no_domain"))?;
-    let account = user.profile.email.as_deref().unwrap_or(&user.username);
-    let full_name = user.full_name();
-    let owner = PasskeyOwner {
-        handle: handle_of(provider, user.id),
-        name: account,
-        display_name: full_name.as_deref().unwrap_or(account),
-    };
-    let passkeys: Vec<_> = known.iter().filter_map(Factor::passkey).collect();
-    let verification = verification_of(provider, call, user.id).await?;
-    let ceremony = place
-        .begin_enrolment(owner, &passkeys, verification)
-        .map_err(Error::from)?;
+    let ceremony = enrolment(provider, call, &user, &known).await?;
     let kept = Kept {
         id: Id::new(call.now),
         name,
@@ -167,10 +155,7 @@ async fn confirm_with(
         digests: &codes.digests,
     };
     let held = make(provider, call, asker, &change).await?;
-    Ok(Confirmed {
-        id: factor.id,
-        recovery_codes: held.factors.is_empty().then_some(codes.plain),
-    })
+    Ok(own::confirmed(provider, call, asker, (factor.id, &held, codes)).await)
 }
 
 async fn find(provider: &Provider, call: &Call, asker: Asker, id: Id<Factor>) -> Result<Kept, Error> {
@@ -199,7 +184,7 @@ fn key(provider: &Provider, asker: Asker) -> String {
     crypto::hex(&crypto::mac(&key, &[user.as_bytes().as_slice(), session.as_bytes()]))
 }
 
-fn refused(call: &Call, user: Id<User>, fault: PasskeyFault) -> crate::model::Event {
+pub(super) fn refused(call: &Call, user: Id<User>, fault: PasskeyFault) -> crate::model::Event {
     call.by(Actor::User(user))
         .event(EventKind::FactorAdded)
         .refused("factor.wrong_passkey")

@@ -1,7 +1,7 @@
 //! Codes by mail or as text messages, added as a second factor of one's own. They go to what the person has confirmed already, so there
 //! is nothing to set up.
 
-use super::own::{Change, RecoveryCodes, make, name_of};
+use super::own::{Change, RecoveryCodes, confirmed, make, name_of};
 use super::sent::may_be_sent;
 use super::{Confirmed, NotChanged};
 use crate::flow::session::Asker;
@@ -39,8 +39,5 @@ pub async fn add_sent(
         digests: &codes.digests,
     };
     let held = make(provider, call, asker, &change).await?;
-    Ok(Confirmed {
-        id: factor.id,
-        recovery_codes: held.factors.is_empty().then_some(codes.plain),
-    })
+    Ok(confirmed(provider, call, asker, (factor.id, &held, codes)).await)
 }

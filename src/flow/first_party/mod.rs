@@ -205,7 +205,9 @@ impl Walk<'_> {
                 let problem = fields.first().map_or("weak", |field| field.code);
                 self.ask_action(handle, Some(problem)).await
             }
-            Err(NotDone::Wrong | NotDone::NotYet | NotDone::Fields(_)) => {
+            Err(
+                NotDone::Wrong | NotDone::NotYet | NotDone::Fields(_) | NotDone::Passkey(_) | NotDone::Known,
+            ) => {
                 self.ask_action(handle, Some("wrong_code")).await
             }
             Err(NotDone::NotAccepted) => self.ask_action(handle, Some("not_accepted")).await,

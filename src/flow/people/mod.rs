@@ -79,8 +79,9 @@ pub use own_events::{DoneBy, OwnEvent, own_events};
 pub use own_password::{NotReplaced, change_own_password};
 pub(in crate::flow) use own_password::{judge_required_password, set_required_password};
 pub use own_phone::{
-    AskedPhone, NotConfirmed, are_texts_sent, ask_for_phone, asked_phone, confirm_phone, remove_phone,
+    AskedPhone, NotConfirmed, are_texts_sent, ask_for_phone, asked_phone, confirm_phone, is_phone_wanted, remove_phone,
 };
+pub(in crate::flow) use own_phone::{ask_for_phone_at_sign_in, asked_phone_at_sign_in, confirm_phone_at_sign_in};
 pub use own_picture::{NotTaken as PictureNotTaken, find_picture, picture_path, remove_own_picture, set_own_picture};
 pub use own_profile::{NotEdited, ProfileRules, change_own_profile, profile_rules_of};
 pub(in crate::flow) use own_profile::{complete_action, complete_profile, judge_required_profile, missing_of};

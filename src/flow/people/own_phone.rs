@@ -7,10 +7,11 @@ use super::user_change::{self, UserChange};
 use super::{ChangeSource, fields};
 use crate::flow::again::again;
 use crate::flow::provider::Texts;
-use crate::flow::session::{Asker, PROOF_GOOD_FOR};
+use crate::flow::session::{Asker, PROOF_GOOD_FOR, first_factor};
 use crate::flow::settle::settle;
 use crate::flow::short_code::{self, Place};
 use crate::flow::{Call, Error, Provider, guess, letter};
+use crate::model::setting::MFA_ENROLMENT_ASKS_PHONE;
 use crate::model::{Actor, Channel, EventKind, Id, Secret, Timestamp, User};
 use crate::view::{self, CodeUse, PhoneChange};
 
@@ -48,27 +49,56 @@ pub fn are_texts_sent(provider: &Provider) -> bool {
 /// [`NotAsked`]; [`Error::Invalid`] if it is no number, [`Error::NotFound`] where no text message leaves, [`Error::Throttled`] if
 /// enough were sent.
 pub async fn ask_for_phone(provider: &Provider, call: &Call, asker: Asker, typed: &str) -> Result<(), NotAsked> {
-    if !are_texts_sent(provider) {
-        return Err(Error::NotFound.into());
-    }
-    let number = fields::typed_phone_number(typed);
-    if let Some(wrong) = fields::check_phone_number(&number) {
-        return Err(Error::Invalid(vec![wrong]).into());
-    }
+    let number = number_of(provider, typed)?;
     let user = proved(provider, call, asker).await?;
-    if user.profile.phone_number.as_deref() == Some(&number) && user.profile.phone_number_verified {
+    if user.confirmed(Channel::Sms) == Some(&number) {
         return Err(NotAsked::Same);
     }
+    let place = Place::phone(provider, user.id, asker.session);
+    Ok(send(provider, call, &user, (&place, number)).await?)
+}
+
+/// Has a code sent to a number that is to be a person's who is on their way in, and has proved all that they can.
+///
+/// # Errors
+/// [`Error::Invalid`] if it is no number, [`Error::NotFound`] where no text message leaves, [`Error::Throttled`] if enough were sent.
+pub(in crate::flow) async fn ask_for_phone_at_sign_in(
+    provider: &Provider,
+    call: &Call,
+    user: &User,
+    (duty, typed): (&str, &str),
+) -> Result<(), Error> {
+    let number = number_of(provider, typed)?;
+    let place = Place::phone_at_sign_in(provider, user.id, duty);
+    send(provider, call, user, (&place, number)).await
+}
+
+fn number_of(provider: &Provider, typed: &str) -> Result<String, Error> {
+    if !are_texts_sent(provider) {
+        return Err(Error::NotFound);
+    }
+    let number = fields::typed_phone_number(typed);
+    match fields::check_phone_number(&number) {
+        Some(wrong) => Err(Error::Invalid(vec![wrong])),
+        None => Ok(number),
+    }
+}
+
+async fn send(
+    provider: &Provider,
+    call: &Call,
+    user: &User,
+    (place, number): (&Place, String),
+) -> Result<(), Error> {
     let call = &call.by(Actor::User(user.id));
     short_code::spend(provider, call, Channel::Sms, &number).await?;
-    let place = Place::phone(provider, user.id, asker.session);
-    let (code, ends) = short_code::make(provider, call, &place, (Channel::Sms, &number)).await?;
+    let (code, ends) = short_code::make(provider, call, place, (Channel::Sms, &number)).await?;
     let text = view::Text::Code(view::CodeText {
         code: code.expose().to_owned(),
         used_for: CodeUse::Confirm,
         host: letter::host(provider),
     });
-    let text = letter::text_until(provider, &user, number, ("phone_code", &text), ends)?;
+    let text = letter::text_until(provider, user, number, ("phone_code", &text), ends)?;
     again(|| async {
         let mut tx = provider.store.write().await?;
         let done = async {
@@ -83,8 +113,26 @@ pub async fn ask_for_phone(provider: &Provider, call: &Call, asker: Asker, typed
         .await;
         settle(tx, done).await
     })
-    .await?;
-    Ok(())
+    .await
+}
+
+/// Whether a person has a second factor and is to confirm a number besides, which they have not.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn is_phone_wanted(provider: &Provider, call: &Call, id: Id<User>) -> Result<bool, Error> {
+    if !are_texts_sent(provider) {
+        return Ok(false);
+    }
+    let settings = provider.settings().await?;
+    let person = provider.person(id, call.now).await?.ok_or(Error::NotFound)?;
+    if !person.layers(&settings, None).flag(MFA_ENROLMENT_ASKS_PHONE) {
+        return Ok(false);
+    }
+    let mut store = provider.store.read().await?;
+    let user = store.find_user(id).await?.ok_or(Error::NotFound)?;
+    let has_factor = !store.list_factors_of(id).await?.is_empty();
+    Ok(has_factor && user.confirmed(Channel::Sms).is_none())
 }
 
 /// The number that this session has asked for, if its code still counts.
@@ -93,7 +141,24 @@ pub async fn ask_for_phone(provider: &Provider, call: &Call, asker: Asker, typed
 /// [`Error::Unavailable`].
 pub async fn asked_phone(provider: &Provider, call: &Call, asker: Asker) -> Result<Option<AskedPhone>, Error> {
     let place = Place::phone(provider, asker.user, asker.session);
-    let waiting = short_code::waiting(provider, call, &place).await?;
+    asked(provider, call, &place).await
+}
+
+/// The number that a sign-in waits for, if its code still counts.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub(in crate::flow) async fn asked_phone_at_sign_in(
+    provider: &Provider,
+    call: &Call,
+    (user, duty): (Id<User>, &str),
+) -> Result<Option<AskedPhone>, Error> {
+    let place = Place::phone_at_sign_in(provider, user, duty);
+    asked(provider, call, &place).await
+}
+
+async fn asked(provider: &Provider, call: &Call, place: &Place) -> Result<Option<AskedPhone>, Error> {
+    let waiting = short_code::waiting(provider, call, place).await?;
     Ok(waiting.map(|waiting| AskedPhone {
         number: waiting.recipient,
         expires: waiting.expires,
@@ -105,12 +170,35 @@ pub async fn asked_phone(provider: &Provider, call: &Call, asker: Asker) -> Resu
 /// # Errors
 /// [`NotConfirmed`]; [`Error::Throttled`] after too many wrong ones.
 pub async fn confirm_phone(provider: &Provider, call: &Call, asker: Asker, code: &Secret) -> Result<(), NotConfirmed> {
-    let call = &call.by(Actor::User(asker.user));
-    let name = asker.user.to_string();
+    let place = Place::phone(provider, asker.user, asker.session);
+    confirm(provider, call, asker.user, (&place, code)).await
+}
+
+/// The same for a sign-in that waits for it.
+///
+/// # Errors
+/// As [`confirm_phone`].
+pub(in crate::flow) async fn confirm_phone_at_sign_in(
+    provider: &Provider,
+    call: &Call,
+    user: Id<User>,
+    (duty, code): (&str, &Secret),
+) -> Result<(), NotConfirmed> {
+    let place = Place::phone_at_sign_in(provider, user, duty);
+    confirm(provider, call, user, (&place, code)).await
+}
+
+async fn confirm(
+    provider: &Provider,
+    call: &Call,
+    user: Id<User>,
+    (place, code): (&Place, &Secret),
+) -> Result<(), NotConfirmed> {
+    let call = &call.by(Actor::User(user));
+    let name = user.to_string();
     let account = guess::Account::SecondFactor(&name);
     guess::look(provider, call, account).await?;
-    let place = Place::phone(provider, asker.user, asker.session);
-    let number = match short_code::judge(provider, call, &place, code).await {
+    let number = match short_code::judge(provider, call, place, code).await {
         Ok(Some(waiting)) => waiting.recipient,
         Ok(None) => {
             guess::wrong(provider, call, account).await?;
@@ -128,7 +216,7 @@ pub async fn confirm_phone(provider: &Provider, call: &Call, asker: Asker, code:
         phone_number_verified: Some(true),
         ..UserChange::default()
     };
-    write(provider, call, asker.user, (change, PhoneChange::Set)).await?;
+    write(provider, call, user, (change, PhoneChange::Set)).await?;
     Ok(())
 }
 
@@ -173,7 +261,9 @@ async fn proved(provider: &Provider, call: &Call, asker: Asker) -> Result<User, 
         Ok::<_, Error>((user.ok_or(Error::NotFound)?, factors))
     }
     .await?;
-    if !factors.is_empty() && !asker.is_multiple {
+    // whoever has set up their first factor in this session a moment ago has proved all that there was
+    let has_proved = factors.is_empty() || asker.is_multiple || first_factor::is_noted(provider, call, asker).await?;
+    if !has_proved {
         return Err(NotAsked::ProofTooOld);
     }
     Ok(user)

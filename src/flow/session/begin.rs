@@ -12,7 +12,7 @@ use super::state::BrowserMark;
 use super::{Account, Browser, Ending, OnDevice, Proof, Purpose, SessionFacts, SessionToken, end, kept, remains};
 use crate::flow::again::again;
 use crate::flow::effective::{LoginLimit, SessionTimes, WhenFull};
-use crate::flow::needs::{self, HasFactor, Missing};
+use crate::flow::needs::{self, HasFactor, Missing, Needed};
 use crate::flow::terms;
 use crate::flow::{Call, Error, Provider};
 use crate::model::setting::{MFA_REMEMBER_FOR, SESSION_KNOWN_DEVICES_ONLY};
@@ -167,6 +167,10 @@ pub(super) async fn enter(
             let known_only = knows_devices_only(provider, call, user).await?;
             must_be_let_in(provider, call, user, &arrival, known_only).await?;
         }
+        // a number that may stand in for a factor takes the factor, on a device that is remembered too (SEC-176)
+        if missing.action == Needed::ConfirmPhone && !entry.proof.is_multiple() {
+            return Err(NotBegun::Factor(risk));
+        }
         return Err(NotBegun::Action(missing));
     }
     let remembered = match (entry.proof.device, entry.proof.factor) {
@@ -232,7 +236,7 @@ async fn missing(
         &layers,
         &entry.proof,
         has_factor,
-        (&terms, call.now),
+        (&terms, provider.texts, call.now),
     ))
 }
 

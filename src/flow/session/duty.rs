@@ -35,6 +35,8 @@ pub enum Task {
     },
     /// They say that their account is to stay, which they have deleted.
     Stay,
+    /// They confirm a telephone number.
+    ConfirmPhone,
     /// They confirm their mail address.
     VerifyEmail {
         /// Who wants it.
@@ -67,6 +69,7 @@ impl Task {
         let because = missing.because;
         let action = match missing.action {
             Needed::Stay => return Ok(Self::Stay),
+            Needed::ConfirmPhone => return Ok(Self::ConfirmPhone),
             Needed::Action(action) => action,
         };
         Ok(match action {
@@ -108,6 +111,7 @@ impl Task {
             Self::Enrol { .. } => "enrol_factor",
             Self::AcceptTerms { .. } => "accept_terms",
             Self::Stay => "stay",
+            Self::ConfirmPhone => "confirm_phone",
             Self::VerifyEmail { .. } => "verify_email",
             Self::UpdateProfile { .. } => "update_profile",
             Self::KeepCodes { .. } => "keep_codes",

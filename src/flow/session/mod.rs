@@ -13,6 +13,7 @@ pub mod demand;
 mod device;
 pub mod duty;
 mod end;
+pub(in crate::flow) mod first_factor;
 pub(in crate::flow) mod kept;
 pub(in crate::flow) mod landing;
 mod lapse;

@@ -6,14 +6,12 @@
 
 use super::decisions;
 use super::factor::forgive_password;
-use crate::flow::factor;
-use crate::flow::people::{self, NotReplaced, UserChange};
+use crate::credential::PasskeyFault;
+use crate::flow::factor::{self, Shown, Signature};
+use crate::flow::people::{self, NotConfirmed, NotReplaced, UserChange};
 use crate::flow::session::{Answered, Browser, Duty, Task};
 use crate::flow::{Call, Error, FieldError, Provider, terms};
 use crate::model::{Id, RequiredAction, Secret, Terms};
-
-/// What somebody calls the authenticator that they set up here, until they name it.
-const FACTOR_NAME: &str = "Authenticator";
 
 /// Why it is not done.
 #[derive(Debug, thiserror::Error)]
@@ -24,9 +22,15 @@ pub enum NotDone {
     /// The new password can't be taken.
     #[error("the new password can't be taken")]
     Weak(Vec<FieldError>),
-    /// The code is not the authenticator's.
+    /// The code is not the authenticator's, or not the one that was sent.
     #[error("the code is wrong")]
     Wrong,
+    /// What the authenticator answered is no passkey that can be taken.
+    #[error(transparent)]
+    Passkey(PasskeyFault),
+    /// Somebody has the passkey already.
+    #[error("the passkey is known")]
+    Known,
     /// Not all is accepted that has to be.
     #[error("not all terms are accepted")]
     NotAccepted,
@@ -46,8 +50,10 @@ pub enum NotDone {
 pub enum Brought {
     /// A new password.
     Password(Secret),
-    /// The code of the authenticator that is set up.
+    /// The code of the authenticator that is set up, or the one that was sent to a number.
     Code(Secret),
+    /// What an authenticator answered that was asked for a passkey.
+    Passkey(Signature),
     /// The terms that they accept, and the language that they read them in.
     Terms(Vec<Id<Terms>>, String),
     /// What is told about them.
@@ -79,6 +85,12 @@ pub async fn answer(
         (Task::Enrol { secret, .. }, Brought::Code(code)) => {
             let secret = secret.clone();
             Box::pin(enrol(provider, call, browser, duty, (&secret, &code))).await
+        }
+        (Task::Enrol { .. }, Brought::Passkey(answer)) => {
+            Box::pin(enrol_passkey(provider, call, browser, duty, &answer)).await
+        }
+        (Task::ConfirmPhone, Brought::Code(code)) => {
+            Box::pin(confirm_phone(provider, call, browser, duty, &code)).await
         }
         (Task::Stay, Brought::Nothing) => Box::pin(stay(provider, call, browser, duty)).await,
         (Task::VerifyEmail { .. }, Brought::Nothing) => Box::pin(verify_email(provider, call, browser, duty)).await,
@@ -112,6 +124,8 @@ pub async fn answer(
             NotDone::Same
             | NotDone::Weak(_)
             | NotDone::Wrong
+            | NotDone::Passkey(_)
+            | NotDone::Known
             | NotDone::NotYet
             | NotDone::Fields(_)
             | NotDone::NotAccepted,
@@ -171,7 +185,44 @@ async fn enrol(
     if !duty.take(provider, call).await? {
         return Ok(duty.follow(provider, call, browser).await?);
     }
-    match factor::enrol(provider, call, &duty.user, (secret, step, FACTOR_NAME)).await {
+    add(provider, call, browser, duty, Shown::Authenticator(secret, step)).await
+}
+
+/// Taken before the answer is looked at, which counts once: of two forms that are sent at once one adds the passkey, and both lead on.
+async fn enrol_passkey(
+    provider: &Provider,
+    call: &Call,
+    browser: &mut Browser,
+    duty: Duty,
+    answer: &Signature,
+) -> Result<Answered, NotDone> {
+    if !duty.take(provider, call).await? {
+        return Ok(duty.follow(provider, call, browser).await?);
+    }
+    let judged = factor::judge_new(provider, call, (&*browser, &duty), answer).await;
+    let passkey = match judged {
+        Ok(Ok(passkey)) => passkey,
+        Ok(Err(fault)) => {
+            duty.put_back(provider, call).await?;
+            return Err(NotDone::Passkey(fault));
+        }
+        Err(error) => {
+            duty.put_back(provider, call).await?;
+            return Err(error.into());
+        }
+    };
+    add(provider, call, browser, duty, Shown::Passkey(passkey)).await
+}
+
+/// Adds the factor, for a duty that was taken, and shows the recovery codes.
+async fn add(
+    provider: &Provider,
+    call: &Call,
+    browser: &Browser,
+    duty: Duty,
+    shown: Shown<'_>,
+) -> Result<Answered, NotDone> {
+    match factor::enrol(provider, call, &duty.user, shown).await {
         Ok(Some(enrolled)) => {
             let kept = (enrolled.second, enrolled.codes.as_slice());
             Ok(duty.enrolled(provider, call, browser, kept).await?)
@@ -183,7 +234,10 @@ async fn enrol(
         }
         Err(error) => {
             duty.put_back(provider, call).await?;
-            Err(error.into())
+            Err(match error {
+                Error::Conflict(_) => NotDone::Known,
+                error => error.into(),
+            })
         }
     }
 }
@@ -225,6 +279,56 @@ async fn stay(provider: &Provider, call: &Call, browser: &mut Browser, duty: Dut
         people::stay(provider, call, &duty.user).await
     })
     .await
+}
+
+/// Taken before the code is looked at: of two forms that are sent at once one confirms the number, and both lead on.
+async fn confirm_phone(
+    provider: &Provider,
+    call: &Call,
+    browser: &mut Browser,
+    duty: Duty,
+    code: &Secret,
+) -> Result<Answered, NotDone> {
+    if !duty.take(provider, call).await? {
+        return Ok(duty.follow(provider, call, browser).await?);
+    }
+    let confirmed = people::confirm_phone_at_sign_in(provider, call, duty.user.id, (&duty.id, code)).await;
+    match confirmed {
+        Ok(()) => Ok(duty.done(provider, call, browser, None).await?),
+        Err(NotConfirmed::Wrong) => {
+            duty.put_back(provider, call).await?;
+            Err(NotDone::Wrong)
+        }
+        // guessed at too often: the sign-in is over, and a new one finds the same budget (SEC-254)
+        Err(NotConfirmed::Failed(error @ (Error::Throttled { .. } | Error::NotFound))) => {
+            duty.give_up(provider).await?;
+            Err(error.into())
+        }
+        Err(NotConfirmed::Failed(error)) => {
+            duty.put_back(provider, call).await?;
+            Err(error.into())
+        }
+    }
+}
+
+/// Has a code sent to a number, for whoever is to confirm one. It takes all that they can prove (SEC-176).
+///
+/// # Errors
+/// [`Error::Invalid`] if it is no number, [`Error::Throttled`] if enough were sent, [`Error::NotFound`] if the sign-in is over.
+pub async fn text_confirmation(provider: &Provider, call: &Call, duty: &Duty, number: &str) -> Result<(), Error> {
+    if !matches!(duty.task, Task::ConfirmPhone) || duty.is_over() || !duty.is_multiple() {
+        return Err(Error::NotFound);
+    }
+    people::ask_for_phone_at_sign_in(provider, call, &duty.user, (&duty.id, number)).await
+}
+
+/// The number that a code was sent to for a duty, if it counts still.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub async fn asked_number(provider: &Provider, call: &Call, duty: &Duty) -> Result<Option<String>, Error> {
+    let asked = people::asked_phone_at_sign_in(provider, call, (duty.user.id, &duty.id)).await?;
+    Ok(asked.map(|asked| asked.number))
 }
 
 async fn verify_email(

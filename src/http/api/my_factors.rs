@@ -13,9 +13,8 @@ use super::factor_body::{FactorBody, NewFactorBody, NewKind};
 use super::me::{Asking, Own, Wish, preflight};
 use super::route::Method;
 use super::{Answer, BASE, Problem, body};
-use crate::flow::Error;
 use crate::flow::factor::{self, NotChanged};
-use crate::flow::session;
+use crate::flow::{Error, people, session};
 use crate::http::Http;
 use crate::model::{Channel, Factor, Id, Reason, Secret};
 use crate::protocol::acr;
@@ -64,7 +63,11 @@ async fn list(asking: Asking) -> Response {
         .with(Wish::Read, |own| async move {
             let found = factor::own_factors(&own.http.provider, own.asker.user).await?;
             let items: Vec<FactorBody> = found.factors.into_iter().map(FactorBody::of).collect();
-            Answer::of(&json!({ "items": items, "recovery_codes": found.recovery_codes }))
+            Answer::of(&json!({
+                "items": items,
+                "recovery_codes": found.recovery_codes,
+                "phone_wanted": is_phone_wanted(&own).await,
+            }))
         })
         .await
 }
@@ -106,6 +109,7 @@ async fn add_sent(own: &Own, (channel, name): (Channel, &str)) -> Result<Answer,
         "id": added.id.to_string(),
         "name": name.trim(),
         "recovery_codes": added.recovery_codes.as_deref().map(plain),
+        "phone_wanted": is_phone_wanted(own).await,
     });
     Answer::created(format!("{BASE}/me/factors/{}", added.id), &shown)
 }
@@ -148,6 +152,7 @@ async fn confirm_one(own: &Own, id: &str, bytes: &[u8]) -> Result<Answer, Proble
     Answer::of(&json!({
         "id": confirmed.id.to_string(),
         "recovery_codes": confirmed.recovery_codes.as_deref().map(plain),
+        "phone_wanted": is_phone_wanted(own).await,
     }))
 }
 
@@ -190,6 +195,12 @@ async fn renew(asking: Asking) -> Response {
             Answer::of(&json!({ "recovery_codes": plain(&codes) }))
         })
         .await
+}
+
+/// Whether a number goes with what the person has. The factor counts and its codes are told this once, whether or not that can be said.
+async fn is_phone_wanted(own: &Own) -> bool {
+    let wanted = people::is_phone_wanted(&own.http.provider, &own.call, own.asker.user).await;
+    wanted.unwrap_or_default()
 }
 
 fn named(id: &str) -> Result<Id<Factor>, Problem> {

@@ -1,5 +1,5 @@
 //! `/login/action`: who somebody is is proved, and something is required of them before they are in: another password, a second
-//! factor, recovery codes to be kept, terms to be accepted.
+//! factor, recovery codes to be kept, a telephone number, terms to be accepted.
 
 use std::collections::BTreeMap;
 
@@ -8,24 +8,21 @@ use axum::response::Response;
 use serde::Deserialize;
 use url::form_urlencoded;
 
-use super::own_factors::in_groups;
-use super::{devices, pending, profile_form, return_target, shown, terms as documents};
+use super::{devices, passkey as script, pending, profile_form, return_target, shown};
 use crate::flow::Error;
 use crate::flow::authorization::{Interaction, answer};
-use crate::flow::needs::Wanted;
+use crate::flow::factor;
 use crate::flow::people::UserChange;
 use crate::flow::session::{Answered, Duty, Full, Task, duty};
 use crate::flow::sign_in::duty::{self as done, Brought, NotDone};
 use crate::flow::sign_in::password::NoRoom;
-use crate::flow::{factor, people, terms};
 use crate::http::Refusal;
 use crate::http::answer::next::see_other;
 use crate::http::extract::{Forgery, Form, Query, Visit};
-use crate::model::{Reason, Secret, Timestamp};
+use crate::model::{Reason, Secret};
 use crate::view::{
-    EnrolFactor, Locale, NewAuthenticatorError, NotMeError, NotMeField, NotMeProblem, OwnPath, Page, ProfileField, Qr,
-    RecoveryCodes, RequiredBy, RequiredEmail, RequiredEmailProblem, RequiredPassword, RequiredProfile, RequiredTerms,
-    SetupProblem, Stay,
+    EnrolError, Locale, NotMeError, NotMeField, NotMeProblem, OwnPath, OwnPhoneError, ProfileField,
+    RequiredEmailProblem, SetupProblem,
 };
 
 /// What the address says.
@@ -47,6 +44,10 @@ pub(super) struct Fields {
     password_again: Option<Secret>,
     code: Option<Secret>,
     intent: Option<String>,
+    /// A number that is to be theirs.
+    phone: Option<String>,
+    #[serde(flatten)]
+    passkey: script::Answer,
     /// What is told about the person; `accept_` and an id for each document that was accepted.
     #[serde(flatten)]
     given: BTreeMap<String, String>,
@@ -95,6 +96,11 @@ pub(super) async fn act(
         let email = fields.given.get("email").map(|text| text.trim().to_owned());
         return door.mail(&visit, email.unwrap_or_default()).await;
     }
+    if matches!(door.duty.task, Task::ConfirmPhone)
+        && let Some(asked) = phone_asked(&visit, &door, &fields).await?
+    {
+        return door.text(&visit, asked).await;
+    }
     let brought = match &door.duty.task {
         Task::ChangePassword { .. } => {
             let new = fields.password.unwrap_or_else(|| Secret::new(""));
@@ -104,7 +110,11 @@ pub(super) async fn act(
             }
             Brought::Password(new)
         }
-        Task::Enrol { .. } => Brought::Code(fields.code.unwrap_or_else(|| Secret::new(""))),
+        Task::Enrol { .. } => match fields.passkey.signature() {
+            Some(answer) => Brought::Passkey(answer),
+            None => Brought::Code(fields.code.unwrap_or_else(|| Secret::new(""))),
+        },
+        Task::ConfirmPhone => Brought::Code(fields.code.unwrap_or_else(|| Secret::new(""))),
         Task::AcceptTerms { .. } => {
             let ids = shown::ticked(&fields.given);
             let ids = ids.iter().filter_map(|id| id.parse().ok()).collect();
@@ -134,28 +144,52 @@ pub(super) async fn act(
     door.answer(visit, brought, ticked).await
 }
 
+/// POST /login/action/passkey
+pub(super) async fn ask(
+    visit: Visit,
+    Query(wish): Query<Wish>,
+    Form(asking): Form<script::Asking>,
+) -> Result<Response, Refusal> {
+    let door = Door::open(&visit, &wish).await?;
+    visit.check(&door.purpose(), &asking.csrf)?;
+    let question = factor::ask_for_new(visit.provider(), &visit.call, &visit.browser, &door.duty).await;
+    script::asked(&visit, question)
+}
+
+/// The number that a form asks a code for: the one that was typed, or the one that a code was sent to before.
+async fn phone_asked(visit: &Visit, door: &Door, fields: &Fields) -> Result<Option<String>, Refusal> {
+    if fields.intent.as_deref() == Some("again") {
+        let asked = done::asked_number(visit.provider(), &visit.call, &door.duty).await?;
+        return Ok(Some(asked.unwrap_or_default()));
+    }
+    Ok(fields.phone.as_deref().map(|typed| typed.trim().to_owned()))
+}
+
 /// What there is to say first.
 #[derive(Default)]
-struct Said {
-    errors: Vec<NotMeError>,
-    wrong: bool,
-    expired: bool,
-    wait: Option<u64>,
+pub(super) struct Said {
+    pub(super) errors: Vec<NotMeError>,
+    /// What was wrong with a second factor.
+    pub(super) enrol: Option<EnrolError>,
+    /// What was typed as a number, and what is wrong with it, or with its code.
+    pub(super) phone: Option<(String, OwnPhoneError)>,
+    pub(super) expired: bool,
+    pub(super) wait: Option<u64>,
     /// Which documents were accepted, where not all were.
-    ticked: Option<Vec<String>>,
+    pub(super) ticked: Option<Vec<String>>,
     /// What stands in the fields of the person's own data.
-    fields: Option<Vec<ProfileField>>,
+    pub(super) fields: Option<Vec<ProfileField>>,
     /// What stands in the field of the mail address, and what is wrong with it.
-    email: Option<(String, RequiredEmailProblem)>,
+    pub(super) email: Option<(String, RequiredEmailProblem)>,
     /// Whether a mail was sent.
-    sent: bool,
+    pub(super) sent: bool,
 }
 
 /// What is to be done, and the request that the person signs in for.
-struct Door {
-    duty: Duty,
-    interaction: Option<Interaction>,
-    locale: Locale,
+pub(super) struct Door {
+    pub(super) duty: Duty,
+    pub(super) interaction: Option<Interaction>,
+    pub(super) locale: Locale,
 }
 
 impl Door {
@@ -178,16 +212,16 @@ impl Door {
     }
 
     /// What the forms' token is for.
-    fn purpose(&self) -> String {
+    pub(super) fn purpose(&self) -> String {
         format!("action of {}", self.duty.id)
     }
 
-    fn address(&self) -> OwnPath {
+    pub(super) fn address(&self) -> OwnPath {
         OwnPath::or_home(&format!("/login/action?proof={}", self.duty.id))
     }
 
     /// Where the person begins anew.
-    fn anew(&self) -> OwnPath {
+    pub(super) fn anew(&self) -> OwnPath {
         let mut query = form_urlencoded::Serializer::new(String::new());
         if let Some(interaction) = &self.interaction {
             query.append_pair("flow", &interaction.id);
@@ -196,146 +230,6 @@ impl Door {
             query.append_pair("return_to", path);
         }
         OwnPath::or_home(&format!("/login?{}", query.finish()))
-    }
-
-    async fn show(&self, visit: &Visit, said: Said, status: StatusCode) -> Result<Response, Refusal> {
-        let page = match &self.duty.task {
-            Task::ChangePassword { because } => self.password_page(visit, *because, said).await?,
-            Task::Enrol { because, secret } => self.enrol_page(visit, (*because, secret), &said)?,
-            Task::AcceptTerms { because } => self.terms_page(visit, *because, said).await?,
-            Task::Stay => self.stay_page(visit, &said),
-            Task::VerifyEmail { because } => self.email_page(*because, said),
-            Task::UpdateProfile { because } => self.profile_page(visit, *because, said).await?,
-            Task::KeepCodes { codes, made } => self.codes_page(visit, codes, *made),
-            // done, and then something went wrong
-            Task::Enter => return Ok(visit.keep(see_other(self.anew().as_str()))),
-        };
-        let sheet = visit.sheet(page, self.locale, &self.purpose()).status(status);
-        Ok(visit.show(match &self.interaction {
-            Some(interaction) => sheet.leads_to(&interaction.request.answerable.redirect_uri),
-            None => sheet,
-        }))
-    }
-
-    async fn password_page(&self, visit: &Visit, because: Wanted, said: Said) -> Result<Page, Refusal> {
-        let rules = people::password_rules_of(visit.provider(), &visit.call, self.duty.user.id).await?;
-        Ok(Page::RequiredPassword(RequiredPassword {
-            client: self.interaction.as_ref().map(|it| shown::client(&it.client)),
-            account: shown::account(&self.duty.user),
-            action: self.address(),
-            because: required_by(because),
-            least: rules.least,
-            errors: said.errors,
-            expired: said.expired,
-            wait: said.wait,
-        }))
-    }
-
-    fn enrol_page(&self, visit: &Visit, (because, secret): (Wanted, &[u8]), said: &Said) -> Result<Page, Refusal> {
-        let shown = factor::to_set_up(visit.provider(), &self.duty.user, secret)?;
-        Ok(Page::EnrolFactor(EnrolFactor {
-            client: self.interaction.as_ref().map(|it| shown::client(&it.client)),
-            account: shown::account(&self.duty.user),
-            action: self.address(),
-            because: required_by(because),
-            picture: Qr::of(shown.address.expose()).ok_or_else(Refusal::failed)?,
-            secret: in_groups(&shown.secret),
-            digits: shown.digits,
-            error: match (said.expired, said.wrong) {
-                (true, _) => Some(NewAuthenticatorError::Expired),
-                (false, true) => Some(NewAuthenticatorError::Wrong),
-                (false, false) => None,
-            },
-        }))
-    }
-
-    async fn terms_page(&self, visit: &Visit, because: Wanted, said: Said) -> Result<Page, Refusal> {
-        let missing = terms::missing_of(visit.provider(), &self.duty.user, visit.call.now).await?;
-        let document = |terms| documents::to_accept(visit, terms, self.locale, said.ticked.as_deref());
-        Ok(Page::RequiredTerms(RequiredTerms {
-            client: self.interaction.as_ref().map(|it| shown::client(&it.client)),
-            account: shown::account(&self.duty.user),
-            action: self.address(),
-            because: required_by(because),
-            terms: missing.iter().map(document).collect(),
-            expired: said.expired,
-        }))
-    }
-
-    fn codes_page(&self, visit: &Visit, codes: &[String], made: Timestamp) -> Page {
-        Page::RecoveryCodes(RecoveryCodes {
-            account: shown::account(&self.duty.user),
-            site: visit.provider().issuer.url().host_str().unwrap_or_default().to_owned(),
-            made: made.micros(),
-            codes: codes.to_vec(),
-            action: self.address(),
-        })
-    }
-
-    fn stay_page(&self, visit: &Visit, said: &Said) -> Page {
-        Page::Stay(Stay {
-            client: self.interaction.as_ref().map(|it| shown::client(&it.client)),
-            account: shown::account(&self.duty.user),
-            action: self.address(),
-            until: self.duty.user.deletion_at.unwrap_or(visit.call.now).micros(),
-            expired: said.expired,
-        })
-    }
-
-    fn email_page(&self, because: Wanted, said: Said) -> Page {
-        let (email, problem) = match said.email {
-            Some((email, problem)) => (email, Some(problem)),
-            None => (self.duty.user.profile.email.clone().unwrap_or_default(), None),
-        };
-        Page::RequiredEmail(RequiredEmail {
-            client: self.interaction.as_ref().map(|it| shown::client(&it.client)),
-            account: shown::account(&self.duty.user),
-            action: self.address(),
-            because: required_by(because),
-            email,
-            sent: said.sent,
-            problem: problem.or(said.expired.then_some(RequiredEmailProblem::Expired)),
-            wait: said.wait,
-        })
-    }
-
-    async fn profile_page(&self, visit: &Visit, because: Wanted, said: Said) -> Result<Page, Refusal> {
-        let fields = match said.fields {
-            Some(fields) => fields,
-            None => self.filled(visit, &BTreeMap::new()).await?,
-        };
-        Ok(Page::RequiredProfile(RequiredProfile {
-            client: self.interaction.as_ref().map(|it| shown::client(&it.client)),
-            account: shown::account(&self.duty.user),
-            action: self.address(),
-            because: required_by(because),
-            languages: profile_form::languages(&self.duty.user),
-            fields,
-            expired: said.expired,
-        }))
-    }
-
-    /// The fields that are asked about: those that are required, and where somebody is to look over them, all that are theirs.
-    async fn filled(&self, visit: &Visit, given: &BTreeMap<String, String>) -> Result<Vec<ProfileField>, Refusal> {
-        let user = &self.duty.user;
-        let rules = people::profile_rules_of(visit.provider(), &visit.call, user.id).await?;
-        let mut asked = rules.required.clone();
-        if matches!(
-            self.duty.task,
-            Task::UpdateProfile {
-                because: Wanted::Administrator
-            }
-        ) {
-            asked.extend(
-                rules
-                    .editable
-                    .iter()
-                    .filter(|word| !matches!(**word, "username" | "picture")),
-            );
-        }
-        let mut fields = profile_form::fields(user, &asked, &rules.required);
-        profile_form::fill(&mut fields, given);
-        Ok(fields)
     }
 
     /// Mails a link that confirms an address.
@@ -364,6 +258,40 @@ impl Door {
             Err(Error::NotFound) => Err(Refusal::expired()),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Has a code sent to a number.
+    async fn text(&self, visit: &Visit, number: String) -> Result<Response, Refusal> {
+        if number.is_empty() {
+            return self.refuse_phone(visit, (number, OwnPhoneError::Empty)).await;
+        }
+        match done::text_confirmation(visit.provider(), &visit.call, &self.duty, &number).await {
+            Ok(()) => Ok(visit.keep(see_other(&format!("{}&sent=1", self.address().as_str())))),
+            Err(Error::Invalid(_)) => self.refuse_phone(visit, (number, OwnPhoneError::NotANumber)).await,
+            Err(Error::Throttled { retry_after, .. }) => {
+                let seconds = retry_after.as_secs().max(1);
+                let error = (number, OwnPhoneError::Throttled { seconds });
+                let mut response = self.refuse_phone(visit, error).await?;
+                response
+                    .headers_mut()
+                    .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+                Ok(response)
+            }
+            Err(Error::NotFound) => Err(Refusal::expired()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn refuse_phone(&self, visit: &Visit, wrong: (String, OwnPhoneError)) -> Result<Response, Refusal> {
+        let status = match wrong.1 {
+            OwnPhoneError::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
+            _ => StatusCode::UNPROCESSABLE_ENTITY,
+        };
+        let said = Said {
+            phone: Some(wrong),
+            ..Said::default()
+        };
+        self.show(visit, said, status).await
     }
 
     async fn refuse_email(&self, visit: &Visit, wrong: (String, RequiredEmailProblem)) -> Result<Response, Refusal> {
@@ -468,7 +396,19 @@ impl Door {
             }
             Err(NotDone::Wrong | NotDone::Fields(_)) => {
                 let said = Said {
-                    wrong: true,
+                    enrol: Some(EnrolError::Wrong),
+                    phone: Some((String::new(), OwnPhoneError::Wrong)),
+                    ..Said::default()
+                };
+                self.show(&visit, said, StatusCode::UNPROCESSABLE_ENTITY).await
+            }
+            Err(not_done @ (NotDone::Passkey(_) | NotDone::Known)) => {
+                let error = match not_done {
+                    NotDone::Known => EnrolError::Known,
+                    _ => EnrolError::Passkey,
+                };
+                let said = Said {
+                    enrol: Some(error),
                     ..Said::default()
                 };
                 self.show(&visit, said, StatusCode::UNPROCESSABLE_ENTITY).await
@@ -507,12 +447,5 @@ impl Door {
             .sheet(page, self.locale, &self.purpose())
             .status(StatusCode::FORBIDDEN);
         Ok(visit.show(sheet))
-    }
-}
-
-const fn required_by(because: Wanted) -> RequiredBy {
-    match because {
-        Wanted::Administrator => RequiredBy::Administrator,
-        Wanted::Policy | Wanted::Person => RequiredBy::Policy,
     }
 }

@@ -9,6 +9,7 @@ mod consent;
 mod devices;
 mod doctor;
 mod duty;
+mod duty_pages;
 mod ending;
 mod factor;
 mod forgot;
@@ -107,6 +108,7 @@ pub fn routes() -> Router<Http> {
         .route("/login/devices", get(devices::show).post(devices::choose))
         .route("/login/factor", get(factor::show).post(factor::prove))
         .route("/login/action", get(duty::show).post(duty::act))
+        .route("/login/action/passkey", post(duty::ask))
         .route("/login/factor/passkey", post(factor::ask))
         .route("/login/passkey", post(login::ask))
         .route("/login/link", get(login_link::show).post(login_link::answer))

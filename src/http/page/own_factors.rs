@@ -8,20 +8,22 @@ use super::owner::Owner;
 use super::{passkey as script, shown};
 use crate::flow::Error;
 use crate::flow::factor::{self, Begun, NewFactor, NotChanged};
+use crate::flow::people;
 use crate::flow::session::Asker;
 use crate::http::Refusal;
 use crate::http::answer::next::see_other;
 use crate::http::extract::{Forgery, Form, Query, Visit};
 use crate::model::{Channel, Factor, FactorKind, Id, OtpShape, Secret, User};
 use crate::view::{
-    FactorNotice, NewAuthenticator, NewAuthenticatorError, OwnFactor, OwnFactors, OwnPath, Page, Qr, RecoveryCodes,
-    Sendable,
+    FactorNotice, NewAuthenticator, NewAuthenticatorError, OwnFactor, OwnFactors, OwnPath, OwnPhoneNotice, Page, Qr,
+    RecoveryCodes, Sendable,
 };
 
 pub(super) const HERE: &str = "/account/factors";
 const NEW: &str = "/account/factors/new";
 pub(super) const PASSKEY: &str = "/account/factors/passkey";
 const CODES: &str = "/account/factors/codes";
+const PHONE: &str = "/account/phone";
 /// Letters of a secret stand in groups of so many.
 const GROUP: usize = 4;
 
@@ -193,7 +195,8 @@ pub(super) async fn codes_are_kept(
         Err(forgery) => return Err(forgery.into()),
     }
     factor::forget_codes(visit.provider(), &visit.browser, own.0.account.user.id).await?;
-    Ok(visit.keep(see_other(&own.address(HERE, Some(FactorNotice::Kept)))))
+    let next = own.after_adding(&visit, FactorNotice::Kept).await?;
+    Ok(visit.keep(see_other(&next)))
 }
 
 /// Whose page it is.
@@ -254,6 +257,8 @@ impl Own {
         let own = factor::own_factors(visit.provider(), self.0.account.user.id).await?;
         let remembered = factor::remembered_devices(visit.provider(), &visit.call, self.0.account.user.id).await?;
         let sendable = self.sendable(visit, &own.factors).await?;
+        let user = self.0.account.user.id;
+        let phone_wanted = people::is_phone_wanted(visit.provider(), &visit.call, user).await?;
         let (passkeys, others): (Vec<Factor>, Vec<Factor>) = own
             .factors
             .into_iter()
@@ -270,6 +275,7 @@ impl Own {
             authenticators: authenticators.into_iter().map(shown_factor).collect(),
             sent: sent.into_iter().map(shown_factor).collect(),
             sendable,
+            phone_wanted: phone_wanted.then(|| OwnPath::or_home(&self.0.at(PHONE, None))),
             recovery_codes: own.recovery_codes,
             remembered,
         });
@@ -285,7 +291,7 @@ impl Own {
     async fn sendable(&self, visit: &Visit, factors: &[Factor]) -> Result<Vec<Sendable>, Refusal> {
         let user = &self.0.account.user;
         let mut sendable = Vec::new();
-        for (by, page) in [(Channel::Sms, "/account/phone"), (Channel::Mail, "/account/email")] {
+        for (by, page) in [(Channel::Sms, PHONE), (Channel::Mail, "/account/email")] {
             let is_there = factors.iter().any(|factor| factor.sent_by() == Some(by));
             if !is_there && factor::may_be_sent(visit.provider(), &visit.call, user.id, by).await? {
                 sendable.push(Sendable {
@@ -360,6 +366,15 @@ impl Own {
         }
     }
 
+    /// On to the number that goes with a second factor here, or back to the list.
+    async fn after_adding(&self, visit: &Visit, notice: FactorNotice) -> Result<String, Refusal> {
+        let user = self.asker().user;
+        if people::is_phone_wanted(visit.provider(), &visit.call, user).await? {
+            return Ok(self.0.at(PHONE, Some(OwnPhoneNotice::Wanted.as_str())));
+        }
+        Ok(self.address(HERE, Some(notice)))
+    }
+
     /// On to the recovery codes that came with the first factor, or back to the list.
     pub(super) async fn added(
         &self,
@@ -368,7 +383,7 @@ impl Own {
         notice: FactorNotice,
     ) -> Result<String, Refusal> {
         let Some(codes) = confirmed.recovery_codes else {
-            return Ok(self.address(HERE, Some(notice)));
+            return self.after_adding(visit, notice).await;
         };
         factor::keep_codes(visit.provider(), &visit.call, &visit.browser, self.asker().user, &codes).await?;
         Ok(self.address(CODES, None))

@@ -170,6 +170,8 @@ declare! {
         "The same with codes that are sent to their confirmed telephone number.";
     MFA_LOST_BY_TEXT: "mfa.lost_by_text", Kind::Flag, "false", Nearest,
         "Whether people who don't have their second factor at hand may go on with a code that is sent to their confirmed telephone number.";
+    MFA_ENROLMENT_ASKS_PHONE: "mfa.enrolment_asks_phone", Kind::Flag, "false", Any,
+        "Whether whoever sets up a second factor confirms a telephone number besides, if none of theirs is confirmed; where text messages leave.";
     RECOVERY_ENABLED: "recovery.enabled", Kind::Flag, "true", Nearest,
         "Whether people who forgot their password are mailed a link to a new one.";
     RECOVERY_LINK_LIFETIME: "recovery.link_lifetime", duration(5 * MINUTE, 30 * MINUTE), "20m", Least,

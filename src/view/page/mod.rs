@@ -78,7 +78,9 @@ pub use register::{
     RegisterError, RegisterFor, RegisterHelp, RegisterWork,
 };
 pub use request_access::{RequestAccess, RequestAccessError};
-pub use required::{EnrolFactor, RequiredBy, RequiredEmail, RequiredEmailProblem, RequiredPassword};
+pub use required::{
+    EnrolError, EnrolFactor, RequiredBy, RequiredEmail, RequiredEmailProblem, RequiredPassword, RequiredPhone,
+};
 pub use second_factor::{OtherFactor, SecondFactor, SecondFactorError, SecondFactorWith};
 pub use setup::{Setup, SetupDone, SetupError, SetupField, SetupProblem};
 pub use sign_out::{SignOut, SignedOut, SigningOut};
@@ -182,6 +184,8 @@ pub enum Page {
     RequiredProfile(RequiredProfile),
     /// A confirmed mail address is missing.
     RequiredEmail(RequiredEmail),
+    /// Which telephone number, which is required?
+    RequiredPhone(RequiredPhone),
     /// The account is about to be deleted: shall it stay?
     Stay(Stay),
     /// The administration API, readable.
@@ -296,6 +300,7 @@ impl Page {
             Self::AccountDoor(AccountDoor::sample()),
             Self::RequiredProfile(RequiredProfile::sample()),
             Self::RequiredEmail(RequiredEmail::sample()),
+            Self::RequiredPhone(RequiredPhone::sample()),
             Self::Stay(Stay::sample()),
             Self::ApiDocs(ApiDocs::sample()),
             Self::Doctor(Doctor::sample()),
@@ -309,6 +314,7 @@ impl Page {
         match self {
             Self::Login(page) => page.ask.is_some(),
             Self::SecondFactor(page) => page.ask.is_some(),
+            Self::EnrolFactor(page) => page.ask.is_some(),
             _ => false,
         }
     }
@@ -345,7 +351,7 @@ impl Page {
             Self::RequiredPassword(page) => {
                 Drawing::of("page/required_password.html", Door, page).with("show-password.js")
             }
-            Self::EnrolFactor(page) => Drawing::of("page/enrol_factor.html", DoorWide, page),
+            Self::EnrolFactor(page) => Drawing::of("page/enrol_factor.html", DoorWide, page).with(PASSKEY),
             Self::RequiredTerms(page) => Drawing::of("page/required_terms.html", DoorWide, page),
             Self::TermsList(page) => Drawing::of("page/terms_list.html", Read, page),
             Self::Terms(page) => Drawing::of("page/terms.html", Read, page),
@@ -366,6 +372,7 @@ impl Page {
             Self::AccountDoor(page) => Drawing::of("page/account_door.html", Door, page).with("show-password.js"),
             Self::RequiredProfile(page) => Drawing::of("page/required_profile.html", Door, page),
             Self::RequiredEmail(page) => Drawing::of("page/required_email.html", Door, page),
+            Self::RequiredPhone(page) => Drawing::of("page/required_phone.html", Door, page),
             Self::Stay(page) => Drawing::of("page/stay.html", Door, page),
             Self::ApiDocs(page) => Drawing::of("page/api_docs.html", Wide, page),
             Self::Doctor(page) => Drawing::of("page/doctor.html", Read, page).with("browser-clock.js"),

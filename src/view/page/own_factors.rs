@@ -27,6 +27,8 @@ pub struct OwnFactors {
     pub sent: Vec<OwnFactor>,
     /// Those that may be added.
     pub sendable: Vec<Sendable>,
+    /// Where a number is confirmed, if that goes with a second factor here and is missing.
+    pub phone_wanted: Option<OwnPath>,
     /// How many recovery codes are left.
     pub recovery_codes: u64,
     /// On how many devices the second factor is not asked for, where devices may be remembered at all.
@@ -227,6 +229,7 @@ impl OwnFactors {
                     page: OwnPath::or_home("/account/email"),
                 },
             ],
+            phone_wanted: Some(OwnPath::or_home("/account/phone")),
             recovery_codes: 9,
             remembered: Some(2),
         }

@@ -38,11 +38,13 @@ pub enum OwnPhoneNotice {
     Confirmed,
     /// The number was taken away.
     Removed,
+    /// One is wanted, beside a second factor.
+    Wanted,
 }
 
 impl OwnPhoneNotice {
     /// Every one.
-    pub const ALL: [Self; 3] = [Self::Sent, Self::Confirmed, Self::Removed];
+    pub const ALL: [Self; 4] = [Self::Sent, Self::Confirmed, Self::Removed, Self::Wanted];
 
     /// Its word in addresses.
     pub const fn as_str(self) -> &'static str {
@@ -50,6 +52,7 @@ impl OwnPhoneNotice {
             Self::Sent => "sent",
             Self::Confirmed => "confirmed",
             Self::Removed => "removed",
+            Self::Wanted => "wanted",
         }
     }
 }

@@ -1,8 +1,8 @@
-//! What is required of somebody on the way in: another password, a second factor.
+//! What is required of somebody on the way in: another password, a second factor, a telephone number.
 
 use serde::{Deserialize, Serialize};
 
-use super::{NewAuthenticatorError, NotMeError, NotMeField, NotMeProblem, SetupProblem};
+use super::{NotMeError, NotMeField, NotMeProblem, OwnPhoneError, SetupProblem};
 use crate::view::{Account, Client, OwnPath, Qr};
 
 /// Who requires it.
@@ -36,12 +36,13 @@ pub struct RequiredPassword {
     pub wait: Option<u64>,
 }
 
-/// A form that posts `code` and `csrf` to `action`; a quiet one posts `intent` = `cancel` there instead.
+/// A form that posts `code` and `csrf` to `action`, or by a script `question` and `passkey`; a quiet one posts `intent` = `cancel` there
+/// instead.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct EnrolFactor {
     /// The application that asks, if one does.
     pub client: Option<Client>,
-    /// Whose authenticator it is to be.
+    /// Whose it is to be.
     pub account: Account,
     /// Where the forms post to.
     pub action: OwnPath,
@@ -53,8 +54,44 @@ pub struct EnrolFactor {
     pub secret: String,
     /// How many digits a code has.
     pub digits: u8,
+    /// Where a script asks what a new passkey is asked for, if they are offered.
+    pub ask: Option<OwnPath>,
     /// What was wrong with the answer before.
-    pub error: Option<NewAuthenticatorError>,
+    pub error: Option<EnrolError>,
+}
+
+/// What can be wrong with a second factor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EnrolError {
+    /// It is not the authenticator's code.
+    Wrong,
+    /// What the authenticator answered is no passkey that can be taken.
+    Passkey,
+    /// Somebody has the passkey already.
+    Known,
+    /// The form had been open for too long.
+    Expired,
+}
+
+/// Forms that post to `action`, with `csrf`: `phone` asks for a code, `code` confirms the number, `intent` = `again` has another code sent,
+/// `intent` = `cancel` gives up.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RequiredPhone {
+    /// The application that asks, if one does.
+    pub client: Option<Client>,
+    /// Whose number it is to be.
+    pub account: Account,
+    /// Where the forms post to.
+    pub action: OwnPath,
+    /// What stands in the field.
+    pub phone: String,
+    /// The number that a code was sent to, which is asked for.
+    pub asked: Option<String>,
+    /// Whether it was sent a moment ago.
+    pub sent: bool,
+    /// What was wrong.
+    pub error: Option<OwnPhoneError>,
 }
 
 /// A form that posts `email` and `intent` = `mail`; one that posts `intent` = `confirmed` once a mail was sent; a quiet one with
@@ -109,6 +146,21 @@ impl RequiredEmail {
     }
 }
 
+impl RequiredPhone {
+    /// With every field filled.
+    pub fn sample() -> Self {
+        Self {
+            client: Some(Client::sample()),
+            account: Account::sample(),
+            action: OwnPath::or_home("/login/action?proof=Zm9v"),
+            phone: "0123".to_owned(),
+            asked: Some("+33123456780".to_owned()),
+            sent: true,
+            error: Some(OwnPhoneError::Wrong),
+        }
+    }
+}
+
 impl RequiredPassword {
     /// With every field filled.
     pub fn sample() -> Self {
@@ -146,7 +198,8 @@ impl EnrolFactor {
             },
             secret: "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ".to_owned(),
             digits: 6,
-            error: Some(NewAuthenticatorError::Wrong),
+            ask: Some(OwnPath::or_home("/login/action/passkey?proof=Zm9v")),
+            error: Some(EnrolError::Wrong),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Doctor, Finding};
 use crate::machine;
-use crate::model::setting::{self, Declaration, Settings};
+use crate::model::setting;
 use crate::model::{Check, Said, SigningKeyState, Timestamp};
 
 /// Rotation looks every ten minutes; a key that signs so much longer than it should shows that nobody looks.
@@ -21,13 +21,8 @@ async fn signing(doctor: &Doctor) -> Option<Vec<Finding>> {
     let Ok(Some(store)) = &doctor.store else { return None };
     let mut store = store.read().await.ok()?;
     let keys = store.list_signing_keys().await.ok()?;
-    let stored = store.list_settings().await.ok()?;
-    let known = stored.into_iter().filter_map(|(key, value)| {
-        let declared = Declaration::find(&key)?;
-        Some((declared.key, declared.read(&value).ok()?))
-    });
-    let of_file = setting::read_table(&doctor.config.settings).unwrap_or_default();
-    let interval = Settings::resolve(&known.collect(), &of_file).duration(setting::KEY_ROTATION_INTERVAL);
+    let settings = doctor.settings().await?;
+    let interval = settings.duration(setting::KEY_ROTATION_INTERVAL);
     let active: Vec<Timestamp> = keys
         .iter()
         .filter(|key| key.state == SigningKeyState::Active)

@@ -28,6 +28,7 @@ use crate::config::Config;
 use crate::egress::Egress;
 use crate::ephemeral::Ephemeral;
 use crate::mail::Mailer;
+use crate::model::setting::{self, Declaration, Settings};
 use crate::model::{Check, Health, Said, Timestamp};
 use crate::sms::Gateway;
 use crate::store::Store;
@@ -137,6 +138,18 @@ impl Doctor {
             IpNet::V4(ipnet::Ipv4Net::default()),
             IpNet::V6(ipnet::Ipv6Net::default()),
         ])
+    }
+
+    /// What counts for everyone; none if the store does not tell.
+    async fn settings(&self) -> Option<Settings> {
+        let Ok(Some(store)) = &self.store else { return None };
+        let stored = store.read().await.ok()?.list_settings().await.ok()?;
+        let known = stored.into_iter().filter_map(|(key, value)| {
+            let declared = Declaration::find(&key)?;
+            Some((declared.key, declared.read(&value).ok()?))
+        });
+        let of_file = setting::read_table(&self.config.settings).unwrap_or_default();
+        Some(Settings::resolve(&known.collect(), &of_file))
     }
 
     /// The system's time, without what a sandbox adds.

@@ -2,12 +2,18 @@
 //! to sign in at a provider without sending.
 
 use super::{Doctor, Finding};
+use crate::model::setting::MFA_ENROLMENT_ASKS_PHONE;
 use crate::model::{Check, Said};
 use crate::sms::Text;
 
 pub(super) async fn check(doctor: &Doctor, text_to: Option<&str>) -> Vec<Finding> {
     let Some(gateway) = &doctor.gateway else {
-        return vec![Finding::good(Check::Sms, Said::SmsNone)];
+        let settings = doctor.settings().await;
+        let is_wanted = settings.is_some_and(|settings| settings.flag(MFA_ENROLMENT_ASKS_PHONE));
+        return vec![match is_wanted {
+            true => Finding::warning(Check::Sms, Said::SmsWanted).line("OSTIARY_SMS__PROVIDER=twilio"),
+            false => Finding::good(Check::Sms, Said::SmsNone),
+        }];
     };
     if !gateway.is_reachable() {
         let line = "OSTIARY_EGRESS__NETWORKS=10.0.0.0/8";
