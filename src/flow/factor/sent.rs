@@ -22,6 +22,24 @@ pub struct SentWay {
     pub factor: Option<Id<Factor>>,
 }
 
+impl SentWay {
+    /// Where a code goes, for whoever has proved a password alone: enough to know it again by.
+    pub fn in_part(&self) -> String {
+        let recipient = self.recipient.as_str();
+        match self.channel {
+            Channel::Mail => {
+                let (name, host) = recipient.rsplit_once('@').unwrap_or((recipient, ""));
+                let first: String = name.chars().take(1).collect();
+                format!("{first}•••@{host}")
+            }
+            Channel::Sms => {
+                let last = recipient.get(recipient.len().saturating_sub(2)..).unwrap_or_default();
+                format!("•••{last}")
+            }
+        }
+    }
+}
+
 /// Whether a person may confirm sign-ins by codes that are sent by this way.
 ///
 /// # Errors

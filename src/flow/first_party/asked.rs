@@ -1,20 +1,30 @@
 //! What a first-party application has to ask the person for, and what it brings back.
 
+use crate::flow::factor::Question;
 use crate::flow::people;
-use crate::flow::session::{Duty, Task};
-use crate::flow::sign_in::duty::Brought;
+use crate::flow::session::{Demand, Duty, Task};
+use crate::flow::sign_in::duty::{self as duties, Brought};
 use crate::flow::{Call, Error, Provider, factor, terms};
 use crate::model::setting::LOCALE;
-use crate::model::{FactorKind, Id, Secret, Terms, User};
+use crate::model::{Channel, FactorKind, Id, Secret, Terms};
 use crate::protocol::parameters::Parameters;
 
 /// What is missing.
 #[derive(Clone, Debug)]
 pub enum Asked {
-    /// `username` and `password`.
-    Password,
-    /// `otp` or `recovery_code`, whichever of these words there is; a passkey works in a browser.
-    SecondFactor(Vec<&'static str>),
+    /// `username` and `password`, or a passkey if that is among these words.
+    Password(Vec<&'static str>),
+    /// One of these: `otp`, `recovery_code`, `passkey`, `mail_code`, `text_code`.
+    SecondFactor {
+        /// Which there are.
+        methods: Vec<&'static str>,
+        /// Those by which a code was sent, and where to, in part.
+        sent: Vec<(&'static str, String)>,
+    },
+    /// A signature of a passkey: `passkey_question` with this, and `passkey`.
+    Passkey(Question),
+    /// `phone_number`, and `text_code` once one was sent to this number.
+    ConfirmPhone(Option<String>),
     /// `new_password`, of so many characters.
     ChangePassword(u32),
     /// `otp` of the authenticator that is set up with this secret, and at this address.
@@ -51,8 +61,10 @@ impl Asked {
     /// In a word.
     pub const fn word(&self) -> &'static str {
         match self {
-            Self::Password => "password",
-            Self::SecondFactor(_) => "second_factor",
+            Self::Password(_) => "password",
+            Self::SecondFactor { .. } => "second_factor",
+            Self::Passkey(_) => "passkey",
+            Self::ConfirmPhone(_) => "confirm_phone",
             Self::ChangePassword(_) => "change_password",
             Self::EnrolFactor { .. } => "enrol_factor",
             Self::KeepCodes(_) => "keep_recovery_codes",
@@ -62,17 +74,40 @@ impl Asked {
     }
 }
 
+/// By what somebody may say and show who they are.
+pub(super) fn password(provider: &Provider) -> Asked {
+    let passkey = factor::relying_party(provider).map(|_| "passkey");
+    Asked::Password(std::iter::once("password").chain(passkey).collect())
+}
+
 /// By what somebody may go on who has proved their password.
-pub(super) async fn factor(provider: &Provider, user: &User) -> Result<Asked, Error> {
-    let own = factor::own_factors(provider, user.id).await?;
+pub(super) async fn factor(provider: &Provider, call: &Call, demand: &Demand) -> Result<Asked, Error> {
+    let own = factor::own_factors(provider, demand.user.id).await?;
     let has = |kind| own.factors.iter().any(|factor| factor.kind() == kind);
+    let has_passkey = has(FactorKind::Passkey) && factor::relying_party(provider).is_some();
     let ways = [
         (has(FactorKind::Totp), "otp"),
         (!own.factors.is_empty(), "recovery_code"),
-        (has(FactorKind::Passkey), "passkey"),
+        (has_passkey, "passkey"),
     ];
     let ways = ways.into_iter().filter(|(is_there, _)| *is_there);
-    Ok(Asked::SecondFactor(ways.map(|(_, way)| way).collect()))
+    let mut methods: Vec<_> = ways.map(|(_, way)| way).collect();
+    let mut sent = Vec::new();
+    for way in factor::sent_ways(provider, call, demand).await? {
+        methods.push(code_by(way.channel));
+        if factor::sent_code(provider, call, demand, way.channel).await?.is_some() {
+            sent.push((code_by(way.channel), way.in_part()));
+        }
+    }
+    Ok(Asked::SecondFactor { methods, sent })
+}
+
+/// A code that is sent by this way, in a word.
+pub(super) const fn code_by(channel: Channel) -> &'static str {
+    match channel {
+        Channel::Mail => "mail_code",
+        Channel::Sms => "text_code",
+    }
 }
 
 /// What is required.
@@ -100,6 +135,7 @@ pub(super) async fn action(provider: &Provider, call: &Call, duty: &Duty) -> Res
             Asked::AcceptTerms(documents.collect())
         }
         Task::KeepCodes { codes, .. } => Asked::KeepCodes(codes.clone()),
+        Task::ConfirmPhone => Asked::ConfirmPhone(duties::asked_number(provider, call, duty).await?),
         // these are done on our pages
         Task::Stay | Task::VerifyEmail { .. } | Task::UpdateProfile { .. } | Task::Enter => Asked::Nothing,
     })
@@ -125,6 +161,7 @@ pub(super) fn brought(task: &Task, parameters: &Parameters) -> Option<Brought> {
     match task {
         Task::ChangePassword { .. } => given("new_password").map(|new| Brought::Password(Secret::new(new))),
         Task::Enrol { .. } => given("otp").map(|code| Brought::Code(Secret::new(code))),
+        Task::ConfirmPhone => given("text_code").map(|code| Brought::Code(Secret::new(code))),
         Task::AcceptTerms { .. } => {
             let accepted: Vec<Id<Terms>> = given("accepted_terms")?
                 .split(' ')

@@ -12,13 +12,14 @@ use std::sync::Arc;
 
 use self::auth_session::{AuthSession, Step};
 use super::authorization::{Interaction, Next, answer, first_party, interaction};
-use super::factor::Typed;
+use super::factor::{self, Question, Signature, Typed};
 use super::session::{Account, Answered, OnDevice, Purpose, Task, demand, duty};
 use super::sign_in::duty::{self as duties, Brought, NotDone};
 use super::sign_in::factor::{self as factors, NotProved};
+use super::sign_in::passkey;
 use super::sign_in::password::{self, Attempt, Refused};
 use super::{Call, Error, Provider};
-use crate::model::{Client, Secret};
+use crate::model::{Channel, Client, Secret};
 use crate::protocol::parameters::Parameters;
 use crate::protocol::{ErrorCode, OAuthError};
 
@@ -121,10 +122,45 @@ impl Walk<'_> {
         text.map(Secret::new)
     }
 
+    /// What an authenticator answered that was asked for a signature.
+    fn signature(&self) -> Option<Signature> {
+        Some(Signature {
+            question: self.parameters.get("passkey_question").unwrap_or_default().to_owned(),
+            answer: self.given("passkey")?,
+        })
+    }
+
+    /// Whether this is wished for: `ask`.
+    fn wishes(&self, word: &str) -> bool {
+        self.parameters.get("ask") == Some(word)
+    }
+
     async fn password(mut self, interaction: Interaction) -> Result<Challenged, Error> {
         let step = Step::Password(interaction.id.clone());
+        let purpose = Purpose {
+            interaction: Some(interaction.id.clone()),
+            return_to: None,
+            client: Some(self.client.client_id.clone()),
+        };
+        let asked = asked::password(self.provider);
+        if self.wishes("passkey") {
+            let question = factor::ask_anybody(self.provider, self.call, &self.session.browser).await;
+            return self.question(step, (question, asked));
+        }
+        if let Some(signature) = self.signature() {
+            let call = &self.call.within(Some(interaction.trace));
+            let attempt = passkey::Attempt {
+                signature,
+                remember: false,
+                expected: None,
+                named: None,
+                purpose,
+            };
+            let signed_in = passkey::sign_in(self.provider, call, &mut self.session.browser, attempt).await;
+            return self.signed_in((interaction, step), signed_in, "wrong_passkey").await;
+        }
         let (Some(identifier), Some(password)) = (self.parameters.get("username"), self.given("password")) else {
-            return self.more(step, Asked::Password, None);
+            return self.more(step, asked, None);
         };
         let call = &self.call.within(Some(interaction.trace));
         let attempt = Attempt {
@@ -132,15 +168,25 @@ impl Walk<'_> {
             identifier: identifier.to_owned(),
             password,
             remember: false,
-            purpose: Purpose {
-                interaction: Some(interaction.id.clone()),
-                return_to: None,
-                client: Some(self.client.client_id.clone()),
-            },
+            purpose,
         };
-        match password::sign_in(self.provider, call, &mut self.session.browser, attempt).await {
+        let signed_in = password::sign_in(self.provider, call, &mut self.session.browser, attempt).await;
+        self.signed_in((interaction, step), signed_in, "wrong_credentials").await
+    }
+
+    /// On, or what is missing. `wrong`: what is said of a proof that is wrong.
+    async fn signed_in(
+        self,
+        (interaction, step): (Interaction, Step),
+        signed_in: Result<Account, Refused>,
+        wrong: &'static str,
+    ) -> Result<Challenged, Error> {
+        match signed_in {
             Ok(account) => self.enter(interaction, &account).await,
-            Err(Refused::Wrong) => self.more(step, Asked::Password, Some("wrong_credentials")),
+            Err(Refused::Wrong) => {
+                let asked = asked::password(self.provider);
+                self.more(step, asked, Some(wrong))
+            }
             Err(Refused::Factor(handle, _)) => self.ask_factor(&handle, None).await,
             Err(Refused::Required(_, handle)) => self.ask_action(&handle, None).await,
             Err(Refused::Locked) => Ok(Challenged::Denied("account_locked")),
@@ -160,15 +206,37 @@ impl Walk<'_> {
             Err(Error::NotFound) => return Err(over()),
             loaded => loaded?,
         };
-        let typed = match (self.given("otp"), self.given("recovery_code")) {
-            (Some(code), None) => Typed::Code(code),
-            (None, Some(code)) => Typed::RecoveryCode(code),
-            (None, None) => return self.ask_factor(handle, None).await,
+        let wished = [Channel::Mail, Channel::Sms].into_iter().find(|way| self.wishes(asked::code_by(*way)));
+        if let Some(channel) = wished.filter(|_| !demand.is_over()) {
+            let call = &self.call.within(demand.journey);
+            return match factor::send_code(self.provider, call, &demand, channel).await {
+                Ok(()) => self.ask_factor(handle, None).await,
+                Err(Error::NotFound) => self.ask_factor(handle, Some("not_offered")).await,
+                Err(error) => Err(error),
+            };
+        }
+        if self.wishes("passkey") && !demand.is_over() {
+            let question = factor::ask_for_second(self.provider, self.call, &self.session.browser, &demand).await;
+            let asked = asked::factor(self.provider, self.call, &demand).await?;
+            return self.question(Step::Factor(handle.to_owned()), (question, asked));
+        }
+        let mut brought = [
+            self.given("otp").map(Typed::Code),
+            self.given("recovery_code").map(Typed::RecoveryCode),
+            self.given("mail_code").map(|code| Typed::SentCode(Channel::Mail, code)),
+            self.given("text_code").map(|code| Typed::SentCode(Channel::Sms, code)),
+            self.signature().map(Typed::Passkey),
+        ]
+        .into_iter()
+        .flatten();
+        let typed = match (brought.next(), brought.next()) {
+            (Some(typed), None) => typed,
+            (None, _) => return self.ask_factor(handle, None).await,
             (Some(_), Some(_)) => {
                 return Err(refused(
                     ErrorCode::InvalidRequest,
                     "first_party.factor",
-                    "otp or recovery_code, not both",
+                    "one proof of a second factor, not several",
                 ));
             }
         };
@@ -177,7 +245,13 @@ impl Walk<'_> {
         let answered = factors::answer(self.provider, call, &mut self.session.browser, &demand, answer).await;
         match answered {
             Ok(answered) => self.answered(demand.purpose, answered).await,
-            Err(NotProved::Wrong) => self.ask_factor(handle, Some("wrong_code")).await,
+            Err(NotProved::Wrong) => {
+                let problem = match typed {
+                    Typed::Passkey(_) => "wrong_passkey",
+                    _ => "wrong_code",
+                };
+                self.ask_factor(handle, Some(problem)).await
+            }
             Err(NotProved::Failed(Error::NotFound)) => Err(over()),
             Err(NotProved::Failed(error)) => Err(error),
         }
@@ -188,6 +262,15 @@ impl Walk<'_> {
             Err(Error::NotFound) => return Err(over()),
             loaded => loaded?,
         };
+        if let (Task::ConfirmPhone, false, Some(number)) = (&duty.task, duty.is_over(), self.given("phone_number")) {
+            let call = &self.call.within(duty.journey);
+            return match duties::text_confirmation(self.provider, call, &duty, number.expose()).await {
+                Ok(()) => self.ask_action(handle, None).await,
+                Err(Error::Invalid(_)) => self.ask_action(handle, Some("invalid_number")).await,
+                Err(Error::NotFound) => Err(over()),
+                Err(error) => Err(error),
+            };
+        }
         let brought = if duty.is_over() {
             Brought::Nothing
         } else {
@@ -246,7 +329,10 @@ impl Walk<'_> {
                 None => Ok(Challenged::Denied("request_refused")),
             },
             Next::StepUp(handle) => self.ask_factor(&handle, None).await,
-            Next::Login(_) | Next::Reauthenticate(_) => self.more(Step::Password(id), Asked::Password, None),
+            Next::Login(_) | Next::Reauthenticate(_) => {
+                let asked = asked::password(self.provider);
+                self.more(Step::Password(id), asked, None)
+            }
             Next::Consent(_) => Ok(Challenged::Web("consent")),
             Next::SelectAccount(_) => Ok(Challenged::Web("account")),
             Next::MakeRoom(_) => Ok(Challenged::Web("too_many_logins")),
@@ -256,9 +342,8 @@ impl Walk<'_> {
 
     async fn ask_factor(self, handle: &str, problem: Option<&'static str>) -> Result<Challenged, Error> {
         let demand = demand::load(self.provider, self.call, &self.session.browser, handle).await?;
-        let asked = asked::factor(self.provider, &demand.user).await?;
-        // a code that is mailed, where a sign-in is unusual: at the page
-        if matches!(&asked, Asked::SecondFactor(ways) if ways.is_empty()) {
+        let asked = asked::factor(self.provider, self.call, &demand).await?;
+        if matches!(&asked, Asked::SecondFactor { methods, .. } if methods.is_empty()) {
             return Ok(Challenged::Web("second_factor"));
         }
         self.more(Step::Factor(handle.to_owned()), asked, problem)
@@ -278,6 +363,15 @@ impl Walk<'_> {
         }
         let asked = asked::action(self.provider, self.call, &duty).await?;
         self.more(Step::Action(handle.to_owned()), asked, problem)
+    }
+
+    /// What an authenticator has to sign; or the same as before, where there are no passkeys.
+    fn question(self, step: Step, (question, asked): (Result<Question, Error>, Asked)) -> Result<Challenged, Error> {
+        match question {
+            Ok(question) => self.more(step, Asked::Passkey(question), None),
+            Err(Error::NotFound | Error::Conflict(_)) => self.more(step, asked, Some("not_offered")),
+            Err(error) => Err(error),
+        }
     }
 
     fn more(self, step: Step, asked: Asked, problem: Option<&'static str>) -> Result<Challenged, Error> {

@@ -90,8 +90,20 @@ fn told(asked: Asked) -> Map<String, Value> {
     let mut body = Map::from_iter([("next".to_owned(), Value::from(asked.word()))]);
     let mut put = |name: &str, value: Value| drop(body.insert(name.to_owned(), value));
     match asked {
-        Asked::Password | Asked::Nothing => {}
-        Asked::SecondFactor(ways) => put("methods", json!(ways)),
+        Asked::Nothing => {}
+        Asked::Password(methods) => put("methods", json!(methods)),
+        Asked::SecondFactor { methods, sent } => {
+            put("methods", json!(methods));
+            if !sent.is_empty() {
+                let sent = sent.into_iter().map(|(word, to)| (word.to_owned(), Value::from(to)));
+                put("sent", Value::Object(sent.collect()));
+            }
+        }
+        Asked::Passkey(question) => {
+            put("passkey_question", question.id.into());
+            put("public_key", question.options);
+        }
+        Asked::ConfirmPhone(sent_to) => put("sent_to", sent_to.into()),
         Asked::ChangePassword(least) => put("minimum_length", least.into()),
         Asked::EnrolFactor { secret, address } => {
             put("secret", secret.expose().into());

@@ -145,7 +145,7 @@ impl Door {
         Ok(Self {
             locale: visit.locale(wished.unwrap_or_default(), Some(&demand.user)),
             with,
-            recipient: asked.map(|way| shown::in_part(way.channel, &way.recipient)),
+            recipient: asked.map(SentWay::in_part),
             sent: sent.is_some(),
             ways,
             remembers_for: match demand.is_step_up() {

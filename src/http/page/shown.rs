@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 
 use crate::flow::FieldError;
 use crate::flow::people::Means;
-use crate::model::{self, Channel, Resource, Secret, User};
+use crate::model::{self, Resource, Secret, User};
 use crate::view::{
     Account, Asked, Client, Link, Logo, NotMeError, NotMeField, NotMeProblem, SentToSignIn, SetupProblem,
 };
@@ -44,21 +44,6 @@ pub(super) const fn sent_to_sign_in(means: Means) -> SentToSignIn {
         Means::MailCode => SentToSignIn::MailCode,
         Means::MailLink => SentToSignIn::MailLink,
         Means::TextCode => SentToSignIn::TextCode,
-    }
-}
-
-/// Where a code goes, for whoever has proved a password alone: enough to know it again by.
-pub(super) fn in_part(channel: Channel, recipient: &str) -> String {
-    match channel {
-        Channel::Mail => {
-            let (name, host) = recipient.rsplit_once('@').unwrap_or((recipient, ""));
-            let first: String = name.chars().take(1).collect();
-            format!("{first}•••@{host}")
-        }
-        Channel::Sms => {
-            let last = recipient.get(recipient.len().saturating_sub(2)..).unwrap_or_default();
-            format!("•••{last}")
-        }
     }
 }
 

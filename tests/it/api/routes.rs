@@ -91,6 +91,7 @@ pub const MOUNTED: &[(&str, Guard)] = &[
     ("/login/consent", Guard::Form),
     ("/login/devices", Guard::Form),
     ("/login/factor", Guard::Form),
+    ("/login/action/passkey", Guard::Form),
     ("/login/factor/passkey", Guard::Form),
     ("/login/passkey", Guard::Form),
     ("/login/code", Guard::Form),

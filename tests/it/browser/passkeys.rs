@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::support::server::{Server, TestUser};
-use crate::support::webdriver::{Chromium, wanted};
+use crate::support::webdriver::{Chromium, ENTER, wanted};
 
 /// A server with a person, and a browser that is signed in on the page of second factors, with an authenticator of its own.
 async fn at_home(kind: &str) -> (Server, TestUser, Chromium, Authenticator) {
@@ -228,5 +228,73 @@ async fn somebody_elses_passkey_proves_no_account_once_more() {
     browser.open(&server.url("/login?again=1&return_to=%2Faccount")).await;
     browser.click("[data-passkey-button]").await;
     browser.shows("That passkey does not let you in here").await;
+    server.stop().await;
+}
+
+/// Whoever has to have a second factor adds a passkey on the way in, and goes on with it; who closes the question sets up nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_passkey_is_added_on_the_way_in() {
+    if !wanted() {
+        return;
+    }
+    let server = Server::start().await;
+    server.settings(json!({"mfa.required": true})).await;
+    let ada = server.user("ada").await;
+    let browser = Chromium::start().await;
+    let authenticator = Authenticator::add(&browser, "internal").await;
+    browser.open(&server.url("/login?return_to=%2Faccount%2Ffactors")).await;
+    browser.type_into("#username", &ada.username).await;
+    browser.type_into("#password", &ada.password).await;
+    browser.click("form button.primary").await;
+    browser.arrives_at(&server.url("/login/action")).await;
+    authenticator.is_there(&browser, false).await;
+    browser.click("[data-passkey-button]").await;
+    browser.shows("Nothing was done.").await;
+    authenticator.is_there(&browser, true).await;
+    browser.click("[data-passkey-button]").await;
+    browser.shows("recovery codes").await;
+    assert_eq!(authenticator.credentials(&browser).await.len(), 1);
+    browser.click("form button.primary").await;
+    browser.arrives_at(&server.url("/account/factors")).await;
+    browser.shows("Passkey").await;
+    let lines = browser.console().await;
+    assert!(
+        lines.iter().all(|line| !line.text.contains("Content Security Policy")),
+        "{lines:?}"
+    );
+    // and from then on it signs in alone, where a name comes first too
+    sign_out(&server, &browser).await;
+    server.settings(json!({"sign_in.identifier_first": true})).await;
+    browser.open(&server.url("/login?return_to=%2Faccount")).await;
+    browser.arrives_at(&server.url("/account")).await;
+    server.stop().await;
+}
+
+/// Who it is first, and the password on the next page: with the keyboard alone, and the name where programs that keep passwords look for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_and_its_password_on_two_pages() {
+    if !wanted() {
+        return;
+    }
+    let server = Server::start().await;
+    server.settings(json!({"sign_in.identifier_first": true})).await;
+    let ada = server.user("ada").await;
+    let browser = Chromium::start().await;
+    browser.open(&server.url("/login?return_to=%2Faccount")).await;
+    browser.press(&format!("{}{ENTER}", ada.username)).await;
+    browser.shows("Not you?").await;
+    assert!(browser.url().await.query().unwrap_or_default().contains("who="));
+    let told = browser
+        .execute("const it = document.querySelector('#username'); return [it.value, it.autocomplete, it.readOnly].join(' ')")
+        .await;
+    assert_eq!(told, json!("ada username true"));
+    // back, and on with the same name
+    browser.execute("history.back()").await;
+    browser.shows("Continue").await;
+    browser.open(&server.url("/login?return_to=%2Faccount")).await;
+    browser.press(&format!("{}{ENTER}", ada.username)).await;
+    browser.shows("Not you?").await;
+    browser.press(&format!("{}{ENTER}", ada.password)).await;
+    browser.arrives_at(&server.url("/account")).await;
     server.stop().await;
 }

@@ -10,6 +10,8 @@ mod code_walk;
 mod devices;
 mod durable;
 mod ending;
+mod enrolment_passkey;
+mod enrolment_phone;
 mod enumeration;
 pub mod factor_scene;
 mod factors;
@@ -166,6 +168,8 @@ const ADDRESSES: &[&str] = &[
     "/login/account?flow=unknown",
     "/login/consent?flow=unknown",
     "/login/consent",
+    "/login/action?proof=unknown",
+    "/login?who=unknown",
     "/login/code?attempt=unknown",
     "/login/link?token=unknown",
     "/login/devices?flow=unknown",

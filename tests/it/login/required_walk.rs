@@ -12,6 +12,7 @@ use ostiary::model::{Id, RequiredAction, Terms, UserStatus};
 use serde_json::json;
 
 use super::factor_scene::{now, shown};
+use super::own_phone::{code_of, texts};
 use super::required::require;
 use super::terms::publish_simply;
 use super::{identifier_first, is_signed_in, sign_in};
@@ -31,6 +32,9 @@ struct Person {
     must_confirm: bool,
     must_complete: bool,
     is_leaving: bool,
+    /// The number that goes with a second factor, and whether it is confirmed.
+    number: String,
+    is_reached: bool,
 }
 
 /// A page that is open somewhere.
@@ -67,6 +71,7 @@ impl Walk<'_> {
         has_done
             && !person.must_change
             && (!person.must_enrol || person.authenticator.is_some())
+            && (person.authenticator.is_none() || person.is_reached)
             && person.accepted == self.versions
     }
 
@@ -147,7 +152,14 @@ impl Walk<'_> {
         let forms = open.page.forms();
         let about_data = forms.iter().any(|form| form.has("birthdate"));
         let user = &self.people[person].user;
-        let (kind, fields) = if open.page.url.path() == "/login" {
+        let number = self.people[person].number.clone();
+        let (kind, fields) = if forms.iter().any(|form| form.has("phone")) {
+            let sent = texts(self.server).await.into_iter().find(|(to, _)| *to == number);
+            match sent.filter(|_| forms.iter().any(|form| form.has("code"))) {
+                Some((_, text)) => ("number", vec![("code", code_of(&text))]),
+                None => ("phone", vec![("phone", number)]),
+            }
+        } else if open.page.url.path() == "/login" {
             match forms.iter().any(|form| form.has("password")) {
                 true => ("proof", vec![("password", user.password.clone())]),
                 false => ("name", vec![("username", user.username.clone())]),
@@ -192,6 +204,8 @@ impl Walk<'_> {
         let input = match kind {
             "password" | "proof" => "password",
             "name" => "username",
+            "phone" => "phone",
+            "number" => "code",
             "factor" | "enrol" => "code",
             "profile" => "birthdate",
             _ => "csrf",
@@ -238,6 +252,12 @@ impl Walk<'_> {
             assert!(kind == "stay" && browser == open.browser, "{kind}");
             ledger.is_leaving = false;
             self.count("stayed");
+        }
+        let ledger = &mut self.people[person];
+        if !ledger.is_reached && account.profile.phone_number_verified {
+            assert!(is_right && kind == "number" && browser == open.browser, "{kind}");
+            ledger.is_reached = true;
+            self.count("reached");
         }
         let ledger = &mut self.people[person];
         ledger.must_confirm &= !is_confirmed;
@@ -354,7 +374,10 @@ async fn model_login_flow_of_what_is_required() {
             .settings(json!({
                 "guess.account_budget": 1000,
                 "guess.source_budget": 100_000,
+                "guess.account_day_budget": 10_000,
+                "code.most_sends": 100,
                 "account.required": "birthdate",
+                "mfa.enrolment_asks_phone": true,
             }))
             .await;
         let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
@@ -372,6 +395,8 @@ async fn model_login_flow_of_what_is_required() {
                     must_confirm: false,
                     must_complete: true,
                     is_leaving: false,
+                    number: format!("+3361234{seed}00{number}"),
+                    is_reached: false,
                 });
             }
             let mut walk = Walk {
@@ -409,6 +434,7 @@ async fn model_login_flow_of_what_is_required() {
             "required",
             "changed",
             "enrolled",
+            "reached",
             "completed",
             "left",
             "accepted",

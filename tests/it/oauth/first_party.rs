@@ -15,11 +15,11 @@ use crate::support::otp::Authenticator;
 use crate::support::relying_party::{Answer, RelyingParty, claims};
 use crate::support::server::{Server, TestClient, TestUser, each_backend};
 
-const PATH: &str = "/oauth2/authorize_challenge";
+pub(super) const PATH: &str = "/oauth2/authorize_challenge";
 const NEW: &str = "a long walk by the river at noon";
 
 /// An application that an administrator has marked.
-async fn application(server: &Server) -> TestClient {
+pub(super) async fn application(server: &Server) -> TestClient {
     server
         .public_client(|client| {
             client.policy.first_party = true;
@@ -29,7 +29,7 @@ async fn application(server: &Server) -> TestClient {
 }
 
 /// A first request, with the person's name and password.
-async fn begin(party: &RelyingParty<'_>, user: &TestUser, more: &[(&str, &str)]) -> Answer {
+pub(super) async fn begin(party: &RelyingParty<'_>, user: &TestUser, more: &[(&str, &str)]) -> Answer {
     let challenge = party.code_challenge();
     let mut form = vec![
         ("scope", "openid profile offline_access"),
@@ -45,7 +45,7 @@ async fn begin(party: &RelyingParty<'_>, user: &TestUser, more: &[(&str, &str)])
 }
 
 /// The next step.
-async fn go_on(party: &RelyingParty<'_>, before: &Answer, more: &[(&str, &str)]) -> Answer {
+pub(super) async fn go_on(party: &RelyingParty<'_>, before: &Answer, more: &[(&str, &str)]) -> Answer {
     let session = before.get("auth_session");
     let mut form = vec![("auth_session", session.as_str())];
     form.extend(more);
@@ -53,7 +53,7 @@ async fn go_on(party: &RelyingParty<'_>, before: &Answer, more: &[(&str, &str)])
 }
 
 /// What is asked for next.
-fn next(answer: &Answer) -> Value {
+pub(super) fn next(answer: &Answer) -> Value {
     assert_eq!(answer.status, 403, "{}", answer.body);
     let body = answer.json();
     assert_eq!(body["error"], "insufficient_authorization", "{body}");
@@ -62,7 +62,7 @@ fn next(answer: &Answer) -> Value {
 }
 
 /// Redeems the code as the draft says: without a redirect URI.
-async fn redeem(party: &RelyingParty<'_>, answer: &Answer) -> Answer {
+pub(super) async fn redeem(party: &RelyingParty<'_>, answer: &Answer) -> Answer {
     assert_eq!(answer.status, 200, "{}", answer.body);
     let code = answer.get("authorization_code");
     let form = [
@@ -73,7 +73,7 @@ async fn redeem(party: &RelyingParty<'_>, answer: &Answer) -> Answer {
     party.token(&form).await
 }
 
-async fn amr(party: &RelyingParty<'_>, answer: &Answer) -> Value {
+pub(super) async fn amr(party: &RelyingParty<'_>, answer: &Answer) -> Value {
     let tokens = redeem(party, answer).await.ok();
     claims(&tokens.get("id_token"))["amr"].clone()
 }

@@ -16,6 +16,7 @@ mod cors;
 mod dynamic_registration;
 mod error_redirects;
 mod first_party;
+mod first_party_factors;
 mod forgetting;
 mod introspection;
 mod jwt;

@@ -2,7 +2,7 @@
 
 use ostiary::view::{
     LoginCode, LoginError, LoginLink, LoginLinkStage, OwnFactors, OwnPhone, OwnPhoneError, OwnPhoneNotice, Page,
-    SecondFactor, SecondFactorError, SecondFactorWith, SentToSignIn,
+    RequiredPhone, SecondFactor, SecondFactorError, SecondFactorWith, SentToSignIn,
 };
 
 /// Each of them.
@@ -37,6 +37,11 @@ pub fn states() -> Vec<Page> {
     ];
     for asked in [None, OwnPhone::sample().asked] {
         for error in errors {
+            pages.push(Page::RequiredPhone(RequiredPhone {
+                asked: asked.clone(),
+                error: Some(error),
+                ..RequiredPhone::sample()
+            }));
             pages.push(Page::OwnPhone(OwnPhone {
                 error: Some(error),
                 asked: asked.clone(),
