@@ -19,8 +19,8 @@ pub use breached_build::{Built, ListBuilder, NotBuilt};
 pub use derived_key::derive_key;
 pub use hash_queue::Load;
 pub use passkey::{
-    is_bound_to_device,    PASSKEY_CEREMONY, PasskeyAnswer, PasskeyCeremony, PasskeyDefect, PasskeyFault, PasskeyOwner, RelyingParty, Signed,
-    UserVerification,
+    PASSKEY_CEREMONY, PasskeyAnswer, PasskeyCeremony, PasskeyDefect, PasskeyFault, PasskeyOwner, RelyingParty, Signed,
+    UserVerification, is_bound_to_device,
 };
 pub use password::{Error, Passwords, Verdict};
 pub use password_hash::{Parameters, PasswordHash};

@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::credential::{PASSKEY_CEREMONY, PasskeyCeremony, PasskeyDefect, PasskeyOwner, RelyingParty, UserVerification};
+use crate::credential::{
+    PASSKEY_CEREMONY, PasskeyCeremony, PasskeyDefect, PasskeyOwner, RelyingParty, UserVerification,
+};
 use crate::crypto;
 use crate::ephemeral::Kind;
 use crate::flow::pending::{self, Handle, Waiting};

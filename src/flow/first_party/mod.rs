@@ -171,7 +171,8 @@ impl Walk<'_> {
             purpose,
         };
         let signed_in = password::sign_in(self.provider, call, &mut self.session.browser, attempt).await;
-        self.signed_in((interaction, step), signed_in, "wrong_credentials").await
+        self.signed_in((interaction, step), signed_in, "wrong_credentials")
+            .await
     }
 
     /// On, or what is missing. `wrong`: what is said of a proof that is wrong.
@@ -206,7 +207,9 @@ impl Walk<'_> {
             Err(Error::NotFound) => return Err(over()),
             loaded => loaded?,
         };
-        let wished = [Channel::Mail, Channel::Sms].into_iter().find(|way| self.wishes(asked::code_by(*way)));
+        let wished = [Channel::Mail, Channel::Sms]
+            .into_iter()
+            .find(|way| self.wishes(asked::code_by(*way)));
         if let Some(channel) = wished.filter(|_| !demand.is_over()) {
             let call = &self.call.within(demand.journey);
             return match factor::send_code(self.provider, call, &demand, channel).await {
@@ -288,9 +291,7 @@ impl Walk<'_> {
                 let problem = fields.first().map_or("weak", |field| field.code);
                 self.ask_action(handle, Some(problem)).await
             }
-            Err(
-                NotDone::Wrong | NotDone::NotYet | NotDone::Fields(_) | NotDone::Passkey(_) | NotDone::Known,
-            ) => {
+            Err(NotDone::Wrong | NotDone::NotYet | NotDone::Fields(_) | NotDone::Passkey(_) | NotDone::Known) => {
                 self.ask_action(handle, Some("wrong_code")).await
             }
             Err(NotDone::NotAccepted) => self.ask_action(handle, Some("not_accepted")).await,

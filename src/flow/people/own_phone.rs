@@ -84,12 +84,7 @@ fn number_of(provider: &Provider, typed: &str) -> Result<String, Error> {
     }
 }
 
-async fn send(
-    provider: &Provider,
-    call: &Call,
-    user: &User,
-    (place, number): (&Place, String),
-) -> Result<(), Error> {
+async fn send(provider: &Provider, call: &Call, user: &User, (place, number): (&Place, String)) -> Result<(), Error> {
     let call = &call.by(Actor::User(user.id));
     short_code::spend(provider, call, Channel::Sms, &number).await?;
     let (code, ends) = short_code::make(provider, call, place, (Channel::Sms, &number)).await?;

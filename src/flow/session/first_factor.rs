@@ -10,7 +10,10 @@ use crate::flow::{Call, Error, Provider};
 pub(in crate::flow) async fn note(provider: &Provider, call: &Call, asker: Asker) {
     let until = asker.proved.after(PROOF_GOOD_FOR);
     let key = key(provider, asker);
-    let noted = provider.ephemeral.put(Kind::Ceremony, &key, b"first", until, call.now).await;
+    let noted = provider
+        .ephemeral
+        .put(Kind::Ceremony, &key, b"first", until, call.now)
+        .await;
     if let Err(error) = noted {
         tracing::warn!(%error, "what comes after a first factor takes another proof");
     }

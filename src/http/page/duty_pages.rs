@@ -157,7 +157,11 @@ impl Door {
     }
 
     /// The fields that are asked about: those that are required, and where somebody is to look over them, all that are theirs.
-    pub(super) async fn filled(&self, visit: &Visit, given: &BTreeMap<String, String>) -> Result<Vec<ProfileField>, Refusal> {
+    pub(super) async fn filled(
+        &self,
+        visit: &Visit,
+        given: &BTreeMap<String, String>,
+    ) -> Result<Vec<ProfileField>, Refusal> {
         let user = &self.duty.user;
         let rules = people::profile_rules_of(visit.provider(), &visit.call, user.id).await?;
         let mut asked = rules.required.clone();

@@ -203,11 +203,7 @@ impl Door {
     }
 
     /// The same for somebody who has been named on a page of their own, where people are asked so.
-    pub(super) fn naming(
-        mut self,
-        visit: &Visit,
-        (identifier, remember): (&str, bool),
-    ) -> Result<Self, Refusal> {
+    pub(super) fn naming(mut self, visit: &Visit, (identifier, remember): (&str, bool)) -> Result<Self, Refusal> {
         if self.step(visit) == LoginStep::Identifier {
             let (provider, browser) = (visit.provider(), &visit.browser);
             self.named = Some(named::name(provider, &visit.call, browser, (identifier, remember))?);
@@ -368,7 +364,11 @@ impl Door {
             hidden: Vec::new(),
             identifier: form.identifier,
             identifiers: Identifiers::of(visit.settings.word(SIGN_IN_IDENTIFIERS)),
-            account: self.again.as_ref().map(|account| shown::account(&account.user)).or(named),
+            account: self
+                .again
+                .as_ref()
+                .map(|account| shown::account(&account.user))
+                .or(named),
             remember: form.remember,
             cancel: self.interaction.is_some(),
             forgot: forgot::link(visit, self.interaction.as_ref()),

@@ -285,7 +285,9 @@ async fn a_name_and_its_password_on_two_pages() {
     browser.shows("Not you?").await;
     assert!(browser.url().await.query().unwrap_or_default().contains("who="));
     let told = browser
-        .execute("const it = document.querySelector('#username'); return [it.value, it.autocomplete, it.readOnly].join(' ')")
+        .execute(
+            "const it = document.querySelector('#username'); return [it.value, it.autocomplete, it.readOnly].join(' ')",
+        )
         .await;
     assert_eq!(told, json!("ada username true"));
     // back, and on with the same name

@@ -301,9 +301,15 @@ async fn a_group_keeps_to_its_passwords() {
         let table = json!({"sign_in.mail_codes": false, "mfa.mail_codes": true, "mfa.lost_by_text": true});
         let owner = LayerOwner::Group(group);
         let (provider, call) = (server.provider(), server.call());
-        layers::change(provider, &call, &ChangeSource::Command, owner, table.as_object().unwrap())
-            .await
-            .unwrap();
+        layers::change(
+            provider,
+            &call,
+            &ChangeSource::Command,
+            owner,
+            table.as_object().unwrap(),
+        )
+        .await
+        .unwrap();
         for identifier in ["ada", "bob"] {
             asked(server, &Browser::new(), (identifier, "mail_code")).await;
         }
@@ -312,7 +318,9 @@ async fn a_group_keeps_to_its_passwords() {
         assert!(sent.iter().any(|(to, _)| *to == bob.email), "{sent:?}");
         let sent_to = |user: TestUser| async move {
             let (provider, call) = (server.provider(), server.call());
-            factor::may_be_sent(provider, &call, user.id, Channel::Mail).await.unwrap()
+            factor::may_be_sent(provider, &call, user.id, Channel::Mail)
+                .await
+                .unwrap()
         };
         assert!(sent_to(ada).await);
         assert!(!sent_to(bob).await);

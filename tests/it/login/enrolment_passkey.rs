@@ -32,7 +32,9 @@ async fn a_passkey_is_set_up_on_the_way_in() {
         let browser = Browser::new();
         let page = browser.open(&party.authorization_url()).await;
         let fields = [("username", "ada"), ("password", ada.password.as_str())];
-        let page = browser.follow(browser.submit(&page, page.form_with("password"), &fields).await).await;
+        let page = browser
+            .follow(browser.submit(&page, page.form_with("password"), &fields).await)
+            .await;
         assert_eq!(page.url.path(), "/login/action");
         let mut device = Device::new(server.issuer());
         let (question, options) = ask(&browser, &page).await;
@@ -46,7 +48,9 @@ async fn a_passkey_is_set_up_on_the_way_in() {
         assert_eq!(twice.location(), added.location(), "{}", twice.body);
         let kept = browser.follow(added).await;
         assert_eq!(codes(&kept).len(), 10);
-        let arrival = browser.walk(browser.submit(&kept, kept.form_with("csrf"), &[]).await, &ada).await;
+        let arrival = browser
+            .walk(browser.submit(&kept, kept.form_with("csrf"), &[]).await, &ada)
+            .await;
         let told = claims(&party.redeem(arrival.code()).await.ok().get("id_token"));
         assert_eq!(told["amr"], json!(["pwd", "swk", "user", "mfa"]));
         assert_eq!(told["acr"], "urn:ostiary:mfa");
@@ -99,10 +103,13 @@ async fn webauthn_challenge_rules_on_the_way_in() {
         assert!(store.list_factors_of(ada.id).await.unwrap().is_empty());
         drop(store);
         // a question is asked by whoever waits for one alone
-        assert_eq!(ask_as(&Browser::new(), &page).await.status, 403);
+        assert_eq!(ask_as(&Browser::new(), &page).await.status, 404);
         let page = browser.get(page.url.as_str()).await;
         let authenticator = shown(&page);
-        assert_eq!(confirm(&browser, &page, &wrong(server, &authenticator)).await.status, 422);
+        assert_eq!(
+            confirm(&browser, &page, &wrong(server, &authenticator)).await.status,
+            422
+        );
         assert_eq!(confirm(&browser, &page, &now(server, &authenticator)).await.status, 303);
         // done: a key that comes late is none
         let (question, options) = {
@@ -114,7 +121,10 @@ async fn webauthn_challenge_rules_on_the_way_in() {
         assert_eq!(late.status, 303, "on, where it led: {}", late.body);
         let mut store = server.provider().store.read().await.unwrap();
         let factors = store.list_factors_of(ada.id).await.unwrap();
-        assert_eq!(factors.iter().map(|factor| factor.kind()).collect::<Vec<_>>(), [FactorKind::Totp]);
+        assert_eq!(
+            factors.iter().map(|factor| factor.kind()).collect::<Vec<_>>(),
+            [FactorKind::Totp]
+        );
     })
     .await;
 }

@@ -52,12 +52,23 @@ async fn a_number_is_confirmed_on_the_way_in_after_the_factor() {
             .follow(browser.submit(&kept, kept.form_with("csrf"), &[]).await)
             .await;
         assert_eq!(page.url.path(), "/login/action");
-        assert!(unescape(&page.body).contains("Confirm your telephone number"), "{}", page.body);
+        assert!(
+            unescape(&page.body).contains("Confirm your telephone number"),
+            "{}",
+            page.body
+        );
 
         // nothing leads past it
         assert!(!is_signed_in(server, &browser).await);
-        for (field, nothing) in [("code", ""), ("code", "000000"), ("intent", "confirmed"), ("passkey", "{}")] {
-            let passed = browser.submit(&page, page.form_with("phone"), &[("phone", ""), (field, nothing)]).await;
+        for (field, nothing) in [
+            ("code", ""),
+            ("code", "000000"),
+            ("intent", "confirmed"),
+            ("passkey", "{}"),
+        ] {
+            let passed = browser
+                .submit(&page, page.form_with("phone"), &[("phone", ""), (field, nothing)])
+                .await;
             assert_eq!(passed.status, 422, "{field}={nothing}: {}", passed.body);
         }
         assert_eq!(Browser::new().get(page.url.as_str()).await.status, 404);
@@ -68,19 +79,31 @@ async fn a_number_is_confirmed_on_the_way_in_after_the_factor() {
         let first = code_to(server, NUMBER).await;
         // another one retires the one before, and another number is another matter
         let form = page.form_with_button("intent", "again");
-        let page = browser.follow(browser.submit(&page, form, &[("intent", "again")]).await).await;
+        let page = browser
+            .follow(browser.submit(&page, form, &[("intent", "again")]).await)
+            .await;
         let second = code_to(server, NUMBER).await;
         if first != second {
             assert_eq!(confirm(&browser, &page, &first).await.status, 422);
         }
         let wrong = confirm(&browser, &page, &not(&second)).await;
         assert_eq!(wrong.status, 422);
-        assert!(unescape(&wrong.body).contains("The number is not confirmed."), "{}", wrong.body);
+        assert!(
+            unescape(&wrong.body).contains("The number is not confirmed."),
+            "{}",
+            wrong.body
+        );
         assert_eq!(number(server, &ada).await, (None, false));
         assert!(!is_signed_in(server, &browser).await);
         // of two clicks both lead on, and the number is confirmed once
         let (one, two) = tokio::join!(confirm(&browser, &wrong, &second), confirm(&browser, &wrong, &second));
-        assert_eq!((one.status.as_u16(), two.status.as_u16()), (303, 303), "{} {}", one.body, two.body);
+        assert_eq!(
+            (one.status.as_u16(), two.status.as_u16()),
+            (303, 303),
+            "{} {}",
+            one.body,
+            two.body
+        );
         assert!(is_signed_in(server, &browser).await);
         assert_eq!(number(server, &ada).await, (Some(NUMBER.to_owned()), true));
         let told = mails(server).await;
@@ -153,9 +176,17 @@ async fn at_the_account_it_follows_the_factor() {
         let next = home.submit(&page, page.form_with("csrf"), &[]).await;
         let page = home.follow(next).await;
         assert_eq!(page.url.path(), "/account/phone");
-        assert!(unescape(&page.body).contains("Confirm a telephone number."), "{}", page.body);
+        assert!(
+            unescape(&page.body).contains("Confirm a telephone number."),
+            "{}",
+            page.body
+        );
         let list = home.get(&server.url("/account/factors")).await;
-        assert!(unescape(&list.body).contains("Confirm a telephone number."), "{}", list.body);
+        assert!(
+            unescape(&list.body).contains("Confirm a telephone number."),
+            "{}",
+            list.body
+        );
         // another session, of the password alone, has not proved the factor (SEC-256)
         let other = elsewhere.get(&server.url("/account/phone")).await;
         let refused = ask(&elsewhere, &other, NUMBER).await;
@@ -174,13 +205,18 @@ async fn at_the_account_it_follows_the_factor() {
         let bob = server.user_with("bob", |profile| profile.email_verified = true).await;
         let caller = Caller::with_token(server, &user_token(server, &bob, "account").await).await;
         assert_eq!(caller.get("/me/factors").await.ok().json()["phone_wanted"], false);
-        let added = caller.post("/me/factors", json!({"kind": "mail", "name": "Mail"})).await;
+        let added = caller
+            .post("/me/factors", json!({"kind": "mail", "name": "Mail"}))
+            .await;
         assert_eq!(added.json()["phone_wanted"], true, "{}", added.body);
         assert_eq!(caller.get("/me/factors").await.ok().json()["phone_wanted"], true);
         let sent = caller.post("/me/phone", json!({"phone_number": NUMBER})).await;
         assert_eq!(sent.status, 204, "{}", sent.body);
         let code = code_to(server, NUMBER).await;
-        assert_eq!(caller.post("/me/phone/confirm", json!({"code": code})).await.status, 204);
+        assert_eq!(
+            caller.post("/me/phone/confirm", json!({"code": code})).await.status,
+            204
+        );
         assert_eq!(caller.get("/me/factors").await.ok().json()["phone_wanted"], false);
         // five minutes later the proof is too old for anything
         let eve = server.user("eve").await;
@@ -212,7 +248,10 @@ async fn where_no_text_leaves_nobody_is_asked_and_the_doctor_warns() {
 
     let folder = tempfile::tempdir().unwrap();
     let terminal = Terminal::at(folder.path());
-    terminal.run(&["settings", "set", "mfa.enrolment_asks_phone", "true"]).await.ok();
+    terminal
+        .run(&["settings", "set", "mfa.enrolment_asks_phone", "true"])
+        .await
+        .ok();
     let said = terminal.run(&["doctor"]).await;
     let told = format!("{}{}", said.out, said.err);
     assert!(told.contains("mfa.enrolment_asks_phone"), "{told}");

@@ -103,7 +103,9 @@ impl Walk<'_> {
             return sign_in(self.server, tab, user).await;
         }
         let first = tab.get(&self.server.url("/login")).await;
-        let second = tab.follow(identifier_first::say(tab, &first, &user.username).await).await;
+        let second = tab
+            .follow(identifier_first::say(tab, &first, &user.username).await)
+            .await;
         let form = second.form_with("password");
         let proved = tab.submit(&second, form, &[("password", &user.password)]).await;
         let pages = [first, second].map(|page| Open { browser, person, page });
@@ -286,7 +288,10 @@ impl Walk<'_> {
         if is_in && !was_in {
             assert!(browser == open.browser, "a page of another browser lets in");
             assert!(self.is_free(person), "in, and something is missing");
-            assert!(kind != "enrol" && kind != "name", "the codes come first, and a name is none");
+            assert!(
+                kind != "enrol" && kind != "name",
+                "the codes come first, and a name is none"
+            );
             let has_factor = self.people[person].authenticator.is_some();
             assert!(kind != "proof" || !has_factor, "in without the second factor");
             // these two say nothing but that somebody goes on
@@ -411,6 +416,7 @@ async fn model_login_flow_of_what_is_required() {
                 by_steps: false,
             };
             walk.publish().await;
+            server.settings(json!({"sign_in.identifier_first": false})).await;
             for _ in 0..crate::support::backend::length(150, 200, 1_500) {
                 server.advance(Duration::from_secs(1));
                 match walk.dice.below(24) {

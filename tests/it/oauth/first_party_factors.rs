@@ -33,7 +33,9 @@ async fn reachable(server: &Server, username: &str) -> TestUser {
 /// The newest code that was mailed to somebody.
 async fn mailed(server: &Server, user: &TestUser) -> String {
     let all = mails(server).await;
-    let found = all.iter().find(|(to, text)| *to == user.email && text.contains("Your code"));
+    let found = all
+        .iter()
+        .find(|(to, text)| *to == user.email && text.contains("Your code"));
     code_of(&found.unwrap_or_else(|| panic!("{all:?}")).1)
 }
 
@@ -79,10 +81,17 @@ async fn codes_are_sent_and_count_as_at_the_pages() {
         let both = go_on(&party, &sent, &[("mail_code", &code), ("otp", "000000")]).await;
         assert_eq!(both.error(), "invalid_request");
         let other = begin(&party, &ada, &[]).await;
-        assert_eq!(next(&go_on(&party, &other, &[("mail_code", &code)]).await)["problem"], "wrong_code");
+        assert_eq!(
+            next(&go_on(&party, &other, &[("mail_code", &code)]).await)["problem"],
+            "wrong_code"
+        );
         let done = go_on(&party, &wrong, &[("mail_code", &code)]).await;
         assert_eq!(amr(&party, &done).await, json!(["pwd", "otp", "mfa"]));
-        assert_eq!(next(&go_on(&party, &other, &[("mail_code", &code)]).await)["problem"], "wrong_code", "once");
+        assert_eq!(
+            next(&go_on(&party, &other, &[("mail_code", &code)]).await)["problem"],
+            "wrong_code",
+            "once"
+        );
         // guesses are those of the pages
         server.settings(json!({"guess.account_budget": 3})).await;
         let bob = reachable(server, "bob").await;
@@ -94,12 +103,20 @@ async fn codes_are_sent_and_count_as_at_the_pages() {
         assert_eq!(next(&sent)["sent"]["text_code"], "•••78");
         let code = code_to(server, NUMBER).await;
         for _ in 0..3 {
-            assert_eq!(next(&go_on(&party, &sent, &[("text_code", &not(&code))]).await)["problem"], "wrong_code");
+            assert_eq!(
+                next(&go_on(&party, &sent, &[("text_code", &not(&code))]).await)["problem"],
+                "wrong_code"
+            );
         }
         assert_eq!(go_on(&party, &sent, &[("text_code", &code)]).await.status, 429);
-        assert_eq!(go_on(&party, &sent, &[("text_code", &code)]).await.error(), "invalid_session");
+        assert_eq!(
+            go_on(&party, &sent, &[("text_code", &code)]).await.error(),
+            "invalid_session"
+        );
         // and so are the messages
-        server.settings(json!({"code.most_sends": 1, "guess.account_budget": 10})).await;
+        server
+            .settings(json!({"code.most_sends": 1, "guess.account_budget": 10}))
+            .await;
         let eve = reachable(server, "eve").await;
         let home = Browser::new();
         sign_in(server, &home, &eve).await;
@@ -127,7 +144,9 @@ async fn what_stands_in_for_a_factor_stands_in_here() {
         let done = go_on(&party, &sent, &[("mail_code", &mailed(server, &ada).await)]).await;
         assert_eq!(amr(&party, &done).await, json!(["pwd", "otp", "mfa"]));
 
-        server.settings(json!({"mfa.on_new_device": false, "mfa.lost_by_text": true})).await;
+        server
+            .settings(json!({"mfa.on_new_device": false, "mfa.lost_by_text": true}))
+            .await;
         let eve = enrolled(server, "eve").await;
         let change = UserChange {
             phone_number: Some(Some(NUMBER.to_owned())),
@@ -156,14 +175,26 @@ async fn passkeys_sign_in_and_confirm() {
         let party = RelyingParty::new(server, &client);
         let mut ada = keyed(server, "ada").await;
         // alone, from the first request
-        let asked = begin(&party, &ada.user, &[("username", ""), ("password", ""), ("ask", "passkey")]).await;
+        let asked = begin(
+            &party,
+            &ada.user,
+            &[("username", ""), ("password", ""), ("ask", "passkey")],
+        )
+        .await;
         next(&asked);
-        let listed = asked.json()["public_key"]["allowCredentials"].as_array().map_or(0, Vec::len);
+        let listed = asked.json()["public_key"]["allowCredentials"]
+            .as_array()
+            .map_or(0, Vec::len);
         assert_eq!(listed, 0, "no keys are listed for strangers");
         let done = sign(&party, &asked, &mut ada.device).await;
         assert_eq!(amr(&party, &done).await, json!(["swk", "user", "mfa"]));
         // once, and in its own session
-        let again = begin(&party, &ada.user, &[("username", ""), ("password", ""), ("ask", "passkey")]).await;
+        let again = begin(
+            &party,
+            &ada.user,
+            &[("username", ""), ("password", ""), ("ask", "passkey")],
+        )
+        .await;
         let other = begin(&party, &ada.user, &[("username", ""), ("password", "")]).await;
         assert_eq!(next(&other)["methods"], json!(["password", "passkey"]));
         let question = again.json();
@@ -177,13 +208,24 @@ async fn passkeys_sign_in_and_confirm() {
         let asked = begin(&party, &ada.user, &[]).await;
         assert_eq!(next(&asked)["methods"], json!(["recovery_code", "passkey"]));
         let question = go_on(&party, &asked, &[("ask", "passkey")]).await;
-        assert_eq!(question.json()["public_key"]["allowCredentials"].as_array().unwrap().len(), 1);
+        assert_eq!(
+            question.json()["public_key"]["allowCredentials"]
+                .as_array()
+                .unwrap()
+                .len(),
+            1
+        );
         let options = question.json()["public_key"].clone();
         let name = question.json()["passkey_question"].as_str().unwrap().to_owned();
         let elsewhere = ada.device.sign_otherwise(&options, |signing| {
             signing.origin = "android:apk-key-hash:bm90IG91cnM".to_owned();
         });
-        let refused = go_on(&party, &question, &[("passkey_question", &name), ("passkey", &elsewhere)]).await;
+        let refused = go_on(
+            &party,
+            &question,
+            &[("passkey_question", &name), ("passkey", &elsewhere)],
+        )
+        .await;
         assert_eq!(next(&refused)["problem"], "wrong_passkey");
         let question = go_on(&party, &refused, &[("ask", "passkey")]).await;
         let done = sign(&party, &question, &mut ada.device).await;
@@ -212,9 +254,18 @@ async fn a_number_is_confirmed_at_the_applications_screen() {
         assert_eq!(next(&step)["next"], "keep_recovery_codes");
         let step = go_on(&party, &step, &[("kept", "1")]).await;
         let wanted = next(&step);
-        assert_eq!((&wanted["next"], &wanted["sent_to"]), (&json!("confirm_phone"), &Value::Null));
-        assert_eq!(next(&go_on(&party, &step, &[("phone_number", "12")]).await)["problem"], "invalid_number");
-        assert_eq!(next(&go_on(&party, &step, &[("text_code", "000000")]).await)["problem"], "wrong_code");
+        assert_eq!(
+            (&wanted["next"], &wanted["sent_to"]),
+            (&json!("confirm_phone"), &Value::Null)
+        );
+        assert_eq!(
+            next(&go_on(&party, &step, &[("phone_number", "12")]).await)["problem"],
+            "invalid_number"
+        );
+        assert_eq!(
+            next(&go_on(&party, &step, &[("text_code", "000000")]).await)["problem"],
+            "wrong_code"
+        );
         let sent = go_on(&party, &step, &[("phone_number", NUMBER)]).await;
         assert_eq!(next(&sent)["sent_to"], NUMBER);
         server.advance(Duration::from_secs(1));

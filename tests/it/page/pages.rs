@@ -42,7 +42,10 @@ fn all() -> Vec<Page> {
                 ..Login::sample()
             }));
         }
-        for (step, account) in [(LoginStep::Identifier, None), (LoginStep::Proof, Some(Account::sample()))] {
+        for (step, account) in [
+            (LoginStep::Identifier, None),
+            (LoginStep::Proof, Some(Account::sample())),
+        ] {
             pages.push(Page::Login(Login {
                 error: Some(error.clone()),
                 step,
