@@ -410,7 +410,10 @@ async fn the_account_api_does_what_the_pages_do() {
         sign_in(server, &browser, &ada).await;
         let ask = async |method, path: &str, body| own(server, &browser, method, path, body).await;
         let (status, _, body) = ask(Method::GET, "", None).await;
-        assert_eq!((status, body), (200, json!({"items": [], "recovery_codes": 0})));
+        assert_eq!(
+            (status, body),
+            (200, json!({"items": [], "recovery_codes": 0, "phone_wanted": false}))
+        );
         let (status, _, refused) = ask(Method::POST, "", Some(json!({"name": "x", "digits": 9}))).await;
         assert_eq!(
             (status, refused["errors"][0]["pointer"].as_str()),
@@ -468,7 +471,7 @@ async fn the_account_api_does_what_the_pages_do() {
         let (status, ..) = ask(Method::DELETE, &format!("/{id}"), None).await;
         assert_eq!(status, 204);
         let (_, _, listed) = ask(Method::GET, "", None).await;
-        assert_eq!(listed, json!({"items": [], "recovery_codes": 0}));
+        assert_eq!(listed, json!({"items": [], "recovery_codes": 0, "phone_wanted": false}));
         assert_eq!(
             events(server, &ada).await,
             [
