@@ -50,7 +50,7 @@ pub fn are_texts_sent(provider: &Provider) -> bool {
 /// enough were sent.
 pub async fn ask_for_phone(provider: &Provider, call: &Call, asker: Asker, typed: &str) -> Result<(), NotAsked> {
     let number = number_of(provider, typed)?;
-    let user = proved(provider, call, asker).await?;
+    let user = proved_to_add(provider, call, asker).await?;
     if user.confirmed(Channel::Sms) == Some(&number) {
         return Err(NotAsked::Same);
     }
@@ -256,12 +256,33 @@ async fn proved(provider: &Provider, call: &Call, asker: Asker) -> Result<User, 
         Ok::<_, Error>((user.ok_or(Error::NotFound)?, factors))
     }
     .await?;
-    // whoever has set up their first factor in this session a moment ago has proved all that there was
-    let has_proved = factors.is_empty() || asker.is_multiple || first_factor::is_noted(provider, call, asker).await?;
-    if !has_proved {
+    if !factors.is_empty() && !asker.is_multiple {
         return Err(NotAsked::ProofTooOld);
     }
     Ok(user)
+}
+
+/// The same for a first number: whoever has set up their first factor in this session a moment ago has proved all that there was.
+async fn proved_to_add(provider: &Provider, call: &Call, asker: Asker) -> Result<User, NotAsked> {
+    match proved(provider, call, asker).await {
+        Err(NotAsked::ProofTooOld) if first_factor::is_noted(provider, call, asker).await? => {}
+        proved => return proved,
+    }
+    let found = provider
+        .store
+        .read()
+        .await
+        .map_err(Error::from)?
+        .find_user(asker.user)
+        .await;
+    let user = found
+        .map_err(Error::from)?
+        .filter(|user| user.is_active(call.now))
+        .ok_or(Error::NotFound)?;
+    match user.confirmed(Channel::Sms) {
+        None => Ok(user),
+        Some(_) => Err(NotAsked::ProofTooOld),
+    }
 }
 
 async fn write(
