@@ -159,6 +159,11 @@ pub const KEYS: &[Key] = &[
         "File in the MaxMind DB format that tells roughly where a network address is, shown with sign-ins.",
     ),
     key(
+        "passkeys.authenticators",
+        "unset: none are listed",
+        "File that lists models of authenticators with their makers' certificates, for the setting passkey.attestation.",
+    ),
+    key(
         "breached_passwords",
         "unset: none are known",
         "List of passwords that others have lost, as ostiary breached-passwords build makes it; none of them is taken.",

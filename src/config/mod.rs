@@ -87,6 +87,8 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// File that tells roughly where network addresses are.
     pub geoip_database: Option<PathBuf>,
+    /// The list of authenticators that are taken where the setting says so.
+    pub passkeys_authenticators: Option<PathBuf>,
     /// List of passwords that others have lost.
     pub breached_passwords: Option<PathBuf>,
     /// Filter of the log, as `info,ostiary::flow=debug`.
@@ -197,6 +199,7 @@ impl Config {
             administrator: Administrator::read(&mut entries),
             trusted_proxies: entries.take("trusted_proxies", address::networks).unwrap_or_default(),
             geoip_database: entries.take("geoip_database", entries::path),
+            passkeys_authenticators: entries.take("passkeys.authenticators", entries::path),
             breached_passwords: entries.take("breached_passwords", entries::path),
             log: entries.take("log", entries::text).unwrap_or_else(|| "info".to_owned()),
             log_format: entries.take("log_format", LogFormat::parse).unwrap_or(LogFormat::Text),

@@ -2,6 +2,7 @@
 //! password must look like is judged by a pure function. Beside them one-time codes of authenticators (RFC 6238), passkeys (Web
 //! Authentication), and recovery codes.
 
+mod attestation;
 mod breached;
 mod breached_build;
 mod derived_key;
@@ -14,13 +15,14 @@ mod recovery_code;
 mod strength;
 mod totp;
 
+pub use attestation::{TrustedAuthenticators, Unvouched};
 pub use breached::{BreachedList, Unlisted};
 pub use breached_build::{Built, ListBuilder, NotBuilt};
 pub use derived_key::derive_key;
 pub use hash_queue::Load;
 pub use passkey::{
     PASSKEY_CEREMONY, PasskeyAnswer, PasskeyCeremony, PasskeyDefect, PasskeyFault, PasskeyOwner, RelyingParty, Signed,
-    UserVerification, is_bound_to_device,
+    UserVerification, Wanted, is_bound_to_device,
 };
 pub use password::{Error, Passwords, Verdict};
 pub use password_hash::{Parameters, PasswordHash};

@@ -13,11 +13,12 @@ use serde_json::{Value, json};
 use url::Url;
 use uuid::Uuid;
 use webauthn_rs::prelude::{
-    AuthenticationResult, Credential, DiscoverableAuthentication, ParsedAttestation, PasskeyAuthentication,
-    PasskeyRegistration, PublicKeyCredential, RegisterPublicKeyCredential, SecurityKey, SecurityKeyAuthentication,
-    SecurityKeyRegistration, Webauthn, WebauthnBuilder, WebauthnError,
+    AttestedPasskeyRegistration, AuthenticationResult, Credential, DiscoverableAuthentication, ParsedAttestation,
+    PasskeyAuthentication, PasskeyRegistration, PublicKeyCredential, RegisterPublicKeyCredential, SecurityKey,
+    SecurityKeyAuthentication, SecurityKeyRegistration, Webauthn, WebauthnBuilder, WebauthnError,
 };
 
+use super::attestation::TrustedAuthenticators;
 use crate::model::Passkey;
 
 /// How long a ceremony may take.
@@ -51,6 +52,17 @@ pub enum UserVerification {
     Preferred,
     /// In any case.
     Required,
+}
+
+/// What is wanted of a new passkey.
+#[derive(Clone, Copy)]
+pub struct Wanted<'a> {
+    /// Whether it has to verify its owner.
+    pub verification: UserVerification,
+    /// Where only some are taken: which.
+    pub makers: Option<&'a TrustedAuthenticators>,
+    /// What kinds of authenticators browsers are to propose, the likeliest first; none: what they think (section 5.8.7).
+    pub hints: &'a [&'static str],
 }
 
 /// A ceremony that has begun.
@@ -114,6 +126,9 @@ pub enum PasskeyFault {
     /// The counter has not gone up (step 22): there may be two of the key.
     #[error("the counter has not gone up")]
     Counter,
+    /// Nobody who is listed vouches for the authenticator (section 7.1 step 24).
+    #[error("the authenticator is none that is taken")]
+    Maker,
 }
 
 impl PasskeyFault {
@@ -132,6 +147,7 @@ impl PasskeyFault {
             Self::Owner => "owner",
             Self::Signature => "signature",
             Self::Counter => "counter",
+            Self::Maker => "maker",
         }
     }
 }
@@ -152,6 +168,8 @@ pub enum PasskeyDefect {
 enum Enrolling {
     Required(PasskeyRegistration),
     Preferred(SecurityKeyRegistration),
+    /// By one that a listed maker vouches for, and that verifies its owner.
+    Vouched(AttestedPasskeyRegistration),
 }
 
 /// What a signature is judged by.
@@ -194,21 +212,29 @@ impl RelyingParty {
         &self,
         owner: PasskeyOwner<'_>,
         known: &[&Passkey],
-        verification: UserVerification,
+        wanted: &Wanted<'_>,
     ) -> Result<PasskeyCeremony, PasskeyDefect> {
+        let verification = wanted.verification;
         let known = Some(known.iter().map(|passkey| passkey.credential_id.clone()).collect());
         let (handle, name, display_name) = (owner.handle, owner.name, owner.display_name);
-        let (asked, state) = match verification {
-            UserVerification::Required => {
+        let makers = wanted.makers.map(|makers| makers.roots().unwrap_or_default());
+        let (asked, state) = match (verification, makers) {
+            (UserVerification::Required, None) => {
                 let begun = self
                     .webauthn
                     .start_passkey_registration(handle, name, display_name, known);
                 begun.map(|(asked, state)| (asked, Enrolling::Required(state)))
             }
-            UserVerification::Preferred => {
-                let begun = self
-                    .webauthn
-                    .start_securitykey_registration(handle, name, display_name, known, None, None);
+            (UserVerification::Required, Some(makers)) => {
+                let begun =
+                    self.webauthn
+                        .start_attested_passkey_registration(handle, name, display_name, known, makers, None);
+                begun.map(|(asked, state)| (asked, Enrolling::Vouched(state)))
+            }
+            (UserVerification::Preferred, makers) => {
+                let begun =
+                    self.webauthn
+                        .start_securitykey_registration(handle, name, display_name, known, makers, None);
                 begun.map(|(asked, state)| (asked, Enrolling::Preferred(state)))
             }
         }
@@ -224,8 +250,7 @@ impl RelyingParty {
                 selection.insert("requireResidentKey".to_owned(), is_required.into());
             }
             options.insert("extensions".to_owned(), json!({ "credProps": true }));
-            // every kind of authenticator is welcome
-            options.remove("hints");
+            hint(options, wanted.hints);
         }
         let state = serde_json::to_string(&state)?;
         Ok(PasskeyCeremony { options, state })
@@ -248,6 +273,10 @@ impl RelyingParty {
                 .webauthn
                 .finish_securitykey_registration(&answer, state)
                 .map(Credential::from),
+            Enrolling::Vouched(state) => self
+                .webauthn
+                .finish_attested_passkey_registration(&answer, state)
+                .map(Credential::from),
         };
         let mut credential = credential.map_err(|error| fault(&error))?;
         let is_named_so = credential.cred_id == answer.raw_id;
@@ -258,7 +287,7 @@ impl RelyingParty {
         {
             return Err(PasskeyFault::Malformed);
         }
-        // nobody asked who made the authenticator, so nothing of it is kept
+        // who made the authenticator was judged, if that was asked; nothing of it is kept
         credential.attestation = ParsedAttestation::default();
         credential.transports = answer.response.transports;
         Ok(Passkey {
@@ -397,6 +426,14 @@ fn read<T: for<'de> Deserialize<'de>>(answer: &str) -> Result<T, PasskeyFault> {
     serde_json::from_str(answer).map_err(|_| PasskeyFault::Malformed)
 }
 
+/// Says what kinds of authenticators to propose; what the package would say goes in any case.
+fn hint(options: &mut serde_json::Map<String, Value>, hints: &[&'static str]) {
+    options.remove("hints");
+    if !hints.is_empty() {
+        options.insert("hints".to_owned(), hints.into());
+    }
+}
+
 fn signing(mut options: Value, state: &Signing) -> Result<PasskeyCeremony, PasskeyDefect> {
     if let Some(options) = options.as_object_mut() {
         options.remove("extensions");
@@ -430,6 +467,12 @@ const fn fault(error: &WebauthnError) -> PasskeyFault {
         WebauthnError::CredentialNotFound => PasskeyFault::Owner,
         WebauthnError::AuthenticationFailure => PasskeyFault::Signature,
         WebauthnError::CredentialPossibleCompromise => PasskeyFault::Counter,
+        WebauthnError::AttestationNotVerifiable
+        | WebauthnError::AttestationChainNotTrusted(_)
+        | WebauthnError::AttestationUntrustedAaguid
+        | WebauthnError::AttestationCertificateAAGUIDMismatch
+        | WebauthnError::AttestationFormatMissingAaguid
+        | WebauthnError::AttestationLeafCertMissing => PasskeyFault::Maker,
         _ => PasskeyFault::Malformed,
     }
 }

@@ -14,7 +14,7 @@ use super::trace::Traces;
 use super::watch::Watch;
 use crate::captcha::Captcha;
 use crate::clock::Clock;
-use crate::credential::{BreachedList, Passwords};
+use crate::credential::{BreachedList, Passwords, TrustedAuthenticators};
 use crate::egress::Egress;
 use crate::ephemeral::Ephemeral;
 use crate::geo::Geo;
@@ -50,6 +50,8 @@ pub struct Parts {
     pub passwords: Passwords,
     /// Passwords that others have lost.
     pub breached: BreachedList,
+    /// Authenticators that are taken where the setting says so.
+    pub authenticators: TrustedAuthenticators,
     /// Requests to elsewhere, guarded.
     pub egress: Egress,
     /// Whether text messages leave, or are shown: without it nobody is offered one.

@@ -29,6 +29,9 @@ pub enum Error {
     /// The list of breached passwords.
     #[error(transparent)]
     Breached(#[from] credential::Unlisted),
+    /// The list of authenticators.
+    #[error(transparent)]
+    Authenticators(#[from] credential::Unvouched),
     /// The master keys.
     #[error(transparent)]
     Vault(#[from] vault::Error),

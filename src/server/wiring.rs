@@ -7,7 +7,7 @@ use super::{Error, Lock, backup};
 use crate::captcha::Captcha;
 use crate::clock::{self, Clock};
 use crate::config::Config;
-use crate::credential::{BreachedList, Parameters, Passwords};
+use crate::credential::{BreachedList, Parameters, Passwords, TrustedAuthenticators};
 use crate::egress::Egress;
 use crate::ephemeral::{self, Ephemeral, RedisConnection};
 use crate::flow::audit::EventQueue;
@@ -186,6 +186,10 @@ async fn assemble(
             .captcha
             .clone()
             .map(|service| Captcha::new(service, egress.clone())),
+        authenticators: match &config.passkeys_authenticators {
+            Some(path) => TrustedAuthenticators::open(path)?,
+            None => TrustedAuthenticators::default(),
+        },
         egress,
         texts: match config.sms {
             Some(_) => Texts::Taken,

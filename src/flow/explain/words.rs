@@ -92,6 +92,9 @@ fn more(name: &str, word: &str) -> Option<&'static str> {
         ("what", "no_domain") => {
             "Browsers have passkeys for domains alone, and the public address of this installation names none."
         }
+        ("what", "no_makers") => {
+            "Listed authenticators alone are taken, and the configuration lists none (passkeys.authenticators)."
+        }
         ("what", "no_factor") => "Recovery codes stand in for a second factor, and there is none.",
         ("what", "in_progress") => "The same request was being done at that moment.",
         _ => return None,

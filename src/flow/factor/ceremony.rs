@@ -5,15 +5,16 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::credential::{
-    PASSKEY_CEREMONY, PasskeyCeremony, PasskeyDefect, PasskeyOwner, RelyingParty, UserVerification,
+    PASSKEY_CEREMONY, PasskeyCeremony, PasskeyDefect, PasskeyOwner, RelyingParty, TrustedAuthenticators,
+    UserVerification, Wanted,
 };
 use crate::crypto;
 use crate::ephemeral::Kind;
 use crate::flow::pending::{self, Handle, Waiting};
 use crate::flow::session::Browser;
 use crate::flow::{Call, Error, Provider};
-use crate::model::setting::PASSKEY_USER_VERIFICATION;
-use crate::model::{Factor, Id, User};
+use crate::model::setting::{PASSKEY_ATTESTATION, PASSKEY_HINTS, PASSKEY_USER_VERIFICATION};
+use crate::model::{Factor, Id, Layers, User};
 
 const WAITING: Waiting = Waiting {
     kind: Kind::Passkey,
@@ -130,17 +131,14 @@ pub(super) async fn verification_of(
 ) -> Result<UserVerification, Error> {
     let settings = provider.settings().await?;
     let person = provider.person(user, call.now).await?.ok_or(Error::NotFound)?;
-    let layers = person.layers(&settings, None);
-    Ok(match layers.word(PASSKEY_USER_VERIFICATION) {
-        "required" => UserVerification::Required,
-        _ => UserVerification::Preferred,
-    })
+    Ok(verification_in(&person.layers(&settings, None)))
 }
 
 /// Asks for a new passkey of somebody, on none of the authenticators that hold one already.
 ///
 /// # Errors
-/// [`Error::Conflict`] `no_domain` where browsers have no passkeys for this installation.
+/// [`Error::Conflict`] `no_domain` where browsers have no passkeys for this installation, `no_makers` where listed authenticators alone are
+/// taken and none are listed.
 pub(super) async fn enrolment(
     provider: &Provider,
     call: &Call,
@@ -156,8 +154,45 @@ pub(super) async fn enrolment(
         display_name: full_name.as_deref().unwrap_or(account),
     };
     let passkeys: Vec<_> = known.iter().filter_map(Factor::passkey).collect();
-    let verification = verification_of(provider, call, user.id).await?;
-    Ok(place.begin_enrolment(owner, &passkeys, verification)?)
+    let settings = provider.settings().await?;
+    let person = provider.person(user.id, call.now).await?.ok_or(Error::NotFound)?;
+    let layers = person.layers(&settings, None);
+    let wanted = Wanted {
+        verification: verification_in(&layers),
+        makers: makers_in(provider, &layers)?,
+        hints: &layers.words(PASSKEY_HINTS),
+    };
+    Ok(place.begin_enrolment(owner, &passkeys, &wanted)?)
+}
+
+/// What the authenticators are called that this person may have a passkey in, where they may not in all.
+///
+/// # Errors
+/// [`Error::NotFound`] if there is no such person.
+pub async fn taken_authenticators(provider: &Provider, call: &Call, user: Id<User>) -> Result<Vec<String>, Error> {
+    let settings = provider.settings().await?;
+    let person = provider.person(user, call.now).await?.ok_or(Error::NotFound)?;
+    let layers = person.layers(&settings, None);
+    Ok(match makers_in(provider, &layers) {
+        Ok(Some(makers)) => makers.names().to_vec(),
+        Ok(None) | Err(_) => Vec::new(),
+    })
+}
+
+fn verification_in(layers: &Layers<'_>) -> UserVerification {
+    match layers.word(PASSKEY_USER_VERIFICATION) {
+        "required" => UserVerification::Required,
+        _ => UserVerification::Preferred,
+    }
+}
+
+/// Whose authenticators are taken, where not everybody's are: nobody's, as long as none are listed.
+fn makers_in<'p>(provider: &'p Provider, layers: &Layers<'_>) -> Result<Option<&'p TrustedAuthenticators>, Error> {
+    match layers.word(PASSKEY_ATTESTATION) {
+        "listed" if provider.authenticators.names().is_empty() => Err(Error::Conflict("no_makers")),
+        "listed" => Ok(Some(&provider.authenticators)),
+        _ => Ok(None),
+    }
 }
 
 impl From<PasskeyDefect> for Error {

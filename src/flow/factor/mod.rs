@@ -20,7 +20,7 @@ pub use administer::{NewImport, ask_everywhere_of, import, list, list_as_adminis
 pub(in crate::flow) use at_sign_in::{Shown, enrol, judge_new, step_of};
 pub use at_sign_in::{ToSetUp, ask_for_new, to_set_up};
 pub(in crate::flow) use ceremony::Occasion;
-pub use ceremony::{Question, relying_party};
+pub use ceremony::{Question, relying_party, taken_authenticators};
 pub use check::{Signature, Typed};
 pub(in crate::flow) use check::{accept, judge};
 pub(in crate::flow) use guessed::notice_guesses;

@@ -273,6 +273,7 @@ fn rule(code: &'static str) -> &'static str {
 fn conflict(what: &'static str) -> &'static str {
     match what {
         "last_administrator" => "nobody would be left to administer this installation",
+        "no_makers" => "listed authenticators alone are taken, and none are listed (passkeys.authenticators)",
         "too_many_factors" => "there are as many second factors as one person may have",
         "factor_known" => "the person has an authenticator with this secret",
         "no_factor" => "there is no second factor that the codes would stand in for",

@@ -247,6 +247,7 @@ impl Own {
                 self.address(HERE, Some(FactorNotice::PasskeyKnown))
             }
             Err(NotChanged::Failed(Error::Conflict("no_domain"))) => self.address(HERE, None),
+            Err(NotChanged::Failed(Error::Conflict("no_makers"))) => self.address(HERE, Some(FactorNotice::NoMakers)),
             Err(NotChanged::Failed(Error::Conflict(_))) => self.address(HERE, Some(FactorNotice::TooMany)),
             Err(NotChanged::Failed(error)) => return Err(error.into()),
         };

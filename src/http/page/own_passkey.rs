@@ -66,7 +66,10 @@ impl Own {
             Ok(begun) => begun,
             Err(refused) => return self.go(visit, Err(refused)),
         };
+        let user = self.0.account.user.id;
+        let taken = factor::taken_authenticators(visit.provider(), &visit.call, user).await?;
         let page = Page::NewPasskey(NewPasskey {
+            taken,
             account: shown::account(&self.0.account.user),
             action: OwnPath::or_home(&self.setting_up(PASSKEY, begun.id)),
             back: OwnPath::or_home(&self.address(HERE, None)),

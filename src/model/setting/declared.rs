@@ -212,6 +212,10 @@ declare! {
         "How many text messages leave altogether within an hour; more are not sent.";
     PASSKEY_USER_VERIFICATION: "passkey.user_verification", Kind::Word(&["preferred", "required"]), "preferred", Nearest,
         "Whether a passkey has to verify its owner (fingerprint, face, PIN) to be added, and after a password: where it can, or in any case. One that signs in alone always has to.";
+    PASSKEY_ATTESTATION: "passkey.attestation", Kind::Word(&["none", "listed"]), "none", Nearest,
+        "Whose authenticators may hold a passkey: anybody's, or those of the list that the configuration names (passkeys.authenticators), which have to show who made them.";
+    PASSKEY_HINTS: "passkey.hints", Kind::Words(&["client-device", "security-key", "hybrid"]), "", Nearest,
+        "Which authenticators browsers propose first for a new passkey: the device itself, a security key, another device nearby; nothing: what the browser thinks.";
     GUESS_ACCOUNT_BUDGET: "guess.account_budget", Kind::Count { least: 3, most: 1000 }, "10", Least,
         "How many wrong guesses an account bears within the guess period before it has to wait; a device that the person knows bears as many of its own.";
     GUESS_ACCOUNT_DAY_BUDGET: "guess.account_day_budget", Kind::Count { least: 10, most: 10_000 }, "50", Least,

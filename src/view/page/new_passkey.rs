@@ -15,6 +15,8 @@ pub struct NewPasskey {
     pub back: OwnPath,
     /// What the person calls it.
     pub name: String,
+    /// The authenticators that are taken, where not all are.
+    pub taken: Vec<String>,
     /// What the authenticator is asked, as JSON.
     pub options: String,
     /// Whether the form was open for too long.
@@ -29,6 +31,7 @@ impl NewPasskey {
             action: OwnPath::or_home("/account/factors/passkey?factor=0190"),
             back: OwnPath::or_home("/account/factors"),
             name: "Laptop".to_owned(),
+            taken: vec!["Key of a maker".to_owned()],
             options: "{\"challenge\":\"Zm9v\"}".to_owned(),
             expired: true,
         }

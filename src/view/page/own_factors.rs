@@ -87,6 +87,8 @@ pub enum FactorNotice {
     PasskeyRefused,
     /// Somebody has this passkey already.
     PasskeyKnown,
+    /// Listed authenticators alone are taken, and none are listed.
+    NoMakers,
     /// A name is missing or too long.
     Name,
     /// The form had been open for too long.
@@ -95,7 +97,7 @@ pub enum FactorNotice {
 
 impl FactorNotice {
     /// Every one.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Added,
         Self::Renamed,
         Self::Removed,
@@ -108,6 +110,7 @@ impl FactorNotice {
         Self::SentAdded,
         Self::PasskeyRefused,
         Self::PasskeyKnown,
+        Self::NoMakers,
         Self::Name,
         Self::Expired,
     ];
@@ -127,6 +130,7 @@ impl FactorNotice {
             Self::SentAdded => "sent_added",
             Self::PasskeyRefused => "passkey_refused",
             Self::PasskeyKnown => "passkey_known",
+            Self::NoMakers => "no_makers",
             Self::Name => "name",
             Self::Expired => "expired",
         }

@@ -1,6 +1,6 @@
 //! What authenticators answer, changed at random: read without a panic, and taken only where it is what was asked for.
 
-use ostiary::credential::{PasskeyAnswer, PasskeyOwner, RelyingParty, UserVerification};
+use ostiary::credential::{PasskeyAnswer, PasskeyOwner, RelyingParty, UserVerification, Wanted};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -35,7 +35,12 @@ fn changed(answer: &str, place: &str, change: &Change) -> String {
 fn fuzz_webauthn() {
     let party = party();
     let mut device = Device::new(ORIGIN);
-    let begun = party.begin_enrolment(owner(), &[], UserVerification::Required).unwrap();
+    let wanted = Wanted {
+        verification: UserVerification::Required,
+        makers: None,
+        hints: &[],
+    };
+    let begun = party.begin_enrolment(owner(), &[], &wanted).unwrap();
     let answer = device.make(&begun.options);
     let passkey = party.finish_enrolment(&begun.state, &answer).unwrap();
     let asked = party.begin_for_anybody().unwrap();

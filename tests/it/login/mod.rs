@@ -34,6 +34,7 @@ mod own_password;
 pub mod own_phone;
 mod own_profile;
 mod own_standing;
+mod passkey_makers;
 pub mod passkey_scene;
 mod passkeys;
 mod passkeys_kept;

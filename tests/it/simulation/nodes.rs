@@ -153,6 +153,7 @@ impl Nodes {
             egress: Egress::new(Vec::new()),
             master: self.master.clone(),
             issuer: Issuer::new(ISSUER.parse().unwrap()),
+            authenticators: Default::default(),
             geo: Default::default(),
             breached: Default::default(),
             events: Default::default(),

@@ -6,6 +6,7 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, CustomExtension, DnType, IsCa};
 use serde_json::{Value, json};
 
 /// Authenticator data, flags (section 6.1).
@@ -24,6 +25,57 @@ pub struct Device {
     /// Whether it counts its signatures.
     pub counts: bool,
     pub keys: Vec<Key>,
+    /// What vouches for it, if anything does.
+    pub vouched: Option<Vouched>,
+}
+
+/// What the maker has put into a device: its model, and a key with a certificate of the maker.
+pub struct Vouched {
+    pub aaguid: [u8; 16],
+    pub certificate: Vec<u8>,
+    pub key: EcdsaKeyPair,
+}
+
+/// A maker of devices.
+pub struct Maker(CertifiedIssuer<'static, rcgen::KeyPair>);
+
+impl Maker {
+    pub fn new(name: &str) -> Self {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Self(CertifiedIssuer::self_signed(params, rcgen::KeyPair::generate().unwrap()).unwrap())
+    }
+
+    /// The certificate that it vouches with, in PEM.
+    pub fn root(&self) -> String {
+        self.0.pem()
+    }
+
+    /// What it puts into a device of this model (section 8.2.1).
+    pub fn vouch(&self, aaguid: [u8; 16]) -> Vouched {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        for (kind, value) in [
+            (DnType::CountryName, "FR"),
+            (DnType::OrganizationName, "Maker"),
+            (DnType::OrganizationalUnitName, "Authenticator Attestation"),
+            (DnType::CommonName, "Key"),
+        ] {
+            params.distinguished_name.push(kind, value);
+        }
+        params.is_ca = IsCa::ExplicitNoCa;
+        let model = [&[0x04, 0x10], aaguid.as_slice()].concat();
+        let id_fido_gen_ce_aaguid = [1, 3, 6, 1, 4, 1, 45_724, 1, 1, 4];
+        params.custom_extensions = vec![CustomExtension::from_oid_content(&id_fido_gen_ce_aaguid, model)];
+        let key = rcgen::KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.0).unwrap().der().to_vec();
+        let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &key.serialize_der()).unwrap();
+        Vouched {
+            aaguid,
+            certificate,
+            key,
+        }
+    }
 }
 
 /// A key of it.
@@ -73,6 +125,7 @@ impl Device {
             flags: UP | UV | BE | BS,
             counts: false,
             keys: Vec::new(),
+            vouched: None,
         }
     }
 
@@ -122,7 +175,7 @@ impl Device {
             counter: 0,
             pair,
         });
-        creation.answer().to_string()
+        creation.answer(self.vouched.as_ref()).to_string()
     }
 
     /// Signs with the last key. Gives what the browser answers.
@@ -153,22 +206,40 @@ impl Device {
 }
 
 impl Creation {
-    fn answer(&self) -> Value {
+    fn answer(&self, vouched: Option<&Vouched>) -> Value {
         let data = client_data(&self.kind, &self.challenge, &self.origin, self.cross_origin);
         let mut authenticator = sha256(self.rp_id.as_bytes());
         authenticator.push(self.flags);
         authenticator.extend([0; 4]);
         if self.flags & AT != 0 {
-            authenticator.extend([0; 16]);
+            authenticator.extend(vouched.map_or([0; 16], |vouched| vouched.aaguid));
             authenticator.extend(u16::try_from(self.id.len()).unwrap().to_be_bytes());
             authenticator.extend(&self.id);
             authenticator.extend(&self.key);
         }
         let mut attestation = vec![0xa3];
         text(&mut attestation, "fmt");
-        text(&mut attestation, &self.format);
+        text(
+            &mut attestation,
+            if vouched.is_some() { "packed" } else { &self.format },
+        );
         text(&mut attestation, "attStmt");
-        attestation.push(0xa0);
+        match vouched {
+            None => attestation.push(0xa0),
+            // section 8.2: alg, sig and x5c
+            Some(vouched) => {
+                let signed = [authenticator.as_slice(), &sha256(data.as_bytes())].concat();
+                let signature = vouched.key.sign(&SystemRandom::new(), &signed).unwrap();
+                attestation.push(0xa3);
+                text(&mut attestation, "alg");
+                attestation.push(0x26);
+                text(&mut attestation, "sig");
+                bytes(&mut attestation, signature.as_ref());
+                text(&mut attestation, "x5c");
+                attestation.push(0x81);
+                bytes(&mut attestation, &vouched.certificate);
+            }
+        }
         text(&mut attestation, "authData");
         bytes(&mut attestation, &authenticator);
         json!({

@@ -79,6 +79,7 @@ impl Rooms {
             egress: Egress::new(vec![loopback]),
             master: MasterKey::generate().into(),
             issuer: Issuer::new("https://login.example".parse().unwrap()),
+            authenticators: Default::default(),
             geo: Default::default(),
             breached: Default::default(),
             events: Default::default(),
