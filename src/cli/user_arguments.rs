@@ -59,7 +59,7 @@ pub(super) enum Users {
     /// Say what a user has to do at the next sign-in before they are in: all of it, in the place of what was said before.
     Require {
         user: String,
-        /// `change_password`, `enrol_factor`, `accept_terms`.
+        /// `change_password`, `enrol_factor`, `verify_email`, `update_profile`, `accept_terms`.
         #[arg(value_name = "ACTION", required_unless_present = "nothing")]
         actions: Vec<String>,
         /// Nothing any more.
@@ -116,7 +116,7 @@ pub(super) struct CreateUser {
     /// Take a password that the policy calls weak.
     #[arg(long)]
     pub(super) accept_weak: bool,
-    /// What the person has to do at the first sign-in: `change_password`, `enrol_factor`, `accept_terms`. Repeatable.
+    /// What the person has to do at the first sign-in: `change_password`, `enrol_factor`, `verify_email`, `update_profile`, `accept_terms`. Repeatable.
     #[arg(long = "require", value_name = "ACTION")]
     pub(super) require: Vec<String>,
     /// From when on the account may be used: 2027-01-31T08:00:00+01:00, or 2027-01-31 for the beginning of that day (UTC).
