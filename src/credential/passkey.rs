@@ -61,7 +61,7 @@ pub struct Wanted<'a> {
     pub verification: UserVerification,
     /// Where only some are taken: which.
     pub makers: Option<&'a TrustedAuthenticators>,
-    /// What kinds of authenticators browsers are to propose, the likeliest first; none: what they think (section 5.8.7).
+    /// What kinds of authenticators browsers are to propose; none: what they think (section 5.8.7).
     pub hints: &'a [&'static str],
 }
 

@@ -215,7 +215,7 @@ declare! {
     PASSKEY_ATTESTATION: "passkey.attestation", Kind::Word(&["none", "listed"]), "none", Nearest,
         "Whose authenticators may hold a passkey: anybody's, or those of the list that the configuration names (passkeys.authenticators), which have to show who made them.";
     PASSKEY_HINTS: "passkey.hints", Kind::Words(&["client-device", "security-key", "hybrid"]), "", Nearest,
-        "Which authenticators browsers propose first for a new passkey: the device itself, a security key, another device nearby; nothing: what the browser thinks.";
+        "Which authenticators browsers propose for a new passkey, in this order: the device itself, a security key, another device nearby; nothing: what the browser thinks.";
     GUESS_ACCOUNT_BUDGET: "guess.account_budget", Kind::Count { least: 3, most: 1000 }, "10", Least,
         "How many wrong guesses an account bears within the guess period before it has to wait; a device that the person knows bears as many of its own.";
     GUESS_ACCOUNT_DAY_BUDGET: "guess.account_day_budget", Kind::Count { least: 10, most: 10_000 }, "50", Least,

@@ -313,7 +313,12 @@ async fn no_rotation_no_hints() {
         assert_eq!(sign_in(server, &Browser::new(), &ada).await.status, 303);
         let builtin = settings::history(server.provider()).await.unwrap();
         assert!(builtin.is_empty());
-        for declared in ostiary::model::setting::DECLARED {
+        // what Web Authentication calls a hint tells nothing of a password
+        let of_passwords = |key: &str| key != "passkey.hints";
+        for declared in ostiary::model::setting::DECLARED
+            .iter()
+            .filter(|declared| of_passwords(declared.key))
+        {
             assert!(
                 !declared.key.contains("hint") && !declared.key.contains("question"),
                 "{}",
