@@ -38,6 +38,10 @@ use arguments::{Arguments, Command};
 use failure::Failure;
 pub use store_command::commands;
 
+/// A stack of the runtime's threads. In a build that is not optimised a sign-in takes more than the usual two MiB of one; what is not
+/// touched of it costs addresses alone.
+const STACK_BYTES: usize = 8 * 1024 * 1024;
+
 /// Runs the command line of this process. Exit codes: 0 done, 1 refused or failed, 2 wrong usage.
 pub fn main() -> ExitCode {
     // of two providers of cryptography in a build rustls would take none by itself
@@ -49,7 +53,11 @@ pub fn main() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_stack_size(STACK_BYTES)
+        .build();
+    let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => return Failure::from(error).tell(),
     };
