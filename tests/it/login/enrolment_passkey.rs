@@ -14,13 +14,6 @@ use crate::support::server::{Backend, Server, each_backend};
 
 const MINUTE: std::time::Duration = std::time::Duration::from_secs(60);
 
-/// Has the device make a key for this page, and sends it.
-async fn add(browser: &Browser, page: &Page, device: &mut Device) -> Page {
-    let (question, options) = ask(browser, page).await;
-    let answer = device.make(&options);
-    send(browser, page, &question, &answer).await
-}
-
 /// SEC-257, SEC-264: a passkey on the way in counts as the second factor that it is, brings recovery codes, and the token says so.
 #[tokio::test]
 async fn a_passkey_is_set_up_on_the_way_in() {
@@ -139,7 +132,9 @@ async fn factor_enrol_in_login_with_two_kinds_at_once() {
         let (first, second) = (stopped(server, &one, &ada).await, stopped(server, &two, &ada).await);
         let mut device = Device::new(server.issuer());
         let code = now(server, &shown(&second));
-        let (by_key, by_code) = tokio::join!(add(&one, &first, &mut device), confirm(&two, &second, &code));
+        let (question, options) = ask(&one, &first).await;
+        let answer = device.make(&options);
+        let (by_key, by_code) = tokio::join!(send(&one, &first, &question, &answer), confirm(&two, &second, &code));
         let mut statuses = [by_key.status.as_u16(), by_code.status.as_u16()];
         statuses.sort_unstable();
         assert_eq!(statuses, [303, 404], "{} {}", by_key.body, by_code.body);
