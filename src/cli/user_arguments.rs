@@ -27,8 +27,10 @@ pub(super) enum Users {
     },
     /// Deactivate a user: no more sign-ins, all sessions and tokens end.
     Deactivate { user: String },
-    /// Reactivate a user.
+    /// Reactivate a user; whoever was invited and never signed in is invited, not active.
     Reactivate { user: String },
+    /// Mail a user who has not signed in, or was deactivated, a link by which they choose a password.
+    SendInvitation { user: String },
     /// Say from when until when a user's account may be used. It ends at that moment, with all sessions and tokens.
     Term {
         user: String,
@@ -128,6 +130,12 @@ pub(super) struct CreateUser {
     /// Tell the person by mail.
     #[arg(long, requires = "email")]
     pub(super) welcome: bool,
+    /// Invite the person: they are mailed a link by which they choose a password, and the account is active when they first sign in.
+    #[arg(long, requires = "email", conflicts_with_all = ["password", "inactive"])]
+    pub(super) invite: bool,
+    /// Make the account inactive: it waits until it is reactivated, or the person is invited.
+    #[arg(long)]
+    pub(super) inactive: bool,
     #[command(flatten)]
     pub(super) json: Json,
 }

@@ -13,13 +13,14 @@ use crate::flow::people::{
 };
 use crate::flow::{Call, Provider, factor};
 use crate::model::setting::LOCALE;
-use crate::model::{Factor, RequiredAction, Secret, Timestamp, UnknownName, User};
+use crate::model::{Factor, RequiredAction, Secret, Timestamp, UnknownName, User, UserStatus};
 use crate::view::Locale;
 
 const SOURCE: ChangeSource = ChangeSource::Command;
 
 pub(super) fn read_input(command: &Users) -> Result<Option<Secret>, Failure> {
     let from = match command {
+        Users::Create(create) if create.invite => return Ok(None),
         Users::Create(create) => create.password,
         Users::SetPassword { password, .. } => *password,
         _ => return Ok(None),
@@ -66,6 +67,8 @@ pub(super) async fn run(
                 members.insert("required_actions".to_owned(), json!(user.required_actions));
                 members.insert("starts_at".to_owned(), json!(user.starts_at.map(Timestamp::rfc3339)));
                 members.insert("expires_at".to_owned(), json!(user.expires_at.map(Timestamp::rfc3339)));
+                members.insert("invited_at".to_owned(), json!(user.invited_at.map(Timestamp::rfc3339)));
+                members.insert("signed_in_at".to_owned(), json!(user.signed_in_at.map(Timestamp::rfc3339)));
                 members.insert("created_at".to_owned(), user.created_at.rfc3339().into());
             }
             Ok(Output::thing(json.shape(), &shown))
@@ -77,8 +80,13 @@ pub(super) async fn run(
         }
         Users::Reactivate { user } => {
             let user = find(provider, &user).await?;
-            people::reactivate_user(provider, call, &SOURCE, user.id, None).await?;
-            Ok(Output::line(format!("{} is active", user.username)))
+            let user = people::reactivate_user(provider, call, &SOURCE, user.id, None).await?;
+            Ok(Output::line(format!("{} is {}", user.username, user.status)))
+        }
+        Users::SendInvitation { user } => {
+            let user = find(provider, &user).await?;
+            people::send_invitation(provider, call, &SOURCE, user.id, None).await?;
+            Ok(Output::line(format!("{} is mailed an invitation", user.username)))
         }
         Users::Term {
             user,
@@ -210,7 +218,15 @@ async fn create(provider: &Provider, call: &Call, new: CreateUser, input: Option
     user.profile.family_name = new.family_name;
     user.profile.locale = new.locale;
     user.groups = new.groups;
-    user.password = new_password(new.password, input)?;
+    user.password = match new.invite {
+        true => NewPassword::Mailed,
+        false => new_password(new.password, input)?,
+    };
+    user.status = match (new.invite, new.inactive) {
+        (true, _) => UserStatus::Invited,
+        (false, true) => UserStatus::Inactive,
+        (false, false) => UserStatus::Active,
+    };
     let has_password = !matches!(user.password, NewPassword::None);
     user.weak = weak(new.accept_weak);
     user.required_actions = required(&new.require)?;
@@ -227,6 +243,7 @@ async fn create(provider: &Provider, call: &Call, new: CreateUser, input: Option
     }
     Ok(Output::either(new.json.shape(), &value, || {
         let line = match (&made.user.password, has_password) {
+            _ if new.invite => format!("{} is made, and mailed an invitation", made.user.username),
             (None, true) => format!("{} is made, and mailed a link to a password", made.user.username),
             _ => format!("{} is made", made.user.username),
         };

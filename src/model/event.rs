@@ -142,6 +142,10 @@ named! {
         UserDeactivated = "user.deactivated",
         /// A user was reactivated.
         UserReactivated = "user.reactivated",
+        /// Somebody was invited to an account that was made for them.
+        UserInvited = "user.invited",
+        /// Somebody who was invited has signed in for the first time: the account is active.
+        UserActivated = "user.activated",
         /// A user was deleted.
         UserDeleted = "user.deleted",
         /// An account has come to its end.

@@ -37,6 +37,10 @@ pub struct User {
     pub starts_at: Option<Timestamp>,
     /// From when on it may not be used any more; it may for ever if unset.
     pub expires_at: Option<Timestamp>,
+    /// When its owner was last invited to it, if they were.
+    pub invited_at: Option<Timestamp>,
+    /// When its owner last signed in; no part of what the version counts.
+    pub signed_in_at: Option<Timestamp>,
     /// When the account was made.
     pub created_at: Timestamp,
     /// When it last changed: the claim `updated_at`.
@@ -48,6 +52,8 @@ named! {
     UserStatus {
         /// It may.
         Active = "active",
+        /// It was made for somebody who was invited to it and has not signed in: it becomes active when they do.
+        Invited = "invited",
         /// An administrator has deactivated it.
         Inactive = "inactive",
         /// Its owner has locked it, because something was wrong.
@@ -62,6 +68,8 @@ named! {
     AccountState {
         /// It may be used.
         Active = "active",
+        /// It becomes active when its owner, who was invited, signs in for the first time.
+        Invited = "invited",
         /// An administrator has deactivated it.
         Inactive = "inactive",
         /// Its owner has locked it.
@@ -241,23 +249,25 @@ impl User {
             _ if self.expires_at.is_some_and(|end| now >= end) => AccountState::Expired,
             _ if self.starts_at.is_some_and(|start| now < start) => AccountState::NotStarted,
             UserStatus::Leaving => AccountState::Leaving,
+            UserStatus::Invited => AccountState::Invited,
             UserStatus::Active => AccountState::Active,
         }
     }
 
-    /// Whether the account may be used.
+    /// Whether the account may be used. One whose owner was invited may, by whoever proves to be them: with the session that begins
+    /// then it is active, and there is none of it before.
     pub fn is_active(&self, now: Timestamp) -> bool {
-        self.state(now) == AccountState::Active
+        matches!(self.state(now), AccountState::Active | AccountState::Invited)
     }
 
     /// Whether somebody may still prove that it is theirs: to use it, or to take its deletion back.
     pub fn may_be_entered(&self, now: Timestamp) -> bool {
-        matches!(self.state(now), AccountState::Active | AccountState::Leaving)
+        self.is_active(now) || self.state(now) == AccountState::Leaving
     }
 
     /// Whether its owner may make it ready for the day on which it begins, or use it: set a password, confirm an address.
     pub fn may_be_prepared(&self, now: Timestamp) -> bool {
-        matches!(self.state(now), AccountState::Active | AccountState::NotStarted)
+        self.is_active(now) || self.state(now) == AccountState::NotStarted
     }
 }
 

@@ -17,6 +17,8 @@ pub enum ActionLinkKind {
     Recovery,
     /// The same, because somebody who administers has it mailed.
     Password,
+    /// The same, for somebody who was invited to an account that was made for them.
+    Invitation,
     /// It ends the wait for an account at which others guess.
     Wait,
     /// It locks an account that may be used.
@@ -42,14 +44,15 @@ enum Guard {
     Of(&'static str),
     /// Active, and not over.
     Usable,
-    /// The same, and still with the address that the link was mailed to.
+    /// The same, or one that waits for its owner to sign in for the first time; and still with the address that the link was mailed to.
     Reached,
 }
 
 impl ActionLinkKind {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Recovery,
         Self::Password,
+        Self::Invitation,
         Self::Wait,
         Self::Lock,
         Self::Unlock,
@@ -63,6 +66,7 @@ impl ActionLinkKind {
         match self {
             Self::Recovery => "recovery",
             Self::Password => "password",
+            Self::Invitation => "invitation",
             Self::Wait => "wait",
             Self::Lock => "lock",
             Self::Unlock => "unlock",
@@ -74,21 +78,19 @@ impl ActionLinkKind {
     }
 
     /// The purposes that lead to the same page: a link of either is found there.
-    const fn found(self) -> [&'static str; 2] {
-        let other = match self {
-            Self::Recovery => Self::Password,
-            Self::Password => Self::Recovery,
-            Self::NewAddress => Self::OldAddress,
-            Self::OldAddress => Self::NewAddress,
-            alone => alone,
+    const fn found(self) -> [&'static str; 3] {
+        let [one, two, three] = match self {
+            Self::Recovery | Self::Password | Self::Invitation => [Self::Recovery, Self::Password, Self::Invitation],
+            Self::NewAddress | Self::OldAddress => [Self::NewAddress, Self::OldAddress, Self::OldAddress],
+            alone => [alone, alone, alone],
         };
-        [self.purpose(), other.purpose()]
+        [one.purpose(), two.purpose(), three.purpose()]
     }
 
     /// The purposes whose links are void together.
-    const fn voided(self) -> [&'static str; 2] {
+    const fn voided(self) -> [&'static str; 3] {
         match self {
-            Self::Lock | Self::Unlock => [Self::Lock.purpose(), Self::Unlock.purpose()],
+            Self::Lock | Self::Unlock => [Self::Lock.purpose(), Self::Unlock.purpose(), Self::Unlock.purpose()],
             other => other.found(),
         }
     }
@@ -103,7 +105,7 @@ impl ActionLinkKind {
 
     const fn guard(self) -> Guard {
         match self {
-            Self::Recovery | Self::Password | Self::Wait => Guard::Reached,
+            Self::Recovery | Self::Password | Self::Invitation | Self::Wait => Guard::Reached,
             Self::Lock => Guard::Of("active"),
             Self::Unlock => Guard::Of("locked"),
             Self::NewAddress | Self::OldAddress => Guard::Usable,
@@ -172,16 +174,16 @@ const FIND: &str = "
 select purpose, user_id, email, email_key, created_at
 from action_links
 where digest = $1
-and purpose in ($2, $3)
+and purpose in ($2, $3, $4)
 and used_at is null
-and expires_at > $4
+and expires_at > $5
 and created_at >= (select epoch from installation)
-and ($5 = 'nobody' or exists (
+and ($6 = 'nobody' or exists (
   select 1 from users
   where users.id = action_links.user_id
-  and users.status = $6
-  and ($5 = 'account' or users.expires_at is null or users.expires_at > $4)
-  and ($5 <> 'reached' or users.email_key = action_links.email_key)
+  and (users.status = $7 or ($6 = 'reached' and users.status = 'invited'))
+  and ($6 = 'account' or users.expires_at is null or users.expires_at > $5)
+  and ($6 <> 'reached' or users.email_key = action_links.email_key)
 ))";
 
 const COUNT_OPEN: &str = "
@@ -199,16 +201,16 @@ const COUNT_LEFT: &str = "
 select count(*)
 from action_links
 where user_id = $1
-and purpose in ($2, $3)
-and created_at = $4
+and purpose in ($2, $3, $4)
+and created_at = $5
 and used_at is null";
 
 readers! {
     /// The link of this digest, if it may still be followed, of this kind or the one that leads to the same page.
     pub async fn find_action_link(&mut self, kind: ActionLinkKind, digest: &Digest, now: Timestamp) -> Result<Option<ActionLink>, Error> {
-        let [one, other] = kind.found();
+        let [one, two, three] = kind.found();
         let (guard, status) = kind.guard().words();
-        let finding = self.sql(FIND).bind(digest).bind(one).bind(other).bind(now);
+        let finding = self.sql(FIND).bind(digest).bind(one).bind(two).bind(three).bind(now);
         Ok(finding.bind(guard).bind(status).optional().await?)
     }
 
@@ -219,8 +221,8 @@ readers! {
 
     /// How many links of a change, made at the same moment, were not followed yet.
     pub async fn count_action_links_left(&mut self, kind: ActionLinkKind, user: Id<User>, created_at: Timestamp) -> Result<i64, Error> {
-        let [one, other] = kind.found();
-        Ok(self.sql(COUNT_LEFT).bind(user).bind(one).bind(other).bind(created_at).one().await?)
+        let [one, two, three] = kind.found();
+        Ok(self.sql(COUNT_LEFT).bind(user).bind(one).bind(two).bind(three).bind(created_at).one().await?)
     }
 }
 
@@ -230,25 +232,25 @@ values ($1, $2, $3, $4, $5, $6, $7)";
 
 const USE: &str = "
 update action_links
-set used_at = $4
+set used_at = $5
 where digest = $1
-and purpose in ($2, $3)
+and purpose in ($2, $3, $4)
 and used_at is null
-and expires_at > $4
+and expires_at > $5
 and created_at >= (select epoch from installation)
-and ($5 = 'nobody' or exists (
+and ($6 = 'nobody' or exists (
   select 1 from users
   where users.id = action_links.user_id
-  and users.status = $6
-  and ($5 = 'account' or users.expires_at is null or users.expires_at > $4)
-  and ($5 <> 'reached' or users.email_key = action_links.email_key)
+  and (users.status = $7 or ($6 = 'reached' and users.status = 'invited'))
+  and ($6 = 'account' or users.expires_at is null or users.expires_at > $5)
+  and ($6 <> 'reached' or users.email_key = action_links.email_key)
 ))";
 
 const VOID_OF_USER: &str = "
 update action_links
-set used_at = $4
+set used_at = $5
 where user_id = $1
-and purpose in ($2, $3)
+and purpose in ($2, $3, $4)
 and used_at is null";
 
 const VOID_OF_ADDRESS: &str = "
@@ -269,7 +271,7 @@ impl Write {
         let (created_at, expires_at) = link.term;
         let key = comparison_key(link.email);
         match (link.kind, link.user) {
-            (ActionLinkKind::Recovery | ActionLinkKind::Password, Some(user)) => {
+            (ActionLinkKind::Recovery | ActionLinkKind::Password | ActionLinkKind::Invitation, Some(user)) => {
                 self.void_action_links(link.kind, user, created_at).await?;
             }
             (ActionLinkKind::Registration | ActionLinkKind::AccessRequest, _) => {
@@ -298,9 +300,9 @@ impl Write {
         digest: &Digest,
         now: Timestamp,
     ) -> Result<bool, Error> {
-        let [one, other] = kind.found();
+        let [one, two, three] = kind.found();
         let (guard, status) = kind.guard().words();
-        let using = self.sql(USE).bind(digest).bind(one).bind(other).bind(now);
+        let using = self.sql(USE).bind(digest).bind(one).bind(two).bind(three).bind(now);
         Ok(using.bind(guard).bind(status).changed().await? == 1)
     }
 
@@ -311,8 +313,8 @@ impl Write {
         user: Id<User>,
         now: Timestamp,
     ) -> Result<(), Error> {
-        let [one, other] = kind.voided();
-        let voiding = self.sql(VOID_OF_USER).bind(user).bind(one).bind(other);
+        let [one, two, three] = kind.voided();
+        let voiding = self.sql(VOID_OF_USER).bind(user).bind(one).bind(two).bind(three);
         voiding.bind(now).changed().await?;
         Ok(())
     }

@@ -28,6 +28,8 @@ impl Record for User {
             deletion_at: row.maybe_time("deletion_at")?,
             starts_at: row.maybe_time("starts_at")?,
             expires_at: row.maybe_time("expires_at")?,
+            invited_at: row.maybe_time("invited_at")?,
+            signed_in_at: row.maybe_time("signed_in_at")?,
             created_at: row.time("created_at")?,
             updated_at: row.time("updated_at")?,
         })
@@ -49,28 +51,28 @@ fn write_actions(actions: &[RequiredAction]) -> String {
 const FIND: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
   password_expired_at, password_initial, required_actions, deletion_at, starts_at, expires_at,
-  version, created_at, updated_at
+  invited_at, signed_in_at, version, created_at, updated_at
 from users
 where id = $1";
 
 const FIND_BY_SUBJECT: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
   password_expired_at, password_initial, required_actions, deletion_at, starts_at, expires_at,
-  version, created_at, updated_at
+  invited_at, signed_in_at, version, created_at, updated_at
 from users
 where subject = $1";
 
 const FIND_BY_USERNAME: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
   password_expired_at, password_initial, required_actions, deletion_at, starts_at, expires_at,
-  version, created_at, updated_at
+  invited_at, signed_in_at, version, created_at, updated_at
 from users
 where username_key = $1";
 
 const FIND_BY_EMAIL: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
   password_expired_at, password_initial, required_actions, deletion_at, starts_at, expires_at,
-  version, created_at, updated_at
+  invited_at, signed_in_at, version, created_at, updated_at
 from users
 where email_key = $1";
 
@@ -78,7 +80,7 @@ where email_key = $1";
 const FIND_BY_PHONE: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
   password_expired_at, password_initial, required_actions, deletion_at, starts_at, expires_at,
-  version, created_at, updated_at
+  invited_at, signed_in_at, version, created_at, updated_at
 from users
 where phone_key = $1
 limit 2";
@@ -86,7 +88,7 @@ limit 2";
 const LIST: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
   password_expired_at, password_initial, required_actions, deletion_at, starts_at, expires_at,
-  version, created_at, updated_at
+  invited_at, signed_in_at, version, created_at, updated_at
 from users
 where id > $1
 order by id
@@ -95,7 +97,7 @@ limit $2";
 const LIST_NEWEST: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
   password_expired_at, password_initial, required_actions, deletion_at, starts_at, expires_at,
-  version, created_at, updated_at
+  invited_at, signed_in_at, version, created_at, updated_at
 from users
 where id < $1
 order by id desc
@@ -104,7 +106,7 @@ limit $2";
 const LIST_BY_USERNAME_PREFIX: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
   password_expired_at, password_initial, required_actions, deletion_at, starts_at, expires_at,
-  version, created_at, updated_at
+  invited_at, signed_in_at, version, created_at, updated_at
 from users
 where username_key >= $1
 and username_key < $2
@@ -115,7 +117,7 @@ limit $4";
 const LIST_BY_EMAIL_PREFIX: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
   password_expired_at, password_initial, required_actions, deletion_at, starts_at, expires_at,
-  version, created_at, updated_at
+  invited_at, signed_in_at, version, created_at, updated_at
 from users
 where email_key >= $1
 and email_key < $2
@@ -250,8 +252,8 @@ readers! {
 const ADD: &str = "
 insert into users (id, subject, username, username_key, email_key, status, profile, password_hash,
   password_changed_at, password_initial, required_actions, applied, version, created_at, updated_at,
-  starts_at, expires_at, remind_at, phone_key)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
+  starts_at, expires_at, remind_at, phone_key, invited_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)";
 
 const CHANGE: &str = "
 update users
@@ -260,7 +262,7 @@ set username = $3, username_key = $4, email_key = $5, status = $6, profile = $7,
   expired_at = case when expires_at is not distinct from $12 then expired_at end,
   reminded_at = case when expires_at is not distinct from $12 then reminded_at end,
   remind_at = case when expires_at is not distinct from $12 then remind_at else $13 end,
-  phone_key = $14, version = version + 1
+  phone_key = $14, invited_at = $15, version = version + 1
 where id = $1
 and version = $2";
 
@@ -273,12 +275,29 @@ const HOLD_AS: &str = "
 update users
 set version = version
 where id = $1
+and status in ('active', 'invited')
+and password_changed_at is not distinct from $2
+and password_expired_at is null
+and required_actions = $3
+and starts_at is not distinct from $4
+and expires_at is not distinct from $5";
+
+const SIGN_IN_AS: &str = "
+update users
+set signed_in_at = $6
+where id = $1
 and status = 'active'
 and password_changed_at is not distinct from $2
 and password_expired_at is null
 and required_actions = $3
 and starts_at is not distinct from $4
 and expires_at is not distinct from $5";
+
+const ACTIVATE: &str = "
+update users
+set status = 'active', updated_at = $2, version = version + 1
+where id = $1
+and status = 'invited'";
 
 // whoever changes the account at the same time has read what is no longer so
 const COMPLETE_ACTION: &str = "
@@ -300,7 +319,7 @@ const VOID_LINKS_SENT_ELSEWHERE: &str = "
 update action_links
 set used_at = $2
 where user_id = $1
-and purpose in ('recovery', 'password')
+and purpose in ('recovery', 'password', 'invitation')
 and used_at is null
 and email_key is distinct from $3";
 
@@ -347,6 +366,7 @@ impl Write {
             .bind(user.expires_at)
             .bind(first_look(user))
             .bind(user.confirmed(Channel::Sms))
+            .bind(user.invited_at)
             .changed()
             .await?;
         Ok(())
@@ -370,6 +390,7 @@ impl Write {
             .bind(user.expires_at)
             .bind(first_look(user))
             .bind(user.confirmed(Channel::Sms))
+            .bind(user.invited_at)
             .changed()
             .await?;
         if changed == 1 {
@@ -383,7 +404,7 @@ impl Write {
         Ok(changed == 1)
     }
 
-    /// Holds the account, if it is active, has the password and the term that it had when it was read, and has to do what it had to
+    /// Holds the account, if it is active or waits to become so, has the password and the term that it had when it was read, and has to do what it had to
     /// do then: whoever changes any of it waits for this transaction. False if it is not.
     pub async fn hold_user_as(&mut self, user: &User) -> Result<bool, Error> {
         let holding = self
@@ -394,14 +415,27 @@ impl Write {
         Ok(holding.bind(user.starts_at).bind(user.expires_at).changed().await? == 1)
     }
 
-    /// The same as a condition of this transaction: otherwise the next answer or the commit is [`Error::Missing`].
-    pub fn must_hold_user_as(&mut self, user: &User) {
-        self.sql(HOLD_AS)
+    /// The owner of an account who was invited to it has signed in: it is active from now on, and the invitation leads nowhere.
+    /// False if nobody waits for that, or another sign-in was first.
+    pub async fn activate_user(&mut self, id: Id<User>, now: Timestamp) -> Result<bool, Error> {
+        let is_active = self.sql(ACTIVATE).bind(id).bind(now).changed().await? == 1;
+        if is_active {
+            self.void_action_links(ActionLinkKind::Recovery, id, now).await?;
+            self.forget(Ended::User(id)).await?;
+        }
+        Ok(is_active)
+    }
+
+    /// Says that its owner signs in, as a condition of this transaction: the account is active, has the password and the term that it
+    /// had when it was read, and has to do what it had to do then. Otherwise the next answer or the commit is [`Error::Missing`].
+    pub fn must_sign_in_as(&mut self, user: &User, now: Timestamp) {
+        self.sql(SIGN_IN_AS)
             .bind(user.id)
             .bind(user.password_changed_at)
             .bind(write_actions(&user.required_actions))
             .bind(user.starts_at)
             .bind(user.expires_at)
+            .bind(now)
             .must_change_later();
     }
 

@@ -26,6 +26,7 @@ mod fuzz;
 mod geo;
 mod jose;
 mod login;
+mod lifecycle;
 mod mail;
 mod nodes;
 mod oauth;

@@ -27,6 +27,8 @@ pub(super) enum Departure {
     Expired,
     /// It begins later.
     NotStarted,
+    /// Its owner is invited to it.
+    Invited,
     /// The password was set.
     PasswordChanged,
 }
@@ -40,6 +42,7 @@ impl Departure {
             Self::Leaving => "user_leaving",
             Self::Expired => "user_expired",
             Self::NotStarted => "user_not_started",
+            Self::Invited => "user_invited",
             Self::PasswordChanged => "password_changed",
         }
     }

@@ -160,6 +160,8 @@ fn account(user: &User) -> Result<Value, Error> {
         "starts_at": user.starts_at.map(|at| at.rfc3339()),
         "expires_at": user.expires_at.map(|at| at.rfc3339()),
         "deletion_at": user.deletion_at.map(|at| at.rfc3339()),
+        "invited_at": user.invited_at.map(|at| at.rfc3339()),
+        "signed_in_at": user.signed_in_at.map(|at| at.rfc3339()),
         "created_at": user.created_at.rfc3339(),
         "updated_at": user.updated_at.rfc3339(),
     }))

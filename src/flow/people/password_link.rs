@@ -1,4 +1,5 @@
-//! A password that nobody but the person sets: who administers has a link mailed to it. What was the password until then lets nobody in,
+//! A password that nobody but the person sets: who administers has a link mailed to it; for somebody who is invited to their account it is
+//! the invitation. What was the password until then lets nobody in,
 //! and whoever was signed in is not any more.
 
 use super::ChangeSource;
@@ -7,13 +8,14 @@ use super::recovery_wish::mailed_link;
 use crate::flow::again::again;
 use crate::flow::settle::settle;
 use crate::flow::{Call, Error, Provider, letter};
-use crate::model::setting::{PASSWORD_LINK_LIFETIME, Settings};
-use crate::model::{EventKind, Id, Secret, Timestamp, User};
+use crate::model::setting::{ACCOUNT_INVITATION_LIFETIME, PASSWORD_LINK_LIFETIME, Settings};
+use crate::model::{EventKind, Id, Secret, Timestamp, User, UserStatus};
 use crate::store::{ActionLinkKind, NewActionLink, OutboxMail, Write};
 use crate::view;
 
 /// A link and its mail, ready to be stored.
 pub(super) struct PreparedLink {
+    kind: ActionLinkKind,
     token: Secret,
     recipient: String,
     ends: Timestamp,
@@ -31,7 +33,11 @@ impl PreparedLink {
             return Err(Error::field("/email", "required", detail));
         };
         let token = Secret::generate();
-        let lifetime = settings.duration(PASSWORD_LINK_LIFETIME);
+        let (kind, lifetime) = match user.status {
+            UserStatus::Invited => (ActionLinkKind::Invitation, ACCOUNT_INVITATION_LIFETIME),
+            _ => (ActionLinkKind::Password, PASSWORD_LINK_LIFETIME),
+        };
+        let lifetime = settings.duration(lifetime);
         let mail = view::Mail::PasswordLink(view::PasswordLinkMail {
             name: user.full_name(),
             username: user.username.clone(),
@@ -40,11 +46,17 @@ impl PreparedLink {
             link: mailed_link(provider, "/login/recover", (&token, None))?,
         });
         Ok(Self {
+            kind,
             mail: letter::to(provider, user, recipient.clone(), ("password_link", &mail))?,
             ends: call.now.after(lifetime),
             token,
             recipient,
         })
+    }
+
+    /// Whether the person still reads the mail that it goes to.
+    pub(super) fn leads_to(&self, user: &User) -> bool {
+        user.profile.email.as_deref() == Some(self.recipient.as_str())
     }
 
     /// Stores it.
@@ -56,7 +68,7 @@ impl PreparedLink {
         user: Id<User>,
     ) -> Result<(), Error> {
         tx.add_action_link(NewActionLink {
-            kind: ActionLinkKind::Password,
+            kind: self.kind,
             digest: &self.token.digest(),
             user: Some(user),
             email: &self.recipient,

@@ -8,14 +8,18 @@ use super::passwords::{self, Judged, NewPassword, Sessions, WeakPasswords};
 use crate::flow::again::again;
 use crate::flow::settle::settle;
 use crate::flow::{Call, Error, Provider, guess};
-use crate::model::{Actor, PasswordSetter, Secret, User};
-use crate::store::ActionLinkKind;
+use crate::model::{Actor, EventKind, Fact, PasswordSetter, RequiredAction, Secret, User};
+use crate::store::{ActionLinkKind, Write};
 
 /// Looks at a link. It changes nothing: programs that look at mails follow links. Secrets that lead nowhere are counted as guesses.
 ///
 /// # Errors
 /// [`Error::NotFound`] if it is unknown, used, void or too old, or people may not help themselves; [`Error::Throttled`].
 pub async fn look_at_recovery(provider: &Provider, call: &Call, token: &Secret) -> Result<User, Error> {
+    look(provider, call, token).await.map(|(user, _)| user)
+}
+
+async fn look(provider: &Provider, call: &Call, token: &Secret) -> Result<(User, ActionLinkKind), Error> {
     let may_recover = super::is_recovery_enabled(provider).await?;
     guess::look(provider, call, guess::Account::RecoveryLink).await?;
     let found = {
@@ -25,17 +29,17 @@ pub async fn look_at_recovery(provider: &Provider, call: &Call, token: &Secret) 
             .await?;
         // what somebody who administers has sent leads on where people may not help themselves
         let link = link.filter(|link| may_recover || link.kind != ActionLinkKind::Recovery);
-        match link.and_then(|link| link.user) {
-            Some(user) => store.find_user(user).await?,
+        match link.and_then(|link| Some((link.user?, link.kind))) {
+            Some((user, kind)) => store.find_user(user).await?.map(|user| (user, kind)),
             None => None,
         }
     };
-    let Some(user) = found else {
+    let Some(found) = found else {
         guess::wrong(provider, call, guess::Account::RecoveryLink).await?;
         return Err(Error::NotFound);
     };
     guess::right(provider, call, guess::Account::RecoveryLink).await?;
-    Ok(user)
+    Ok(found)
 }
 
 /// Sets a new password by a link, which counts no more from then on. Every session and grant of the person ends, and they are told by
@@ -44,7 +48,7 @@ pub async fn look_at_recovery(provider: &Provider, call: &Call, token: &Secret) 
 /// # Errors
 /// As [`look_at_recovery`]; [`Error::Invalid`] for a password that can't be taken, [`Error::Busy`]: the link still counts then.
 pub async fn recover(provider: &Provider, call: &Call, token: &Secret, new: Secret) -> Result<(), Error> {
-    let user = look_at_recovery(provider, call, token).await?;
+    let (user, kind) = look(provider, call, token).await?;
     let call = &call.by(Actor::User(user.id));
     // what takes time is done before the link is used; of two who follow it at once, one is turned away
     let password = (NewPassword::Given(new), WeakPasswords::Refuse);
@@ -56,6 +60,9 @@ pub async fn recover(provider: &Provider, call: &Call, token: &Secret, new: Secr
             if !tx.use_action_link(ActionLinkKind::Recovery, &digest, call.now).await? {
                 return Err(Error::NotFound);
             }
+            if kind == ActionLinkKind::Invitation {
+                confirm_in(&mut tx, call, &user).await?;
+            }
             passwords::set_own_in(&mut tx, call, (&user, by), Sessions::EndAll, "recovery").await
         }
         .await;
@@ -64,4 +71,20 @@ pub async fn recover(provider: &Provider, call: &Call, token: &Secret, new: Secr
     .await?;
     departure::end_browsers(provider, call, user.id).await;
     Ok(())
+}
+
+/// Whoever follows an invitation reads the mail of the address that it went to, which is the account's: the link counts for no other.
+async fn confirm_in(tx: &mut Write, call: &Call, user: &User) -> Result<(), Error> {
+    let mut user = tx.find_user(user.id).await?.ok_or(Error::NotFound)?;
+    if user.profile.email_verified {
+        return Ok(());
+    }
+    user.profile.email_verified = true;
+    user.updated_at = call.now;
+    if !tx.change_user(&user).await? {
+        return Err(Error::Stale);
+    }
+    tx.complete_action(user.id, RequiredAction::VerifyEmail).await?;
+    let event = call.event(EventKind::EmailConfirmed).user(user.id);
+    Ok(tx.add_event(&event.fact("changed", Fact::Bool(false))).await?)
 }

@@ -5,7 +5,7 @@ use super::wishes::Wish;
 use crate::flow::again::again;
 use crate::flow::{Call, Error, Provider, guess, letter};
 use crate::model::setting::{RECOVERY_ENABLED, RECOVERY_LINK_LIFETIME};
-use crate::model::{EventKind, Fact, Secret, User};
+use crate::model::{EventKind, Fact, Secret, User, UserStatus};
 use crate::store::{ActionLinkKind, NewActionLink, OutboxMail};
 use crate::view;
 
@@ -60,7 +60,9 @@ pub(super) async fn answer(provider: &Provider, call: &Call, wish: &RecoveryWish
         note(provider, call, "recovery.unknown", None).await;
         return Ok(());
     };
-    if !user.may_be_prepared(call.now) {
+    // whoever was invited and has not followed the link has nothing to recover: who administers sends another
+    let is_unclaimed = user.status == UserStatus::Invited && user.password.is_none();
+    if is_unclaimed || !user.may_be_prepared(call.now) {
         note(provider, call, "recovery.inactive", Some(&user)).await;
         return Ok(());
     }

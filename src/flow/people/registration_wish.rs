@@ -11,7 +11,7 @@ use crate::flow::again::again;
 use crate::flow::{Call, Error, Provider, guess, letter};
 use crate::model::setting::{RECOVERY_ENABLED, REGISTRATION_LINK_LIFETIME, REGISTRATION_MODE, REGISTRATION_MOST_LINKS};
 use crate::model::user::comparison_key;
-use crate::model::{Event, EventKind, Secret, Timestamp, User};
+use crate::model::{Event, EventKind, Secret, Timestamp, User, UserStatus};
 use crate::store::{ActionLinkKind, NewActionLink, OutboxMail};
 use crate::view::{self, Locale};
 
@@ -241,7 +241,8 @@ pub(super) async fn already_registered(provider: &Provider, user: &User, email: 
 /// The stored address of somebody who may sign in, if it is this one, however it is written. Whoever has it as a username only is not
 /// who reads its mail.
 pub(super) fn own_address(user: &User, email: &str, now: Timestamp) -> Option<String> {
-    let stored = user.profile.email.clone().filter(|_| user.is_active(now))?;
+    let may_sign_in = user.is_active(now) && user.status != UserStatus::Invited;
+    let stored = user.profile.email.clone().filter(|_| may_sign_in)?;
     (comparison_key(&stored) == comparison_key(email)).then_some(stored)
 }
 

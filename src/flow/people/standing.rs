@@ -46,7 +46,7 @@ pub(in crate::flow) async fn deactivate_in(
     Ok(user)
 }
 
-/// Reactivates a user. Once more changes nothing.
+/// Reactivates a user; whoever was invited and never signed in is invited again, by the next mail. Once more changes nothing.
 ///
 /// # Errors
 /// [`Error::NotFound`], [`Error::Stale`], [`Error::Forbidden`].
@@ -71,10 +71,12 @@ pub(in crate::flow) async fn reactivate_in(
     expected: Option<i64>,
 ) -> Result<User, Error> {
     let user = load(tx, source, id, expected).await?;
-    if user.status == UserStatus::Active {
+    if matches!(user.status, UserStatus::Active | UserStatus::Invited) {
         return Ok(user);
     }
-    let user = move_to(tx, call, user, UserStatus::Active).await?;
+    let never_came = user.invited_at.is_some() && user.signed_in_at.is_none();
+    let status = if never_came { UserStatus::Invited } else { UserStatus::Active };
+    let user = move_to(tx, call, user, status).await?;
     let event = call.event(EventKind::UserReactivated).user(id);
     tx.add_event(&event.fact("source", source.fact())).await?;
     Ok(user)
@@ -173,7 +175,8 @@ pub(in crate::flow) async fn delete_in(
     Ok(())
 }
 
-async fn load(tx: &mut Write, source: &ChangeSource, id: Id<User>, expected: Option<i64>) -> Result<User, Error> {
+/// The user whose standing changes.
+pub(super) async fn load(tx: &mut Write, source: &ChangeSource, id: Id<User>, expected: Option<i64>) -> Result<User, Error> {
     let user = tx.find_user(id).await?.ok_or(Error::NotFound)?;
     if expected.is_some_and(|version| version != user.version) {
         return Err(Error::Stale);
@@ -182,7 +185,8 @@ async fn load(tx: &mut Write, source: &ChangeSource, id: Id<User>, expected: Opt
     Ok(user)
 }
 
-async fn move_to(tx: &mut Write, call: &Call, mut user: User, status: UserStatus) -> Result<User, Error> {
+/// Gives an account another status.
+pub(super) async fn move_to(tx: &mut Write, call: &Call, mut user: User, status: UserStatus) -> Result<User, Error> {
     user.status = status;
     if status != UserStatus::Leaving {
         user.deletion_at = None;

@@ -171,6 +171,8 @@ pub(in crate::flow) async fn make_ready(
         deletion_at: None,
         starts_at: new.starts_at,
         expires_at: new.expires_at,
+        invited_at: (new.status == UserStatus::Invited).then_some(call.now),
+        signed_in_at: None,
         created_at: call.now,
         updated_at: call.now,
     };
@@ -230,6 +232,10 @@ pub(in crate::flow) async fn add_in(
             Fact::Number(i64::try_from(ready.groups.len()).unwrap_or(i64::MAX)),
         );
     tx.add_event(&event).await?;
+    if user.status == UserStatus::Invited {
+        let event = call.event(EventKind::UserInvited).user(user.id);
+        tx.add_event(&event.fact("source", source.fact())).await?;
+    }
     let locale = user.profile.locale.as_deref().unwrap_or("en");
     let accepted = (ready.accepted_terms.as_slice(), locale);
     terms::accept_in(tx, call, user.id, accepted, TermsOccasion::Registration).await?;
@@ -251,6 +257,7 @@ pub fn judge_user(provider: &Provider, settings: &Settings, new: &NewUser) -> Re
     let mut errors = fields::check_user(&new.username, &new.profile);
     errors.extend(new.subject.as_deref().and_then(fields::check_subject));
     errors.extend(check_term(new.starts_at, new.expires_at));
+    errors.extend(check_status(new));
     if let Some(primary) = &new.primary_group {
         let key = comparison_key(primary);
         if !new.groups.iter().any(|group| comparison_key(group) == key) {
@@ -265,6 +272,28 @@ pub fn judge_user(provider: &Provider, settings: &Settings, new: &NewUser) -> Re
         return Err(Error::Invalid(errors));
     }
     passwords::judge_new(provider, settings, new)
+}
+
+/// Whoever is invited sets their own password, and a link leads nowhere while the account is inactive.
+fn check_status(new: &NewUser) -> Option<FieldError> {
+    let (pointer, detail) = match (new.status, &new.password) {
+        (UserStatus::Invited, NewPassword::Mailed) if new.profile.email.is_none() => {
+            ("/email", "an invitation needs an address to go to")
+        }
+        (UserStatus::Invited, NewPassword::Given(_) | NewPassword::Generated) => {
+            ("/password", "whoever is invited chooses the password")
+        }
+        (UserStatus::Inactive, NewPassword::Mailed) => {
+            ("/status", "whoever is to choose a password by mail is not inactive: invite them later")
+        }
+        (UserStatus::Active | UserStatus::Inactive | UserStatus::Invited, _) => return None,
+        (UserStatus::Locked | UserStatus::Leaving, _) => ("/status", "expected active, inactive or invited"),
+    };
+    Some(FieldError {
+        pointer: pointer.to_owned(),
+        code: "contradiction",
+        detail: detail.to_owned(),
+    })
 }
 
 /// Refuses a username that is another person's mail address and the other way round: the same word would sign in either.

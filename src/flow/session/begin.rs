@@ -16,7 +16,7 @@ use crate::flow::needs::{self, HasFactor, Missing, Needed};
 use crate::flow::terms;
 use crate::flow::{Call, Error, Provider};
 use crate::model::setting::{MFA_REMEMBER_FOR, SESSION_KNOWN_DEVICES_ONLY};
-use crate::model::{Actor, Channel, Event, EventKind, Fact, Id, Session, Timestamp, User};
+use crate::model::{Actor, Channel, Event, EventKind, Fact, Id, Session, Timestamp, User, UserStatus};
 use crate::sessions::{Admission, Login};
 use crate::store::{self, KeptSession, SessionRow};
 
@@ -418,11 +418,16 @@ async fn start(
     }
     pushed_out::let_go(provider, user.id, &first).await;
     arrival.make_room(provider).await;
+    let mut user = user.clone();
+    user.signed_in_at = Some(call.now);
+    if user.status == UserStatus::Invited {
+        user.status = UserStatus::Active;
+    }
     Ok(Account {
         token,
         ending: Ending::of(&session),
         session,
-        user: user.clone(),
+        user,
         facts,
     })
 }
@@ -515,6 +520,11 @@ async fn write_down(provider: &Provider, call: &Call, user: &User, row: &Row<'_>
         ended_at: None,
     };
     let mut store = provider.store.write().await?;
+    // of two who come in for the first time at once, one makes the account active, and both are in
+    if user.status == UserStatus::Invited && store.activate_user(user.id, call.now).await? {
+        let event = call.by(Actor::User(user.id)).event(EventKind::UserActivated);
+        store.add_event(&event.user(user.id)).await?;
+    }
     // whoever sets another password or deactivates the account right now was first, or ends this session too; they take the
     // account before its sessions
     if !row.pushed_out.is_empty() && !store.hold_user_as(user).await? {
@@ -534,7 +544,7 @@ async fn write_down(provider: &Provider, call: &Call, user: &User, row: &Row<'_>
     }
     // a device that is being blocked is blocked before this, or ends this session too
     row.arrival.enter(&mut store, row.known_only).await?;
-    store.must_hold_user_as(user);
+    store.must_sign_in_as(user, call.now);
     match store.commit().await {
         Ok(()) => {
             provider.remember_session_row(since, slow, call.now);

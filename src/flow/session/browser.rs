@@ -232,7 +232,7 @@ async fn person(provider: &Provider, call: &Call, session: &Session) -> Result<R
         return Ok(Err(Lapse::Inactive));
     };
     Ok(match person.user.state(call.now) {
-        AccountState::Active => Ok(person),
+        AccountState::Active | AccountState::Invited => Ok(person),
         AccountState::Expired => Err(Lapse::AccountExpired),
         _ => Err(Lapse::Inactive),
     })

@@ -62,7 +62,7 @@ pub(super) async fn enter(
 /// take that back.
 fn barred(user: &User, now: Timestamp) -> Option<(&'static str, Refused)> {
     match user.state(now) {
-        AccountState::Active | AccountState::Leaving => None,
+        AccountState::Active | AccountState::Invited | AccountState::Leaving => None,
         AccountState::Inactive => Some(("sign_in.inactive", Refused::Inactive)),
         AccountState::Locked => Some(("sign_in.locked", Refused::Locked)),
         AccountState::NotStarted => {

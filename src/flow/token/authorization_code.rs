@@ -254,7 +254,7 @@ async fn load_behalf(
         .await?
         .ok_or_else(|| gone("code.user"))?;
     match person.user.state(call.now) {
-        AccountState::Active => {}
+        AccountState::Active | AccountState::Invited => {}
         AccountState::Expired => return Err(gone("code.account_expired").into()),
         _ => return Err(gone("code.user").into()),
     }

@@ -266,7 +266,7 @@ async fn judge(
         return refused("access_token.user");
     };
     match person.user.state(now) {
-        AccountState::Active => {}
+        AccountState::Active | AccountState::Invited => {}
         AccountState::Expired => return refused("access_token.account_expired"),
         _ => return refused("access_token.user"),
     }

@@ -273,6 +273,8 @@ fn rule(code: &'static str) -> &'static str {
 fn conflict(what: &'static str) -> &'static str {
     match what {
         "last_administrator" => "nobody would be left to administer this installation",
+        "has_signed_in" => "the person has signed in and uses the account: nobody invites them to it",
+        "not_to_be_invited" => "the account is locked by its owner, being deleted, or over",
         "no_makers" => "listed authenticators alone are taken, and none are listed (passkeys.authenticators)",
         "too_many_factors" => "there are as many second factors as one person may have",
         "factor_known" => "the person has an authenticator with this secret",

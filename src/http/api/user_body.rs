@@ -40,6 +40,9 @@ macro_rules! user_bodies {
             send_password_link: bool,
             /// Whether the person is told of the account by mail.
             send_welcome: bool,
+            /// `active` unless told; `invited`: the person is mailed a link by which they choose a password, and the account is active
+            /// when they first sign in; `inactive`: it waits for somebody to reactivate it or to send an invitation.
+            status: Option<String>,
             /// What the person has to do at the first sign-in before they are in: `change_password`, `enrol_factor`,
             /// `verify_email`, `update_profile`, `accept_terms`.
             required_actions: Vec<String>,
@@ -86,7 +89,8 @@ macro_rules! user_bodies {
             subject: String,
             /// What the person signs in with.
             username: String,
-            /// `active`, `inactive`, `locked` by its owner, or `leaving`: deleted by its owner, who can take that back.
+            /// `active`, `invited` until the person first signs in, `inactive`, `locked` by its owner, or `leaving`: deleted by its
+            /// owner, who can take that back.
             status: String,
             /// How the account stands now: `status`, but `not_started` before `starts_at`, and `expired` from `expires_at` on.
             state: String,
@@ -118,6 +122,12 @@ macro_rules! user_bodies {
             /// What the person has to do at the next sign-in before they are in: `change_password`, `enrol_factor`,
             /// `verify_email`, `update_profile`, `accept_terms`.
             required_actions: Vec<String>,
+            /// When the person was last invited to the account.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            invited_at: Option<String>,
+            /// When the person last signed in; no part of what the ETag says.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            signed_in_at: Option<String>,
             /// When the account was made.
             created_at: String,
             /// When it last changed.
@@ -131,11 +141,12 @@ macro_rules! user_bodies {
             /// The user to make.
             pub(super) fn into_new(self) -> Result<NewUser, Error> {
                 let required_actions = actions(&self.required_actions)?;
+                let status = status(self.status.as_deref())?;
                 let password = match (self.password, self.password_hash) {
                     (Some(password), _) => NewPassword::Given(password),
                     (None, Some(hash)) => NewPassword::Hash(PasswordHash::new(hash.expose())),
                     (None, None) if self.generate_password => NewPassword::Generated,
-                    (None, None) if self.send_password_link => NewPassword::Mailed,
+                    (None, None) if self.send_password_link || status == UserStatus::Invited => NewPassword::Mailed,
                     (None, None) => NewPassword::None,
                 };
                 Ok(NewUser {
@@ -146,7 +157,7 @@ macro_rules! user_bodies {
                         phone_number_verified: self.phone_number_verified,
                         address: self.address.map(Into::into),
                 },
-                    status: UserStatus::Active,
+                    status,
                     starts_at: moment("/starts_at", self.starts_at.as_deref())?,
                     expires_at: moment("/expires_at", self.expires_at.as_deref())?,
                     password,
@@ -167,7 +178,7 @@ macro_rules! user_bodies {
                     self.password.is_some(),
                     self.password_hash.is_some(),
                     self.generate_password,
-                    self.send_password_link,
+                    self.send_password_link || self.status.as_deref() == Some("invited"),
                 ];
                 ways.into_iter().filter(|way| *way).count() > 1
             }
@@ -212,6 +223,8 @@ macro_rules! user_bodies {
                     password_changed_at: user.password_changed_at.map(|at| at.rfc3339()),
                     password_expired_at: user.password_expired_at.map(|at| at.rfc3339()),
                     required_actions: user.required_actions.iter().map(ToString::to_string).collect(),
+                    invited_at: user.invited_at.map(|at| at.rfc3339()),
+                    signed_in_at: user.signed_in_at.map(|at| at.rfc3339()),
                     created_at: user.created_at.rfc3339(),
                     updated_at: user.updated_at.rfc3339(),
                     password: password.map(|password| password.expose().to_owned()),
@@ -250,6 +263,18 @@ user_bodies! {
     locale;
     /// Phone number in E.164: `+33123456789`.
     phone_number;
+}
+
+fn status(word: Option<&str>) -> Result<UserStatus, Error> {
+    match word {
+        None | Some("active") => Ok(UserStatus::Active),
+        Some("invited") => Ok(UserStatus::Invited),
+        Some("inactive") => Ok(UserStatus::Inactive),
+        Some(_) => {
+            let detail = "expected active, invited or inactive";
+            Err(Error::field("/status", "unsupported", detail))
+        }
+    }
 }
 
 fn moment(pointer: &str, text: Option<&str>) -> Result<Option<Timestamp>, Error> {

@@ -52,8 +52,16 @@ pub(super) fn table() -> Vec<Route> {
             Method::Post,
             "/users/{id}/reactivate",
             WRITE,
-            "Reactivates a user.",
+            "Reactivates a user; whoever was invited and never signed in is invited, not active.",
             handler!(reactivate),
+        )
+        .gives::<UserBody>(),
+        route(
+            Method::Post,
+            "/users/{id}/send-invitation",
+            WRITE,
+            "Mails a user who has not signed in, or was deactivated, a link by which they choose a password. One that was mailed before leads nowhere then.",
+            handler!(send_invitation),
         )
         .gives::<UserBody>(),
         route(
@@ -101,7 +109,7 @@ async fn list(asked: Asked) -> Result<Answer, Problem> {
 async fn create(asked: Asked) -> Result<Answer, Problem> {
     let body: NewUserBody = asked.read()?;
     if body.contradicts_itself() {
-        let detail = "expected one of password, password_hash, generate_password and send_password_link";
+        let detail = "expected one of password, password_hash, generate_password, send_password_link and an invitation";
         return Err(Error::field("/password", "contradiction", detail).into());
     }
     let created = people::create_user(asked.provider(), asked.call(), &asked.source(), body.into_new()?).await?;
@@ -142,6 +150,14 @@ async fn reactivate(asked: Asked) -> Result<Answer, Problem> {
     one(
         &asked,
         people::reactivate_user(asked.provider(), asked.call(), &asked.source(), id, expected).await?,
+    )
+}
+
+async fn send_invitation(asked: Asked) -> Result<Answer, Problem> {
+    let (id, expected) = (asked.id("id")?, asked.expected()?);
+    one(
+        &asked,
+        people::send_invitation(asked.provider(), asked.call(), &asked.source(), id, expected).await?,
     )
 }
 

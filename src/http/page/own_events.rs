@@ -106,6 +106,8 @@ fn happened(event: &OwnEvent) -> Happened {
         EventKind::UserChanged => Happened::Changed,
         EventKind::UserDeactivated => Happened::Deactivated,
         EventKind::UserReactivated => Happened::Reactivated,
+        EventKind::UserInvited => Happened::Invited,
+        EventKind::UserActivated => Happened::Activated,
         EventKind::UserExpired => Happened::Expired,
         EventKind::UserLocked => Happened::Locked,
         EventKind::UserUnlocked => Happened::Unlocked,

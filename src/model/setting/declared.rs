@@ -231,6 +231,8 @@ declare! {
         "Which data people have to have entered: what is missing is asked for when they sign in.";
     ACCOUNT_CONFIRMED_EMAIL: "account.confirmed_email", Kind::Flag, "false", Any,
         "Whether people have to have confirmed their mail address to be let in; who has not does so on the way in.";
+    ACCOUNT_INVITATION_LIFETIME: "account.invitation_lifetime", duration(10 * MINUTE, 90 * DAY), "7d", Least,
+        "How long somebody may follow the link of an invitation to an account that was made for them.";
     ACCOUNT_DELETION: "account.deletion", Kind::Flag, "true", Nearest,
         "Whether people may delete their own account.";
     ACCOUNT_DELETION_GRACE: "account.deletion_grace", duration(0, 365 * DAY), "30d", Greatest,

@@ -92,6 +92,10 @@ words! {
         Deactivated = "deactivated",
         /// That was taken back.
         Reactivated = "reactivated",
+        /// Its owner was invited to it.
+        Invited = "invited",
+        /// They have come in.
+        Activated = "activated",
         /// It came to its end.
         Expired = "expired",
         /// It was locked.

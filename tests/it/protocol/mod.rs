@@ -73,6 +73,8 @@ fn user() -> User {
         deletion_at: None,
         starts_at: None,
         expires_at: None,
+        invited_at: None,
+        signed_in_at: None,
         created_at: NOW,
         updated_at: NOW,
     }

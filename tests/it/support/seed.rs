@@ -60,6 +60,8 @@ pub async fn user(
         deletion_at: None,
         starts_at: None,
         expires_at: None,
+        invited_at: None,
+        signed_in_at: None,
         created_at: now,
         updated_at: now,
     };

@@ -79,7 +79,7 @@ impl Entry {
         let status = reader.text("status", mistakes).and_then(|text| {
             let status = text.parse().ok().filter(|status| is_of_a_file(*status));
             if status.is_none() {
-                mistakes.add(&reader.at("status"), "invalid", "expected active or inactive");
+                mistakes.add(&reader.at("status"), "invalid", "expected active, invited or inactive");
             }
             status
         });
@@ -276,7 +276,7 @@ fn creation(entry: &Entry) -> Result<Planned, Error> {
     new.password = match (&entry.password, &entry.password_hash) {
         (Some(password), _) => NewPassword::Given(password.clone()),
         (None, Some(hash)) => NewPassword::Hash(PasswordHash::new(hash.expose())),
-        (None, None) if entry.send_password_link => NewPassword::Mailed,
+        (None, None) if entry.send_password_link || new.status == UserStatus::Invited => NewPassword::Mailed,
         (None, None) => NewPassword::None,
     };
     if entry.accept_weak {
@@ -315,7 +315,7 @@ fn change(entry: &Entry, user: &User, membership: &Membership) -> Result<Option<
     }
     let profile = laid_over(&user.profile, &entry.profile).map_err(|error| Error::Failed(Box::new(error)))?;
     let status = match is_of_a_file(user.status) {
-        true => entry.status.unwrap_or(user.status),
+        true => beginning(entry.status.unwrap_or(user.status), user),
         false => user.status,
     };
     let mut wanted = membership.clone();
@@ -513,7 +513,9 @@ async fn write_change(
         people::members::remove_in(tx, call, source, group, id).await?;
     }
     match changed.status {
-        Some(UserStatus::Active) => drop(people::standing::reactivate_in(tx, call, source, id, None).await?),
+        Some(UserStatus::Active | UserStatus::Invited) => {
+            people::standing::reactivate_in(tx, call, source, id, None).await?;
+        }
         Some(UserStatus::Inactive) => {
             people::standing::deactivate_in(tx, call, source, id, None).await?;
             afterwards.departed.push(id);
@@ -525,7 +527,17 @@ async fn write_change(
 
 /// Whether a file says it: the others are the owner's own.
 const fn is_of_a_file(status: UserStatus) -> bool {
-    matches!(status, UserStatus::Active | UserStatus::Inactive)
+    matches!(status, UserStatus::Active | UserStatus::Invited | UserStatus::Inactive)
+}
+
+/// What a file makes of somebody who is there: whether they have come in since they were invited is not for a file to say.
+fn beginning(said: UserStatus, user: &User) -> UserStatus {
+    match (said, user.status) {
+        (UserStatus::Inactive, _) => said,
+        (_, UserStatus::Inactive) if user.invited_at.is_some() && user.signed_in_at.is_none() => UserStatus::Invited,
+        (_, UserStatus::Inactive) => UserStatus::Active,
+        (_, status) => status,
+    }
 }
 
 async fn group(tx: &mut Write, name: &str) -> Result<Id<crate::model::Group>, Error> {

@@ -1,0 +1,5 @@
+-- when somebody was invited last to an account that was made for them, and when they signed in last
+alter table users add column invited_at bigint;
+alter table users add column signed_in_at bigint;
+update users
+set signed_in_at = (select max(started_at) from sessions where sessions.user_id = users.id);
