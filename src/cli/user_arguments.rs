@@ -98,6 +98,12 @@ pub(super) enum Users {
 #[derive(Clone, Debug, Args)]
 pub(super) struct CreateUser {
     pub(super) username: String,
+    /// What the account is for: `default`, `admin` or `server`, to which nobody signs in: it has a client, whose secret is shown once.
+    #[arg(long = "type", value_name = "TYPE", default_value = "default")]
+    pub(super) kind: String,
+    /// What the client of a server's account may ask for. Repeatable.
+    #[arg(long, value_name = "SCOPE")]
+    pub(super) scope: Vec<String>,
     #[arg(long)]
     pub(super) email: Option<String>,
     /// The mail address is known to be the person's.

@@ -9,18 +9,18 @@ use super::output::Output;
 use super::user_arguments::{CreateUser, Users};
 use crate::flow::operations::inventory;
 use crate::flow::people::{
-    self, ChangeSource, NewPassword, NewUser, UserChange, UserKey, UserSelection, WeakPasswords, Welcome,
+    self, ChangeSource, NewPassword, NewUser, ServerClient, UserChange, UserKey, UserSelection, WeakPasswords, Welcome,
 };
 use crate::flow::{Call, Provider, factor};
 use crate::model::setting::LOCALE;
-use crate::model::{Factor, RequiredAction, Secret, Timestamp, UnknownName, User, UserStatus};
+use crate::model::{Factor, RequiredAction, Scopes, Secret, Timestamp, UnknownName, User, UserKind, UserStatus};
 use crate::view::Locale;
 
 const SOURCE: ChangeSource = ChangeSource::Command;
 
 pub(super) fn read_input(command: &Users) -> Result<Option<Secret>, Failure> {
     let from = match command {
-        Users::Create(create) if create.invite => return Ok(None),
+        Users::Create(create) if create.invite || create.kind == UserKind::Server.as_str() => return Ok(None),
         Users::Create(create) => create.password,
         Users::SetPassword { password, .. } => *password,
         _ => return Ok(None),
@@ -218,9 +218,14 @@ async fn create(provider: &Provider, call: &Call, new: CreateUser, input: Option
     user.profile.family_name = new.family_name;
     user.profile.locale = new.locale;
     user.groups = new.groups;
-    user.password = match new.invite {
-        true => NewPassword::Mailed,
-        false => new_password(new.password, input)?,
+    user.kind = new.kind.parse().map_err(|unknown: UnknownName| Failure::usage(unknown.to_string()))?;
+    if !new.scope.is_empty() {
+        user.server = Some(ServerClient::Made(Scopes::from_tokens(new.scope.iter().map(String::as_str))));
+    }
+    user.password = match (new.invite, user.kind) {
+        (_, UserKind::Server) => NewPassword::None,
+        (true, _) => NewPassword::Mailed,
+        (false, _) => new_password(new.password, input)?,
     };
     user.status = match (new.invite, new.inactive) {
         (true, _) => UserStatus::Invited,
@@ -241,7 +246,18 @@ async fn create(provider: &Provider, call: &Call, new: CreateUser, input: Option
     if let (Value::Object(members), Some(told)) = (&mut value, told) {
         members.insert("password".to_owned(), told.into());
     }
+    if let (Value::Object(members), Some((client_id, secret))) = (&mut value, &made.client) {
+        members.insert("client_id".to_owned(), client_id.clone().into());
+        members.insert("client_secret".to_owned(), secret.expose().into());
+    }
     Ok(Output::either(new.json.shape(), &value, || {
+        if let Some((client_id, secret)) = &made.client {
+            return format!(
+                "{} is made, with the client {client_id}; its secret, shown this once: {}\n",
+                made.user.username,
+                secret.expose()
+            );
+        }
         let line = match (&made.user.password, has_password) {
             _ if new.invite => format!("{} is made, and mailed an invitation", made.user.username),
             (None, true) => format!("{} is made, and mailed a link to a password", made.user.username),
@@ -310,6 +326,7 @@ fn row(user: &User, now: Timestamp) -> Value {
         "username": user.username,
         "email": user.profile.email,
         "name": user.full_name(),
+        "type": user.kind.as_str(),
         "status": user.status.as_str(),
         "state": user.state(now).as_str(),
     })

@@ -9,7 +9,7 @@ use crate::model::setting::{
     SESSION_AT_LIMIT, SESSION_IDLE_TIMEOUT, SESSION_LIFETIME, SESSION_MAX_CONCURRENT, SESSION_REMEMBER_IDLE_TIMEOUT,
     SESSION_REMEMBER_LIFETIME, SettingValue, Settings,
 };
-use crate::model::{Client, Fact, Layers, Step, Timestamp};
+use crate::model::{Client, Fact, Layers, Step, Timestamp, UserKind};
 use crate::protocol::prompt::Because;
 use crate::sessions::AtLimit;
 
@@ -21,10 +21,11 @@ impl Person {
             user: &self.settings,
             groups: &self.group_settings,
             client: client.map(|client| (client.client_id.as_str(), &client.settings)),
-            administrator: self
-                .permissions
-                .iter()
-                .any(|permission| permissions::is_of_administration(permission)),
+            administrator: self.user.kind == UserKind::Admin
+                || self
+                    .permissions
+                    .iter()
+                    .any(|permission| permissions::is_of_administration(permission)),
         }
     }
 }

@@ -17,6 +17,7 @@ pub mod letter;
 pub mod memory;
 pub mod needs;
 pub mod operations;
+mod page;
 pub mod pending;
 pub mod people;
 mod person;
@@ -36,4 +37,5 @@ pub mod watch;
 
 pub use call::{Call, Origin};
 pub use error::{Error, FieldError};
+pub use page::Page;
 pub use provider::Provider;

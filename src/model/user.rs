@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
 use super::named::named;
-use super::{Channel, Id, Timestamp};
+use super::{Channel, Client, Id, Timestamp};
 
 /// A person's account.
 #[derive(Clone, Debug)]
@@ -15,6 +15,10 @@ pub struct User {
     pub subject: String,
     /// What the person signs in with. Unique without regard to case.
     pub username: String,
+    /// What the account is for.
+    pub kind: UserKind,
+    /// The client of a server's account: it may be used while the account may.
+    pub client: Option<Id<Client>>,
     /// Raised with every change: the ETag.
     pub version: i64,
     /// Whether the account may be used.
@@ -45,6 +49,18 @@ pub struct User {
     pub created_at: Timestamp,
     /// When it last changed: the claim `updated_at`.
     pub updated_at: Timestamp,
+}
+
+named! {
+    /// What an account is for. None of them gives a right: rights come from groups.
+    UserKind {
+        /// A person.
+        Default = "default",
+        /// A person who administers: what is asked of administrators' passwords and sessions is asked of theirs, whatever they may do today.
+        Admin = "admin",
+        /// A server: nobody signs in to it, it has no password and no mail, but a client of its own.
+        Server = "server",
+    }
 }
 
 named! {

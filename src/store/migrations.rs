@@ -45,5 +45,6 @@ migrations![
     "0031_phone_key",
     "0032_account_term",
     "0033_event_checkpoints",
-    "0044_life_cycle"
+    "0044_life_cycle",
+    "0045_kinds_and_bin"
 ];

@@ -17,6 +17,8 @@ impl Record for User {
             id: row.id("id")?,
             subject: row.text("subject")?,
             username: row.text("username")?,
+            kind: row.named("kind")?,
+            client: row.maybe_uuid("client_id")?.map(Id::from_uuid),
             version: row.int("version")?,
             status: row.named("status")?,
             profile: row.json("profile")?,
@@ -51,28 +53,28 @@ fn write_actions(actions: &[RequiredAction]) -> String {
 const FIND: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
   password_expired_at, password_initial, required_actions, deletion_at, starts_at, expires_at,
-  invited_at, signed_in_at, version, created_at, updated_at
+  invited_at, signed_in_at, kind, client_id, version, created_at, updated_at
 from users
 where id = $1";
 
 const FIND_BY_SUBJECT: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
   password_expired_at, password_initial, required_actions, deletion_at, starts_at, expires_at,
-  invited_at, signed_in_at, version, created_at, updated_at
+  invited_at, signed_in_at, kind, client_id, version, created_at, updated_at
 from users
 where subject = $1";
 
 const FIND_BY_USERNAME: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
   password_expired_at, password_initial, required_actions, deletion_at, starts_at, expires_at,
-  invited_at, signed_in_at, version, created_at, updated_at
+  invited_at, signed_in_at, kind, client_id, version, created_at, updated_at
 from users
 where username_key = $1";
 
 const FIND_BY_EMAIL: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
   password_expired_at, password_initial, required_actions, deletion_at, starts_at, expires_at,
-  invited_at, signed_in_at, version, created_at, updated_at
+  invited_at, signed_in_at, kind, client_id, version, created_at, updated_at
 from users
 where email_key = $1";
 
@@ -80,7 +82,7 @@ where email_key = $1";
 const FIND_BY_PHONE: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
   password_expired_at, password_initial, required_actions, deletion_at, starts_at, expires_at,
-  invited_at, signed_in_at, version, created_at, updated_at
+  invited_at, signed_in_at, kind, client_id, version, created_at, updated_at
 from users
 where phone_key = $1
 limit 2";
@@ -88,7 +90,7 @@ limit 2";
 const LIST: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
   password_expired_at, password_initial, required_actions, deletion_at, starts_at, expires_at,
-  invited_at, signed_in_at, version, created_at, updated_at
+  invited_at, signed_in_at, kind, client_id, version, created_at, updated_at
 from users
 where id > $1
 order by id
@@ -97,7 +99,7 @@ limit $2";
 const LIST_NEWEST: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
   password_expired_at, password_initial, required_actions, deletion_at, starts_at, expires_at,
-  invited_at, signed_in_at, version, created_at, updated_at
+  invited_at, signed_in_at, kind, client_id, version, created_at, updated_at
 from users
 where id < $1
 order by id desc
@@ -106,7 +108,7 @@ limit $2";
 const LIST_BY_USERNAME_PREFIX: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
   password_expired_at, password_initial, required_actions, deletion_at, starts_at, expires_at,
-  invited_at, signed_in_at, version, created_at, updated_at
+  invited_at, signed_in_at, kind, client_id, version, created_at, updated_at
 from users
 where username_key >= $1
 and username_key < $2
@@ -117,7 +119,7 @@ limit $4";
 const LIST_BY_EMAIL_PREFIX: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
   password_expired_at, password_initial, required_actions, deletion_at, starts_at, expires_at,
-  invited_at, signed_in_at, version, created_at, updated_at
+  invited_at, signed_in_at, kind, client_id, version, created_at, updated_at
 from users
 where email_key >= $1
 and email_key < $2
@@ -252,8 +254,10 @@ readers! {
 const ADD: &str = "
 insert into users (id, subject, username, username_key, email_key, status, profile, password_hash,
   password_changed_at, password_initial, required_actions, applied, version, created_at, updated_at,
-  starts_at, expires_at, remind_at, phone_key, invited_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)";
+  starts_at, expires_at, remind_at, phone_key, invited_at, kind, client_id,
+  idle_from, idle_look_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
+  $14, case when $21 = 'server' then null else $14 end)";
 
 const CHANGE: &str = "
 update users
@@ -262,7 +266,7 @@ set username = $3, username_key = $4, email_key = $5, status = $6, profile = $7,
   expired_at = case when expires_at is not distinct from $12 then expired_at end,
   reminded_at = case when expires_at is not distinct from $12 then reminded_at end,
   remind_at = case when expires_at is not distinct from $12 then remind_at else $13 end,
-  phone_key = $14, invited_at = $15, version = version + 1
+  phone_key = $14, invited_at = $15, kind = $16, version = version + 1
 where id = $1
 and version = $2";
 
@@ -367,6 +371,8 @@ impl Write {
             .bind(first_look(user))
             .bind(user.confirmed(Channel::Sms))
             .bind(user.invited_at)
+            .bind(user.kind.as_str())
+            .bind(user.client.map(Id::uuid))
             .changed()
             .await?;
         Ok(())
@@ -391,6 +397,7 @@ impl Write {
             .bind(first_look(user))
             .bind(user.confirmed(Channel::Sms))
             .bind(user.invited_at)
+            .bind(user.kind.as_str())
             .changed()
             .await?;
         if changed == 1 {

@@ -1,6 +1,6 @@
 //! Clients, found and listed.
 
-use crate::flow::people::Page;
+use crate::flow::Page;
 use crate::flow::{Error, Provider};
 use crate::model::{Client, Id};
 

@@ -1,6 +1,6 @@
 //! Whether a client was told of the ends of sessions (OpenID Connect Back-Channel Logout 1.0).
 
-use crate::flow::people::Page;
+use crate::flow::Page;
 use crate::flow::{Error, Provider};
 use crate::model::{Client, Id, Session, Timestamp};
 

@@ -32,7 +32,7 @@ pub const SECRET_PURPOSE: &str = "client secret";
 
 /// Forgets what was remembered before a change that is committed. If that fails the change stands all the same, and memory is
 /// not trusted for long anyway.
-async fn forget(provider: &Provider) {
+pub(in crate::flow) async fn forget(provider: &Provider) {
     if let Err(error) = provider.refresh_memory().await {
         tracing::warn!(%error, "the memory of clients was not refreshed at once");
     }

@@ -117,6 +117,10 @@ async fn export_users(provider: &Provider, sealer: Option<&Sealer>) -> Result<Ve
         for user in &page {
             let membership = inventory::membership(provider, user).await?;
             let mut entry = users::to_json(user, &membership);
+            if let Some(client) = user.client {
+                let client = provider.store.read().await?.find_client(client).await?;
+                entry.insert("client_id".to_owned(), json!(client.map(|client| client.client_id)));
+            }
             if !user.required_actions.is_empty() {
                 entry.insert("required_actions".to_owned(), json!(user.required_actions));
             }

@@ -5,7 +5,7 @@
 
 use super::departure::{self, Departure, HadAdministrator};
 use super::password_link::PreparedLink;
-use super::{ChangeSource, standing};
+use super::{ChangeSource, server_account, standing};
 use crate::flow::again::again;
 use crate::flow::settle::settle;
 use crate::flow::{Call, Error, Provider, guess};
@@ -82,6 +82,7 @@ async fn invite_in(
 
 /// Who may be invited to an account.
 fn judge(user: &User, now: Timestamp) -> Result<(), Error> {
+    server_account::must_be_a_persons(user)?;
     if user.state(now) == AccountState::Expired {
         return Err(Error::Conflict("not_to_be_invited"));
     }

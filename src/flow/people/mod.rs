@@ -36,6 +36,7 @@ pub mod registration;
 pub mod registration_limits;
 pub mod registration_wish;
 pub mod rights;
+pub mod server_account;
 pub mod session_lists;
 pub mod sessions;
 pub mod source;
@@ -47,6 +48,7 @@ pub mod users;
 pub mod welcome;
 pub mod wishes;
 
+pub use crate::flow::Page;
 pub use crate::picture::Fault as PictureFault;
 pub use access_requests::{
     Applicant, approve_access, get_access_request, list_access_requests, look_at_access_request, refuse_access,
@@ -97,6 +99,7 @@ pub use registration::{Registrant, look_at_registration, register};
 pub use registration_limits::is_domain_refused;
 pub use registration_wish::{RegistrationMode, ask_for_account, invite, registration_mode};
 pub use rights::{Rights, rights_of};
+pub use server_account::ServerClient;
 pub use session_lists::{
     EndedSessions, OfflineGrants, SessionsOf, end_every_session, end_sessions_of, list_live_sessions,
 };
@@ -107,7 +110,7 @@ pub use stranger::{Alert, Stage, disown_device, look_at_alert, replace_password}
 pub use term::{end_expired, remind_of_end};
 pub use user_change::{UserChange, change_user};
 pub use users::{
-    CreatedUser, FirstLink, NewUser, Page, UserKey, UserSelection, count_users, create_user, find_user, get_user,
+    CreatedUser, FirstLink, NewUser, UserKey, UserSelection, count_users, create_user, find_user, get_user,
     judge_user, list_users,
 };
 pub use welcome::Welcome;

@@ -151,6 +151,7 @@ fn account(user: &User) -> Result<Value, Error> {
         "id": user.id.to_string(),
         "subject": user.subject,
         "username": user.username,
+        "type": user.kind.as_str(),
         "status": user.status.as_str(),
         "profile": profile,
         "has_password": user.password.is_some(),

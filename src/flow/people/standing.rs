@@ -1,7 +1,7 @@
 //! Whether an account may be used, and its end.
 
-use super::ChangeSource;
 use super::departure::{Departure, HadAdministrator, end_browsers, end_everything};
+use super::{ChangeSource, server_account};
 use crate::flow::settle::settle;
 use crate::flow::{Call, Error, Provider};
 use crate::model::{EventKind, Fact, Id, Timestamp, User, UserStatus};
@@ -22,6 +22,7 @@ pub async fn deactivate_user(
     let done = deactivate_in(&mut tx, call, source, id, expected).await;
     let user = settle(tx, done).await?;
     end_browsers(provider, call, id).await;
+    server_account::settled(provider, call, &user).await;
     Ok(user)
 }
 
@@ -41,6 +42,7 @@ pub(in crate::flow) async fn deactivate_in(
     let user = move_to(tx, call, user, UserStatus::Inactive).await?;
     administrator.must_stay_so(tx, call.now).await?;
     end_everything(tx, call, id, Departure::Deactivated).await?;
+    server_account::follow_in(tx, call, source, &user).await?;
     let event = call.event(EventKind::UserDeactivated).user(id);
     tx.add_event(&event.fact("source", source.fact())).await?;
     Ok(user)
@@ -59,7 +61,9 @@ pub async fn reactivate_user(
 ) -> Result<User, Error> {
     let mut tx = provider.store.write().await?;
     let done = reactivate_in(&mut tx, call, source, id, expected).await;
-    settle(tx, done).await
+    let user = settle(tx, done).await?;
+    server_account::settled(provider, call, &user).await;
+    Ok(user)
 }
 
 /// The same as a part of a transaction.
@@ -77,6 +81,7 @@ pub(in crate::flow) async fn reactivate_in(
     let never_came = user.invited_at.is_some() && user.signed_in_at.is_none();
     let status = if never_came { UserStatus::Invited } else { UserStatus::Active };
     let user = move_to(tx, call, user, status).await?;
+    server_account::follow_in(tx, call, source, &user).await?;
     let event = call.event(EventKind::UserReactivated).user(id);
     tx.add_event(&event.fact("source", source.fact())).await?;
     Ok(user)
@@ -149,8 +154,9 @@ pub async fn delete_user(
 ) -> Result<(), Error> {
     let mut tx = provider.store.write().await?;
     let done = delete_in(&mut tx, call, source, id, expected).await;
-    settle(tx, done).await?;
+    let user = settle(tx, done).await?;
     end_browsers(provider, call, id).await;
+    server_account::settled(provider, call, &user).await;
     Ok(())
 }
 
@@ -161,10 +167,12 @@ pub(in crate::flow) async fn delete_in(
     source: &ChangeSource,
     id: Id<User>,
     expected: Option<i64>,
-) -> Result<(), Error> {
+) -> Result<User, Error> {
     let administrator = HadAdministrator::ask(tx, call.now).await?;
     let user = load(tx, source, id, expected).await?;
     end_everything(tx, call, id, Departure::Deleted).await?;
+    server_account::follow_in(tx, call, source, &stood_down(&user)).await?;
+    server_account::delete_in(tx, call, &user).await?;
     tx.remember_departed_subject(&user.subject, call.now).await?;
     if !tx.delete_user(id).await? {
         return Err(Error::NotFound);
@@ -172,7 +180,15 @@ pub(in crate::flow) async fn delete_in(
     administrator.must_stay_so(tx, call.now).await?;
     let event = call.event(EventKind::UserDeleted).user(id);
     tx.add_event(&event.fact("source", source.fact())).await?;
-    Ok(())
+    Ok(user)
+}
+
+/// The account as one that may not be used.
+fn stood_down(user: &User) -> User {
+    User {
+        status: UserStatus::Inactive,
+        ..user.clone()
+    }
 }
 
 /// The user whose standing changes.

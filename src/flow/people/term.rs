@@ -4,8 +4,8 @@
 //!
 //! Both look at those whose time has come alone, by an index; of several nodes one does it.
 
-use super::ChangeSource;
 use super::departure::{self, Departure, HadAdministrator};
+use super::{ChangeSource, server_account};
 use crate::flow::again::again;
 use crate::flow::settle::settle;
 use crate::flow::{Call, Error, FieldError, Provider, letter};
@@ -82,6 +82,9 @@ async fn expire_in(tx: &mut Write, call: &Call, id: Id<User>, source: Option<&Ch
         None => event,
     };
     tx.add_event(&event).await?;
+    if let Some(user) = tx.find_user(id).await? {
+        server_account::follow_in(tx, call, source.unwrap_or(&ChangeSource::Command), &user).await?;
+    }
     Ok(true)
 }
 

@@ -2,15 +2,20 @@
 
 use super::departure::end_browsers;
 use super::term::{TermChange, check_term};
-use super::{ChangeSource, fields, users};
+use super::{ChangeSource, fields, server_account, users};
 use crate::flow::settle::settle;
-use crate::flow::{Call, Error, Provider};
-use crate::model::{AccountState, Address, EventKind, Fact, Id, Profile, RequiredAction, Timestamp, User};
+use crate::flow::{Call, Error, FieldError, Provider};
+use crate::model::group::ADMIN;
+use crate::model::{
+    AccountState, Address, EventKind, Fact, Id, Profile, RequiredAction, Timestamp, User, UserKind,
+};
 use crate::store::Write;
 
 /// A change of a user's fields. Names are those of the standard claims (OpenID Connect Core section 5.1).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UserChange {
+    /// What the account is for: a person's, or one of a person who administers.
+    pub kind: Option<UserKind>,
     /// What the person signs in with.
     pub username: Option<String>,
     /// Full name.
@@ -78,6 +83,7 @@ impl UserChange {
             address,
         } = profile.clone();
         Self {
+            kind: None,
             username: Some(username.to_owned()),
             name: Some(name),
             given_name: Some(given_name),
@@ -147,6 +153,7 @@ impl UserChange {
     /// What it changes, by the names of the claims.
     pub(super) fn touched(&self) -> Vec<&'static str> {
         let all = [
+            ("type", self.kind.is_some()),
             ("username", self.username.is_some()),
             ("name", self.name.is_some()),
             ("given_name", self.given_name.is_some()),
@@ -177,6 +184,9 @@ impl UserChange {
 
     /// What a user becomes.
     pub(super) fn make(self, user: &mut User) {
+        if let Some(new) = self.kind {
+            user.kind = new;
+        }
         if let Some(new) = self.starts_at {
             user.starts_at = new;
         }
@@ -255,6 +265,7 @@ pub async fn change_user(
     if is_over(&user, call.now) {
         end_browsers(provider, call, id).await;
     }
+    server_account::settled(provider, call, &user).await;
     Ok(user)
 }
 
@@ -282,14 +293,19 @@ pub(in crate::flow) async fn change_in(
     change.make(&mut user);
     let is_required_the_same = user.required_actions == before.required_actions;
     let is_term_the_same = (user.starts_at, user.expires_at) == (before.starts_at, before.expires_at);
-    let is_the_same = user.username == before.username && user.profile == before.profile;
+    let is_kind_the_same = user.kind == before.kind;
+    let is_the_same = user.username == before.username && user.profile == before.profile && is_kind_the_same;
     if is_the_same && is_required_the_same && is_term_the_same {
         return Ok(before);
     }
     let mut errors = fields::check_user(&user.username, &user.profile);
     errors.extend(check_term(user.starts_at, user.expires_at));
+    errors.extend(check_kind(&before, &user));
     if !errors.is_empty() {
         return Err(Error::Invalid(errors));
+    }
+    if !is_kind_the_same && user.kind == UserKind::Admin {
+        source.must_cover([ADMIN])?;
     }
     let term = match is_term_the_same {
         true => None,
@@ -317,6 +333,30 @@ pub(in crate::flow) async fn change_in(
     tx.add_event(&event).await?;
     if let Some(term) = term {
         term.finish(tx, call, source, &user).await?;
+        server_account::follow_in(tx, call, source, &user).await?;
     }
     Ok(user)
+}
+
+/// A server's account stays one, and nobody else's becomes one.
+fn check_kind(before: &User, user: &User) -> Vec<FieldError> {
+    let mut errors = Vec::new();
+    if user.kind != before.kind && (user.kind == UserKind::Server || before.kind == UserKind::Server) {
+        errors.push(FieldError {
+            pointer: "/type".to_owned(),
+            code: "immutable",
+            detail: "a server's account is one from its making on, and stays one".to_owned(),
+        });
+    }
+    if user.kind == UserKind::Server {
+        errors.extend(server_account::check_profile(&user.profile));
+        if user.starts_at.is_some() {
+            errors.push(FieldError {
+                pointer: "/starts_at".to_owned(),
+                code: "contradiction",
+                detail: "a server's account has no beginning but its making".to_owned(),
+            });
+        }
+    }
+    errors
 }

@@ -5,14 +5,19 @@ use std::collections::BTreeSet;
 use super::password_link::PreparedLink;
 use super::passwords::{self, prepare};
 use super::term::check_term;
-use super::{ChangeSource, NewPassword, PasswordRules, WeakPasswords, Welcome, fields, members, welcome};
+use super::{
+    ChangeSource, NewPassword, PasswordRules, ServerClient, WeakPasswords, Welcome, fields, members, server_account,
+    welcome,
+};
 use crate::flow::settle::settle;
-use crate::flow::terms;
-use crate::flow::{Call, Error, FieldError, Provider};
+use crate::flow::{clients, terms};
+use crate::flow::{Call, Error, FieldError, Page, Provider};
+use crate::model::group::ADMIN;
 use crate::model::setting::Settings;
 use crate::model::user::comparison_key;
 use crate::model::{
-    Digest, EventKind, Fact, Id, Profile, RequiredAction, Secret, Terms, TermsOccasion, Timestamp, User, UserStatus,
+    Digest, EventKind, Fact, Id, Profile, RequiredAction, Secret, Terms, TermsOccasion, Timestamp, User, UserKind,
+    UserStatus,
 };
 use crate::random;
 use crate::store::{self, ActionLinkKind, OutboxMail, Read, Write};
@@ -22,6 +27,10 @@ use crate::store::{self, ActionLinkKind, OutboxMail, Read, Write};
 pub struct NewUser {
     /// What the person signs in with.
     pub username: String,
+    /// What the account is for.
+    pub kind: UserKind,
+    /// The client of a server's account; one without scopes is made if none is said.
+    pub server: Option<ServerClient>,
     /// What is told about the person.
     pub profile: Profile,
     /// Whether the account may be used.
@@ -64,6 +73,8 @@ impl NewUser {
     pub fn named(username: impl Into<String>) -> Self {
         Self {
             username: username.into(),
+            kind: UserKind::Default,
+            server: None,
             profile: Profile::default(),
             status: UserStatus::Active,
             starts_at: None,
@@ -88,6 +99,8 @@ pub struct CreatedUser {
     pub user: User,
     /// The generated password, to be told once.
     pub password: Option<Secret>,
+    /// The client that was made with a server's account: its `client_id` and its secret, to be told once.
+    pub client: Option<(String, Secret)>,
 }
 
 /// Makes a user.
@@ -106,10 +119,13 @@ pub async fn create_user(
     let ready = make_ready(provider, call, &settings, &new).await?;
     let mut tx = provider.store.write().await?;
     let done = add_in(&mut tx, call, source, &ready).await;
-    settle(tx, done).await?;
+    let user = settle(tx, done).await?;
+    server_account::settled(provider, call, &user).await;
+    let client = ready.client.and_then(|made| made.secret.map(|secret| (made.client.client_id, secret)));
     Ok(CreatedUser {
-        user: ready.user,
+        user,
         password: ready.told,
+        client,
     })
 }
 
@@ -120,6 +136,10 @@ pub(in crate::flow) struct ReadyUser {
     told: Option<Secret>,
     /// The way to a password of their own.
     mailed_link: Option<PreparedLink>,
+    /// The client of a server, made with it.
+    client: Option<clients::Created>,
+    /// The one that is there.
+    server: Option<ServerClient>,
     link: Option<FirstLink>,
     groups: Vec<String>,
     primary_group: Option<String>,
@@ -152,6 +172,8 @@ pub(in crate::flow) async fn make_ready(
         id: Id::new(call.now),
         subject: new.subject.clone().unwrap_or_else(random::token),
         username: new.username.clone(),
+        kind: new.kind,
+        client: None,
         version: 1,
         status: new.status,
         profile: new.profile.clone(),
@@ -186,6 +208,8 @@ pub(in crate::flow) async fn make_ready(
         Welcome::Mail | Welcome::Silent => None,
     };
     Ok(ReadyUser {
+        client: server_account::build(provider, call, new).await?,
+        server: new.server.clone(),
         user,
         told: prepared.told,
         mailed_link,
@@ -197,14 +221,20 @@ pub(in crate::flow) async fn make_ready(
     })
 }
 
-/// Stores a new user, as a part of a transaction: gives its id.
+/// Stores a new user, as a part of a transaction.
 pub(in crate::flow) async fn add_in(
     tx: &mut Write,
     call: &Call,
     source: &ChangeSource,
     ready: &ReadyUser,
-) -> Result<Id<User>, Error> {
-    let user = &ready.user;
+) -> Result<User, Error> {
+    let mut user = ready.user.clone();
+    let client = (&mut user, ready.client.as_ref(), ready.server.as_ref());
+    server_account::add_in(tx, call, source, client).await?;
+    let user = &user;
+    if user.kind == UserKind::Admin {
+        source.must_cover([ADMIN])?;
+    }
     let is_good = match &ready.link {
         None => true,
         Some(FirstLink::Setup(link)) => tx.use_setup_link(link, call.now).await?,
@@ -221,6 +251,7 @@ pub(in crate::flow) async fn add_in(
         return Err(taken_field("/subject"));
     }
     tx.add_user(user).await.map_err(taken)?;
+    server_account::follow_in(tx, call, source, user).await?;
     members::join(tx, call, source, user, &ready.groups, ready.primary_group.as_deref()).await?;
     let event = call
         .event(EventKind::UserCreated)
@@ -245,7 +276,7 @@ pub(in crate::flow) async fn add_in(
     if let Some(link) = &ready.mailed_link {
         link.add_in(tx, call, source, user.id).await?;
     }
-    Ok(user.id)
+    Ok(user.clone())
 }
 
 /// Refuses what can be seen to be wrong with a user to be before anything is changed: fields, groups, and the password under
@@ -258,6 +289,7 @@ pub fn judge_user(provider: &Provider, settings: &Settings, new: &NewUser) -> Re
     errors.extend(new.subject.as_deref().and_then(fields::check_subject));
     errors.extend(check_term(new.starts_at, new.expires_at));
     errors.extend(check_status(new));
+    errors.extend(server_account::check(new));
     if let Some(primary) = &new.primary_group {
         let key = comparison_key(primary);
         if !new.groups.iter().any(|group| comparison_key(group) == key) {
@@ -317,6 +349,7 @@ pub(super) fn taken(error: store::Error) -> Error {
             "users_username_key" => taken_field("/username"),
             "users_email_key" => taken_field("/email"),
             "users_subject" => taken_field("/subject"),
+            "users_client" => taken_field("/client_id"),
             _ => Error::Conflict("taken"),
         },
         other => other.into(),
@@ -379,26 +412,6 @@ pub enum UserSelection {
     Beginning(String),
     /// The one that is looked up.
     One(UserKey),
-}
-
-/// A page of a list, and the position after which the next begins, if there is one.
-#[derive(Clone, Debug)]
-pub struct Page<T> {
-    /// What is on it.
-    pub items: Vec<T>,
-    /// Where the next begins. Whoever hands it out authenticates it.
-    pub next: Option<String>,
-}
-
-impl<T> Page<T> {
-    /// Cuts a page out of one item more than fits on it.
-    pub fn cut(mut items: Vec<T>, limit: u32, position: impl Fn(&T) -> String) -> Self {
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let more = items.len() > limit;
-        items.truncate(limit);
-        let next = items.last().filter(|_| more).map(position);
-        Self { items, next }
-    }
 }
 
 /// A page of users after a position that an earlier page gave.

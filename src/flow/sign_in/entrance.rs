@@ -6,7 +6,7 @@ use crate::flow::session::{
     self, Account, Browser, NotBegun, Proof, Purpose, SessionToken, choice, demand, duty, logins,
 };
 use crate::flow::{Call, Provider};
-use crate::model::{AccountState, Event, EventKind, Fact, Timestamp, User};
+use crate::model::{AccountState, Event, EventKind, Fact, Timestamp, User, UserKind};
 
 /// Begins a session for a proof of this moment, under a token of its own or of the form that proved it. `method`: by what it was proved, in
 /// a word for the audit log.
@@ -61,6 +61,9 @@ pub(super) async fn enter(
 /// Whether an account may not be entered by anybody, whatever they prove, and by which rule. One that its owner has deleted may: to
 /// take that back.
 fn barred(user: &User, now: Timestamp) -> Option<(&'static str, Refused)> {
+    if user.kind == UserKind::Server {
+        return Some(("sign_in.server", Refused::Inactive));
+    }
     match user.state(now) {
         AccountState::Active | AccountState::Invited | AccountState::Leaving => None,
         AccountState::Inactive => Some(("sign_in.inactive", Refused::Inactive)),

@@ -5,8 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::body::present;
 use crate::flow::Error;
-use crate::flow::people::{NewPassword, NewUser, UserChange, WeakPasswords, Welcome};
-use crate::model::{Address, PasswordHash, Profile, RequiredAction, Secret, Timestamp, UnknownName, User, UserStatus};
+use crate::flow::people::{CreatedUser, NewPassword, NewUser, ServerClient, UserChange, WeakPasswords, Welcome};
+use crate::model::{
+    Address, PasswordHash, Profile, RequiredAction, Scopes, Secret, Timestamp, UnknownName, User, UserKind, UserStatus,
+};
 
 /// The bodies of a user have these texts in common.
 macro_rules! user_bodies {
@@ -18,6 +20,12 @@ macro_rules! user_bodies {
             /// What the person signs in with: 1 to 150 characters, unique without regard to case.
             #[schemars(required)]
             username: String,
+            /// What the account is for: `default`; `admin`, of whom is asked what is asked of administrators; or `server`, to which nobody
+            /// signs in: a client is made with it, whose secret is told in the answer, once.
+            #[serde(rename = "type")]
+            kind: Option<String>,
+            /// What the client of a server's account may ask for, separated by blanks.
+            scope: Option<String>,
             $($(#[doc = $doc])+ $field: Option<String>,)+
             /// Whether the person has shown that the mail address is theirs.
             email_verified: bool,
@@ -58,6 +66,9 @@ macro_rules! user_bodies {
         pub(super) struct UserPatchBody {
             /// What the person signs in with.
             username: Option<String>,
+            /// What the account is for: `default` or `admin`.
+            #[serde(rename = "type")]
+            kind: Option<String>,
             $($(#[doc = $doc])+ #[serde(deserialize_with = "present")] $field: Option<Option<String>>,)+
             /// Whether the person has shown that the mail address is theirs. No longer so with a new address, unless said
             /// with it.
@@ -89,6 +100,12 @@ macro_rules! user_bodies {
             subject: String,
             /// What the person signs in with.
             username: String,
+            /// What the account is for: `default`, `admin` or `server`.
+            #[serde(rename = "type")]
+            kind: String,
+            /// The client of a server's account, by its id of this API.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            client: Option<String>,
             /// `active`, `invited` until the person first signs in, `inactive`, `locked` by its owner, or `leaving`: deleted by its
             /// owner, who can take that back.
             status: String,
@@ -135,6 +152,12 @@ macro_rules! user_bodies {
             /// The generated password: told this once.
             #[serde(skip_serializing_if = "Option::is_none")]
             password: Option<String>,
+            /// The `client_id` of a client that was just made for a server.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            client_id: Option<String>,
+            /// Its secret: told this once.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            client_secret: Option<String>,
         }
 
         impl NewUserBody {
@@ -149,8 +172,11 @@ macro_rules! user_bodies {
                     (None, None) if self.send_password_link || status == UserStatus::Invited => NewPassword::Mailed,
                     (None, None) => NewPassword::None,
                 };
+                let kind = kind(self.kind.as_deref())?;
                 Ok(NewUser {
                     username: self.username,
+                    kind: kind.unwrap_or(UserKind::Default),
+                    server: self.scope.as_deref().map(scope).transpose()?.map(ServerClient::Made),
                     profile: Profile {
                         $($field: self.$field,)+
                         email_verified: self.email_verified,
@@ -189,6 +215,7 @@ macro_rules! user_bodies {
             pub(super) fn into_change(self) -> Result<UserChange, Error> {
                 let body = self;
                 Ok(UserChange {
+                    kind: kind(body.kind.as_deref())?,
                     username: body.username,
                     $($field: body.$field,)+
                     email_verified: body.email_verified,
@@ -202,6 +229,16 @@ macro_rules! user_bodies {
         }
 
         impl UserBody {
+            /// A user that was just made, with what is told once.
+            pub(super) fn made(made: CreatedUser, now: Timestamp) -> Self {
+                let mut body = Self::of(made.user, now, made.password.as_ref());
+                if let Some((client_id, secret)) = made.client {
+                    body.client_id = Some(client_id);
+                    body.client_secret = Some(secret.expose().to_owned());
+                }
+                body
+            }
+
             /// The user as the API tells of it at this moment, with a generated password.
             pub(super) fn of(user: User, now: Timestamp, password: Option<&Secret>) -> Self {
                 let state = user.state(now).to_string();
@@ -213,6 +250,10 @@ macro_rules! user_bodies {
                     id: user.id.to_string(),
                     subject: user.subject,
                     username: user.username,
+                    kind: user.kind.to_string(),
+                    client: user.client.map(|client| client.to_string()),
+                    client_id: None,
+                    client_secret: None,
                     status: user.status.to_string(),
                     deletion_at: user.deletion_at.map(|at| at.rfc3339()),
                     $($field: profile.$field,)+
@@ -263,6 +304,18 @@ user_bodies! {
     locale;
     /// Phone number in E.164: `+33123456789`.
     phone_number;
+}
+
+fn kind(word: Option<&str>) -> Result<Option<UserKind>, Error> {
+    let read = |word: &str| {
+        let unknown = |error: UnknownName| Error::field("/type", "unsupported", error.to_string());
+        word.parse().map_err(unknown)
+    };
+    word.map(read).transpose()
+}
+
+fn scope(text: &str) -> Result<Scopes, Error> {
+    Scopes::parse(text).map_err(|_| Error::field("/scope", "malformed", "expected scopes separated by blanks"))
 }
 
 fn status(word: Option<&str>) -> Result<UserStatus, Error> {

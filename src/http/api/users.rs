@@ -114,7 +114,7 @@ async fn create(asked: Asked) -> Result<Answer, Problem> {
     }
     let created = people::create_user(asked.provider(), asked.call(), &asked.source(), body.into_new()?).await?;
     let (location, version) = (format!("{BASE}/users/{}", created.user.id), created.user.version);
-    let body = UserBody::of(created.user, asked.call().now, created.password.as_ref());
+    let body = UserBody::made(created, asked.call().now);
     Ok(Answer::created(location, &body)?.version(version))
 }
 

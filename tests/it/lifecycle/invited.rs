@@ -236,7 +236,7 @@ async fn a_file_invites_and_takes_nothing_back() {
     each_backend(async |server| {
         let file = json!({"version": 1, "users": [{"username": "grace", "email": GRACE, "status": "invited"}]});
         let said = async || -> Difference {
-            let document = Document::read(&file.to_string()).unwrap();
+            let document = Document::read(&file, None).unwrap();
             let (provider, call) = (server.provider(), server.call());
             apply(provider, &call, document, PruneUsers::No).await.unwrap()
         };
@@ -244,7 +244,7 @@ async fn a_file_invites_and_takes_nothing_back() {
         let link = links_to(server, GRACE).await.remove(0);
         assert!(said().await.is_empty());
         assert_eq!(links_to(server, GRACE).await.len(), 1);
-        let exported = export(server.provider(), &server.call(), Secrets::Without).await.unwrap();
+        let exported = export(server.provider(), Secrets::Omitted).await.unwrap();
         let users = exported["users"].as_array().unwrap();
         let grace = users.iter().find(|user| user["username"] == "grace").unwrap();
         assert_eq!(grace["status"], "invited");

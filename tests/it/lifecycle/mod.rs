@@ -1,6 +1,7 @@
 //! The life of accounts, from the first invitation to the last day, by the interface, commands and files.
 
 mod invited;
+mod kinds;
 
 use ostiary::flow::operations::outbox;
 use ostiary::flow::people;

@@ -14,7 +14,7 @@ mod subject;
 
 use ostiary::model::{
     Client, ClientMetadata, ClientOrigin, ClientPolicy, Digest, GrantType, Id, Profile, Scopes, Timestamp, User,
-    UserStatus, scope,
+    UserKind, UserStatus, scope,
 };
 use ostiary::protocol::OAuthError;
 use ostiary::protocol::parameters::Parameters;
@@ -62,6 +62,8 @@ fn user() -> User {
         id: Id::new(NOW),
         subject: "0f5c1a".to_owned(),
         username: "ada".to_owned(),
+        kind: UserKind::Default,
+        client: None,
         version: 1,
         status: UserStatus::Active,
         profile: Profile::default(),

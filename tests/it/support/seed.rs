@@ -3,7 +3,7 @@
 use ostiary::flow::clients::SECRET_PURPOSE;
 use ostiary::model::{
     Client, ClientMetadata, ClientOrigin, ClientPolicy, ClientSecret, GrantType, Id, PasswordHash, Profile, Scopes,
-    Secret, Timestamp, TokenEndpointAuthMethod, User, UserStatus,
+    Secret, Timestamp, TokenEndpointAuthMethod, User, UserKind, UserStatus,
 };
 use ostiary::random;
 use ostiary::store::Store;
@@ -49,6 +49,8 @@ pub async fn user(
         id: Id::new(now),
         subject: random::hex_id(),
         username: username.to_owned(),
+        kind: UserKind::Default,
+        client: None,
         version: 1,
         status: UserStatus::Active,
         profile,

@@ -12,11 +12,13 @@ use super::steps::Afterwards;
 use super::{Act, Planned, layers};
 use crate::clock;
 use crate::flow::operations::inventory::{self, Membership};
-use crate::flow::people::{self, ChangeSource, NewPassword, NewUser, UserChange, UserKey, WeakPasswords, Welcome};
+use crate::flow::people::{
+    self, ChangeSource, NewPassword, NewUser, ServerClient, UserChange, UserKey, WeakPasswords, Welcome,
+};
 use crate::flow::{Call, Error, Provider};
 use crate::model::setting::Settings;
 use crate::model::user::comparison_key;
-use crate::model::{Id, PasswordHash, Profile, RequiredAction, Secret, Timestamp, UnknownName, User, UserStatus};
+use crate::model::{Id, PasswordHash, Profile, RequiredAction, Secret, Timestamp, UnknownName, User, UserKind, UserStatus};
 use crate::store::Write;
 
 pub(super) const SECTION: &str = "users";
@@ -50,6 +52,8 @@ pub(super) struct Entry {
     pub(super) pointer: String,
     pub(super) username: String,
     subject: Option<String>,
+    kind: Option<UserKind>,
+    client_id: Option<String>,
     profile: Map<String, Value>,
     status: Option<UserStatus>,
     starts_at: Option<Option<Timestamp>>,
@@ -68,6 +72,18 @@ impl Entry {
     pub(super) fn read(mut reader: Reader<'_>, opener: &Opener, mistakes: &mut Mistakes) -> Option<Self> {
         let username = reader.required("username", mistakes);
         let subject = reader.text("subject", mistakes);
+        let kind = reader.text("type", mistakes).and_then(|text| {
+            let kind = text.parse().ok();
+            if kind.is_none() {
+                mistakes.add(&reader.at("type"), "invalid", "expected default, admin or server");
+            }
+            kind
+        });
+        let client_id = reader.text("client_id", mistakes);
+        if client_id.is_some() != (kind == Some(UserKind::Server)) {
+            let detail = "a server's account, and no other, names the client that is its own";
+            mistakes.add(&reader.at("client_id"), "contradiction", detail);
+        }
         let profile = reader.patch(PROFILE);
         for (name, value) in &profile {
             let mut one = Map::new();
@@ -125,6 +141,8 @@ impl Entry {
             pointer,
             username: username?,
             subject,
+            kind,
+            client_id,
             profile,
             status,
             starts_at,
@@ -186,7 +204,16 @@ fn laid_over(base: &Profile, patch: &Map<String, Value>) -> Result<Profile, serd
 /// A user as the file has it, without secrets.
 pub(in crate::flow::operations) fn to_json(user: &User, membership: &Membership) -> Map<String, Value> {
     let standing = (user.status, user.starts_at, user.expires_at);
-    shown(&user.username, &user.subject, &user.profile, standing, membership)
+    let entry = shown(&user.username, &user.subject, &user.profile, standing, membership);
+    of_kind(entry, user.kind)
+}
+
+/// What most accounts are for is not said.
+fn of_kind(mut entry: Map<String, Value>, kind: UserKind) -> Map<String, Value> {
+    if kind != UserKind::Default {
+        entry.insert("type".to_owned(), kind.as_str().into());
+    }
+    entry
 }
 
 fn shown(
@@ -266,6 +293,8 @@ fn creation(entry: &Entry) -> Result<Planned, Error> {
     let mut new = NewUser::named(entry.username.clone());
     new.profile = laid_over(&Profile::default(), &entry.profile).map_err(failed)?;
     new.status = entry.status.unwrap_or(UserStatus::Active);
+    new.kind = entry.kind.unwrap_or(UserKind::Default);
+    new.server = entry.client_id.clone().map(ServerClient::Known);
     new.starts_at = entry.starts_at.flatten();
     new.expires_at = entry.expires_at.flatten();
     new.groups = entry.groups.clone().unwrap_or_default();
@@ -288,7 +317,11 @@ fn creation(entry: &Entry) -> Result<Planned, Error> {
     };
     let subject = new.subject.clone().unwrap_or_default();
     let standing = (new.status, new.starts_at, new.expires_at);
-    let mut after = shown(&new.username, &subject, &new.profile, standing, &membership);
+    let after = shown(&new.username, &subject, &new.profile, standing, &membership);
+    let mut after = of_kind(after, new.kind);
+    if let Some(client_id) = &entry.client_id {
+        after.insert("client_id".to_owned(), client_id.clone().into());
+    }
     if !new.required_actions.is_empty() {
         after.insert("required_actions".to_owned(), json!(new.required_actions));
     }
@@ -333,13 +366,15 @@ fn change(entry: &Entry, user: &User, membership: &Membership) -> Result<Option<
         entry.expires_at.unwrap_or(user.expires_at),
     );
     let standing = (status, term.0, term.1);
+    let kind = entry.kind.unwrap_or(user.kind);
     let after = shown(&entry.username, &user.subject, &profile, standing, &wanted);
+    let after = of_kind(after, kind);
     let fields = FieldChange::between(&before, &after);
     if fields.is_empty() {
         return Ok(None);
     }
     let fields_change =
-        profile != user.profile || entry.username != user.username || term != (user.starts_at, user.expires_at);
+        profile != user.profile || entry.username != user.username || term != (user.starts_at, user.expires_at) || kind != user.kind;
     let missing = |from: &Membership, of: &Membership| -> Vec<String> {
         of.groups
             .iter()
@@ -352,6 +387,7 @@ fn change(entry: &Entry, user: &User, membership: &Membership) -> Result<Option<
         username: entry.username.clone(),
         profile: profile.clone(),
         fields: fields_change.then(|| UserChange {
+            kind: Some(kind),
             starts_at: Some(term.0),
             expires_at: Some(term.1),
             ..UserChange::to(&entry.username, &profile)
@@ -474,8 +510,8 @@ pub(super) async fn write(
     let source = &ChangeSource::Apply;
     match ready {
         ReadyUser::Add(ready) => {
-            let id = people::users::add_in(tx, call, source, ready).await?;
-            Ok(tx.mark_user_applied(id).await?)
+            let user = people::users::add_in(tx, call, source, ready).await?;
+            Ok(tx.mark_user_applied(user.id).await?)
         }
         ReadyUser::Change(changed) => write_change(tx, call, source, changed, afterwards).await,
         ReadyUser::Remove(id) => {
@@ -517,8 +553,9 @@ async fn write_change(
             people::standing::reactivate_in(tx, call, source, id, None).await?;
         }
         Some(UserStatus::Inactive) => {
-            people::standing::deactivate_in(tx, call, source, id, None).await?;
+            let user = people::standing::deactivate_in(tx, call, source, id, None).await?;
             afterwards.departed.push(id);
+            afterwards.disabled.extend(user.client);
         }
         Some(UserStatus::Locked | UserStatus::Leaving) | None => (),
     }

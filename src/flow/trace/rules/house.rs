@@ -20,6 +20,7 @@ rules! {
         remedy "Set a new one if it is forgotten.",
         command "ostiary users set-password {username}",
         request "POST /api/v1/users/{user}/reset-password";
+    "sign_in.server": "The account is a server's: nobody signs in to it.",
     "sign_in.inactive": "The password is right, but the account was deactivated.",
         remedy "Reactivate it, if the person may come back.",
         command "ostiary users reactivate {username}",
