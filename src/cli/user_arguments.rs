@@ -11,6 +11,9 @@ pub(super) enum Users {
         /// Only those whose username or mail address begins like this.
         #[arg(long)]
         beginning: Option<String>,
+        /// Those in the bin.
+        #[arg(long, conflicts_with = "beginning")]
+        bin: bool,
         /// How many.
         #[arg(long, default_value_t = 100)]
         limit: u32,
@@ -41,8 +44,15 @@ pub(super) enum Users {
         #[arg(long, value_name = "MOMENT")]
         expires_at: Option<String>,
     },
-    /// Delete a user.
-    Delete { user: String },
+    /// Delete a user: every session and token ends, and the account is in the bin for a while (`account.bin`).
+    Delete {
+        user: String,
+        /// It is gone at once and for good, also out of the bin.
+        #[arg(long)]
+        erase: bool,
+    },
+    /// Take a user out of the bin.
+    Restore { user: String },
     /// List a user's second factors.
     Factors {
         user: String,

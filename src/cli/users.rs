@@ -39,8 +39,14 @@ pub(super) async fn run(
     input: Option<Secret>,
 ) -> Result<Output, Failure> {
     match command {
-        Users::List { beginning, limit, json } => {
-            let selection = beginning.map_or(UserSelection::Oldest, UserSelection::Beginning);
+        Users::List {
+            beginning,
+            bin,
+            limit,
+            json,
+        } => {
+            let all = if bin { UserSelection::Binned } else { UserSelection::Oldest };
+            let selection = beginning.map_or(all, UserSelection::Beginning);
             let page = people::list_users(provider, &selection, None, limit).await?;
             let rows: Vec<Value> = page.items.iter().map(|user| row(user, call.now)).collect();
             let columns = ["username", "email", "name", "state", "id"];
@@ -109,10 +115,18 @@ pub(super) async fn run(
                 user.state(call.now)
             )))
         }
-        Users::Delete { user } => {
+        Users::Delete { user, erase } => {
             let user = find(provider, &user).await?;
-            people::delete_user(provider, call, &SOURCE, user.id, None).await?;
+            match erase {
+                true => people::delete_user(provider, call, &SOURCE, user.id, None).await?,
+                false => people::bin_user(provider, call, &SOURCE, user.id, None).await?,
+            }
             Ok(Output::line(format!("{} is deleted", user.username)))
+        }
+        Users::Restore { user } => {
+            let user = find(provider, &user).await?;
+            let user = people::restore_user(provider, call, &SOURCE, user.id, None).await?;
+            Ok(Output::line(format!("{} is back, and {}", user.username, user.status)))
         }
         Users::Factors { user, json } => {
             let user = find(provider, &user).await?;

@@ -95,7 +95,7 @@ pub fn start(provider: &Provider, post: Post, patience: Patience, stop: &watch::
     jobs.spawn(of("departures", DEPARTURES_EVERY).run(|provider| async move {
         let began = clock::monotonic();
         let call = || Call::system(&provider.clock);
-        while people::delete_those_who_left(&provider, &call()).await? && began.elapsed() < GO_ON_FOR {}
+        while people::delete_those_who_are_due(&provider, &call()).await? && began.elapsed() < GO_ON_FOR {}
         Ok(())
     }));
     jobs.spawn(of("expiries", EXPIRIES_EVERY).run(|provider| async move {

@@ -146,7 +146,11 @@ named! {
         UserInvited = "user.invited",
         /// Somebody who was invited has signed in for the first time: the account is active.
         UserActivated = "user.activated",
-        /// A user was deleted.
+        /// A user was deleted, and is in the bin.
+        UserBinned = "user.binned",
+        /// A user was taken out of the bin.
+        UserRestored = "user.restored",
+        /// A user is gone.
         UserDeleted = "user.deleted",
         /// An account has come to its end.
         UserExpired = "user.expired",

@@ -35,8 +35,10 @@ pub struct User {
     pub password_initial: bool,
     /// What the person has to do at the next sign-in before they are in, in the order of [`RequiredAction`].
     pub required_actions: Vec<RequiredAction>,
-    /// When the account is deleted, if its owner wants that and has not taken it back: [`UserStatus::Leaving`].
+    /// When the account is gone, if its owner wants that and has not taken it back ([`UserStatus::Leaving`]), or it is in the bin.
     pub deletion_at: Option<Timestamp>,
+    /// What it was before it came into the bin.
+    pub status_before: Option<UserStatus>,
     /// From when on the account may be used; from the beginning if unset.
     pub starts_at: Option<Timestamp>,
     /// From when on it may not be used any more; it may for ever if unset.
@@ -76,6 +78,8 @@ named! {
         Locked = "locked",
         /// Its owner has deleted it, and can take that back until it is gone.
         Leaving = "leaving",
+        /// An administrator has deleted it, and it is in the bin until it is gone.
+        Deleted = "deleted",
     }
 }
 
@@ -92,6 +96,8 @@ named! {
         Locked = "locked",
         /// Its owner has deleted it, and can take that back.
         Leaving = "leaving",
+        /// It is in the bin.
+        Deleted = "deleted",
         /// Its time has not come yet.
         NotStarted = "not_started",
         /// Its time is over.
@@ -262,6 +268,7 @@ impl User {
         match self.status {
             UserStatus::Inactive => AccountState::Inactive,
             UserStatus::Locked => AccountState::Locked,
+            UserStatus::Deleted => AccountState::Deleted,
             _ if self.expires_at.is_some_and(|end| now >= end) => AccountState::Expired,
             _ if self.starts_at.is_some_and(|start| now < start) => AccountState::NotStarted,
             UserStatus::Leaving => AccountState::Leaving,

@@ -5,7 +5,7 @@ use super::action_links::ActionLinkKind;
 use super::rows::{Columns, to_json};
 use super::{Ended, Error, Write, readers};
 use crate::model::user::comparison_key;
-use crate::model::{Channel, Digest, Id, PasswordHash, PasswordSetter, RequiredAction, Timestamp, User};
+use crate::model::{Channel, Digest, Id, PasswordHash, PasswordSetter, RequiredAction, Timestamp, User, UserStatus};
 use crate::sql::{self, Record, Row};
 
 /// A page of users.
@@ -28,6 +28,7 @@ impl Record for User {
             password_initial: row.boolean("password_initial")?,
             required_actions: read_actions(&row.text("required_actions")?)?,
             deletion_at: row.maybe_time("deletion_at")?,
+            status_before: read_status(row.maybe_text("status_before")?)?,
             starts_at: row.maybe_time("starts_at")?,
             expires_at: row.maybe_time("expires_at")?,
             invited_at: row.maybe_time("invited_at")?,
@@ -36,6 +37,11 @@ impl Record for User {
             updated_at: row.time("updated_at")?,
         })
     }
+}
+
+fn read_status(text: Option<String>) -> Result<Option<UserStatus>, sql::Error> {
+    let read = |text: String| text.parse().map_err(|_| sql::Error::unreadable("status_before"));
+    text.map(read).transpose()
 }
 
 fn read_actions(text: &str) -> Result<Vec<RequiredAction>, sql::Error> {
@@ -53,28 +59,28 @@ fn write_actions(actions: &[RequiredAction]) -> String {
 const FIND: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
   password_expired_at, password_initial, required_actions, deletion_at, starts_at, expires_at,
-  invited_at, signed_in_at, kind, client_id, version, created_at, updated_at
+  invited_at, signed_in_at, kind, client_id, status_before, version, created_at, updated_at
 from users
 where id = $1";
 
 const FIND_BY_SUBJECT: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
   password_expired_at, password_initial, required_actions, deletion_at, starts_at, expires_at,
-  invited_at, signed_in_at, kind, client_id, version, created_at, updated_at
+  invited_at, signed_in_at, kind, client_id, status_before, version, created_at, updated_at
 from users
 where subject = $1";
 
 const FIND_BY_USERNAME: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
   password_expired_at, password_initial, required_actions, deletion_at, starts_at, expires_at,
-  invited_at, signed_in_at, kind, client_id, version, created_at, updated_at
+  invited_at, signed_in_at, kind, client_id, status_before, version, created_at, updated_at
 from users
 where username_key = $1";
 
 const FIND_BY_EMAIL: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
   password_expired_at, password_initial, required_actions, deletion_at, starts_at, expires_at,
-  invited_at, signed_in_at, kind, client_id, version, created_at, updated_at
+  invited_at, signed_in_at, kind, client_id, status_before, version, created_at, updated_at
 from users
 where email_key = $1";
 
@@ -82,7 +88,7 @@ where email_key = $1";
 const FIND_BY_PHONE: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
   password_expired_at, password_initial, required_actions, deletion_at, starts_at, expires_at,
-  invited_at, signed_in_at, kind, client_id, version, created_at, updated_at
+  invited_at, signed_in_at, kind, client_id, status_before, version, created_at, updated_at
 from users
 where phone_key = $1
 limit 2";
@@ -90,53 +96,73 @@ limit 2";
 const LIST: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
   password_expired_at, password_initial, required_actions, deletion_at, starts_at, expires_at,
-  invited_at, signed_in_at, kind, client_id, version, created_at, updated_at
+  invited_at, signed_in_at, kind, client_id, status_before, version, created_at, updated_at
 from users
 where id > $1
+and status <> 'deleted'
 order by id
 limit $2";
 
 const LIST_NEWEST: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
   password_expired_at, password_initial, required_actions, deletion_at, starts_at, expires_at,
-  invited_at, signed_in_at, kind, client_id, version, created_at, updated_at
+  invited_at, signed_in_at, kind, client_id, status_before, version, created_at, updated_at
 from users
 where id < $1
+and status <> 'deleted'
 order by id desc
 limit $2";
 
 const LIST_BY_USERNAME_PREFIX: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
   password_expired_at, password_initial, required_actions, deletion_at, starts_at, expires_at,
-  invited_at, signed_in_at, kind, client_id, version, created_at, updated_at
+  invited_at, signed_in_at, kind, client_id, status_before, version, created_at, updated_at
 from users
 where username_key >= $1
 and username_key < $2
 and username_key > $3
+and status <> 'deleted'
 order by username_key
 limit $4";
 
 const LIST_BY_EMAIL_PREFIX: &str = "
 select id, subject, username, status, profile, password_hash, password_changed_at,
   password_expired_at, password_initial, required_actions, deletion_at, starts_at, expires_at,
-  invited_at, signed_in_at, kind, client_id, version, created_at, updated_at
+  invited_at, signed_in_at, kind, client_id, status_before, version, created_at, updated_at
 from users
 where email_key >= $1
 and email_key < $2
 and email_key > $3
+and status <> 'deleted'
 order by email_key
 limit $4";
 
+const LIST_BINNED: &str = "
+select id, subject, username, status, profile, password_hash, password_changed_at,
+  password_expired_at, password_initial, required_actions, deletion_at, starts_at, expires_at,
+  invited_at, signed_in_at, kind, client_id, status_before, version, created_at, updated_at
+from users
+where id > $1
+and status = 'deleted'
+order by id
+limit $2";
+
+const COUNT_BINNED_UP_TO: &str = "
+select count(*)
+from (select 1 as one from users where status = 'deleted' limit $1) as counted";
+
 const COUNT_UP_TO: &str = "
 select count(*)
-from (select 1 as one from users limit $1) as counted";
+from (select 1 as one from users where status <> 'deleted' limit $1) as counted";
 
 const COUNT_PREFIX_UP_TO: &str = "
 select count(*)
 from (
-select id from (select id from users where username_key >= $1 and username_key < $2 limit $3) as by_username
+select id from (select id from users where username_key >= $1 and username_key < $2
+  and status <> 'deleted' limit $3) as by_username
 union
-select id from (select id from users where email_key >= $1 and email_key < $2 limit $3) as by_email
+select id from (select id from users where email_key >= $1 and email_key < $2
+  and status <> 'deleted' limit $3) as by_email
 ) as counted";
 
 const IS_DEPARTED: &str = "
@@ -155,6 +181,7 @@ const LIST_APPLIED: &str = "
 select username
 from users
 where applied
+and status <> 'deleted'
 order by username";
 
 readers! {
@@ -193,10 +220,21 @@ readers! {
         Ok(first.filter(|_| found.is_empty()))
     }
 
-    /// Users after this one, oldest first.
+    /// Users after this one, oldest first, without those in the bin.
     pub async fn list_users(&mut self, after: Option<Id<User>>, limit: u32) -> Result<UserPage, Error> {
         let after = after.map_or(uuid::Uuid::nil(), Id::uuid);
         Ok(self.sql(LIST).bind(after).bind(limit).all().await?)
+    }
+
+    /// Users in the bin after this one, oldest first.
+    pub async fn list_binned_users(&mut self, after: Option<Id<User>>, limit: u32) -> Result<UserPage, Error> {
+        let after = after.map_or(uuid::Uuid::nil(), Id::uuid);
+        Ok(self.sql(LIST_BINNED).bind(after).bind(limit).all().await?)
+    }
+
+    /// How many users are in the bin, counted no further than `most`.
+    pub async fn count_binned_users(&mut self, most: u32) -> Result<i64, Error> {
+        Ok(self.sql(COUNT_BINNED_UP_TO).bind(most).one().await?)
     }
 
     /// Users before this one, newest first.
@@ -239,7 +277,7 @@ readers! {
         Ok(found > 0)
     }
 
-    /// Users who wanted to be deleted by now, a bounded number.
+    /// Users who wanted to be deleted by now, or have been in the bin for long enough; a bounded number.
     pub async fn list_users_who_left(&mut self, now: Timestamp, limit: u32) -> Result<Vec<Id<User>>, Error> {
         let ids: Vec<uuid::Uuid> = self.sql(LIST_LEFT).bind(now).bind(limit).all().await?;
         Ok(ids.into_iter().map(Id::from_uuid).collect())
@@ -266,7 +304,8 @@ set username = $3, username_key = $4, email_key = $5, status = $6, profile = $7,
   expired_at = case when expires_at is not distinct from $12 then expired_at end,
   reminded_at = case when expires_at is not distinct from $12 then reminded_at end,
   remind_at = case when expires_at is not distinct from $12 then remind_at else $13 end,
-  phone_key = $14, invited_at = $15, kind = $16, version = version + 1
+  phone_key = $14, invited_at = $15, kind = $16, status_before = $17,
+  version = version + 1
 where id = $1
 and version = $2";
 
@@ -398,6 +437,7 @@ impl Write {
             .bind(user.confirmed(Channel::Sms))
             .bind(user.invited_at)
             .bind(user.kind.as_str())
+            .bind(user.status_before.map(UserStatus::as_str))
             .changed()
             .await?;
         if changed == 1 {

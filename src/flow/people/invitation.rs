@@ -90,6 +90,6 @@ fn judge(user: &User, now: Timestamp) -> Result<(), Error> {
         UserStatus::Invited | UserStatus::Inactive => Ok(()),
         UserStatus::Active if user.signed_in_at.is_none() => Ok(()),
         UserStatus::Active => Err(Error::Conflict("has_signed_in")),
-        UserStatus::Locked | UserStatus::Leaving => Err(Error::Conflict("not_to_be_invited")),
+        UserStatus::Locked | UserStatus::Leaving | UserStatus::Deleted => Err(Error::Conflict("not_to_be_invited")),
     }
 }

@@ -113,11 +113,11 @@ pub(in crate::flow) async fn stay(provider: &Provider, call: &Call, user: &User)
     .await
 }
 
-/// Deletes the accounts whose grace is over, a bounded number. Gives whether there may be more.
+/// Deletes the accounts whose grace is over, and those that have been in the bin for long enough; a bounded number. Gives whether there may be more.
 ///
 /// # Errors
 /// [`Error`] if one could not be deleted, after the others were; it is tried again.
-pub async fn delete_those_who_left(provider: &Provider, call: &Call) -> Result<bool, Error> {
+pub async fn delete_those_who_are_due(provider: &Provider, call: &Call) -> Result<bool, Error> {
     let due = provider
         .store
         .read()
@@ -128,7 +128,7 @@ pub async fn delete_those_who_left(provider: &Provider, call: &Call) -> Result<b
     let mut failed = None;
     for id in due {
         if let Err(error) = delete_one(provider, call, id).await {
-            tracing::warn!(user = %id, %error, "an account that its owner has deleted is still there");
+            tracing::warn!(user = %id, %error, "an account that was deleted is still there");
             failed = Some(error);
         }
     }
@@ -141,8 +141,11 @@ pub async fn delete_those_who_left(provider: &Provider, call: &Call) -> Result<b
 async fn delete_one(provider: &Provider, call: &Call, id: Id<User>) -> Result<(), Error> {
     let found = provider.store.read().await?.find_user(id).await?;
     let Some(user) = found else { return Ok(()) };
-    let news = news_of(provider, call, &user, AccountChange::Deleted)?;
-    let news = news.as_ref();
+    let (source, news) = match user.status {
+        UserStatus::Deleted => (ChangeSource::Command, None),
+        _ => (ChangeSource::Person, news_of(provider, call, &user, AccountChange::Deleted)?),
+    };
+    let (status, source, news) = (user.status, &source, news.as_ref());
     let is_gone = again(|| async {
         let mut tx = provider.store.write().await?;
         let done = async {
@@ -151,11 +154,11 @@ async fn delete_one(provider: &Provider, call: &Call, id: Id<User>) -> Result<()
                 return Ok(false);
             }
             let user = tx.find_user(id).await?.ok_or(Error::NotFound)?;
-            let is_due = user.status == UserStatus::Leaving && user.deletion_at.is_some_and(|at| at <= call.now);
-            if !is_due {
+            let may_go = matches!(status, UserStatus::Leaving | UserStatus::Deleted) && user.status == status;
+            if !may_go || user.deletion_at.is_none_or(|at| at > call.now) {
                 return Ok(false);
             }
-            standing::delete_in(&mut tx, call, &ChangeSource::Person, id, None).await?;
+            standing::delete_in(&mut tx, call, source, id, None).await?;
             if let Some(news) = news {
                 news.write(&mut tx, call).await?;
             }

@@ -2,6 +2,7 @@
 //! the administration API, a file of `apply`, a command or the first setup.
 
 pub mod access_requests;
+pub mod bin;
 pub mod breach_service;
 pub mod challenge;
 pub mod code_wish;
@@ -54,6 +55,7 @@ pub use access_requests::{
     Applicant, approve_access, get_access_request, list_access_requests, look_at_access_request, refuse_access,
     request_access,
 };
+pub use bin::{bin_user, restore_user};
 pub use challenge::{CODE as CAPTCHA, Challenge, Met, challenge};
 pub(in crate::flow) use code_wish::ask_for_code;
 pub use code_wish::{Means, may_sign_in_by};
@@ -67,7 +69,7 @@ pub use guess_wait::{end_wait_by_link, look_at_wait};
 pub(in crate::flow) use identifiers::find_who_signs_in;
 pub use invitation::send_invitation;
 pub(in crate::flow) use leaving::stay;
-pub use leaving::{NotLeaving, delete_own_account, delete_those_who_left, deletion_grace};
+pub use leaving::{NotLeaving, delete_own_account, delete_those_who_are_due, deletion_grace};
 pub use locking::{
     lock_by_alert, lock_by_link, lock_own_account, look_at_lock, look_at_unlock, unlock_by_link, unlock_user,
 };

@@ -2,7 +2,7 @@
 
 use super::departure::{self, Departure};
 use super::news::{News, PostedLink};
-use super::{ChangeSource, NewUser, PasswordRules, breach_service, server_account};
+use super::{ChangeSource, NewUser, PasswordRules, breach_service, server_account, standing};
 use crate::credential::{self, Pattern, Policy, Verdict, Weakness};
 use crate::flow::settle::settle;
 use crate::flow::{Call, Error, FieldError, Provider, letter};
@@ -92,6 +92,7 @@ pub async fn set_password(
     let user = super::get_user(provider, id).await?;
     source.must_outrank(&provider.store.read().await?.list_permissions_of(id).await?)?;
     server_account::must_be_a_persons(&user)?;
+    standing::must_not_be_binned(&user)?;
     let password = match setter(source) {
         PasswordSetter::Person => password,
         PasswordSetter::Other => super::password_rules_of(provider, call, id).await?.admit(password)?,

@@ -140,7 +140,7 @@ pub(super) async fn stay_in(tx: &mut Write, call: &Call, id: Id<User>) -> Result
     Ok(())
 }
 
-/// Deletes a user with everything that hangs on it. The subject is never given to anyone else
+/// Deletes a user with everything that hangs on it, at once and for good. The subject is never given to anyone else
 /// (OpenID Connect Core section 2).
 ///
 /// # Errors
@@ -169,7 +169,7 @@ pub(in crate::flow) async fn delete_in(
     expected: Option<i64>,
 ) -> Result<User, Error> {
     let administrator = HadAdministrator::ask(tx, call.now).await?;
-    let user = load(tx, source, id, expected).await?;
+    let user = load_any(tx, source, id, expected).await?;
     end_everything(tx, call, id, Departure::Deleted).await?;
     server_account::follow_in(tx, call, source, &stood_down(&user)).await?;
     server_account::delete_in(tx, call, &user).await?;
@@ -191,8 +191,32 @@ fn stood_down(user: &User) -> User {
     }
 }
 
-/// The user whose standing changes.
+/// The user whose standing changes; what is in the bin is taken out of it first.
+///
+/// # Errors
+/// [`Error::Conflict`] `in_bin`, beside those of [`load_any`].
 pub(super) async fn load(tx: &mut Write, source: &ChangeSource, id: Id<User>, expected: Option<i64>) -> Result<User, Error> {
+    let user = load_any(tx, source, id, expected).await?;
+    must_not_be_binned(&user)?;
+    Ok(user)
+}
+
+/// Refuses to change what is in the bin.
+///
+/// # Errors
+/// [`Error::Conflict`] `in_bin`.
+pub(super) fn must_not_be_binned(user: &User) -> Result<(), Error> {
+    match user.status {
+        UserStatus::Deleted => Err(Error::Conflict("in_bin")),
+        _ => Ok(()),
+    }
+}
+
+/// The user whose standing changes, also one in the bin.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::Stale`], [`Error::Forbidden`].
+pub(super) async fn load_any(tx: &mut Write, source: &ChangeSource, id: Id<User>, expected: Option<i64>) -> Result<User, Error> {
     let user = tx.find_user(id).await?.ok_or(Error::NotFound)?;
     if expected.is_some_and(|version| version != user.version) {
         return Err(Error::Stale);
@@ -204,7 +228,7 @@ pub(super) async fn load(tx: &mut Write, source: &ChangeSource, id: Id<User>, ex
 /// Gives an account another status.
 pub(super) async fn move_to(tx: &mut Write, call: &Call, mut user: User, status: UserStatus) -> Result<User, Error> {
     user.status = status;
-    if status != UserStatus::Leaving {
+    if !matches!(status, UserStatus::Leaving | UserStatus::Deleted) {
         user.deletion_at = None;
     }
     user.updated_at = call.now;

@@ -2,7 +2,7 @@
 
 use super::departure::end_browsers;
 use super::term::{TermChange, check_term};
-use super::{ChangeSource, fields, server_account, users};
+use super::{ChangeSource, fields, server_account, standing, users};
 use crate::flow::settle::settle;
 use crate::flow::{Call, Error, FieldError, Provider};
 use crate::model::group::ADMIN;
@@ -289,6 +289,7 @@ pub(in crate::flow) async fn change_in(
         return Err(Error::Stale);
     }
     source.must_outrank(&tx.list_permissions_of(id).await?)?;
+    standing::must_not_be_binned(&before)?;
     let mut user = before.clone();
     change.make(&mut user);
     let is_required_the_same = user.required_actions == before.required_actions;

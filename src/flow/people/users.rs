@@ -191,6 +191,7 @@ pub(in crate::flow) async fn make_ready(
             .into_iter()
             .collect(),
         deletion_at: None,
+        status_before: None,
         starts_at: new.starts_at,
         expires_at: new.expires_at,
         invited_at: (new.status == UserStatus::Invited).then_some(call.now),
@@ -319,7 +320,7 @@ fn check_status(new: &NewUser) -> Option<FieldError> {
             ("/status", "whoever is to choose a password by mail is not inactive: invite them later")
         }
         (UserStatus::Active | UserStatus::Inactive | UserStatus::Invited, _) => return None,
-        (UserStatus::Locked | UserStatus::Leaving, _) => ("/status", "expected active, inactive or invited"),
+        (UserStatus::Locked | UserStatus::Leaving | UserStatus::Deleted, _) => ("/status", "expected active, inactive or invited"),
     };
     Some(FieldError {
         pointer: pointer.to_owned(),
@@ -408,6 +409,8 @@ pub enum UserSelection {
     Newest,
     /// All, by username.
     ByName,
+    /// Those in the bin, the first made first.
+    Binned,
     /// Those whose username begins like this, by username, then those whose mail address does, by address.
     Beginning(String),
     /// The one that is looked up.
@@ -430,6 +433,10 @@ pub async fn list_users(
     match selection {
         UserSelection::Oldest => {
             let users = store.list_users(position(after)?, fetched).await?;
+            Ok(Page::cut(users, limit, by_id))
+        }
+        UserSelection::Binned => {
+            let users = store.list_binned_users(position(after)?, fetched).await?;
             Ok(Page::cut(users, limit, by_id))
         }
         UserSelection::Newest => {
@@ -463,6 +470,7 @@ pub async fn count_users(provider: &Provider, selection: &UserSelection, most: u
         UserSelection::Oldest | UserSelection::Newest | UserSelection::ByName => {
             Ok(provider.store.read().await?.count_users(most).await?)
         }
+        UserSelection::Binned => Ok(provider.store.read().await?.count_binned_users(most).await?),
         UserSelection::Beginning(prefix) => {
             let counted = provider.store.read().await?.count_users_beginning(prefix, most).await?;
             Ok(counted.min(i64::from(most)))

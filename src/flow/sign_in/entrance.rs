@@ -66,7 +66,7 @@ fn barred(user: &User, now: Timestamp) -> Option<(&'static str, Refused)> {
     }
     match user.state(now) {
         AccountState::Active | AccountState::Invited | AccountState::Leaving => None,
-        AccountState::Inactive => Some(("sign_in.inactive", Refused::Inactive)),
+        AccountState::Inactive | AccountState::Deleted => Some(("sign_in.inactive", Refused::Inactive)),
         AccountState::Locked => Some(("sign_in.locked", Refused::Locked)),
         AccountState::NotStarted => {
             let start = user.starts_at.unwrap_or(now);

@@ -107,7 +107,7 @@ macro_rules! user_bodies {
             #[serde(skip_serializing_if = "Option::is_none")]
             client: Option<String>,
             /// `active`, `invited` until the person first signs in, `inactive`, `locked` by its owner, or `leaving`: deleted by its
-            /// owner, who can take that back.
+            /// owner, who can take that back; `deleted`: in the bin.
             status: String,
             /// How the account stands now: `status`, but `not_started` before `starts_at`, and `expired` from `expires_at` on.
             state: String,
@@ -117,7 +117,7 @@ macro_rules! user_bodies {
             /// Until when.
             #[serde(skip_serializing_if = "Option::is_none")]
             expires_at: Option<String>,
-            /// When it is deleted, if its owner wants that.
+            /// When it is gone, if its owner or an administrator has deleted it.
             #[serde(skip_serializing_if = "Option::is_none")]
             deletion_at: Option<String>,
             $($(#[doc = $doc])+ #[serde(skip_serializing_if = "Option::is_none")] $field: Option<String>,)+

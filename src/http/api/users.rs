@@ -2,11 +2,12 @@
 
 use super::list::{Count, ListRule, PageBody, Words};
 use super::route::{Method, Route, handler};
+use super::sessions::flag;
 use super::user_body::{NewUserBody, PasswordResetAnswer, PasswordResetBody, UserBody, UserPatchBody};
 use super::{Answer, Asked, BASE, Problem};
 use crate::flow::Error;
 use crate::flow::people::{self, UserKey, UserSelection, WeakPasswords};
-use crate::model::User;
+use crate::model::{User, UserStatus};
 
 const READ: &str = "admin:users.read";
 const WRITE: &str = "admin:users";
@@ -15,7 +16,7 @@ const MOST_COUNTED: u32 = 100_000;
 
 const LIST: ListRule = ListRule {
     sorts: &["created_at", "-created_at", "username"],
-    filters: &["username", "email", "subject"],
+    filters: &["username", "email", "subject", "status"],
     words: Words::Beginning("the beginning of a username or mail address"),
     count: Count::IfAsked,
 };
@@ -37,9 +38,18 @@ pub(super) fn table() -> Vec<Route> {
             Method::Delete,
             "/users/{id}",
             WRITE,
-            "Deletes a user with all sessions and grants.",
+            "Deletes a user: every session and grant ends, and the account is in the bin for a while (account.bin), or gone.",
             handler!(delete),
-        ),
+        )
+        .asks(&[("erase", "true: it is gone at once and for good, also out of the bin.")]),
+        route(
+            Method::Post,
+            "/users/{id}/restore",
+            WRITE,
+            "Takes a user out of the bin, as they were: groups, second factors, consents and data. What has ended stays ended.",
+            handler!(restore),
+        )
+        .gives::<UserBody>(),
         route(
             Method::Post,
             "/users/{id}/deactivate",
@@ -89,6 +99,11 @@ async fn list(asked: Asked) -> Result<Answer, Problem> {
         (Some(words), _) => UserSelection::Beginning(words.clone()),
         (None, Some(("username", username))) => UserSelection::One(UserKey::Username(username.clone())),
         (None, Some(("email", email))) => UserSelection::One(UserKey::Email(email.clone())),
+        (None, Some(("status", status))) if status == UserStatus::Deleted.as_str() => UserSelection::Binned,
+        (None, Some(("status", _))) => {
+            let detail = "those in the bin are listed by it: status eq \"deleted\"";
+            return Err(Error::field("filter", "unsupported", detail).into());
+        }
         (None, Some((_, subject))) => UserSelection::One(UserKey::Subject(subject.clone())),
         (None, None) => match listed.sort {
             "-created_at" => UserSelection::Newest,
@@ -133,8 +148,20 @@ async fn change(asked: Asked) -> Result<Answer, Problem> {
 
 async fn delete(asked: Asked) -> Result<Answer, Problem> {
     let (id, expected) = (asked.id("id")?, asked.expected()?);
-    people::delete_user(asked.provider(), asked.call(), &asked.source(), id, expected).await?;
+    let (provider, call, source) = (asked.provider(), asked.call(), asked.source());
+    match flag(&asked, "erase")? {
+        true => people::delete_user(provider, call, &source, id, expected).await?,
+        false => people::bin_user(provider, call, &source, id, expected).await?,
+    }
     Ok(Answer::done())
+}
+
+async fn restore(asked: Asked) -> Result<Answer, Problem> {
+    let (id, expected) = (asked.id("id")?, asked.expected()?);
+    one(
+        &asked,
+        people::restore_user(asked.provider(), asked.call(), &asked.source(), id, expected).await?,
+    )
 }
 
 async fn deactivate(asked: Asked) -> Result<Answer, Problem> {

@@ -106,6 +106,8 @@ fn happened(event: &OwnEvent) -> Happened {
         EventKind::UserChanged => Happened::Changed,
         EventKind::UserDeactivated => Happened::Deactivated,
         EventKind::UserReactivated => Happened::Reactivated,
+        EventKind::UserBinned => Happened::Binned,
+        EventKind::UserRestored => Happened::Restored,
         EventKind::UserInvited => Happened::Invited,
         EventKind::UserActivated => Happened::Activated,
         EventKind::UserExpired => Happened::Expired,

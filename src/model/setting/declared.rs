@@ -233,6 +233,8 @@ declare! {
         "Whether people have to have confirmed their mail address to be let in; who has not does so on the way in.";
     ACCOUNT_INVITATION_LIFETIME: "account.invitation_lifetime", duration(10 * MINUTE, 90 * DAY), "7d", Least,
         "How long somebody may follow the link of an invitation to an account that was made for them.";
+    ACCOUNT_BIN: "account.bin", duration(0, 365 * DAY), "30d", Greatest,
+        "How long an account that an administrator has deleted stays in the bin, from which it comes back whole; 0s deletes at once and for good.";
     ACCOUNT_DELETION: "account.deletion", Kind::Flag, "true", Nearest,
         "Whether people may delete their own account.";
     ACCOUNT_DELETION_GRACE: "account.deletion_grace", duration(0, 365 * DAY), "30d", Greatest,

@@ -92,6 +92,10 @@ words! {
         Deactivated = "deactivated",
         /// That was taken back.
         Reactivated = "reactivated",
+        /// It was deleted, and is in the bin.
+        Binned = "binned",
+        /// It is back.
+        Restored = "restored",
         /// Its owner was invited to it.
         Invited = "invited",
         /// They have come in.

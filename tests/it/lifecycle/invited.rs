@@ -6,10 +6,10 @@ use ostiary::flow::operations::apply::{Difference, Document, PruneUsers, apply};
 use ostiary::flow::operations::export::{Secrets, export};
 use serde_json::{Value, json};
 
-use super::{administrator, choose, events, is_signed_in, links_to, mails_to, sign_in};
+use super::{administrator, choose, events, is_signed_in, links_to, mails_to, sign_in, with_commands};
 use crate::support::browser::Browser;
 use crate::support::cli::Terminal;
-use crate::support::server::{Backend, Server, each_backend};
+use crate::support::server::{Server, each_backend};
 
 const PASSWORD: &str = "a long walk by the river at noon";
 const OTHER: &str = "eleven boats below the old bridge";
@@ -255,9 +255,9 @@ async fn a_file_invites_and_takes_nothing_back() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn somebody_is_invited_from_a_terminal() {
-    let server = Server::start_with(Backend::Sqlite).await;
+    let server = with_commands().await;
     let terminal = Terminal::at(server.folder());
     let made = terminal
         .run(&["users", "create", "grace", "--email", GRACE, "--invite"])

@@ -4,12 +4,12 @@ use ostiary::flow::operations::apply::{Difference, Document, PruneUsers, apply};
 use ostiary::flow::operations::export::{Secrets, export};
 use serde_json::{Value, json};
 
-use super::{administrator, mails_to, sign_in};
+use super::{administrator, mails_to, sign_in, with_commands};
 use crate::api::conversation::Caller;
 use crate::support::browser::Browser;
 use crate::support::cli::Terminal;
 use crate::support::http::plain_http;
-use crate::support::server::{Backend, Server, each_backend};
+use crate::support::server::{Server, each_backend};
 
 /// What the token endpoint says to a client that asks for a token of its own.
 async fn token(server: &Server, made: &Value) -> (u16, Value) {
@@ -140,9 +140,9 @@ async fn a_kind_confers_nothing_that_the_caller_does_not_hold() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_file_and_a_terminal_know_what_an_account_is_for() {
-    let server = Server::start_with(Backend::Sqlite).await;
+    let server = with_commands().await;
     let terminal = Terminal::at(server.folder());
     let made = terminal.run(&["users", "create", "robot", "--type", "server", "--json"]).await.json();
     assert_eq!(made["type"], "server");

@@ -1,5 +1,6 @@
 //! The life of accounts, from the first invitation to the last day, by the interface, commands and files.
 
+mod bin;
 mod invited;
 mod kinds;
 
@@ -12,12 +13,18 @@ use serde_json::Value;
 use crate::api::conversation::{Caller, client_token, service};
 use crate::support::browser::{Browser, Page};
 use crate::support::html::unescape;
-use crate::support::server::Server;
+use crate::support::server::{Backend, Server};
 
 /// A caller who may do everything, with a token of this moment.
 async fn administrator(server: &Server) -> Caller<'_> {
     let client = service(server, "admin").await;
     Caller::with_token(server, &client_token(server, &client).await).await
+}
+
+/// A server beside which commands run.
+async fn with_commands() -> Server {
+    let commands = |options: &mut ostiary::server::Options| options.commands = Some(ostiary::cli::commands());
+    Server::start_fully(Backend::Embedded, |_| (), commands).await
 }
 
 /// Every mail to an address, the newest first.

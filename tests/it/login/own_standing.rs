@@ -331,7 +331,7 @@ async fn a_deleted_account_can_be_taken_back_until_it_goes() {
         let again = browser.submit(&question, question.forms().remove(0), &[]).await;
         assert_eq!(again.status, 303, "the same form leads to the same");
         server.advance(DAY * 2);
-        people::delete_those_who_left(server.provider(), &server.call())
+        people::delete_those_who_are_due(server.provider(), &server.call())
             .await
             .unwrap();
         assert_eq!(
@@ -355,7 +355,7 @@ async fn a_deleted_account_can_be_taken_back_until_it_goes() {
             refused.status, 404,
             "what is due is gone, whether or not the job has come round"
         );
-        people::delete_those_who_left(server.provider(), &server.call())
+        people::delete_those_who_are_due(server.provider(), &server.call())
             .await
             .unwrap();
         let mut store = server.provider().store.read().await.unwrap();
@@ -411,7 +411,7 @@ async fn whoever_administers_last_stays_and_operators_say_whether_people_go_at_a
             "{}",
             gone.body
         );
-        people::delete_those_who_left(server.provider(), &server.call())
+        people::delete_those_who_are_due(server.provider(), &server.call())
             .await
             .unwrap();
         assert!(

@@ -95,6 +95,10 @@ async fn commands_work_where_no_server_runs() {
     );
     terminal.run(&["users", "reactivate", "ada"]).await.ok();
     terminal.run(&["users", "delete", "ada"]).await.ok();
+    let binned = terminal.run(&["users", "list", "--bin", "--json"]).await.json();
+    assert_eq!(binned[0]["status"], "deleted");
+    terminal.run(&["users", "restore", "ada"]).await.ok();
+    terminal.run(&["users", "delete", "ada", "--erase"]).await.ok();
     assert!(
         terminal
             .run(&["users", "show", "ada"])

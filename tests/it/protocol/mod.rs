@@ -73,6 +73,7 @@ fn user() -> User {
         password_initial: false,
         required_actions: Vec::new(),
         deletion_at: None,
+        status_before: None,
         starts_at: None,
         expires_at: None,
         invited_at: None,

@@ -60,6 +60,7 @@ pub async fn user(
         password_initial: false,
         required_actions: Vec::new(),
         deletion_at: None,
+        status_before: None,
         starts_at: None,
         expires_at: None,
         invited_at: None,

@@ -1,6 +1,7 @@
 //! The section `users`: the standard claims, groups, and for moving in a password's hash.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
@@ -269,6 +270,8 @@ pub(super) struct ChangedUser {
     join: Vec<String>,
     leave: Vec<String>,
     primary: Option<String>,
+    /// Whether it comes out of the bin.
+    restore: bool,
     status: Option<UserStatus>,
 }
 
@@ -347,7 +350,9 @@ fn change(entry: &Entry, user: &User, membership: &Membership) -> Result<Option<
         return Err(Error::field(format!("{}/subject", entry.pointer), "immutable", detail));
     }
     let profile = laid_over(&user.profile, &entry.profile).map_err(|error| Error::Failed(Box::new(error)))?;
+    let is_binned = user.status == UserStatus::Deleted;
     let status = match is_of_a_file(user.status) {
+        false if is_binned => entry.status.unwrap_or(UserStatus::Active),
         true => beginning(entry.status.unwrap_or(user.status), user),
         false => user.status,
     };
@@ -360,7 +365,10 @@ fn change(entry: &Entry, user: &User, membership: &Membership) -> Result<Option<
     if let Some(primary) = &entry.primary_group {
         wanted.primary = Some(primary.clone());
     }
-    let before = to_json(user, membership);
+    let mut before = to_json(user, membership);
+    if is_binned {
+        before.insert("status".to_owned(), user.status.as_str().into());
+    }
     let term = (
         entry.starts_at.unwrap_or(user.starts_at),
         entry.expires_at.unwrap_or(user.expires_at),
@@ -397,6 +405,7 @@ fn change(entry: &Entry, user: &User, membership: &Membership) -> Result<Option<
         primary: (wanted.primary != membership.primary)
             .then_some(wanted.primary)
             .flatten(),
+        restore: is_binned,
         status: (status != user.status).then_some(status),
     };
     Ok(Some(Planned {
@@ -476,7 +485,8 @@ fn taken(pointer: &str) -> Error {
 pub(super) enum ReadyUser {
     Add(Box<people::users::ReadyUser>),
     Change(Box<ChangedUser>),
-    Remove(Id<User>),
+    /// For so long into the bin.
+    Remove(Id<User>, Option<Duration>),
 }
 
 /// Makes hashes. Where the machine is busy with those who sign in, a file waits its turn.
@@ -489,7 +499,7 @@ pub(super) async fn prepare(
     let new = match act {
         UserAct::Create(new) => new,
         UserAct::Change(changed) => return Ok(ReadyUser::Change(changed)),
-        UserAct::Remove(id) => return Ok(ReadyUser::Remove(id)),
+        UserAct::Remove(id) => return Ok(ReadyUser::Remove(id, people::bin::kept_for(settings))),
     };
     let add = |ready| ReadyUser::Add(Box::new(ready));
     for _ in 0..MOST_TURNS {
@@ -514,9 +524,10 @@ pub(super) async fn write(
             Ok(tx.mark_user_applied(user.id).await?)
         }
         ReadyUser::Change(changed) => write_change(tx, call, source, changed, afterwards).await,
-        ReadyUser::Remove(id) => {
-            people::standing::delete_in(tx, call, source, *id, None).await?;
+        ReadyUser::Remove(id, kept_for) => {
+            let user = people::bin::bin_in(tx, call, source, (*id, None), *kept_for).await?;
             afterwards.departed.push(*id);
+            afterwards.disabled.extend(user.client.filter(|_| kept_for.is_some()));
             Ok(())
         }
     }
@@ -530,6 +541,9 @@ async fn write_change(
     afterwards: &mut Afterwards,
 ) -> Result<(), Error> {
     let id = changed.id;
+    if changed.restore {
+        people::bin::restore_in(tx, call, source, id, None).await?;
+    }
     if let Some(fields) = &changed.fields {
         let user = people::user_change::change_in(tx, call, source, id, None, fields.clone()).await?;
         if people::user_change::is_over(&user, call.now) {
@@ -557,7 +571,7 @@ async fn write_change(
             afterwards.departed.push(id);
             afterwards.disabled.extend(user.client);
         }
-        Some(UserStatus::Locked | UserStatus::Leaving) | None => (),
+        Some(UserStatus::Locked | UserStatus::Leaving | UserStatus::Deleted) | None => (),
     }
     Ok(())
 }

@@ -20,11 +20,11 @@ rules! {
         remedy "Set a new one if it is forgotten.",
         command "ostiary users set-password {username}",
         request "POST /api/v1/users/{user}/reset-password";
-    "sign_in.server": "The account is a server's: nobody signs in to it.",
     "sign_in.inactive": "The password is right, but the account was deactivated.",
         remedy "Reactivate it, if the person may come back.",
         command "ostiary users reactivate {username}",
         request "POST /api/v1/users/{user}/reactivate";
+    "sign_in.server": "The account is a server's: nobody signs in to it.";
     "sign_in.locked": "The proof is right, but the owner of the account has locked it.",
         remedy "Unlock it, if it is in the right hands again. Its owner can do so by the link that was mailed.",
         command "ostiary users unlock {username}",
