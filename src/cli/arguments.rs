@@ -69,6 +69,9 @@ pub(super) enum StoreCommand {
     /// Requests for an account, where an administrator decides.
     #[command(subcommand)]
     AccessRequests(super::access_requests::AccessRequests),
+    /// Work on many users, and what became of it.
+    #[command(subcommand)]
+    Jobs(super::jobs::Jobs),
     /// Terms of use.
     #[command(subcommand)]
     Terms(super::terms::Terms),

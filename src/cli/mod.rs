@@ -15,6 +15,7 @@ mod explain;
 mod failure;
 mod groups;
 mod input;
+mod jobs;
 mod keys;
 mod messages;
 mod migrate;

@@ -11,7 +11,7 @@ use super::failure::Failure;
 use super::output::Output;
 use super::reseal::{self, Step};
 use super::{
-    access_requests, apply, clients, devices, events, explain, groups, keys, messages, serve, sessions, settings,
+    access_requests, apply, clients, devices, events, explain, groups, jobs, keys, messages, serve, sessions, settings,
     setup, terms, users,
 };
 use crate::clock::Clock;
@@ -134,6 +134,7 @@ async fn execute(provider: &Provider, command: StoreCommand, input: Option<Secre
         StoreCommand::Groups(command) => groups::run(provider, call, command).await,
         StoreCommand::Clients(command) => clients::run(provider, call, command, input).await,
         StoreCommand::Keys(command) => keys::run(provider, call, command, input).await,
+        StoreCommand::Jobs(command) => jobs::run(provider, call, command).await,
         StoreCommand::AccessRequests(command) => access_requests::run(provider, call, command).await,
         StoreCommand::Terms(command) => terms::run(provider, call, command, input).await,
         StoreCommand::Sessions(command) => sessions::run(provider, call, command).await,
@@ -164,6 +165,7 @@ fn read_input(command: &StoreCommand) -> Result<Option<Secret>, Failure> {
         | StoreCommand::Messages(_)
         | StoreCommand::Groups(_)
         | StoreCommand::AccessRequests(_)
+        | StoreCommand::Jobs(_)
         | StoreCommand::Sessions(_)
         | StoreCommand::Devices(_)
         | StoreCommand::Settings(_)

@@ -53,6 +53,8 @@ pub(super) enum Users {
     },
     /// Take a user out of the bin.
     Restore { user: String },
+    /// Do one thing with many users: at once with a few that are named, as a job with others.
+    Bulk(Box<super::jobs::Bulk>),
     /// List a user's second factors.
     Factors {
         user: String,

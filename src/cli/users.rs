@@ -128,6 +128,7 @@ pub(super) async fn run(
             let user = people::restore_user(provider, call, &SOURCE, user.id, None).await?;
             Ok(Output::line(format!("{} is back, and {}", user.username, user.status)))
         }
+        Users::Bulk(bulk) => super::jobs::bulk(provider, call, *bulk).await,
         Users::Factors { user, json } => {
             let user = find(provider, &user).await?;
             let factors = factor::list(provider, user.id).await?;

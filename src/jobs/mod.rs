@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::clock;
 use crate::flow::operations::outbox::Post;
-use crate::flow::operations::{cleaning, keys, logouts, outbox};
+use crate::flow::operations::{cleaning, jobs as work_on_many, keys, logouts, outbox};
 use crate::flow::watch::Patience;
 use crate::flow::{Call, Error, Provider, people, session};
 
@@ -33,6 +33,8 @@ const CLEANING_EVERY: Duration = Duration::from_secs(10 * 60);
 const EXPIRIES_EVERY: Duration = Duration::from_secs(10);
 /// How often it is looked whose password has to be replaced soon, and whose account ends soon.
 const REMINDERS_EVERY: Duration = Duration::from_secs(15 * 60);
+/// How often it is looked whether there is work on many users.
+const BULK_EVERY: Duration = Duration::from_secs(1);
 const KEYS_EVERY: Duration = Duration::from_secs(10 * 60);
 
 /// The jobs of a server.
@@ -113,6 +115,11 @@ pub fn start(provider: &Provider, post: Post, patience: Patience, stop: &watch::
         people::warn_of_expiry(&provider, &call).await?;
         let began = clock::monotonic();
         while people::remind_of_end(&provider, &call).await? && began.elapsed() < GO_ON_FOR {}
+        Ok(())
+    }));
+    jobs.spawn(of("bulk", BULK_EVERY).run(|provider| async move {
+        let began = clock::monotonic();
+        while work_on_many::work(&provider, &Call::system(&provider.clock)).await? && began.elapsed() < GO_ON_FOR {}
         Ok(())
     }));
     jobs.spawn(of("keys", KEYS_EVERY).run(|provider| async move {

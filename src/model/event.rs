@@ -238,6 +238,10 @@ named! {
         Setup = "setup",
         /// A token for registering clients was made or revoked.
         RegistrationToken = "registration_token",
+        /// Work on many users was begun.
+        JobBegan = "job.began",
+        /// It came to its end.
+        JobEnded = "job.ended",
         /// An administration request was refused.
         ApiRefused = "api.refused",
     }

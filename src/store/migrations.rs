@@ -46,5 +46,6 @@ migrations![
     "0032_account_term",
     "0033_event_checkpoints",
     "0044_life_cycle",
-    "0045_kinds_and_bin"
+    "0045_kinds_and_bin",
+    "0046_jobs"
 ];

@@ -21,6 +21,7 @@ mod generations;
 mod grants;
 mod groups;
 mod idempotency;
+mod jobs;
 mod kept_sessions;
 mod keys;
 mod layers;

@@ -50,6 +50,8 @@ const TABLES: &[Table] = &[
     plain("access_tokens"),
     plain("revoked_tokens"),
     plain("traces"),
+    plain("jobs"),
+    plain("job_items"),
     plain("signing_keys"),
     plain("master_keys"),
     plain("ended"),

@@ -88,6 +88,7 @@ fn more(name: &str, word: &str) -> Option<&'static str> {
         ("what", "last_administrator") => "Nobody would be left to administer this installation.",
         ("what", "has_signed_in") => "The person has signed in and uses the account: nobody invites them to it.",
         ("what", "not_to_be_invited") => "The account is locked by its owner, being deleted, or over.",
+        ("what", "too_many_jobs") => "As many jobs wait or run as may.",
         ("what", "in_bin") => "The account is in the bin, and nothing about it changes before it is restored.",
         ("what", "not_in_bin") => "The account is not in the bin.",
         ("what", "server_account") => "The account is a server's: nobody signs in to it.",

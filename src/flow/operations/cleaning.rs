@@ -8,7 +8,7 @@ use crate::flow::operations::event_chain;
 use crate::flow::people::access_requests::KEPT_FOR;
 use crate::flow::{Call, Error, Provider};
 use crate::model::Timestamp;
-use crate::model::setting::{EVENT_KEPT_FOR, MAIL_KEPT_FOR, TRACE_KEPT_FOR, TRACE_MOST};
+use crate::model::setting::{EVENT_KEPT_FOR, JOB_KEPT_FOR, MAIL_KEPT_FOR, TRACE_KEPT_FOR, TRACE_MOST};
 
 /// Rows of one statement.
 const BATCH: u32 = 500;
@@ -57,6 +57,7 @@ pub async fn sweep(provider: &Provider, call: &Call) -> Result<u64, Error> {
     count("traces", sweep_traces(provider, call.now).await);
     count("events", sweep_events(provider, call.now).await);
     count("mails", sweep_mails(provider, call.now).await);
+    count("jobs", sweep_jobs(provider, call.now).await);
     count("unused clients", clients::delete_unused(provider, call).await);
     let most = BATCH * MOST_BATCHES;
     let ephemeral = provider.ephemeral.sweep(call.now, most).await;
@@ -111,6 +112,22 @@ async fn sweep_events(provider: &Provider, now: Timestamp) -> Result<u64, Error>
     let mut gone = 0;
     for _ in 0..MOST_BATCHES {
         let swept = event_chain::sweep(provider, before, now, SMALL).await?;
+        gone += swept;
+        if swept == 0 {
+            break;
+        }
+    }
+    Ok(gone)
+}
+
+/// Jobs that came to their end long ago, with what became of each user.
+async fn sweep_jobs(provider: &Provider, now: Timestamp) -> Result<u64, Error> {
+    let before = now.before(provider.settings().await?.duration(JOB_KEPT_FOR));
+    let mut gone = 0;
+    for _ in 0..MOST_BATCHES {
+        let mut tx = provider.store.write().await?;
+        let swept = tx.sweep_jobs(before, SMALL).await?;
+        tx.commit().await?;
         gone += swept;
         if swept == 0 {
             break;

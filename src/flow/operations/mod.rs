@@ -10,6 +10,7 @@ pub mod events;
 pub mod export;
 pub mod idempotency;
 pub mod inventory;
+pub mod jobs;
 pub mod key_plan;
 pub mod keyring;
 pub mod keys;

@@ -27,31 +27,50 @@ pub async fn send_invitation(
     id: Id<User>,
     expected: Option<i64>,
 ) -> Result<User, Error> {
-    let mut user = super::get_user(provider, id).await?;
-    source.must_outrank(&provider.store.read().await?.list_permissions_of(id).await?)?;
-    judge(&user, call.now)?;
-    if let Some(email) = &user.profile.email {
-        guess::spend_mail_to(provider, call, &comparison_key(email)).await?;
-    }
-    user.status = UserStatus::Invited;
-    let settings = provider.settings().await?;
-    let link = PreparedLink::of(provider, call, &user, &settings).await?;
+    let user = super::get_user(provider, id).await?;
+    let link = prepare(provider, call, source, &user).await?;
     let link = &link;
     let user = again(|| async {
         let mut tx = provider.store.write().await?;
-        let done = async {
-            let user = invite_in(&mut tx, call, source, (id, expected)).await?;
-            if !link.leads_to(&user) {
-                return Err(Error::Stale);
-            }
-            link.add_in(&mut tx, call, source, id).await?;
-            Ok(user)
-        }
-        .await;
+        let done = send_in(&mut tx, call, source, (id, expected), link).await;
         settle(tx, done).await
     })
     .await?;
     departure::end_browsers(provider, call, id).await;
+    Ok(user)
+}
+
+/// The link and its mail, where somebody may be invited.
+pub(super) async fn prepare(
+    provider: &Provider,
+    call: &Call,
+    source: &ChangeSource,
+    user: &User,
+) -> Result<PreparedLink, Error> {
+    source.must_outrank(&provider.store.read().await?.list_permissions_of(user.id).await?)?;
+    judge(user, call.now)?;
+    if let Some(email) = &user.profile.email {
+        guess::spend_mail_to(provider, call, &comparison_key(email)).await?;
+    }
+    let mut invited = user.clone();
+    invited.status = UserStatus::Invited;
+    let settings = provider.settings().await?;
+    PreparedLink::of(provider, call, &invited, &settings).await
+}
+
+/// The rest of it, as a part of a transaction.
+pub(super) async fn send_in(
+    tx: &mut Write,
+    call: &Call,
+    source: &ChangeSource,
+    (id, expected): (Id<User>, Option<i64>),
+    link: &PreparedLink,
+) -> Result<User, Error> {
+    let user = invite_in(tx, call, source, (id, expected)).await?;
+    if !link.leads_to(&user) {
+        return Err(Error::Stale);
+    }
+    link.add_in(tx, call, source, id).await?;
     Ok(user)
 }
 

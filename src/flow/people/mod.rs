@@ -3,6 +3,7 @@
 
 pub mod access_requests;
 pub mod bin;
+pub mod bulk;
 pub mod breach_service;
 pub mod challenge;
 pub mod code_wish;
@@ -56,6 +57,7 @@ pub use access_requests::{
     request_access,
 };
 pub use bin::{bin_user, restore_user};
+pub use bulk::BulkAction;
 pub use challenge::{CODE as CAPTCHA, Challenge, Met, challenge};
 pub(in crate::flow) use code_wish::ask_for_code;
 pub use code_wish::{Means, may_sign_in_by};

@@ -78,6 +78,11 @@ pub const TABLES: &[(&str, Told)] = &[
         Told::Not("which application was told of the end of a session, without the person once that is done"),
     ),
     ("ended", Told::Not("ids of what has ended, for an hour")),
+    ("jobs", Told::Not("work on many users, for administrators, for a week")),
+    (
+        "job_items",
+        Told::Not("what became of each of them; what was done to an account, the events say"),
+    ),
     ("departed_subjects", Told::Not("digests, of people who are gone")),
 ];
 

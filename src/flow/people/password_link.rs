@@ -88,20 +88,27 @@ pub(super) async fn mail(provider: &Provider, call: &Call, source: &ChangeSource
     let (link, id) = (&link, user.id);
     again(|| async {
         let mut tx = provider.store.write().await?;
-        let done = async {
-            // of two links made at once the later one voids the earlier
-            if !tx.hold_user(id).await? {
-                return Err(Error::NotFound);
-            }
-            source.must_outrank(&tx.list_permissions_of(id).await?)?;
-            tx.expire_password(id, call.now, call.now).await?;
-            departure::end_everything(&mut tx, call, id, Departure::PasswordChanged).await?;
-            link.add_in(&mut tx, call, source, id).await
-        }
-        .await;
+        let done = mail_in(&mut tx, call, source, (id, link)).await;
         settle(tx, done).await
     })
     .await?;
     departure::end_browsers(provider, call, id).await;
     Ok(())
+}
+
+/// The same as a part of a transaction; the session store is cleared when it has committed.
+pub(super) async fn mail_in(
+    tx: &mut Write,
+    call: &Call,
+    source: &ChangeSource,
+    (id, link): (Id<User>, &PreparedLink),
+) -> Result<(), Error> {
+    // of two links made at once the later one voids the earlier
+    if !tx.hold_user(id).await? {
+        return Err(Error::NotFound);
+    }
+    source.must_outrank(&tx.list_permissions_of(id).await?)?;
+    tx.expire_password(id, call.now, call.now).await?;
+    departure::end_everything(tx, call, id, Departure::PasswordChanged).await?;
+    link.add_in(tx, call, source, id).await
 }

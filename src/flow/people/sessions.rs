@@ -124,7 +124,7 @@ pub async fn end_sessions(
     Ok(ended)
 }
 
-async fn end_all_in(
+pub(super) async fn end_all_in(
     tx: &mut Write,
     call: &Call,
     source: &ChangeSource,

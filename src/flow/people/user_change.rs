@@ -1,5 +1,7 @@
 //! The one change of a user: a patch of fields. A field that is absent stays, `Some(None)` clears it.
 
+use serde::{Deserialize, Deserializer, Serialize};
+
 use super::departure::end_browsers;
 use super::term::{TermChange, check_term};
 use super::{ChangeSource, fields, server_account, standing, users};
@@ -12,52 +14,80 @@ use crate::model::{
 use crate::store::Write;
 
 /// A change of a user's fields. Names are those of the standard claims (OpenID Connect Core section 5.1).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct UserChange {
     /// What the account is for: a person's, or one of a person who administers.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<UserKind>,
     /// What the person signs in with.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
     /// Full name.
+    #[serde(deserialize_with = "said", skip_serializing_if = "Option::is_none")]
     pub name: Option<Option<String>>,
     /// Given name.
+    #[serde(deserialize_with = "said", skip_serializing_if = "Option::is_none")]
     pub given_name: Option<Option<String>>,
     /// Family name.
+    #[serde(deserialize_with = "said", skip_serializing_if = "Option::is_none")]
     pub family_name: Option<Option<String>>,
     /// Middle name.
+    #[serde(deserialize_with = "said", skip_serializing_if = "Option::is_none")]
     pub middle_name: Option<Option<String>>,
     /// Nickname.
+    #[serde(deserialize_with = "said", skip_serializing_if = "Option::is_none")]
     pub nickname: Option<Option<String>>,
     /// Profile page.
+    #[serde(deserialize_with = "said", skip_serializing_if = "Option::is_none")]
     pub profile: Option<Option<String>>,
     /// Picture.
+    #[serde(deserialize_with = "said", skip_serializing_if = "Option::is_none")]
     pub picture: Option<Option<String>>,
     /// Website.
+    #[serde(deserialize_with = "said", skip_serializing_if = "Option::is_none")]
     pub website: Option<Option<String>>,
     /// Mail address. A new one is not verified unless the change says so.
+    #[serde(deserialize_with = "said", skip_serializing_if = "Option::is_none")]
     pub email: Option<Option<String>>,
     /// Whether the mail address is verified.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub email_verified: Option<bool>,
     /// Gender.
+    #[serde(deserialize_with = "said", skip_serializing_if = "Option::is_none")]
     pub gender: Option<Option<String>>,
     /// Birthday.
+    #[serde(deserialize_with = "said", skip_serializing_if = "Option::is_none")]
     pub birthdate: Option<Option<String>>,
     /// Time zone.
+    #[serde(deserialize_with = "said", skip_serializing_if = "Option::is_none")]
     pub zoneinfo: Option<Option<String>>,
     /// Language.
+    #[serde(deserialize_with = "said", skip_serializing_if = "Option::is_none")]
     pub locale: Option<Option<String>>,
     /// Phone number. A new one is not verified unless the change says so.
+    #[serde(deserialize_with = "said", skip_serializing_if = "Option::is_none")]
     pub phone_number: Option<Option<String>>,
     /// Whether the phone number is verified.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub phone_number_verified: Option<bool>,
     /// Postal address, as a whole.
+    #[serde(deserialize_with = "said", skip_serializing_if = "Option::is_none")]
     pub address: Option<Option<Address>>,
     /// What the person has to do at the next sign-in, all of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub required_actions: Option<Vec<RequiredAction>>,
     /// From when on the account may be used.
+    #[serde(deserialize_with = "said", skip_serializing_if = "Option::is_none")]
     pub starts_at: Option<Option<Timestamp>>,
     /// Until when.
+    #[serde(deserialize_with = "said", skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Option<Timestamp>>,
+}
+
+/// What is absent is not said; what is `null` is said to be nothing.
+fn said<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 impl UserChange {

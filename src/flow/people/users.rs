@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 use super::password_link::PreparedLink;
 use super::passwords::{self, prepare};
 use super::term::check_term;
@@ -362,7 +364,8 @@ fn taken_field(pointer: &str) -> Error {
 }
 
 /// What a user is looked up by.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum UserKey {
     /// The row.
     Id(Id<User>),
@@ -401,7 +404,8 @@ pub async fn get_user(provider: &Provider, id: Id<User>) -> Result<User, Error> 
 }
 
 /// Which users are listed, and in what order.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum UserSelection {
     /// All, the first made first.
     Oldest,

@@ -46,6 +46,15 @@ impl Answer {
         })
     }
 
+    /// 202 with this, which tells of what goes on.
+    pub(super) fn accepted(location: String, body: &impl Serialize) -> Result<Self, Problem> {
+        Ok(Self {
+            status: 202,
+            location: Some(location),
+            ..Self::of(body)?
+        })
+    }
+
     /// With the version of the one thing it tells of.
     pub(super) fn version(self, version: i64) -> Self {
         Self {

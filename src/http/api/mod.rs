@@ -19,6 +19,7 @@ mod factor_body;
 mod factors;
 mod groups;
 mod invitations;
+mod jobs;
 mod keys;
 mod layers;
 mod list;
@@ -63,6 +64,7 @@ const BODY_BYTES: usize = 512 * 1024;
 /// Every route of the API, by resource.
 pub fn table() -> Vec<Route> {
     let mut table = vec![openapi::route()];
+    table.extend(jobs::table());
     table.extend(users::table());
     table.extend(groups::table());
     table.extend(members::table());

@@ -153,6 +153,11 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
             Permission::Held(permission) => json!([{"bearer": [permission]}]),
         },
     });
+    if let (Some(later), Some(responses)) = (route.later, operation.get_mut("responses")) {
+        let schema = later(generator);
+        let accepted = json!({"description": "It goes on.", "content": {"application/json": {"schema": schema}}});
+        insert(responses, "202", accepted);
+    }
     if let Some(takes) = route.takes {
         let schema = takes(generator);
         let media_type = match route.method {

@@ -275,6 +275,7 @@ fn conflict(what: &'static str) -> &'static str {
         "last_administrator" => "nobody would be left to administer this installation",
         "has_signed_in" => "the person has signed in and uses the account: nobody invites them to it",
         "not_to_be_invited" => "the account is locked by its owner, being deleted, or over",
+        "too_many_jobs" => "as many jobs wait or run as may: come again when one has come to its end",
         "in_bin" => "the account is in the bin: restore it first",
         "not_in_bin" => "the account is not in the bin",
         "server_account" => "the account is a server's: nobody signs in to it",

@@ -23,6 +23,8 @@ pub struct Route {
     pub takes: Option<SchemaOf>,
     /// The status of success, and what its body holds.
     pub gives: (u16, Option<SchemaOf>),
+    /// What its body holds where the work goes on after the answer (202).
+    pub later: Option<SchemaOf>,
     /// What its query may say, if it is a list.
     pub list: Option<&'static ListRule>,
     /// What else its query may say: a name, and a sentence about it.
@@ -94,6 +96,7 @@ impl Route {
             summary,
             takes: None,
             gives: (204, None),
+            later: None,
             list: None,
             asks: &[],
             handler,
@@ -120,6 +123,14 @@ impl Route {
     pub(super) fn creates<T: schemars::JsonSchema>(self) -> Self {
         Self {
             gives: (201, Some(schema::<T>)),
+            ..self
+        }
+    }
+
+    /// It may answer 202 with a `T`, of what goes on.
+    pub(super) fn or_later<T: schemars::JsonSchema>(self) -> Self {
+        Self {
+            later: Some(schema::<T>),
             ..self
         }
     }

@@ -1,6 +1,6 @@
 //! `/users`: people's accounts.
 
-use super::list::{Count, ListRule, PageBody, Words};
+use super::list::{Count, ListRule, PageBody, Words, filtered};
 use super::route::{Method, Route, handler};
 use super::sessions::flag;
 use super::user_body::{NewUserBody, PasswordResetAnswer, PasswordResetBody, UserBody, UserPatchBody};
@@ -97,14 +97,7 @@ async fn list(asked: Asked) -> Result<Answer, Problem> {
     let listed = asked.listed()?;
     let selection = match (&listed.words, &listed.filter) {
         (Some(words), _) => UserSelection::Beginning(words.clone()),
-        (None, Some(("username", username))) => UserSelection::One(UserKey::Username(username.clone())),
-        (None, Some(("email", email))) => UserSelection::One(UserKey::Email(email.clone())),
-        (None, Some(("status", status))) if status == UserStatus::Deleted.as_str() => UserSelection::Binned,
-        (None, Some(("status", _))) => {
-            let detail = "those in the bin are listed by it: status eq \"deleted\"";
-            return Err(Error::field("filter", "unsupported", detail).into());
-        }
-        (None, Some((_, subject))) => UserSelection::One(UserKey::Subject(subject.clone())),
+        (None, Some((member, value))) => filtered_by(member, value)?,
         (None, None) => match listed.sort {
             "-created_at" => UserSelection::Newest,
             "username" => UserSelection::ByName,
@@ -119,6 +112,28 @@ async fn list(asked: Asked) -> Result<Answer, Problem> {
     };
     let now = asked.call().now;
     listed.answer(&asked, page, count, |user| UserBody::of(user, now, None))
+}
+
+/// The users whom a filter of their list names.
+///
+/// # Errors
+/// 400 for what it does not know.
+pub(super) fn selection(filter: &str) -> Result<UserSelection, Problem> {
+    let (member, value) = filtered(&LIST, filter)?;
+    filtered_by(member, &value)
+}
+
+fn filtered_by(member: &str, value: &str) -> Result<UserSelection, Problem> {
+    Ok(match member {
+        "username" => UserSelection::One(UserKey::Username(value.to_owned())),
+        "email" => UserSelection::One(UserKey::Email(value.to_owned())),
+        "status" if value == UserStatus::Deleted.as_str() => UserSelection::Binned,
+        "status" => {
+            let detail = "those in the bin are listed by it: status eq \"deleted\"";
+            return Err(Error::field("filter", "unsupported", detail).into());
+        }
+        _ => UserSelection::One(UserKey::Subject(value.to_owned())),
+    })
 }
 
 async fn create(asked: Asked) -> Result<Answer, Problem> {

@@ -249,6 +249,8 @@ declare! {
         "The name at the top of every mail.";
     MAIL_FOOTER: "mail.footer", Kind::Line(300), "", Nearest,
         "What stands below every mail, such as who sends it and where they are.";
+    JOB_KEPT_FOR: "job.kept_for", duration(DAY, 365 * DAY), "7d", Least,
+        "How long it is told what became of a job after it came to its end.";
     MAIL_KEPT_FOR: "mail.kept_for", duration(DAY, 365 * DAY), "30d", Least,
         "How long a mail is kept after it was written, sent or not.";
     TRACE_KEPT_FOR: "trace.kept_for", duration(HOUR, 365 * DAY), "7d", Least,

@@ -1,6 +1,7 @@
 //! The life of accounts, from the first invitation to the last day, by the interface, commands and files.
 
 mod bin;
+mod bulk;
 mod invited;
 mod kinds;
 
