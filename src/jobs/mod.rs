@@ -115,6 +115,7 @@ pub fn start(provider: &Provider, post: Post, patience: Patience, stop: &watch::
         people::warn_of_expiry(&provider, &call).await?;
         let began = clock::monotonic();
         while people::remind_of_end(&provider, &call).await? && began.elapsed() < GO_ON_FOR {}
+        while people::end_unused(&provider, &call).await? && began.elapsed() < GO_ON_FOR {}
         Ok(())
     }));
     jobs.spawn(of("bulk", BULK_EVERY).run(|provider| async move {

@@ -74,6 +74,9 @@ pub struct AccountExpiry {
     pub username: String,
     /// When it ends, in microseconds since 1970.
     pub at: i64,
+    /// Whether it ends because nobody signs in.
+    #[serde(default)]
+    pub unused: bool,
     /// The person's own account.
     pub account: Link,
 }
@@ -85,6 +88,7 @@ impl AccountExpiry {
             name: Some("Ada Lovelace".to_owned()),
             username: "ada".to_owned(),
             at: 1_800_000_000_000_000,
+            unused: false,
             account: Link::sample(),
         }
     }

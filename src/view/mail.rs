@@ -110,6 +110,10 @@ impl Mail {
             }),
             Self::AccountExpiry(AccountExpiry::sample()),
             Self::AccountExpiry(AccountExpiry {
+                unused: true,
+                ..AccountExpiry::sample()
+            }),
+            Self::AccountExpiry(AccountExpiry {
                 name: None,
                 ..AccountExpiry::sample()
             }),

@@ -13,6 +13,7 @@ pub mod fields;
 pub mod groups;
 pub mod guess_wait;
 pub mod identifiers;
+mod idle;
 mod invitation;
 mod leaving;
 mod locking;
@@ -69,6 +70,7 @@ pub use groups::{
 pub(in crate::flow) use guess_wait::notice_wait;
 pub use guess_wait::{end_wait_by_link, look_at_wait};
 pub(in crate::flow) use identifiers::find_who_signs_in;
+pub use idle::end_unused;
 pub use invitation::send_invitation;
 pub(in crate::flow) use leaving::stay;
 pub use leaving::{NotLeaving, delete_own_account, delete_those_who_are_due, deletion_grace};

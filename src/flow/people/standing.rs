@@ -34,6 +34,17 @@ pub(in crate::flow) async fn deactivate_in(
     id: Id<User>,
     expected: Option<i64>,
 ) -> Result<User, Error> {
+    stand_down_in(tx, call, source, (id, expected), None).await
+}
+
+/// The same, and why: nobody has asked for it, if there is a reason.
+pub(super) async fn stand_down_in(
+    tx: &mut Write,
+    call: &Call,
+    source: &ChangeSource,
+    (id, expected): (Id<User>, Option<i64>),
+    because: Option<&'static str>,
+) -> Result<User, Error> {
     let administrator = HadAdministrator::ask(tx, call.now).await?;
     let user = load(tx, source, id, expected).await?;
     if user.status == UserStatus::Inactive {
@@ -44,7 +55,11 @@ pub(in crate::flow) async fn deactivate_in(
     end_everything(tx, call, id, Departure::Deactivated).await?;
     server_account::follow_in(tx, call, source, &user).await?;
     let event = call.event(EventKind::UserDeactivated).user(id);
-    tx.add_event(&event.fact("source", source.fact())).await?;
+    let event = match because {
+        Some(reason) => event.because(reason),
+        None => event.fact("source", source.fact()),
+    };
+    tx.add_event(&event).await?;
     Ok(user)
 }
 
@@ -234,6 +249,9 @@ pub(super) async fn move_to(tx: &mut Write, call: &Call, mut user: User, status:
     user.updated_at = call.now;
     if !tx.change_user(&user).await? {
         return Err(Error::Stale);
+    }
+    if status == UserStatus::Active {
+        tx.begin_idle_anew(user.id, call.now).await?;
     }
     user.version = user.version.saturating_add(1);
     Ok(user)

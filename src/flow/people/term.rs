@@ -157,6 +157,7 @@ async fn look(provider: &Provider, call: &Call, near: NearEnd) -> Result<(), Err
                 name: user.full_name(),
                 username: user.username.clone(),
                 at: near.expires_at.micros(),
+                unused: false,
                 account: letter::link(provider, "/account")?,
             });
             Some(letter::to(provider, user, recipient, ("account_expiry", &mail))?)

@@ -241,6 +241,10 @@ declare! {
         "How long after a person has deleted their account they can still take it back; 0s deletes it at once.";
     ACCOUNT_EXPIRY_REMINDERS: "account.expiry_reminders", Kind::Durations { least: Duration::from_secs(HOUR), most: LONGEST_REMINDER }, "14d, 3d", Nearest,
         "How long before the end of their account people are told of it by mail, once each; nothing tells nobody.";
+    ACCOUNT_UNUSED_AFTER: "account.unused_after", duration(0, 3650 * DAY), "0s", Soonest,
+        "After how long without a sign-in an account is deactivated; 0s never. Its owner is told before, and the last administrator's stays.";
+    ACCOUNT_UNUSED_REMINDERS: "account.unused_reminders", Kind::Durations { least: Duration::from_secs(HOUR), most: LONGEST_REMINDER }, "14d, 3d", Nearest,
+        "How long before that people are told of it by mail, once each; nothing tells nobody.";
     SECURITY_CONTACT: "security.contact", Kind::Contact, "", Nearest,
         "Where weaknesses of this installation are reported: published in /.well-known/security.txt.";
     EVENT_KEPT_FOR: "event.kept_for", duration(DAY, 3650 * DAY), "400d", Least,

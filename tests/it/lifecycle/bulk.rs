@@ -1,6 +1,7 @@
 //! One thing done with many users: with each by itself, told of each, as a job where there are many; whoever dies at it leaves nothing half
 //! done and nothing is done twice.
 
+use std::task::Poll;
 use std::time::Duration;
 
 use ostiary::flow::Call;
@@ -335,4 +336,60 @@ async fn many_are_worked_on_from_a_terminal() {
     terminal.run(&["jobs", "cancel", id]).await.ok();
     terminal.run(&["users", "bulk", "nonsense", "--all"]).await.refused();
     server.stop().await;
+}
+
+/// Lets a future go on so many times, and drops it then, as whoever dies does. Whether it came to its end.
+async fn dies_after(turns: usize, future: impl Future) -> bool {
+    let mut future = std::pin::pin!(future);
+    let mut taken = 0;
+    std::future::poll_fn(|context| {
+        if future.as_mut().poll(context).is_ready() {
+            return Poll::Ready(true);
+        }
+        taken += 1;
+        match taken >= turns {
+            true => Poll::Ready(false),
+            false => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// SEC-423: whoever works at a job is gone at any moment of it, and another comes when the lease is over: every user is changed and written
+/// down together, once.
+#[tokio::test]
+async fn a_job_goes_on_wherever_whoever_was_at_it_was_gone() {
+    each_backend(async |server| {
+        let people = crowd(server, 3).await;
+        let caller = administrator(server).await;
+        let mut actions = ["deactivate", "reactivate"].into_iter().cycle();
+        let mut wanted = 0;
+        for turns in 1.. {
+            server.advance(Duration::from_millis(10));
+            let (path, _) = job(&caller, json!({"action": actions.next().unwrap(), "q": "temp-"})).await;
+            let call = later(server);
+            let came_to_its_end = dies_after(turns, jobs::work(server.provider(), &call)).await;
+            let lost = Call {
+                now: call.now.after(Duration::from_secs(31)),
+                ..call
+            };
+            let half = caller.get(&path).await.json();
+            let items = caller.get(&format!("{path}/items")).await.json();
+            assert_eq!(half["done"], items["items"].as_array().unwrap().len(), "after {turns}");
+            while jobs::work(server.provider(), &lost).await.unwrap() {}
+            let told = caller.get(&path).await.json();
+            assert_eq!((&told["state"], &told["done"]), (&json!("done"), &json!(3)), "after {turns}");
+            wanted += 1;
+            if came_to_its_end {
+                break;
+            }
+        }
+        assert!(wanted > 5, "{wanted}");
+        for user in &people {
+            let kinds = super::events(server, &json!(user.id.to_string())).await;
+            let changes = kinds.iter().filter(|kind| ["user.deactivated", "user.reactivated"].contains(&kind.as_str()));
+            assert_eq!(changes.count(), wanted, "each once");
+        }
+    })
+    .await;
 }

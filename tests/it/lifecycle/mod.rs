@@ -4,6 +4,7 @@ mod bin;
 mod bulk;
 mod invited;
 mod kinds;
+mod unused;
 
 use ostiary::flow::operations::outbox;
 use ostiary::flow::people;
