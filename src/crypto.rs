@@ -88,6 +88,14 @@ pub fn mac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
     out
 }
 
+/// HMAC-SHA-256 of what others verify too, under a key of whatever length that they were given.
+pub fn signature(key: &[u8], data: &[u8]) -> [u8; 32] {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, key);
+    let mut out = [0u8; 32];
+    out.copy_from_slice(hmac::sign(&key, data).as_ref());
+    out
+}
+
 /// Bytes as digests and ids are shown: two lower-case hex digits each.
 pub fn hex<'b>(bytes: impl IntoIterator<Item = &'b u8>) -> String {
     bytes.into_iter().fold(String::new(), |mut text, byte| {

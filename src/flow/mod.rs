@@ -30,6 +30,7 @@ pub mod short_code;
 pub mod sign_in;
 pub mod sign_in_link;
 pub mod sign_out;
+mod signed;
 pub mod terms;
 pub mod token;
 pub mod trace;

@@ -238,6 +238,12 @@ named! {
         Setup = "setup",
         /// A token for registering clients was made or revoked.
         RegistrationToken = "registration_token",
+        /// An action of one's own on users was made, changed or deleted.
+        UserActionChanged = "user_action.changed",
+        /// An action of one's own was called with a user.
+        UserActionCalled = "user_action.called",
+        /// What it answered.
+        UserActionAnswered = "user_action.answered",
         /// Work on many users was begun.
         JobBegan = "job.began",
         /// It came to its end.

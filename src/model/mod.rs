@@ -32,6 +32,7 @@ pub mod terms;
 pub mod timestamp;
 pub mod trace;
 pub mod user;
+mod user_action;
 
 pub use access_request::{AccessRequest, AccessRequestStatus};
 pub use algorithm::{ClientSigningAlgorithm, SigningAlgorithm};
@@ -65,4 +66,5 @@ pub use signing_key::{SigningKey, SigningKeyState};
 pub use terms::{Acceptance, Terms, TermsOccasion, TermsText};
 pub use timestamp::Timestamp;
 pub use trace::{Part, Reason, Step, Trace, TraceId, Verdict};
+pub use user_action::UserAction;
 pub use user::{AccountState, Address, PasswordHash, PasswordSetter, Profile, RequiredAction, User, UserKind, UserStatus};

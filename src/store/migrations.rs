@@ -47,5 +47,6 @@ migrations![
     "0033_event_checkpoints",
     "0044_life_cycle",
     "0045_kinds_and_bin",
-    "0046_jobs"
+    "0046_jobs",
+    "0047_user_actions"
 ];

@@ -51,6 +51,7 @@ mod setup_links;
 mod terms;
 mod tokens;
 mod traces;
+mod user_actions;
 mod users;
 
 pub use account_terms::NearEnd;

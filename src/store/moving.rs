@@ -50,6 +50,7 @@ const TABLES: &[Table] = &[
     plain("access_tokens"),
     plain("revoked_tokens"),
     plain("traces"),
+    plain("user_actions"),
     plain("jobs"),
     plain("job_items"),
     plain("signing_keys"),

@@ -19,6 +19,8 @@ pub enum SealedColumn {
     IdempotentAnswers,
     /// The secrets of second factors.
     Factors,
+    /// What calls of actions of one's own are signed with.
+    UserActions,
 }
 
 /// How the rows of a table are told apart.
@@ -49,12 +51,13 @@ enum Key {
 
 impl SealedColumn {
     /// Every one.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::SigningKeys,
         Self::ClientSecrets,
         Self::Outbox,
         Self::IdempotentAnswers,
         Self::Factors,
+        Self::UserActions,
     ];
 
     /// The table and the column.
@@ -65,12 +68,13 @@ impl SealedColumn {
             Self::Outbox => ("outbox", "sealed"),
             Self::IdempotentAnswers => ("idempotency_keys", "sealed_answer"),
             Self::Factors => ("factors", "sealed"),
+            Self::UserActions => ("user_actions", "sealed"),
         }
     }
 
     const fn shape(self) -> KeyShape {
         match self {
-            Self::SigningKeys | Self::ClientSecrets | Self::Outbox | Self::Factors => KeyShape::Id,
+            Self::SigningKeys | Self::ClientSecrets | Self::Outbox | Self::Factors | Self::UserActions => KeyShape::Id,
             Self::IdempotentAnswers => KeyShape::CallerAndKey,
         }
     }

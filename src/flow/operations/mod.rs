@@ -27,6 +27,7 @@ pub mod reseal;
 pub mod resources;
 pub mod settings;
 pub mod setup;
+pub mod user_actions;
 
 use super::Provider;
 

@@ -117,29 +117,28 @@ async fn end(provider: &Provider, call: &Call, seen: IdleAccount, user: &User) -
     let ended = again(|| async {
         let mut tx = provider.store.write().await?;
         let done = async {
-            if !tx.look_at_idle_again(seen, (None, call.now.after(LOOK_EVERY))).await? {
-                return Ok(None);
-            }
-            let now = tx.find_user(user.id).await?.ok_or(Error::NotFound)?;
-            if now.signed_in_at != user.signed_in_at || now.version != user.version {
-                return Ok(None);
-            }
             let source = &ChangeSource::Command;
-            standing::stand_down_in(&mut tx, call, source, (user.id, None), Some("unused"))
-                .await
-                .map(Some)
+            let target = (user.id, Some(user.version));
+            let ended = standing::stand_down_in(&mut tx, call, source, target, Some("unused")).await?;
+            // whoever signs in waits from here on: who was first counts
+            let now = tx.find_user(user.id).await?.ok_or(Error::NotFound)?;
+            let is_unused = now.signed_in_at == user.signed_in_at;
+            if !is_unused || !tx.look_at_idle_again(seen, (None, call.now.after(LOOK_EVERY))).await? {
+                return Err(Error::Stale);
+            }
+            Ok(ended)
         }
         .await;
         settle(tx, done).await
     })
     .await;
     match ended {
-        Ok(Some(user)) => {
+        Ok(user) => {
             departure::end_browsers(provider, call, user.id).await;
             server_account::settled(provider, call, &user).await;
             Ok(())
         }
-        Ok(None) => Ok(()),
+        Err(Error::Stale | Error::NotFound) => Ok(()),
         Err(Error::Conflict("last_administrator")) => {
             tracing::warn!(user = %user.id, "the last account that administers the installation is unused, and stays");
             look_again(provider, seen, (seen.told_at, call.now.after(LOOK_EVERY)), None).await

@@ -43,6 +43,7 @@ mod sessions;
 mod settings;
 mod terms;
 mod traces;
+mod user_actions;
 mod user_body;
 mod users;
 
@@ -65,6 +66,7 @@ const BODY_BYTES: usize = 512 * 1024;
 pub fn table() -> Vec<Route> {
     let mut table = vec![openapi::route()];
     table.extend(jobs::table());
+    table.extend(user_actions::table());
     table.extend(users::table());
     table.extend(groups::table());
     table.extend(members::table());

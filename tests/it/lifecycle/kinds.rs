@@ -15,7 +15,7 @@ use crate::support::server::{Server, each_backend};
 async fn token(server: &Server, made: &Value) -> (u16, Value) {
     let text = |name: &str| made[name].as_str().unwrap().to_owned();
     let request = plain_http().build().unwrap().post(server.url("/oauth2/token"));
-    let form = [("grant_type", "client_credentials"), ("scope", "orders.read")];
+    let form = [("grant_type", "client_credentials"), ("scope", "admin:users.read")];
     let answer = request.basic_auth(text("client_id"), Some(text("client_secret"))).form(&form);
     let answer = answer.send().await.unwrap();
     (answer.status().as_u16(), answer.json().await.unwrap())
@@ -24,9 +24,7 @@ async fn token(server: &Server, made: &Value) -> (u16, Value) {
 /// A server of these words, and what was told when it was made.
 async fn robot(server: &Server) -> (String, Value) {
     let caller = administrator(server).await;
-    let resource = json!({"identifier": "https://orders.example", "scopes": ["orders.read"]});
-    caller.post("/resources", resource).await;
-    let body = json!({"username": "robot", "type": "server", "scope": "orders.read"});
+    let body = json!({"username": "robot", "type": "server", "scope": "admin:users.read"});
     let made = caller.post("/users", body).await;
     assert_eq!(made.status, 201, "{}", made.body);
     let made = made.json();

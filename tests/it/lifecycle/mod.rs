@@ -4,6 +4,7 @@ mod bin;
 mod bulk;
 mod invited;
 mod kinds;
+mod own_actions;
 mod unused;
 
 use ostiary::flow::operations::outbox;

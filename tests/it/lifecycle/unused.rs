@@ -79,7 +79,7 @@ async fn nobody_who_can_be_reached_goes_without_a_word() {
         let staff = server.group("staff", &["orders.read"], &[&ada, &eve]).await;
         pass(server, 200).await;
         let caller = administrator(server).await;
-        let said = json!({"account.unused_after": "90d"});
+        let said = json!({"account": {"unused_after": "90d"}});
         caller.patch(&format!("/groups/{staff}/settings"), said).await.ok();
         pass(server, 8).await;
         // looked at by now: she is told, and has the time of the last reminder; who can't be reached is not
