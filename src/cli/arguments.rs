@@ -69,6 +69,9 @@ pub(super) enum StoreCommand {
     /// Requests for an account, where an administrator decides.
     #[command(subcommand)]
     AccessRequests(super::access_requests::AccessRequests),
+    /// What is told about people beside the standard claims.
+    #[command(subcommand)]
+    Properties(super::properties::Properties),
     /// Terms of use.
     #[command(subcommand)]
     Terms(super::terms::Terms),

@@ -9,7 +9,8 @@ use super::output::Output;
 use super::user_arguments::{CreateUser, Users};
 use crate::flow::operations::inventory;
 use crate::flow::people::{
-    self, ChangeSource, NewPassword, NewUser, UserChange, UserKey, UserSelection, WeakPasswords, Welcome,
+    self, ChangeSource, NewPassword, NewUser, PropertiesChange, UserChange, UserKey, UserSelection, WeakPasswords,
+    Welcome,
 };
 use crate::flow::{Call, Provider, factor};
 use crate::model::setting::LOCALE;
@@ -66,6 +67,9 @@ pub(super) async fn run(
                 members.insert("required_actions".to_owned(), json!(user.required_actions));
                 members.insert("starts_at".to_owned(), json!(user.starts_at.map(Timestamp::rfc3339)));
                 members.insert("expires_at".to_owned(), json!(user.expires_at.map(Timestamp::rfc3339)));
+                if !user.profile.properties.is_empty() {
+                    members.insert("properties".to_owned(), json!(user.profile.properties));
+                }
                 members.insert("created_at".to_owned(), user.created_at.rfc3339().into());
             }
             Ok(Output::thing(json.shape(), &shown))
@@ -100,6 +104,23 @@ pub(super) async fn run(
                 said(user.expires_at, "for ever"),
                 user.state(call.now)
             )))
+        }
+        Users::SetProperty { user, name, value } => {
+            let user = find(provider, &user).await?;
+            let value = match value.as_str() {
+                "null" => None,
+                // what is no JSON is a text
+                text => Some(serde_json::from_str(text).unwrap_or_else(|_| text.into())),
+            };
+            let change = UserChange {
+                properties: Some(PropertiesChange::Patch([(name.clone(), value)].into())),
+                ..UserChange::default()
+            };
+            let user = people::change_user(provider, call, &SOURCE, user.id, None, change).await?;
+            Ok(Output::line(match user.profile.properties.get(&name) {
+                Some(value) => format!("{name} of {} is {value}", user.username),
+                None => format!("{} has no {name}", user.username),
+            }))
         }
         Users::Delete { user } => {
             let user = find(provider, &user).await?;
@@ -209,6 +230,14 @@ async fn create(provider: &Provider, call: &Call, new: CreateUser, input: Option
     user.profile.given_name = new.given_name;
     user.profile.family_name = new.family_name;
     user.profile.locale = new.locale;
+    user.profile.company = new.company;
+    for said in new.properties {
+        let (name, value) = said
+            .split_once('=')
+            .ok_or_else(|| Failure::usage(format!("{said} is no NAME=VALUE")))?;
+        let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
+        user.profile.properties.insert(name.to_owned(), value);
+    }
     user.groups = new.groups;
     user.password = new_password(new.password, input)?;
     let has_password = !matches!(user.password, NewPassword::None);

@@ -44,5 +44,6 @@ migrations![
     "0030_mails",
     "0031_phone_key",
     "0032_account_term",
-    "0033_event_checkpoints"
+    "0033_event_checkpoints",
+    "0040_properties"
 ];

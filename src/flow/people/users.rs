@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::password_link::PreparedLink;
 use super::passwords::{self, prepare};
+use super::property_values;
 use super::term::check_term;
 use super::{ChangeSource, NewPassword, PasswordRules, WeakPasswords, Welcome, fields, members, welcome};
 use crate::flow::settle::settle;
@@ -106,9 +107,9 @@ pub async fn create_user(
     let ready = make_ready(provider, call, &settings, &new).await?;
     let mut tx = provider.store.write().await?;
     let done = add_in(&mut tx, call, source, &ready).await;
-    settle(tx, done).await?;
+    let user = settle(tx, done).await?;
     Ok(CreatedUser {
-        user: ready.user,
+        user,
         password: ready.told,
     })
 }
@@ -195,14 +196,14 @@ pub(in crate::flow) async fn make_ready(
     })
 }
 
-/// Stores a new user, as a part of a transaction: gives its id.
+/// Stores a new user, as a part of a transaction: gives it as it is stored.
 pub(in crate::flow) async fn add_in(
     tx: &mut Write,
     call: &Call,
     source: &ChangeSource,
     ready: &ReadyUser,
-) -> Result<Id<User>, Error> {
-    let user = &ready.user;
+) -> Result<User, Error> {
+    let mut user = ready.user.clone();
     let is_good = match &ready.link {
         None => true,
         Some(FirstLink::Setup(link)) => tx.use_setup_link(link, call.now).await?,
@@ -214,11 +215,18 @@ pub(in crate::flow) async fn add_in(
     if let Some(FirstLink::Setup(_)) = &ready.link {
         tx.add_event(&call.event(EventKind::Setup).because("link_used")).await?;
     }
+    let properties = tx.list_properties().await?;
+    let refused = property_values::judge(&properties, source, None, &mut user.profile);
+    if !refused.is_empty() {
+        return Err(Error::Invalid(refused));
+    }
+    let user = &user;
     must_be_free(tx, user).await?;
     if tx.is_subject_departed(&user.subject).await? {
         return Err(taken_field("/subject"));
     }
     tx.add_user(user).await.map_err(taken)?;
+    property_values::index_in(tx, user.id, &properties, (&Profile::default(), &user.profile)).await?;
     members::join(tx, call, source, user, &ready.groups, ready.primary_group.as_deref()).await?;
     let event = call
         .event(EventKind::UserCreated)
@@ -239,7 +247,7 @@ pub(in crate::flow) async fn add_in(
     if let Some(link) = &ready.mailed_link {
         link.add_in(tx, call, source, user.id).await?;
     }
-    Ok(user.id)
+    Ok(user.clone())
 }
 
 /// Refuses what can be seen to be wrong with a user to be before anything is changed: fields, groups, and the password under

@@ -95,7 +95,11 @@ async fn list(asked: Asked) -> Result<Answer, Problem> {
         None
     };
     let now = asked.call().now;
-    listed.answer(&asked, page, count, |user| UserBody::of(user, now, None))
+    let properties = asked.provider().properties().await?;
+    listed.answer(&asked, page, count, |user| {
+        let seen = people::seen_by_administrators(&properties, &user.profile);
+        UserBody::of(user, now, None).telling(seen)
+    })
 }
 
 async fn create(asked: Asked) -> Result<Answer, Problem> {
@@ -106,12 +110,14 @@ async fn create(asked: Asked) -> Result<Answer, Problem> {
     }
     let created = people::create_user(asked.provider(), asked.call(), &asked.source(), body.into_new()?).await?;
     let (location, version) = (format!("{BASE}/users/{}", created.user.id), created.user.version);
-    let body = UserBody::of(created.user, asked.call().now, created.password.as_ref());
+    let properties = asked.provider().properties().await?;
+    let seen = people::seen_by_administrators(&properties, &created.user.profile);
+    let body = UserBody::of(created.user, asked.call().now, created.password.as_ref()).telling(seen);
     Ok(Answer::created(location, &body)?.version(version))
 }
 
 async fn get(asked: Asked) -> Result<Answer, Problem> {
-    one(&asked, people::get_user(asked.provider(), asked.id("id")?).await?)
+    one(&asked, people::get_user(asked.provider(), asked.id("id")?).await?).await
 }
 
 async fn change(asked: Asked) -> Result<Answer, Problem> {
@@ -121,6 +127,7 @@ async fn change(asked: Asked) -> Result<Answer, Problem> {
         &asked,
         people::change_user(asked.provider(), asked.call(), &asked.source(), id, expected, change).await?,
     )
+    .await
 }
 
 async fn delete(asked: Asked) -> Result<Answer, Problem> {
@@ -135,6 +142,7 @@ async fn deactivate(asked: Asked) -> Result<Answer, Problem> {
         &asked,
         people::deactivate_user(asked.provider(), asked.call(), &asked.source(), id, expected).await?,
     )
+    .await
 }
 
 async fn reactivate(asked: Asked) -> Result<Answer, Problem> {
@@ -143,6 +151,7 @@ async fn reactivate(asked: Asked) -> Result<Answer, Problem> {
         &asked,
         people::reactivate_user(asked.provider(), asked.call(), &asked.source(), id, expected).await?,
     )
+    .await
 }
 
 async fn reset_password(asked: Asked) -> Result<Answer, Problem> {
@@ -160,7 +169,10 @@ async fn unlock(asked: Asked) -> Result<Answer, Problem> {
     Ok(Answer::done())
 }
 
-fn one(asked: &Asked, user: User) -> Result<Answer, Problem> {
+async fn one(asked: &Asked, user: User) -> Result<Answer, Problem> {
     let version = user.version;
-    Ok(Answer::of(&UserBody::of(user, asked.call().now, None))?.version(version))
+    let properties = asked.provider().properties().await?;
+    let seen = people::seen_by_administrators(&properties, &user.profile);
+    let body = UserBody::of(user, asked.call().now, None).telling(seen);
+    Ok(Answer::of(&body)?.version(version))
 }
