@@ -72,6 +72,9 @@ pub(super) enum StoreCommand {
     /// Work on many users, and what became of it.
     #[command(subcommand)]
     Jobs(super::jobs::Jobs),
+    /// What is told about people beside the standard claims.
+    #[command(subcommand)]
+    Properties(super::properties::Properties),
     /// Terms of use.
     #[command(subcommand)]
     Terms(super::terms::Terms),

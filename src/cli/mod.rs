@@ -21,6 +21,7 @@ mod messages;
 mod migrate;
 mod move_store;
 mod output;
+mod properties;
 mod reseal;
 mod serve;
 mod sessions;

@@ -11,8 +11,8 @@ use super::failure::Failure;
 use super::output::Output;
 use super::reseal::{self, Step};
 use super::{
-    access_requests, apply, clients, devices, events, explain, groups, jobs, keys, messages, serve, sessions, settings,
-    setup, terms, users,
+    access_requests, apply, clients, devices, events, explain, groups, jobs, keys, messages, properties, serve, sessions,
+    settings, setup, terms, users,
 };
 use crate::clock::Clock;
 use crate::config::Config;
@@ -137,6 +137,7 @@ async fn execute(provider: &Provider, command: StoreCommand, input: Option<Secre
         StoreCommand::Jobs(command) => jobs::run(provider, call, command).await,
         StoreCommand::AccessRequests(command) => access_requests::run(provider, call, command).await,
         StoreCommand::Terms(command) => terms::run(provider, call, command, input).await,
+        StoreCommand::Properties(command) => properties::run(provider, call, command, input).await,
         StoreCommand::Sessions(command) => sessions::run(provider, call, command).await,
         StoreCommand::Devices(command) => devices::run(provider, call, command).await,
         StoreCommand::Settings(command) => settings::run(provider, call, command).await,
@@ -160,6 +161,7 @@ fn read_input(command: &StoreCommand) -> Result<Option<Secret>, Failure> {
         StoreCommand::Clients(command) => clients::read_input(command),
         StoreCommand::Keys(command) => keys::read_input(command),
         StoreCommand::Terms(command) => terms::read_input(command),
+        StoreCommand::Properties(command) => properties::read_input(command),
         StoreCommand::MessageTemplates(command) => messages::read_words(command),
         StoreCommand::Setup(_)
         | StoreCommand::Messages(_)

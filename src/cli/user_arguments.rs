@@ -44,6 +44,14 @@ pub(super) enum Users {
         #[arg(long, value_name = "MOMENT")]
         expires_at: Option<String>,
     },
+    /// Set a property of a user that an administrator has defined; `null` takes it away.
+    SetProperty {
+        user: String,
+        name: String,
+        /// JSON, or a text.
+        #[arg(allow_hyphen_values = true)]
+        value: String,
+    },
     /// Delete a user: every session and token ends, and the account is in the bin for a while (`account.bin`).
     Delete {
         user: String,
@@ -127,6 +135,11 @@ pub(super) struct CreateUser {
     pub(super) family_name: Option<String>,
     #[arg(long)]
     pub(super) locale: Option<String>,
+    #[arg(long)]
+    pub(super) company: Option<String>,
+    /// A property that an administrator has defined, its value as JSON or a text. Repeatable.
+    #[arg(long = "property", value_name = "NAME=VALUE")]
+    pub(super) properties: Vec<String>,
     /// A group to be in; the first is the primary one. Repeatable.
     #[arg(long = "group", value_name = "GROUP")]
     pub(super) groups: Vec<String>,

@@ -9,7 +9,8 @@ use super::output::Output;
 use super::user_arguments::{CreateUser, Users};
 use crate::flow::operations::inventory;
 use crate::flow::people::{
-    self, ChangeSource, NewPassword, NewUser, ServerClient, UserChange, UserKey, UserSelection, WeakPasswords, Welcome,
+    self, ChangeSource, NewPassword, NewUser, PropertiesChange, ServerClient, UserChange, UserKey, UserSelection,
+    WeakPasswords, Welcome,
 };
 use crate::flow::{Call, Provider, factor};
 use crate::model::setting::LOCALE;
@@ -75,6 +76,9 @@ pub(super) async fn run(
                 members.insert("expires_at".to_owned(), json!(user.expires_at.map(Timestamp::rfc3339)));
                 members.insert("invited_at".to_owned(), json!(user.invited_at.map(Timestamp::rfc3339)));
                 members.insert("signed_in_at".to_owned(), json!(user.signed_in_at.map(Timestamp::rfc3339)));
+                if !user.profile.properties.is_empty() {
+                    members.insert("properties".to_owned(), json!(user.profile.properties));
+                }
                 members.insert("created_at".to_owned(), user.created_at.rfc3339().into());
             }
             Ok(Output::thing(json.shape(), &shown))
@@ -114,6 +118,23 @@ pub(super) async fn run(
                 said(user.expires_at, "for ever"),
                 user.state(call.now)
             )))
+        }
+        Users::SetProperty { user, name, value } => {
+            let user = find(provider, &user).await?;
+            let value = match value.as_str() {
+                "null" => None,
+                // what is no JSON is a text
+                text => Some(serde_json::from_str(text).unwrap_or_else(|_| text.into())),
+            };
+            let change = UserChange {
+                properties: Some(PropertiesChange::Patch([(name.clone(), value)].into())),
+                ..UserChange::default()
+            };
+            let user = people::change_user(provider, call, &SOURCE, user.id, None, change).await?;
+            Ok(Output::line(match user.profile.properties.get(&name) {
+                Some(value) => format!("{name} of {} is {value}", user.username),
+                None => format!("{} has no {name}", user.username),
+            }))
         }
         Users::Delete { user, erase } => {
             let user = find(provider, &user).await?;
@@ -232,6 +253,14 @@ async fn create(provider: &Provider, call: &Call, new: CreateUser, input: Option
     user.profile.given_name = new.given_name;
     user.profile.family_name = new.family_name;
     user.profile.locale = new.locale;
+    user.profile.company = new.company;
+    for said in new.properties {
+        let (name, value) = said
+            .split_once('=')
+            .ok_or_else(|| Failure::usage(format!("{said} is no NAME=VALUE")))?;
+        let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
+        user.profile.properties.insert(name.to_owned(), value);
+    }
     user.groups = new.groups;
     user.kind = new.kind.parse().map_err(|unknown: UnknownName| Failure::usage(unknown.to_string()))?;
     if !new.scope.is_empty() {

@@ -23,7 +23,7 @@ use super::token::verify::VerifiedToken;
 use super::{Error, Provider};
 use crate::clock::Clock;
 use crate::model::setting::{self, Settings};
-use crate::model::{Client, Digest, Grant, Id, Resource, Session, Timestamp, User};
+use crate::model::{Client, Digest, Grant, Id, Property, Resource, Session, Timestamp, User};
 use crate::store::{Generations, SessionRow};
 
 pub(crate) use super::forgetting::RestsOn;
@@ -51,6 +51,7 @@ pub(crate) struct Inner {
     forgetting: Forgetting,
     settings: Arc<Settings>,
     resources: Arc<Vec<Resource>>,
+    properties: Arc<Vec<Property>>,
     keyring: Option<Arc<Keyring>>,
     clients: HashMap<String, Arc<Client>>,
     most_clients: usize,
@@ -146,6 +147,7 @@ impl Inner {
             forgetting: Forgetting::default(),
             settings: Arc::default(),
             resources: Arc::default(),
+            properties: Arc::default(),
             keyring: None,
             clients: HashMap::new(),
             most_clients: room.clients,
@@ -227,6 +229,12 @@ impl Provider {
     pub async fn resources(&self) -> Result<Arc<Vec<Resource>>, Error> {
         self.trust_memory().await?;
         Ok(self.memory.look(|inner| inner.resources.clone()))
+    }
+
+    /// Every property of people there is.
+    pub async fn properties(&self) -> Result<Arc<Vec<Property>>, Error> {
+        self.trust_memory().await?;
+        Ok(self.memory.look(|inner| inner.properties.clone()))
     }
 
     /// The signing keys: those that sign, those that are published.
@@ -406,29 +414,29 @@ impl Provider {
             return Ok(Reading::OfOlderEpoch);
         }
         // in another epoch no number says that something is as it was
-        let before = if now.epoch == before.epoch {
-            before
-        } else {
-            Generations::default()
+        let before = match now.epoch == before.epoch {
+            true => before,
+            false => Generations::default(),
         };
-        let settings = if now.setting == before.setting {
-            None
-        } else {
-            Some(Arc::new(self.resolve_settings(store.list_settings().await?)))
+        let settings = match now.setting == before.setting {
+            true => None,
+            false => Some(Arc::new(self.resolve_settings(store.list_settings().await?))),
         };
-        let resources = if now.resource == before.resource {
-            None
-        } else {
-            Some(Arc::new(store.list_resources().await?))
+        let resources = match now.resource == before.resource {
+            true => None,
+            false => Some(Arc::new(store.list_resources().await?)),
+        };
+        let properties = match now.property == before.property {
+            true => None,
+            false => Some(Arc::new(store.list_properties().await?)),
         };
         if now.key != before.key {
             // first of all: what is read below may be sealed under another key already
             self.master.adopt(&store.list_master_keys().await?)?;
         }
-        let keyring = if now.key == before.key {
-            None
-        } else {
-            Some(Arc::new(Keyring::open(store.list_signing_keys().await?, &self.master)?))
+        let keyring = match now.key == before.key {
+            true => None,
+            false => Some(Arc::new(Keyring::open(store.list_signing_keys().await?, &self.master)?)),
         };
         let mut reading = Reading::Counts;
         self.memory.change(|inner| {
@@ -449,6 +457,10 @@ impl Provider {
             if let Some(resources) = resources.filter(|_| now.resource > known.resource) {
                 inner.resources = resources;
                 known.resource = now.resource;
+            }
+            if let Some(properties) = properties.filter(|_| now.property > known.property) {
+                inner.properties = properties;
+                known.property = now.property;
             }
             if let Some(keyring) = keyring.filter(|_| now.key > known.key) {
                 inner.keyring = Some(keyring);

@@ -28,6 +28,8 @@ const GO_ON_FOR: Duration = Duration::from_secs(2);
 /// No session's use is written more often.
 const USES_EVERY: Duration = Duration::from_secs(60);
 const DEPARTURES_EVERY: Duration = Duration::from_secs(60);
+/// How often it is looked whether the values of a property have to be gone through.
+const PROPERTIES_EVERY: Duration = Duration::from_secs(5);
 const CLEANING_EVERY: Duration = Duration::from_secs(10 * 60);
 /// How often it is looked whose account has come to its end: it may not be used from that moment on, and what hangs on it ends.
 const EXPIRIES_EVERY: Duration = Duration::from_secs(10);
@@ -98,6 +100,12 @@ pub fn start(provider: &Provider, post: Post, patience: Patience, stop: &watch::
         let began = clock::monotonic();
         let call = || Call::system(&provider.clock);
         while people::delete_those_who_are_due(&provider, &call()).await? && began.elapsed() < GO_ON_FOR {}
+        Ok(())
+    }));
+    jobs.spawn(of("properties", PROPERTIES_EVERY).run(|provider| async move {
+        let began = clock::monotonic();
+        let call = || Call::system(&provider.clock);
+        while people::sweep_properties(&provider, &call()).await? && began.elapsed() < GO_ON_FOR {}
         Ok(())
     }));
     jobs.spawn(of("expiries", EXPIRIES_EVERY).run(|provider| async move {

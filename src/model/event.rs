@@ -184,6 +184,12 @@ named! {
         AccessRequested = "access_request.made",
         /// An administrator has decided about such a request.
         AccessRequestDecided = "access_request.decided",
+        /// A property of people was defined.
+        PropertyCreated = "property.created",
+        /// A property of people was changed.
+        PropertyChanged = "property.changed",
+        /// A property of people was taken away, with its values.
+        PropertyDeleted = "property.deleted",
         /// A version of terms of use was published.
         TermsPublished = "terms.published",
         /// A version of terms of use was taken back.

@@ -49,6 +49,8 @@ named! {
         PostalCode = "postal_code",
         /// Country.
         Country = "country",
+        /// The company that the person works for.
+        Company = "company",
     }
 }
 
@@ -153,6 +155,7 @@ impl AskedField {
             Self::Zoneinfo => &mut profile.zoneinfo,
             Self::Locale => &mut profile.locale,
             Self::PhoneNumber => &mut profile.phone_number,
+            Self::Company => &mut profile.company,
             _ => return None,
         })
     }

@@ -21,6 +21,7 @@ pub mod mail_domain;
 pub mod master_key;
 pub(crate) mod named;
 mod picture;
+pub mod property;
 pub mod resource;
 pub mod scope;
 pub mod secret;
@@ -58,6 +59,9 @@ pub use mail_domain::MailDomain;
 pub use master_key::{MasterKeyRecord, MasterKeyState};
 pub use named::UnknownName;
 pub use picture::{Picture, PictureFormat};
+pub use property::{
+    Property, PropertyAccess, PropertyChoice, PropertyDefinition, PropertyFormat, PropertyState, PropertyType,
+};
 pub use resource::Resource;
 pub use scope::Scopes;
 pub use secret::{Digest, Secret};

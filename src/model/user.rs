@@ -1,6 +1,9 @@
 //! Users: people's accounts. Fields use the names of OpenID Connect's standard claims (Core section 5.1).
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use unicode_normalization::UnicodeNormalization;
 
 use super::named::named;
@@ -176,6 +179,12 @@ pub struct Profile {
     /// Postal address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<Address>,
+    /// The company that the person works for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub company: Option<String>,
+    /// What an administrator has defined beside, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub properties: BTreeMap<String, Value>,
 }
 
 /// A postal address (Core section 5.1.1).

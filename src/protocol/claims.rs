@@ -45,6 +45,7 @@ const PROFILE: &[&str] = &[
     "birthdate",
     "zoneinfo",
     "locale",
+    "company",
     "updated_at",
 ];
 
@@ -63,6 +64,7 @@ pub const TOLD: &[&str] = &[
     "birthdate",
     "zoneinfo",
     "locale",
+    "company",
     "updated_at",
     "email",
     "email_verified",
@@ -85,6 +87,11 @@ pub struct Person<'a> {
 /// understood (Core section 5.5): its name would be a sentence of the application's own on our page.
 pub fn is_about_the_person(name: &str) -> bool {
     TOLD.contains(&name)
+}
+
+/// Whether a property that an administrator has defined may be told as a claim of this name: it has no meaning of its own yet.
+pub fn may_be_of_a_property(name: &str) -> bool {
+    may_be_missed(name) && !TOLD.contains(&name)
 }
 
 /// Whether an application may wonder where a claim is: those that tokens set themselves stand there in any case.
@@ -154,6 +161,7 @@ pub fn value_of(person: &Person<'_>, name: &str) -> Option<Value> {
         "birthdate" => text(&profile.birthdate),
         "zoneinfo" => text(&profile.zoneinfo),
         "locale" => text(&profile.locale),
+        "company" => text(&profile.company),
         "updated_at" => Some(user.updated_at.seconds().into()),
         "email" => text(&profile.email),
         "email_verified" => profile.email.as_ref().map(|_| profile.email_verified.into()),

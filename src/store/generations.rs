@@ -14,6 +14,8 @@ pub struct Generations {
     pub setting: i64,
     /// Resources.
     pub resource: i64,
+    /// Properties of people.
+    pub property: i64,
     /// The epoch of the installation, which is raised when the store may have lost something.
     pub epoch: i64,
 }
@@ -44,7 +46,7 @@ readers! {
     pub async fn get_generations(&mut self) -> Result<Generations, Error> {
         let rows: Vec<Generation> = self.sql(LIST).all().await?;
         let of = |kind: &str| rows.iter().find(|row| row.kind == kind).map_or(0, |row| row.number);
-        Ok(Generations { client: of("client"), key: of("key"), setting: of("setting"), resource: of("resource"), epoch: of("epoch") })
+        Ok(Generations { client: of("client"), key: of("key"), setting: of("setting"), resource: of("resource"), property: of("property"), epoch: of("epoch") })
     }
 }
 
@@ -72,6 +74,11 @@ impl Write {
     /// Says that the resources changed.
     pub async fn raise_resource_generation(&mut self) -> Result<(), Error> {
         self.raise("resource").await
+    }
+
+    /// Says that the properties of people changed.
+    pub async fn raise_property_generation(&mut self) -> Result<(), Error> {
+        self.raise("property").await
     }
 
     async fn raise(&mut self, kind: &'static str) -> Result<(), Error> {

@@ -45,6 +45,7 @@ migrations![
     "0031_phone_key",
     "0032_account_term",
     "0033_event_checkpoints",
+    "0040_properties",
     "0044_life_cycle",
     "0045_kinds_and_bin",
     "0046_jobs",

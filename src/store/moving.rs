@@ -26,6 +26,8 @@ const TABLES: &[Table] = &[
     plain("resources"),
     plain("users"),
     plain("departed_subjects"),
+    plain("properties"),
+    plain("user_properties"),
     plain("groups"),
     plain("group_permissions"),
     plain("group_members"),

@@ -11,6 +11,7 @@ mod me;
 mod my_account;
 mod object_rights;
 mod people;
+mod properties;
 mod provider;
 pub mod routes;
 mod schema;

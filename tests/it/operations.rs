@@ -22,6 +22,7 @@ mod moving;
 mod oracle;
 mod outbox;
 mod pool_timeouts;
+mod properties;
 mod reseal;
 mod secrets;
 mod security_contact;

@@ -3,10 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use super::apply::sealing::{Sealer, Sealing};
-use super::apply::{clients, groups, layers, resources, terms, users};
+use super::apply::{clients, groups, layers, properties, resources, terms, users};
 use super::{apply, inventory, message_templates};
-use crate::flow::{Error, Provider, terms as published_terms};
-use crate::model::{LayerOwner, Secret};
+use crate::flow::{Error, Provider, people, terms as published_terms};
+use crate::model::{LayerOwner, PropertyState, Secret};
 
 /// Whether secrets are part of it.
 pub enum Secrets {
@@ -49,6 +49,14 @@ pub async fn export(provider: &Provider, secrets: Secrets) -> Result<Value, Erro
         json!(export_clients(provider, sealer.as_ref()).await?),
     );
     file.insert("groups".to_owned(), json!(export_groups(provider).await?));
+    let defined = people::list_properties(provider).await?;
+    let defined = defined
+        .iter()
+        .filter(|property| property.state != PropertyState::Clearing);
+    file.insert(
+        "properties".to_owned(),
+        json!(defined.map(properties::to_json).collect::<Vec<_>>()),
+    );
     file.insert(
         "users".to_owned(),
         json!(export_users(provider, sealer.as_ref()).await?),

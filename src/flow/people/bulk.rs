@@ -92,7 +92,7 @@ impl BulkAction {
     pub fn judge(&self) -> Result<(), Error> {
         let Self::Set { fields } = self else { return Ok(()) };
         let touched = fields.touched();
-        if touched.is_empty() {
+        if touched.is_empty() && fields.properties.is_none() {
             return Err(Error::field("/fields", "required", "expected what is to become of which field"));
         }
         let own = ["username", "email", "phone_number", "type"];

@@ -42,6 +42,7 @@ pub fn check_user(username: &str, profile: &Profile) -> Vec<FieldError> {
     check("/birthdate", profile.birthdate.as_deref(), birthdate);
     check("/zoneinfo", profile.zoneinfo.as_deref(), zoneinfo);
     check("/locale", profile.locale.as_deref(), locale);
+    check("/company", profile.company.as_deref(), name);
     check("/phone_number", profile.phone_number.as_deref(), phone_number);
     if let Some(address) = &profile.address {
         let Address {
@@ -88,6 +89,17 @@ pub fn check_phone_number(text: &str) -> Option<FieldError> {
         code,
         detail: detail.to_owned(),
     })
+}
+
+/// Judges an address of the web.
+pub fn check_url(text: &str) -> Option<(&'static str, &'static str)> {
+    url(text).err()
+}
+
+/// Judges a text of one or more lines, up to this long.
+pub fn check_text(text: &str, longest: usize) -> Option<(&'static str, &'static str)> {
+    let forbidden = |character| is_invisible(character) && !matches!(character, '\n' | '\r' | '\t');
+    one_text(text, longest, forbidden).err()
 }
 
 /// A number as people type it, in the form of E.164: without blanks, dots, dashes, slashes and parentheses, and with a plus for two

@@ -33,6 +33,10 @@ pub mod password_rules;
 pub mod passwords;
 pub mod permissions;
 pub mod proof_of_work;
+pub mod properties;
+mod property_definition;
+mod property_sweep;
+pub mod property_values;
 pub mod recovery;
 pub mod recovery_wish;
 pub mod registration;
@@ -99,6 +103,12 @@ pub use password_expiry::warn_of_expiry;
 pub use password_rules::{PasswordRules, password_rules_of};
 pub use passwords::{NewPassword, Sessions, WeakPasswords, set_password};
 pub use proof_of_work::{CODE as PROOF_OF_WORK, Puzzle, Work};
+pub use properties::{
+    PropertyCheck, change_property, check_property, define_property, get_property, get_property_by_name,
+    judge_property, list_properties, remove_property,
+};
+pub use property_sweep::sweep_properties;
+pub use property_values::{PropertiesChange, seen_by_administrators, seen_by_the_person};
 pub use recovery::{look_at_recovery, recover};
 pub use recovery_wish::{ask_for_recovery, is_recovery_enabled};
 pub use registration::{Registrant, look_at_registration, register};

@@ -36,6 +36,10 @@ pub enum Told {
 /// Every table that holds something about people.
 pub const TABLES: &[(&str, Told)] = &[
     ("users", Told::As("account")),
+    (
+        "user_properties",
+        Told::Not("what people are found by of the values that the account tells"),
+    ),
     ("pictures", Told::As("picture")),
     ("group_members", Told::As("groups")),
     ("user_settings", Told::As("settings")),

@@ -211,6 +211,7 @@ fn is_entered(user: &User, field: &str) -> bool {
         "zoneinfo" => profile.zoneinfo.is_some(),
         "locale" => profile.locale.is_some(),
         "address" => profile.address.is_some(),
+        "company" => profile.company.is_some(),
         _ => true,
     }
 }

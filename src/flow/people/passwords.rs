@@ -376,6 +376,7 @@ fn judge(
         &profile.given_name,
         &profile.family_name,
         &profile.nickname,
+        &profile.company,
     ];
     personal.extend(names.into_iter().filter_map(|name| name.as_deref()));
     credential::judge(secret.expose(), &policy, &personal, &provider.breached).map_err(weakness)

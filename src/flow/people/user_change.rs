@@ -3,8 +3,9 @@
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::departure::end_browsers;
+use super::property_values::PropertiesChange;
 use super::term::{TermChange, check_term};
-use super::{ChangeSource, fields, server_account, standing, users};
+use super::{ChangeSource, fields, property_values, server_account, standing, users};
 use crate::flow::settle::settle;
 use crate::flow::{Call, Error, FieldError, Provider};
 use crate::model::group::ADMIN;
@@ -74,6 +75,12 @@ pub struct UserChange {
     /// Postal address, as a whole.
     #[serde(deserialize_with = "said", skip_serializing_if = "Option::is_none")]
     pub address: Option<Option<Address>>,
+    /// The company that the person works for.
+    #[serde(deserialize_with = "said", skip_serializing_if = "Option::is_none")]
+    pub company: Option<Option<String>>,
+    /// What an administrator has defined beside.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub properties: Option<PropertiesChange>,
     /// What the person has to do at the next sign-in, all of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub required_actions: Option<Vec<RequiredAction>>,
@@ -111,6 +118,8 @@ impl UserChange {
             phone_number,
             phone_number_verified,
             address,
+            company,
+            properties,
         } = profile.clone();
         Self {
             kind: None,
@@ -132,6 +141,8 @@ impl UserChange {
             phone_number: Some(phone_number),
             phone_number_verified: Some(phone_number_verified),
             address: Some(address),
+            company: Some(company),
+            properties: Some(PropertiesChange::Whole(properties)),
             required_actions: None,
             starts_at: None,
             expires_at: None,
@@ -168,6 +179,7 @@ impl UserChange {
             (&mut self.zoneinfo, &profile.zoneinfo),
             (&mut self.locale, &profile.locale),
             (&mut self.phone_number, &profile.phone_number),
+            (&mut self.company, &profile.company),
         ];
         for (new, now) in texts {
             if new.as_ref() == Some(now) {
@@ -180,7 +192,7 @@ impl UserChange {
         self
     }
 
-    /// What it changes, by the names of the claims.
+    /// What it changes, by the names of the claims; properties that an administrator has defined have rights of their own.
     pub(super) fn touched(&self) -> Vec<&'static str> {
         let all = [
             ("type", self.kind.is_some()),
@@ -202,6 +214,7 @@ impl UserChange {
             ("phone_number", self.phone_number.is_some()),
             ("phone_number_verified", self.phone_number_verified.is_some()),
             ("address", self.address.is_some()),
+            ("company", self.company.is_some()),
             ("required_actions", self.required_actions.is_some()),
             ("starts_at", self.starts_at.is_some()),
             ("expires_at", self.expires_at.is_some()),
@@ -253,6 +266,7 @@ impl UserChange {
             (&mut profile.zoneinfo, self.zoneinfo),
             (&mut profile.locale, self.locale),
             (&mut profile.phone_number, self.phone_number),
+            (&mut profile.company, self.company),
         ];
         for (field, new) in texts {
             if let Some(new) = new {
@@ -267,6 +281,9 @@ impl UserChange {
         }
         if let Some(address) = self.address {
             profile.address = address;
+        }
+        if let Some(properties) = self.properties {
+            properties.make(&mut profile.properties);
         }
         if let Some(mut actions) = self.required_actions {
             actions.sort_unstable();
@@ -329,7 +346,14 @@ pub(in crate::flow) async fn change_in(
     if is_the_same && is_required_the_same && is_term_the_same {
         return Ok(before);
     }
+    let properties = tx.list_properties().await?;
     let mut errors = fields::check_user(&user.username, &user.profile);
+    errors.extend(property_values::judge(
+        &properties,
+        source,
+        Some(&before.profile),
+        &mut user.profile,
+    ));
     errors.extend(check_term(user.starts_at, user.expires_at));
     errors.extend(check_kind(&before, &user));
     if !errors.is_empty() {
@@ -348,6 +372,7 @@ pub(in crate::flow) async fn change_in(
         return Err(Error::Stale);
     }
     user.version = user.version.saturating_add(1);
+    property_values::index_in(tx, id, &properties, (&before.profile, &user.profile)).await?;
     if user.profile.picture != before.profile.picture {
         // it is shown at its old address no longer
         tx.remove_picture_of(id).await?;

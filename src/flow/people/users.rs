@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::password_link::PreparedLink;
 use super::passwords::{self, prepare};
+use super::property_values;
 use super::term::check_term;
 use super::{
     ChangeSource, NewPassword, PasswordRules, ServerClient, WeakPasswords, Welcome, fields, members, server_account,
@@ -224,7 +225,7 @@ pub(in crate::flow) async fn make_ready(
     })
 }
 
-/// Stores a new user, as a part of a transaction.
+/// Stores a new user, as a part of a transaction: gives it as it is stored.
 pub(in crate::flow) async fn add_in(
     tx: &mut Write,
     call: &Call,
@@ -234,7 +235,6 @@ pub(in crate::flow) async fn add_in(
     let mut user = ready.user.clone();
     let client = (&mut user, ready.client.as_ref(), ready.server.as_ref());
     server_account::add_in(tx, call, source, client).await?;
-    let user = &user;
     if user.kind == UserKind::Admin {
         source.must_cover([ADMIN])?;
     }
@@ -249,12 +249,19 @@ pub(in crate::flow) async fn add_in(
     if let Some(FirstLink::Setup(_)) = &ready.link {
         tx.add_event(&call.event(EventKind::Setup).because("link_used")).await?;
     }
+    let properties = tx.list_properties().await?;
+    let refused = property_values::judge(&properties, source, None, &mut user.profile);
+    if !refused.is_empty() {
+        return Err(Error::Invalid(refused));
+    }
+    let user = &user;
     must_be_free(tx, user).await?;
     if tx.is_subject_departed(&user.subject).await? {
         return Err(taken_field("/subject"));
     }
     tx.add_user(user).await.map_err(taken)?;
     server_account::follow_in(tx, call, source, user).await?;
+    property_values::index_in(tx, user.id, &properties, (&Profile::default(), &user.profile)).await?;
     members::join(tx, call, source, user, &ready.groups, ready.primary_group.as_deref()).await?;
     let event = call
         .event(EventKind::UserCreated)

@@ -33,6 +33,7 @@ mod my_factors;
 mod my_phone;
 mod openapi;
 mod problem;
+mod properties;
 mod protected_resource;
 mod registration;
 mod registration_tokens;
@@ -79,6 +80,7 @@ pub fn table() -> Vec<Route> {
     table.extend(registration::table());
     table.extend(invitations::table());
     table.extend(access_requests::table());
+    table.extend(properties::table());
     table.extend(terms::table());
     table.extend(resources::table());
     table.extend(keys::table());

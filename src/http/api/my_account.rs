@@ -158,6 +158,8 @@ profile_body! {
     zoneinfo;
     /// Language: `en-US`.
     locale;
+    /// The company that the person works for.
+    company;
 }
 
 /// A person, as they are told of themselves.
@@ -179,6 +181,7 @@ pub(super) fn about(user: &User) -> Value {
         "birthdate": profile.birthdate,
         "zoneinfo": profile.zoneinfo,
         "locale": profile.locale,
+        "company": profile.company,
         "address": profile.address,
         "phone_number": profile.phone_number,
         "phone_number_verified": profile.phone_number_verified,

@@ -1,11 +1,16 @@
 //! Users as the API spells them: the standard claims of OpenID Connect Core section 5.1.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::body::present;
 use crate::flow::Error;
-use crate::flow::people::{CreatedUser, NewPassword, NewUser, ServerClient, UserChange, WeakPasswords, Welcome};
+use crate::flow::people::{
+    CreatedUser, NewPassword, NewUser, PropertiesChange, ServerClient, UserChange, WeakPasswords, Welcome,
+};
 use crate::model::{
     Address, PasswordHash, Profile, RequiredAction, Scopes, Secret, Timestamp, UnknownName, User, UserKind, UserStatus,
 };
@@ -33,6 +38,8 @@ macro_rules! user_bodies {
             phone_number_verified: bool,
             /// Postal address.
             address: Option<AddressBody>,
+            /// What an administrator has defined beside, by name (`/properties`).
+            properties: BTreeMap<String, Value>,
             /// What clients know the person by, brought along from elsewhere: 1 to 255 ASCII characters, never anybody
             /// else's. A new random one if absent.
             subject: Option<String>,
@@ -79,6 +86,8 @@ macro_rules! user_bodies {
             /// Postal address, as a whole.
             #[serde(deserialize_with = "present")]
             address: Option<Option<AddressBody>>,
+            /// What an administrator has defined beside: what is not named stays, `null` clears.
+            properties: BTreeMap<String, Option<Value>>,
             /// What the person has to do at the next sign-in before they are in, all of it: `change_password`,
             /// `enrol_factor`, `verify_email`, `update_profile`, `accept_terms`. Each goes when it is done.
             required_actions: Option<Vec<String>>,
@@ -128,6 +137,8 @@ macro_rules! user_bodies {
             /// Postal address.
             #[serde(skip_serializing_if = "Option::is_none")]
             address: Option<AddressBody>,
+            /// What an administrator has defined beside, by name.
+            properties: BTreeMap<String, Value>,
             /// Whether the person can sign in by password.
             has_password: bool,
             /// When the password was last set.
@@ -182,7 +193,8 @@ macro_rules! user_bodies {
                         email_verified: self.email_verified,
                         phone_number_verified: self.phone_number_verified,
                         address: self.address.map(Into::into),
-                },
+                        properties: self.properties,
+                    },
                     status,
                     starts_at: moment("/starts_at", self.starts_at.as_deref())?,
                     expires_at: moment("/expires_at", self.expires_at.as_deref())?,
@@ -221,6 +233,7 @@ macro_rules! user_bodies {
                     email_verified: body.email_verified,
                     phone_number_verified: body.phone_number_verified,
                     address: body.address.map(|address| address.map(Into::into)),
+                    properties: (!body.properties.is_empty()).then(|| PropertiesChange::Patch(body.properties)),
                     required_actions: body.required_actions.as_deref().map(actions).transpose()?,
                     starts_at: changed_moment("/starts_at", body.starts_at)?,
                     expires_at: changed_moment("/expires_at", body.expires_at)?,
@@ -237,6 +250,11 @@ macro_rules! user_bodies {
                     body.client_secret = Some(secret.expose().to_owned());
                 }
                 body
+            }
+
+            /// The same with what an administrator may see of what was defined beside.
+            pub(super) fn telling(self, properties: BTreeMap<String, Value>) -> Self {
+                Self { properties, ..self }
             }
 
             /// The user as the API tells of it at this moment, with a generated password.
@@ -260,6 +278,7 @@ macro_rules! user_bodies {
                     email_verified: profile.email_verified,
                     phone_number_verified: profile.phone_number_verified,
                     address: profile.address.map(Into::into),
+                    properties: BTreeMap::new(),
                     has_password: user.password.is_some(),
                     password_changed_at: user.password_changed_at.map(|at| at.rfc3339()),
                     password_expired_at: user.password_expired_at.map(|at| at.rfc3339()),
@@ -304,6 +323,8 @@ user_bodies! {
     locale;
     /// Phone number in E.164: `+33123456789`.
     phone_number;
+    /// The company that the person works for.
+    company;
 }
 
 fn kind(word: Option<&str>) -> Result<Option<UserKind>, Error> {

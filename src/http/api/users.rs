@@ -111,7 +111,11 @@ async fn list(asked: Asked) -> Result<Answer, Problem> {
         None
     };
     let now = asked.call().now;
-    listed.answer(&asked, page, count, |user| UserBody::of(user, now, None))
+    let properties = asked.provider().properties().await?;
+    listed.answer(&asked, page, count, |user| {
+        let seen = people::seen_by_administrators(&properties, &user.profile);
+        UserBody::of(user, now, None).telling(seen)
+    })
 }
 
 /// The users whom a filter of their list names.
@@ -144,12 +148,14 @@ async fn create(asked: Asked) -> Result<Answer, Problem> {
     }
     let created = people::create_user(asked.provider(), asked.call(), &asked.source(), body.into_new()?).await?;
     let (location, version) = (format!("{BASE}/users/{}", created.user.id), created.user.version);
-    let body = UserBody::made(created, asked.call().now);
+    let properties = asked.provider().properties().await?;
+    let seen = people::seen_by_administrators(&properties, &created.user.profile);
+    let body = UserBody::made(created, asked.call().now).telling(seen);
     Ok(Answer::created(location, &body)?.version(version))
 }
 
 async fn get(asked: Asked) -> Result<Answer, Problem> {
-    one(&asked, people::get_user(asked.provider(), asked.id("id")?).await?)
+    one(&asked, people::get_user(asked.provider(), asked.id("id")?).await?).await
 }
 
 async fn change(asked: Asked) -> Result<Answer, Problem> {
@@ -159,6 +165,7 @@ async fn change(asked: Asked) -> Result<Answer, Problem> {
         &asked,
         people::change_user(asked.provider(), asked.call(), &asked.source(), id, expected, change).await?,
     )
+    .await
 }
 
 async fn delete(asked: Asked) -> Result<Answer, Problem> {
@@ -177,6 +184,7 @@ async fn restore(asked: Asked) -> Result<Answer, Problem> {
         &asked,
         people::restore_user(asked.provider(), asked.call(), &asked.source(), id, expected).await?,
     )
+    .await
 }
 
 async fn deactivate(asked: Asked) -> Result<Answer, Problem> {
@@ -185,6 +193,7 @@ async fn deactivate(asked: Asked) -> Result<Answer, Problem> {
         &asked,
         people::deactivate_user(asked.provider(), asked.call(), &asked.source(), id, expected).await?,
     )
+    .await
 }
 
 async fn reactivate(asked: Asked) -> Result<Answer, Problem> {
@@ -193,6 +202,7 @@ async fn reactivate(asked: Asked) -> Result<Answer, Problem> {
         &asked,
         people::reactivate_user(asked.provider(), asked.call(), &asked.source(), id, expected).await?,
     )
+    .await
 }
 
 async fn send_invitation(asked: Asked) -> Result<Answer, Problem> {
@@ -201,6 +211,7 @@ async fn send_invitation(asked: Asked) -> Result<Answer, Problem> {
         &asked,
         people::send_invitation(asked.provider(), asked.call(), &asked.source(), id, expected).await?,
     )
+    .await
 }
 
 async fn reset_password(asked: Asked) -> Result<Answer, Problem> {
@@ -218,7 +229,10 @@ async fn unlock(asked: Asked) -> Result<Answer, Problem> {
     Ok(Answer::done())
 }
 
-fn one(asked: &Asked, user: User) -> Result<Answer, Problem> {
+async fn one(asked: &Asked, user: User) -> Result<Answer, Problem> {
     let version = user.version;
-    Ok(Answer::of(&UserBody::of(user, asked.call().now, None))?.version(version))
+    let properties = asked.provider().properties().await?;
+    let seen = people::seen_by_administrators(&properties, &user.profile);
+    let body = UserBody::of(user, asked.call().now, None).telling(seen);
+    Ok(Answer::of(&body)?.version(version))
 }

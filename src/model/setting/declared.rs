@@ -9,7 +9,7 @@ pub(super) const HOUR: u64 = 60 * MINUTE;
 pub(super) const DAY: u64 = 24 * HOUR;
 
 /// What people may be let change of their own account.
-const EDITABLE: [&str; 14] = [
+const EDITABLE: [&str; 15] = [
     "username",
     "name",
     "given_name",
@@ -24,9 +24,10 @@ const EDITABLE: [&str; 14] = [
     "zoneinfo",
     "locale",
     "address",
+    "company",
 ];
 /// What they may have to enter.
-const REQUIRED: [&str; 11] = [
+const REQUIRED: [&str; 12] = [
     "name",
     "given_name",
     "family_name",
@@ -38,6 +39,7 @@ const REQUIRED: [&str; 11] = [
     "zoneinfo",
     "locale",
     "address",
+    "company",
 ];
 
 /// No reminder of the end of an account comes earlier.

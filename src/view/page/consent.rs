@@ -79,6 +79,8 @@ pub enum ProfileClaim {
     Zoneinfo,
     /// The language.
     Locale,
+    /// The company that the person works for.
+    Company,
     /// When the profile changed.
     UpdatedAt,
 }
@@ -97,6 +99,7 @@ impl Asked {
             "birthdate" => ProfileClaim::Birthdate,
             "zoneinfo" => ProfileClaim::Zoneinfo,
             "locale" => ProfileClaim::Locale,
+            "company" => ProfileClaim::Company,
             "updated_at" => ProfileClaim::UpdatedAt,
             "email" | "email_verified" => return Some(Self::Email),
             "phone_number" | "phone_number_verified" => return Some(Self::Phone),
@@ -126,7 +129,7 @@ impl Asked {
     }
 }
 
-const CLAIMS: [&str; 11] = [
+const CLAIMS: [&str; 12] = [
     "name",
     "nickname",
     "preferred_username",
@@ -137,6 +140,7 @@ const CLAIMS: [&str; 11] = [
     "birthdate",
     "zoneinfo",
     "locale",
+    "company",
     "updated_at",
 ];
 

@@ -119,6 +119,8 @@ words! {
         Profile = "profile",
         /// Website.
         Website = "website",
+        /// The company that the person works for.
+        Company = "company",
         /// Street, house number, post box.
         StreetAddress = "street_address",
         /// Postal code.

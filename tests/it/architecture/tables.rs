@@ -140,6 +140,8 @@ pub const PACKAGES: &[(&str, &[&str])] = &[
     ("totp_rs", &["credential"]),
     ("webauthn_rs", &["credential"]),
     ("zxcvbn", &["credential"]),
+    // what the values of properties have to look like: in linear time
+    ("regex", &["flow"]),
     // how names are compared
     ("unicode_normalization", &["model"]),
     // the priority of the threads that hash

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::reader::{Mistakes, Reader};
 use super::sealing::{Opener, Sealing};
-use super::{clients, groups, message_templates, resources, terms, users};
+use super::{clients, groups, message_templates, properties, resources, terms, users};
 use crate::flow::Error;
 use crate::model::Secret;
 
@@ -16,6 +16,7 @@ pub struct Document {
     pub(super) groups: Vec<groups::Entry>,
     pub(super) users: Vec<users::Entry>,
     pub(super) terms: Vec<terms::Entry>,
+    pub(super) properties: Vec<properties::Entry>,
     pub(super) message_templates: Vec<message_templates::Entry>,
     pub(super) prune: Vec<Section>,
 }
@@ -124,6 +125,11 @@ fn read(file: &Value, passphrase: Option<&Secret>, mistakes: &mut Mistakes) -> O
     twice(users.iter().map(|entry| (&entry.pointer, entry.key())), mistakes);
     let terms = each(&mut reader, "terms", mistakes, terms::Entry::read);
     twice(terms.iter().map(|entry| (&entry.pointer, entry.key())), mistakes);
+    let properties = each(&mut reader, properties::SECTION, mistakes, properties::Entry::read);
+    twice(
+        properties.iter().map(|entry| (&entry.pointer, entry.name.clone())),
+        mistakes,
+    );
     let prune = prune(&mut reader, mistakes);
     reader.finish(mistakes);
     Some(Document {
@@ -133,6 +139,7 @@ fn read(file: &Value, passphrase: Option<&Secret>, mistakes: &mut Mistakes) -> O
         groups,
         users,
         terms,
+        properties,
         message_templates,
         prune,
     })

@@ -10,6 +10,7 @@ pub(super) mod groups;
 pub(super) mod layers;
 pub(super) mod message_templates;
 mod overlay;
+pub(super) mod properties;
 mod prune;
 mod reader;
 pub(super) mod resources;
@@ -55,6 +56,7 @@ enum Act {
     User(users::UserAct),
     Layer(layers::LayerAct),
     Terms(NewTerms),
+    Property(properties::PropertyAct),
     Template(message_templates::TemplateAct),
 }
 
@@ -128,6 +130,7 @@ async fn plan(
     let mut planned = resources::plan(provider, call, &document.resources).await?;
     planned.extend(groups::plan(provider, &document.groups).await?);
     planned.extend(clients::plan(provider, call, &document.clients).await?);
+    planned.extend(properties::plan(provider, &document.properties).await?);
     planned.extend(users::plan(provider, &document.users).await?);
     planned.extend(terms::plan(provider, &document.terms, &document.groups).await?);
     planned.extend(layers::plan(provider, call, document).await?);
@@ -147,7 +150,12 @@ async fn judge(provider: &Provider, call: &Call, settings: &Settings, planned: &
             Act::Client(act) => clients::judge(provider, call, act).await,
             Act::User(act) => names.judge(provider, settings, act).await,
             // judged when its difference was made
-            Act::Resource(..) | Act::RemoveClient(_) | Act::Layer(_) | Act::Terms(_) | Act::Template(_) => Ok(()),
+            Act::Resource(..)
+            | Act::RemoveClient(_)
+            | Act::Layer(_)
+            | Act::Terms(_)
+            | Act::Property(_)
+            | Act::Template(_) => Ok(()),
         };
         match judged.map_err(|error| below(error, pointer)) {
             Ok(()) => {}

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::difference::Action;
-use super::{Act, Planned, below, clients, groups, layers, message_templates, resources, users};
+use super::{Act, Planned, below, clients, groups, layers, message_templates, properties, resources, users};
 use crate::flow::clients::end;
 use crate::flow::operations::settings::{self, ChangedBy};
 use crate::flow::people::departure;
@@ -35,6 +35,7 @@ enum Ready {
     User(users::ReadyUser),
     Layer(layers::LayerAct),
     Terms(NewTerms),
+    Property(properties::PropertyAct),
     Template(message_templates::TemplateAct),
 }
 
@@ -65,6 +66,7 @@ pub(super) async fn prepare(
         Act::User(act) => users::prepare(provider, call, settings, act).await.map(Ready::User),
         Act::Layer(act) => Ok(Ready::Layer(act)),
         Act::Terms(new) => Ok(Ready::Terms(new)),
+        Act::Property(act) => Ok(Ready::Property(act)),
         Act::Template(act) => Ok(Ready::Template(act)),
     };
     match ready {
@@ -115,6 +117,7 @@ async fn write(
             Ready::User(ready) => users::write(tx, call, ready, &mut afterwards).await,
             Ready::Layer(act) => layers::write(tx, call, act).await,
             Ready::Terms(new) => terms::publish_in(tx, call, new).await.map(drop),
+            Ready::Property(act) => properties::write(tx, call, act).await,
             Ready::Template(act) => message_templates::write(tx, call, act).await,
         };
         written.map_err(|error| at(error, pointer))?;

@@ -46,6 +46,8 @@ pub const PROFILE: &[&str] = &[
     "phone_number",
     "phone_number_verified",
     "address",
+    "company",
+    "properties",
 ];
 
 /// An entry.
@@ -187,6 +189,18 @@ fn moment<'a>(reader: &mut Reader<'a>, name: &'a str, mistakes: &mut Mistakes) -
 
 fn laid_over(base: &Profile, patch: &Map<String, Value>) -> Result<Profile, serde_json::Error> {
     let mut members = overlay::members(base, patch)?;
+    if let (Some(Value::Object(changes)), Ok(Value::Object(mut properties))) =
+        (patch.get("properties"), serde_json::to_value(&base.properties))
+    {
+        // one by one: what the file does not name stays
+        for (name, value) in changes {
+            match value {
+                Value::Null => drop(properties.remove(name)),
+                value => drop(properties.insert(name.clone(), value.clone())),
+            }
+        }
+        members.insert("properties".to_owned(), properties.into());
+    }
     // who proved to hold one address has proved nothing about another
     for (field, proof) in [("email", "email_verified"), ("phone_number", "phone_number_verified")] {
         let before = if field == "email" {

@@ -1,0 +1,32 @@
+-- what an administrator has defined that is told about people; the values stand in each person's profile, by name
+create table properties (
+  id blob not null,
+  name text not null,
+  -- type, labels, validators, rights, claim, as JSON
+  definition text not null,
+  -- ready, or what is being done with every person one batch after the other
+  state text not null,
+  -- how far that has come
+  swept_to blob,
+  -- how many values it found that another has, where there may be one of each
+  doubles integer not null,
+  applied integer not null,
+  version integer not null,
+  created_at integer not null,
+  updated_at integer not null,
+  constraint properties_id primary key (id),
+  constraint properties_name unique (name)
+) strict;
+
+-- values by which people are found, and those that nobody else may have
+create table user_properties (
+  user_id blob not null references users (id) on delete cascade,
+  property_id blob not null references properties (id) on delete cascade,
+  key text not null,
+  unique_key text,
+  constraint user_properties_all primary key (property_id, key, user_id)
+) strict;
+create unique index user_properties_property_id_unique_key on user_properties (property_id, unique_key);
+create index user_properties_user on user_properties (user_id, property_id);
+
+insert into generations (kind, number) values ('property', 1);
