@@ -81,7 +81,10 @@ pub(super) async fn run(provider: &Provider, call: &Call, command: Jobs) -> Resu
             let columns = ["id", "action", "state", "total", "done", "refused", "created_at"];
             Ok(Output::table(json.shape(), &rows, &columns))
         }
-        Jobs::Show { job, json } => Ok(Output::thing(json.shape(), &row(&jobs::get(provider, id(&job)?).await?))),
+        Jobs::Show { job, json } => Ok(Output::thing(
+            json.shape(),
+            &row(&jobs::get(provider, id(&job)?).await?),
+        )),
         Jobs::Items {
             job,
             refused,
@@ -116,14 +119,19 @@ pub(super) async fn bulk(provider: &Provider, call: &Call, bulk: Bulk) -> Result
                 let (code, detail) = answered.refused.unzip();
                 let username = username(provider, answered.user).await?;
                 let outcome = if code.is_some() { "refused" } else { "done" };
-                rows.push(json!({"user": answered.user.to_string(), "username": username, "outcome": outcome,
-                    "code": code, "detail": detail}));
+                rows.push(
+                    json!({"user": answered.user.to_string(), "username": username, "outcome": outcome,
+                    "code": code, "detail": detail}),
+                );
             }
             let columns = ["username", "outcome", "code", "detail"];
             Ok(Output::table(bulk.json.shape(), &rows, &columns))
         }
         Begun::Later(job) => Ok(Output::either(bulk.json.shape(), &row(&job), || {
-            format!("the job {} goes on while the server runs: ostiary jobs show {}\n", job.id, job.id)
+            format!(
+                "the job {} goes on while the server runs: ostiary jobs show {}\n",
+                job.id, job.id
+            )
         })),
     }
 }

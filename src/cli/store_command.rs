@@ -11,8 +11,8 @@ use super::failure::Failure;
 use super::output::Output;
 use super::reseal::{self, Step};
 use super::{
-    access_requests, apply, clients, devices, events, explain, groups, jobs, keys, messages, properties, serve, sessions,
-    settings, setup, terms, users,
+    access_requests, apply, clients, devices, events, explain, groups, jobs, keys, messages, properties, serve,
+    sessions, settings, setup, terms, users,
 };
 use crate::clock::Clock;
 use crate::config::Config;

@@ -46,7 +46,11 @@ pub(super) async fn run(
             limit,
             json,
         } => {
-            let all = if bin { UserSelection::Binned } else { UserSelection::Oldest };
+            let all = if bin {
+                UserSelection::Binned
+            } else {
+                UserSelection::Oldest
+            };
             let selection = beginning.map_or(all, UserSelection::Beginning);
             let page = people::list_users(provider, &selection, None, limit).await?;
             let rows: Vec<Value> = page.items.iter().map(|user| row(user, call.now)).collect();
@@ -75,7 +79,10 @@ pub(super) async fn run(
                 members.insert("starts_at".to_owned(), json!(user.starts_at.map(Timestamp::rfc3339)));
                 members.insert("expires_at".to_owned(), json!(user.expires_at.map(Timestamp::rfc3339)));
                 members.insert("invited_at".to_owned(), json!(user.invited_at.map(Timestamp::rfc3339)));
-                members.insert("signed_in_at".to_owned(), json!(user.signed_in_at.map(Timestamp::rfc3339)));
+                members.insert(
+                    "signed_in_at".to_owned(),
+                    json!(user.signed_in_at.map(Timestamp::rfc3339)),
+                );
                 if !user.profile.properties.is_empty() {
                     members.insert("properties".to_owned(), json!(user.profile.properties));
                 }
@@ -262,9 +269,14 @@ async fn create(provider: &Provider, call: &Call, new: CreateUser, input: Option
         user.profile.properties.insert(name.to_owned(), value);
     }
     user.groups = new.groups;
-    user.kind = new.kind.parse().map_err(|unknown: UnknownName| Failure::usage(unknown.to_string()))?;
+    user.kind = new
+        .kind
+        .parse()
+        .map_err(|unknown: UnknownName| Failure::usage(unknown.to_string()))?;
     if !new.scope.is_empty() {
-        user.server = Some(ServerClient::Made(Scopes::from_tokens(new.scope.iter().map(String::as_str))));
+        user.server = Some(ServerClient::Made(Scopes::from_tokens(
+            new.scope.iter().map(String::as_str),
+        )));
     }
     user.password = match (new.invite, user.kind) {
         (_, UserKind::Server) => NewPassword::None,

@@ -70,5 +70,7 @@ pub use signing_key::{SigningKey, SigningKeyState};
 pub use terms::{Acceptance, Terms, TermsOccasion, TermsText};
 pub use timestamp::Timestamp;
 pub use trace::{Part, Reason, Step, Trace, TraceId, Verdict};
+pub use user::{
+    AccountState, Address, PasswordHash, PasswordSetter, Profile, RequiredAction, User, UserKind, UserStatus,
+};
 pub use user_action::UserAction;
-pub use user::{AccountState, Address, PasswordHash, PasswordSetter, Profile, RequiredAction, User, UserKind, UserStatus};

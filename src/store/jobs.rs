@@ -213,7 +213,10 @@ where id in (
 impl Write {
     /// Adds a job that nobody begins before then.
     pub async fn add_job(&mut self, job: &Job, from: Timestamp) -> Result<(), Error> {
-        let rights = job.rights.as_ref().map(|held| held.iter().collect::<Vec<_>>().join(" "));
+        let rights = job
+            .rights
+            .as_ref()
+            .map(|held| held.iter().collect::<Vec<_>>().join(" "));
         self.sql(ADD)
             .bind(job.id)
             .bind(JobState::Waiting.as_str())

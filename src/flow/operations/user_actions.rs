@@ -303,11 +303,19 @@ fn judge(provider: &Provider, action: &UserAction) -> Result<(), Error> {
     }
     let is_line = !action.label.chars().any(char::is_control);
     if !is_line || !(1..=LONGEST_LABEL).contains(&action.label.chars().count()) {
-        wrong("/label", "malformed", format!("expected a line of 1 to {LONGEST_LABEL} characters"));
+        wrong(
+            "/label",
+            "malformed",
+            format!("expected a line of 1 to {LONGEST_LABEL} characters"),
+        );
     }
     match Url::parse(&action.url) {
         Ok(url) if provider.egress.admits(&url) => {}
-        _ => wrong("/url", "refused", "expected an https address that this server may ask".to_owned()),
+        _ => wrong(
+            "/url",
+            "refused",
+            "expected an https address that this server may ask".to_owned(),
+        ),
     }
     if errors.is_empty() {
         Ok(())
@@ -324,6 +332,8 @@ fn taken<T>(stored: Result<T, store::Error>) -> Result<T, Error> {
 }
 
 fn changed(call: &Call, id: Id<UserAction>, what: &'static str) -> crate::model::Event {
-    let event = call.event(EventKind::UserActionChanged).fact("action", Fact::Id(id.uuid()));
+    let event = call
+        .event(EventKind::UserActionChanged)
+        .fact("action", Fact::Id(id.uuid()));
     event.fact("what", Fact::Word(what))
 }

@@ -93,7 +93,11 @@ impl BulkAction {
         let Self::Set { fields } = self else { return Ok(()) };
         let touched = fields.touched();
         if touched.is_empty() && fields.properties.is_none() {
-            return Err(Error::field("/fields", "required", "expected what is to become of which field"));
+            return Err(Error::field(
+                "/fields",
+                "required",
+                "expected what is to become of which field",
+            ));
         }
         let own = ["username", "email", "phone_number", "type"];
         match touched.into_iter().find(|name| own.contains(name)) {
@@ -206,12 +210,16 @@ async fn act_in(
     match action {
         BulkAction::Deactivate => standing::deactivate_in(tx, call, source, id, None).await.map(Some),
         BulkAction::Reactivate => standing::reactivate_in(tx, call, source, id, None).await.map(Some),
-        BulkAction::Delete => bin::bin_in(tx, call, source, (id, None), ready.kept_for).await.map(Some),
+        BulkAction::Delete => bin::bin_in(tx, call, source, (id, None), ready.kept_for)
+            .await
+            .map(Some),
         BulkAction::Restore => bin::restore_in(tx, call, source, id, None).await.map(Some),
         BulkAction::ResetPassword => {
             let link = ready.link.ok_or(Error::NotFound)?;
             standing::load(tx, source, id, None).await?;
-            password_link::mail_in(tx, call, source, (id, link)).await.map(|()| None)
+            password_link::mail_in(tx, call, source, (id, link))
+                .await
+                .map(|()| None)
         }
         BulkAction::SendInvitation => {
             let link = ready.link.ok_or(Error::NotFound)?;
@@ -303,4 +311,3 @@ pub(in crate::flow) fn refusal(error: &Error) -> Option<(String, String)> {
         Error::OAuth(_) | Error::Busy { .. } | Error::Unavailable(_) | Error::Contended | Error::Failed(_) => None,
     }
 }
-

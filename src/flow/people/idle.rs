@@ -217,6 +217,8 @@ impl Disuse {
     fn next_look(&self, now: Timestamp) -> Timestamp {
         let moments = self.moments().into_iter().chain([self.end()]);
         let next = moments.filter(|at| *at > now).min();
-        next.unwrap_or(now).min(now.after(LOOK_EVERY)).max(now.after(Duration::from_secs(1)))
+        next.unwrap_or(now)
+            .min(now.after(LOOK_EVERY))
+            .max(now.after(Duration::from_secs(1)))
     }
 }

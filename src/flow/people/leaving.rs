@@ -143,7 +143,10 @@ async fn delete_one(provider: &Provider, call: &Call, id: Id<User>) -> Result<()
     let Some(user) = found else { return Ok(()) };
     let (source, news) = match user.status {
         UserStatus::Deleted => (ChangeSource::Command, None),
-        _ => (ChangeSource::Person, news_of(provider, call, &user, AccountChange::Deleted)?),
+        _ => (
+            ChangeSource::Person,
+            news_of(provider, call, &user, AccountChange::Deleted)?,
+        ),
     };
     let (status, source, news) = (user.status, &source, news.as_ref());
     let is_gone = again(|| async {

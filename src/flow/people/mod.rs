@@ -3,8 +3,8 @@
 
 pub mod access_requests;
 pub mod bin;
-pub mod bulk;
 pub mod breach_service;
+pub mod bulk;
 pub mod challenge;
 pub mod code_wish;
 pub mod departure;
@@ -126,8 +126,8 @@ pub use stranger::{Alert, Stage, disown_device, look_at_alert, replace_password}
 pub use term::{end_expired, remind_of_end};
 pub use user_change::{UserChange, change_user};
 pub use users::{
-    CreatedUser, FirstLink, NewUser, UserKey, UserSelection, count_users, create_user, find_user, get_user,
-    judge_user, list_users,
+    CreatedUser, FirstLink, NewUser, UserKey, UserSelection, count_users, create_user, find_user, get_user, judge_user,
+    list_users,
 };
 pub use welcome::Welcome;
 pub use wishes::{Wishes, answer_wishes};

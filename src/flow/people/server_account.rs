@@ -44,7 +44,10 @@ pub(super) fn check(new: &NewUser) -> Vec<FieldError> {
         errors.push(wrong("/status", "a server's account has no mail"));
     }
     if new.starts_at.is_some() {
-        errors.push(wrong("/starts_at", "a server's account begins at once: make it inactive for later"));
+        errors.push(wrong(
+            "/starts_at",
+            "a server's account begins at once: make it inactive for later",
+        ));
     }
     if !new.required_actions.is_empty() {
         errors.push(wrong("/required_actions", "nobody signs in to a server's account"));
@@ -123,7 +126,8 @@ pub(super) async fn add_in(
     if let Some(ServerClient::Known(client_id)) = known {
         source.must_cover([CLIENTS])?;
         let found = tx.find_client_by_client_id(client_id).await?;
-        let found = found.ok_or_else(|| Error::field("/client_id", "unknown", "there is no client of this client_id"))?;
+        let found =
+            found.ok_or_else(|| Error::field("/client_id", "unknown", "there is no client of this client_id"))?;
         authority_of(source).require(&found.metadata)?;
         user.client = Some(found.id);
     }

@@ -94,7 +94,11 @@ pub(in crate::flow) async fn reactivate_in(
         return Ok(user);
     }
     let never_came = user.invited_at.is_some() && user.signed_in_at.is_none();
-    let status = if never_came { UserStatus::Invited } else { UserStatus::Active };
+    let status = if never_came {
+        UserStatus::Invited
+    } else {
+        UserStatus::Active
+    };
     let user = move_to(tx, call, user, status).await?;
     server_account::follow_in(tx, call, source, &user).await?;
     let event = call.event(EventKind::UserReactivated).user(id);
@@ -210,7 +214,12 @@ fn stood_down(user: &User) -> User {
 ///
 /// # Errors
 /// [`Error::Conflict`] `in_bin`, beside those of [`load_any`].
-pub(super) async fn load(tx: &mut Write, source: &ChangeSource, id: Id<User>, expected: Option<i64>) -> Result<User, Error> {
+pub(super) async fn load(
+    tx: &mut Write,
+    source: &ChangeSource,
+    id: Id<User>,
+    expected: Option<i64>,
+) -> Result<User, Error> {
     let user = load_any(tx, source, id, expected).await?;
     must_not_be_binned(&user)?;
     Ok(user)
@@ -231,7 +240,12 @@ pub(super) fn must_not_be_binned(user: &User) -> Result<(), Error> {
 ///
 /// # Errors
 /// [`Error::NotFound`], [`Error::Stale`], [`Error::Forbidden`].
-pub(super) async fn load_any(tx: &mut Write, source: &ChangeSource, id: Id<User>, expected: Option<i64>) -> Result<User, Error> {
+pub(super) async fn load_any(
+    tx: &mut Write,
+    source: &ChangeSource,
+    id: Id<User>,
+    expected: Option<i64>,
+) -> Result<User, Error> {
     let user = tx.find_user(id).await?.ok_or(Error::NotFound)?;
     if expected.is_some_and(|version| version != user.version) {
         return Err(Error::Stale);

@@ -9,9 +9,7 @@ use super::{ChangeSource, fields, property_values, server_account, standing, use
 use crate::flow::settle::settle;
 use crate::flow::{Call, Error, FieldError, Provider};
 use crate::model::group::ADMIN;
-use crate::model::{
-    AccountState, Address, EventKind, Fact, Id, Profile, RequiredAction, Timestamp, User, UserKind,
-};
+use crate::model::{AccountState, Address, EventKind, Fact, Id, Profile, RequiredAction, Timestamp, User, UserKind};
 use crate::store::Write;
 
 /// A change of a user's fields. Names are those of the standard claims (OpenID Connect Core section 5.1).

@@ -13,8 +13,8 @@ use super::{
     welcome,
 };
 use crate::flow::settle::settle;
-use crate::flow::{clients, terms};
 use crate::flow::{Call, Error, FieldError, Page, Provider};
+use crate::flow::{clients, terms};
 use crate::model::group::ADMIN;
 use crate::model::setting::Settings;
 use crate::model::user::comparison_key;
@@ -124,7 +124,9 @@ pub async fn create_user(
     let done = add_in(&mut tx, call, source, &ready).await;
     let user = settle(tx, done).await?;
     server_account::settled(provider, call, &user).await;
-    let client = ready.client.and_then(|made| made.secret.map(|secret| (made.client.client_id, secret)));
+    let client = ready
+        .client
+        .and_then(|made| made.secret.map(|secret| (made.client.client_id, secret)));
     Ok(CreatedUser {
         user,
         password: ready.told,
@@ -325,11 +327,14 @@ fn check_status(new: &NewUser) -> Option<FieldError> {
         (UserStatus::Invited, NewPassword::Given(_) | NewPassword::Generated) => {
             ("/password", "whoever is invited chooses the password")
         }
-        (UserStatus::Inactive, NewPassword::Mailed) => {
-            ("/status", "whoever is to choose a password by mail is not inactive: invite them later")
-        }
+        (UserStatus::Inactive, NewPassword::Mailed) => (
+            "/status",
+            "whoever is to choose a password by mail is not inactive: invite them later",
+        ),
         (UserStatus::Active | UserStatus::Inactive | UserStatus::Invited, _) => return None,
-        (UserStatus::Locked | UserStatus::Leaving | UserStatus::Deleted, _) => ("/status", "expected active, inactive or invited"),
+        (UserStatus::Locked | UserStatus::Leaving | UserStatus::Deleted, _) => {
+            ("/status", "expected active, inactive or invited")
+        }
     };
     Some(FieldError {
         pointer: pointer.to_owned(),

@@ -203,7 +203,11 @@ impl BulkBody {
         }
         if let Some(words) = &self.q {
             if words.trim().is_empty() {
-                return Err(wrong("/q", "required", "expected the beginning of a username or mail address"));
+                return Err(wrong(
+                    "/q",
+                    "required",
+                    "expected the beginning of a username or mail address",
+                ));
             }
             return Ok(Chosen::Listed(UserSelection::Beginning(words.clone())));
         }
@@ -253,14 +257,22 @@ impl BulkBody {
                 }
             }
             "set" => {
-                let fields = self.fields.ok_or_else(|| missing("/fields", "expected what becomes of which field"))?;
+                let fields = self
+                    .fields
+                    .ok_or_else(|| missing("/fields", "expected what becomes of which field"))?;
                 BulkAction::Set {
                     fields: Box::new(fields.into_change()?),
                 }
             }
             "add-to-group" => BulkAction::AddToGroup { group: group()? },
             "remove-from-group" => BulkAction::RemoveFromGroup { group: group()? },
-            _ => return Err(Error::field("/action", "unsupported", "there is no action of this name")),
+            _ => {
+                return Err(Error::field(
+                    "/action",
+                    "unsupported",
+                    "there is no action of this name",
+                ));
+            }
         })
     }
 }
@@ -268,7 +280,11 @@ impl BulkBody {
 impl ItemBody {
     fn answered(answered: Answered) -> Self {
         let (code, detail) = answered.refused.unzip();
-        let outcome = if code.is_some() { ItemOutcome::Refused } else { ItemOutcome::Done };
+        let outcome = if code.is_some() {
+            ItemOutcome::Refused
+        } else {
+            ItemOutcome::Done
+        };
         Self {
             user: answered.user.to_string(),
             outcome: outcome.to_string(),

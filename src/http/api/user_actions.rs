@@ -77,9 +77,15 @@ struct AnswerBody {
 pub(super) fn table() -> Vec<Route> {
     let route = Route::new;
     vec![
-        route(Method::Get, "/user-actions", READ, "Lists actions of one's own on users, by name.", handler!(list))
-            .listed(&LIST)
-            .gives::<PageBody<ActionBody>>(),
+        route(
+            Method::Get,
+            "/user-actions",
+            READ,
+            "Lists actions of one's own on users, by name.",
+            handler!(list),
+        )
+        .listed(&LIST)
+        .gives::<PageBody<ActionBody>>(),
         route(
             Method::Post,
             "/user-actions",
@@ -89,12 +95,30 @@ pub(super) fn table() -> Vec<Route> {
         )
         .takes::<ActionPatch>()
         .creates::<ActionBody>(),
-        route(Method::Get, "/user-actions/{id}", READ, "Tells of an action of one's own.", handler!(get))
-            .gives::<ActionBody>(),
-        route(Method::Patch, "/user-actions/{id}", DEFINE, "Changes an action of one's own.", handler!(change))
-            .takes::<ActionPatch>()
-            .gives::<ActionBody>(),
-        route(Method::Delete, "/user-actions/{id}", DEFINE, "Deletes an action of one's own.", handler!(delete)),
+        route(
+            Method::Get,
+            "/user-actions/{id}",
+            READ,
+            "Tells of an action of one's own.",
+            handler!(get),
+        )
+        .gives::<ActionBody>(),
+        route(
+            Method::Patch,
+            "/user-actions/{id}",
+            DEFINE,
+            "Changes an action of one's own.",
+            handler!(change),
+        )
+        .takes::<ActionPatch>()
+        .gives::<ActionBody>(),
+        route(
+            Method::Delete,
+            "/user-actions/{id}",
+            DEFINE,
+            "Deletes an action of one's own.",
+            handler!(delete),
+        ),
         route(
             Method::Post,
             "/user-actions/{id}/rotate-secret",
@@ -136,7 +160,10 @@ async fn get(asked: Asked) -> Result<Answer, Problem> {
 async fn change(asked: Asked) -> Result<Answer, Problem> {
     let change = asked.read::<ActionPatch>()?.into_change();
     let target = (asked.id("id")?, asked.expected()?);
-    one(user_actions::change(asked.provider(), asked.call(), target, change).await?, None)
+    one(
+        user_actions::change(asked.provider(), asked.call(), target, change).await?,
+        None,
+    )
 }
 
 async fn delete(asked: Asked) -> Result<Answer, Problem> {

@@ -124,14 +124,22 @@ async fn a_wish_about_many_that_says_too_little_or_too_much_is_refused() {
             (json!({"action": "nonsense", "ids": ids}), "/action"),
             (json!({"action": "set", "ids": ids}), "/fields"),
             (json!({"action": "set", "ids": ids, "fields": {}}), "/fields"),
-            (json!({"action": "set", "ids": ids, "fields": {"email": "x@example.com"}}), "/fields/email"),
+            (
+                json!({"action": "set", "ids": ids, "fields": {"email": "x@example.com"}}),
+                "/fields/email",
+            ),
             (json!({"action": "require-action", "ids": ids}), "/required_action"),
             (json!({"action": "add-to-group", "ids": ids}), "/group"),
             (json!({"action": "unlock", "ids": ids, "group": "x"}), "/group"),
         ] {
             let refused = caller.post("/users/bulk", body.clone()).await;
             assert_eq!(refused.status, 422, "{body}: {}", refused.body);
-            assert_eq!(refused.json()["errors"][0]["pointer"], pointer, "{body}: {}", refused.body);
+            assert_eq!(
+                refused.json()["errors"][0]["pointer"],
+                pointer,
+                "{body}: {}",
+                refused.body
+            );
         }
         let odd = json!({"action": "deactivate", "filter": "nickname eq \"x\""});
         assert_eq!(caller.post("/users/bulk", odd).await.status, 400);
@@ -157,14 +165,28 @@ async fn a_job_does_many_and_tells_what_became_of_each() {
         let half = caller.get(&path).await.json();
         assert_eq!((&half["state"], &half["done"]), (&json!("running"), &json!(50)));
         // one of them is gone meanwhile
-        people::delete_user(server.provider(), &server.call(), &people::ChangeSource::Command, people[119].id, None)
-            .await
-            .unwrap();
+        people::delete_user(
+            server.provider(),
+            &server.call(),
+            &people::ChangeSource::Command,
+            people[119].id,
+            None,
+        )
+        .await
+        .unwrap();
         work(server).await;
         let done = caller.get(&path).await.json();
-        assert_eq!((&done["state"], &done["done"], &done["refused"]), (&json!("done"), &json!(119), &json!(0)));
+        assert_eq!(
+            (&done["state"], &done["done"], &done["refused"]),
+            (&json!("done"), &json!(119), &json!(0))
+        );
         assert!(done["ended_at"].is_string());
-        assert!(statuses(server, &people[..119]).await.iter().all(|status| status == "inactive"));
+        assert!(
+            statuses(server, &people[..119])
+                .await
+                .iter()
+                .all(|status| status == "inactive")
+        );
         let others = [late, server_user(server, "other").await];
         assert_eq!(statuses(server, &others).await, ["active", "active"]);
 
@@ -175,8 +197,14 @@ async fn a_job_does_many_and_tells_what_became_of_each() {
         assert_eq!(begun["total"], 121);
         work(server).await;
         let done = caller.get(&path).await.json();
-        assert_eq!((&done["state"], &done["done"], &done["refused"]), (&json!("done"), &json!(120), &json!(1)));
-        let refused = caller.get(&format!("{path}/items?filter=outcome%20eq%20%22refused%22")).await.json();
+        assert_eq!(
+            (&done["state"], &done["done"], &done["refused"]),
+            (&json!("done"), &json!(120), &json!(1))
+        );
+        let refused = caller
+            .get(&format!("{path}/items?filter=outcome%20eq%20%22refused%22"))
+            .await
+            .json();
         assert_eq!(refused["items"].as_array().unwrap().len(), 1);
         assert_eq!(refused["items"][0]["user"], people[119].id.to_string());
         assert_eq!(refused["items"][0]["code"], "not_found");
@@ -199,7 +227,11 @@ async fn a_job_does_many_and_tells_what_became_of_each() {
         // it is told for a while
         server.advance(DAY * 8);
         let call = server.call();
-        while ostiary::flow::operations::cleaning::sweep(server.provider(), &call).await.unwrap() > 0 {}
+        while ostiary::flow::operations::cleaning::sweep(server.provider(), &call)
+            .await
+            .unwrap()
+            > 0
+        {}
         assert_eq!(administrator(server).await.get(&path).await.status, 404);
     })
     .await;
@@ -227,9 +259,16 @@ async fn a_job_is_cancelled() {
         let (path, _) = job(&caller, json!({"action": "deactivate", "q": "temp-"})).await;
         jobs::work(server.provider(), &later(server)).await.unwrap();
         let cancelled = caller.post(&format!("{path}/cancel"), json!({})).await.ok().json();
-        assert_eq!((&cancelled["state"], &cancelled["done"]), (&json!("cancelled"), &json!(50)));
+        assert_eq!(
+            (&cancelled["state"], &cancelled["done"]),
+            (&json!("cancelled"), &json!(50))
+        );
         assert!(!jobs::work(server.provider(), &later(server)).await.unwrap());
-        let inactive = statuses(server, &people).await.iter().filter(|status| *status == "inactive").count();
+        let inactive = statuses(server, &people)
+            .await
+            .iter()
+            .filter(|status| *status == "inactive")
+            .count();
         assert_eq!(inactive, 50);
         let again = caller.post(&format!("{path}/cancel"), json!({})).await.ok().json();
         assert_eq!(again["state"], "cancelled");
@@ -263,8 +302,15 @@ async fn a_job_does_what_whoever_began_it_may_do_at_that_moment() {
         server.provider().refresh_memory().await.unwrap();
         work(server).await;
         let told = admin.get(&path).await.json();
-        assert_eq!((&told["state"], &told["reason"], &told["done"]), (&json!("failed"), &json!("rights"), &json!(50)));
-        let inactive = statuses(server, &people).await.iter().filter(|status| *status == "inactive").count();
+        assert_eq!(
+            (&told["state"], &told["reason"], &told["done"]),
+            (&json!("failed"), &json!("rights"), &json!(50))
+        );
+        let inactive = statuses(server, &people)
+            .await
+            .iter()
+            .filter(|status| *status == "inactive")
+            .count();
         assert_eq!(inactive, 50);
 
         let client = service(server, "admin:users").await;
@@ -318,7 +364,16 @@ async fn many_are_worked_on_from_a_terminal() {
     crowd(&server, 3).await;
     let terminal = Terminal::at(server.folder());
     let done = terminal
-        .run(&["users", "bulk", "deactivate", "--user", "temp-000", "--user", "temp-001", "--json"])
+        .run(&[
+            "users",
+            "bulk",
+            "deactivate",
+            "--user",
+            "temp-000",
+            "--user",
+            "temp-001",
+            "--json",
+        ])
         .await
         .json();
     assert_eq!(done[1]["outcome"], "done");
@@ -379,7 +434,11 @@ async fn a_job_goes_on_wherever_whoever_was_at_it_was_gone() {
             assert_eq!(half["done"], items["items"].as_array().unwrap().len(), "after {turns}");
             while jobs::work(server.provider(), &lost).await.unwrap() {}
             let told = caller.get(&path).await.json();
-            assert_eq!((&told["state"], &told["done"]), (&json!("done"), &json!(3)), "after {turns}");
+            assert_eq!(
+                (&told["state"], &told["done"]),
+                (&json!("done"), &json!(3)),
+                "after {turns}"
+            );
             wanted += 1;
             if came_to_its_end {
                 break;
@@ -388,7 +447,9 @@ async fn a_job_goes_on_wherever_whoever_was_at_it_was_gone() {
         assert!(wanted > 5, "{wanted}");
         for user in &people {
             let kinds = super::events(server, &json!(user.id.to_string())).await;
-            let changes = kinds.iter().filter(|kind| ["user.deactivated", "user.reactivated"].contains(&kind.as_str()));
+            let changes = kinds
+                .iter()
+                .filter(|kind| ["user.deactivated", "user.reactivated"].contains(&kind.as_str()));
             assert_eq!(changes.count(), wanted, "each once");
         }
     })

@@ -40,8 +40,14 @@ async fn status(server: &Server, path: &str) -> String {
 async fn whoever_is_invited_chooses_a_password_and_the_first_sign_in_makes_the_account_active() {
     each_backend(async |server| {
         let (path, told) = made(server, grace()).await;
-        assert_eq!((&told["status"], &told["state"]), (&json!("invited"), &json!("invited")));
-        assert_eq!((&told["email_verified"], &told["has_password"]), (&json!(false), &json!(false)));
+        assert_eq!(
+            (&told["status"], &told["state"]),
+            (&json!("invited"), &json!("invited"))
+        );
+        assert_eq!(
+            (&told["email_verified"], &told["has_password"]),
+            (&json!(false), &json!(false))
+        );
         assert!(told["invited_at"].is_string() && told["signed_in_at"].is_null());
         let [link] = links_to(server, GRACE).await.try_into().unwrap();
         let mailbox = Browser::new();
@@ -53,7 +59,10 @@ async fn whoever_is_invited_chooses_a_password_and_the_first_sign_in_makes_the_a
         assert_eq!(mailbox.get(&link).await.status, 404, "once");
         let caller = administrator(server).await;
         let told = caller.get(&path).await.json();
-        assert_eq!((&told["status"], &told["email_verified"]), (&json!("invited"), &json!(true)));
+        assert_eq!(
+            (&told["status"], &told["email_verified"]),
+            (&json!("invited"), &json!(true))
+        );
         assert!(!is_signed_in(server, &mailbox).await, "nobody is signed in by a link");
         assert_eq!(sign_in(server, &mailbox, "grace", OTHER).await.status, 422);
         assert_eq!(status(server, &path).await, "invited");
@@ -186,23 +195,42 @@ async fn an_account_made_inactive_waits_for_its_invitation() {
         assert!(mails_to(server, GRACE).await.is_empty());
         let caller = administrator(server).await;
         let stale = caller
-            .send("POST", &format!("{path}/send-invitation"), None, &[("if-match", "\"7\"")])
+            .send(
+                "POST",
+                &format!("{path}/send-invitation"),
+                None,
+                &[("if-match", "\"7\"")],
+            )
             .await;
         assert_eq!(stale.status, 412, "{}", stale.body);
-        let told = caller.post(&format!("{path}/send-invitation"), json!({})).await.ok().json();
+        let told = caller
+            .post(&format!("{path}/send-invitation"), json!({}))
+            .await
+            .ok()
+            .json();
         assert_eq!(told["status"], "invited");
         let link = links_to(server, GRACE).await.remove(0);
         choose(&Browser::new(), &link, PASSWORD).await;
         assert_eq!(sign_in(server, &Browser::new(), "grace", PASSWORD).await.status, 303);
         // whoever was deactivated and had signed in may be invited anew
         caller.post(&format!("{path}/deactivate"), json!({})).await.ok();
-        let told = caller.post(&format!("{path}/send-invitation"), json!({})).await.ok().json();
+        let told = caller
+            .post(&format!("{path}/send-invitation"), json!({}))
+            .await
+            .ok()
+            .json();
         assert_eq!(told["status"], "invited");
 
         for (body, pointer) in [
             (json!({"username": "x", "status": "invited"}), "/email"),
-            (json!({"username": "x", "email": "x@example.com", "status": "invited", "password": PASSWORD}), "/password"),
-            (json!({"username": "x", "email": "x@example.com", "status": "inactive", "send_password_link": true}), "/status"),
+            (
+                json!({"username": "x", "email": "x@example.com", "status": "invited", "password": PASSWORD}),
+                "/password",
+            ),
+            (
+                json!({"username": "x", "email": "x@example.com", "status": "inactive", "send_password_link": true}),
+                "/status",
+            ),
             (json!({"username": "x", "status": "locked"}), "/status"),
         ] {
             let refused = caller.post("/users", body.clone()).await;
@@ -250,7 +278,10 @@ async fn a_file_invites_and_takes_nothing_back() {
         assert_eq!(grace["status"], "invited");
         choose(&Browser::new(), &link, PASSWORD).await;
         assert_eq!(sign_in(server, &Browser::new(), "grace", PASSWORD).await.status, 303);
-        assert!(said().await.is_empty(), "whether somebody has come in is not for a file to undo");
+        assert!(
+            said().await.is_empty(),
+            "whether somebody has come in is not for a file to undo"
+        );
     })
     .await;
 }

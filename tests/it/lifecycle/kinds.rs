@@ -16,7 +16,9 @@ async fn token(server: &Server, made: &Value) -> (u16, Value) {
     let text = |name: &str| made[name].as_str().unwrap().to_owned();
     let request = plain_http().build().unwrap().post(server.url("/oauth2/token"));
     let form = [("grant_type", "client_credentials"), ("scope", "admin:users.read")];
-    let answer = request.basic_auth(text("client_id"), Some(text("client_secret"))).form(&form);
+    let answer = request
+        .basic_auth(text("client_id"), Some(text("client_secret")))
+        .form(&form);
     let answer = answer.send().await.unwrap();
     (answer.status().as_u16(), answer.json().await.unwrap())
 }
@@ -36,7 +38,10 @@ async fn robot(server: &Server) -> (String, Value) {
 async fn a_servers_client_may_be_used_while_its_account_may() {
     each_backend(async |server| {
         let (path, made) = robot(server).await;
-        assert_eq!((&made["type"], &made["has_password"]), (&json!("server"), &json!(false)));
+        assert_eq!(
+            (&made["type"], &made["has_password"]),
+            (&json!("server"), &json!(false))
+        );
         let caller = administrator(server).await;
         let told = caller.get(&path).await.json();
         assert_eq!(told["client"], made["client"]);
@@ -54,7 +59,10 @@ async fn a_servers_client_may_be_used_while_its_account_may() {
         server.advance(std::time::Duration::from_secs(61));
         let call = server.call();
         assert!(call.now > end);
-        while ostiary::flow::people::end_expired(server.provider(), &call).await.unwrap() {}
+        while ostiary::flow::people::end_expired(server.provider(), &call)
+            .await
+            .unwrap()
+        {}
         server.provider().refresh_memory().await.unwrap();
         assert_eq!(token(server, &made).await.0, 401);
         let caller = administrator(server).await;
@@ -73,7 +81,10 @@ async fn nobody_signs_in_to_a_servers_account() {
         let (path, _) = robot(server).await;
         let caller = administrator(server).await;
         for (route, body) in [
-            ("reset-password", json!({"password": "a long walk by the river at noon"})),
+            (
+                "reset-password",
+                json!({"password": "a long walk by the river at noon"}),
+            ),
             ("reset-password", json!({})),
             ("send-invitation", json!({})),
         ] {
@@ -90,8 +101,14 @@ async fn nobody_signs_in_to_a_servers_account() {
             assert_eq!(refused.json()["errors"][0]["pointer"], pointer, "{}", refused.body);
         }
         for (body, pointer) in [
-            (json!({"username": "x", "type": "server", "email": "x@example.com"}), "/email"),
-            (json!({"username": "x", "type": "server", "generate_password": true}), "/password"),
+            (
+                json!({"username": "x", "type": "server", "email": "x@example.com"}),
+                "/email",
+            ),
+            (
+                json!({"username": "x", "type": "server", "generate_password": true}),
+                "/password",
+            ),
             (json!({"username": "x", "type": "nonsense"}), "/type"),
             (json!({"username": "x", "scope": "orders.read"}), "/type"),
         ] {
@@ -120,7 +137,13 @@ async fn a_kind_confers_nothing_that_the_caller_does_not_hold() {
         assert_eq!(made.status, 201, "{}", made.body);
         // who holds less than the client neither stops it nor lets it go on
         let path = format!("/users/{}", made.json()["id"].as_str().unwrap());
-        assert_eq!(people.post("/users", json!({"username": "eve", "type": "admin"})).await.status, 403);
+        assert_eq!(
+            people
+                .post("/users", json!({"username": "eve", "type": "admin"}))
+                .await
+                .status,
+            403
+        );
         let eve = people.post("/users", json!({"username": "eve"})).await.ok().json();
         let eve = format!("/users/{}", eve["id"].as_str().unwrap());
         assert_eq!(people.patch(&eve, json!({"type": "admin"})).await.status, 403);
@@ -128,10 +151,14 @@ async fn a_kind_confers_nothing_that_the_caller_does_not_hold() {
         let told = caller.patch(&eve, json!({"type": "admin"})).await.ok().json();
         assert_eq!(told["type"], "admin");
         // what is asked of administrators is asked of whoever is to be one
-        let short = caller.post(&format!("{eve}/reset-password"), json!({"password": "bridge-walk7"})).await;
+        let short = caller
+            .post(&format!("{eve}/reset-password"), json!({"password": "bridge-walk7"}))
+            .await;
         assert_eq!(short.status, 422, "{}", short.body);
         caller.patch(&eve, json!({"type": "default"})).await.ok();
-        let enough = caller.post(&format!("{eve}/reset-password"), json!({"password": "bridge-walk7"})).await;
+        let enough = caller
+            .post(&format!("{eve}/reset-password"), json!({"password": "bridge-walk7"}))
+            .await;
         assert_eq!(enough.status, 200, "{}", enough.body);
         assert_eq!(caller.delete(&path).await.status, 204);
     })
@@ -142,7 +169,10 @@ async fn a_kind_confers_nothing_that_the_caller_does_not_hold() {
 async fn a_file_and_a_terminal_know_what_an_account_is_for() {
     let server = with_commands().await;
     let terminal = Terminal::at(server.folder());
-    let made = terminal.run(&["users", "create", "robot", "--type", "server", "--json"]).await.json();
+    let made = terminal
+        .run(&["users", "create", "robot", "--type", "server", "--json"])
+        .await
+        .json();
     assert_eq!(made["type"], "server");
     assert!(made["client_secret"].as_str().unwrap().len() >= 32);
     terminal.run(&["users", "create", "ada", "--type", "admin"]).await.ok();
@@ -150,11 +180,16 @@ async fn a_file_and_a_terminal_know_what_an_account_is_for() {
     let file = export(server.provider(), Secrets::Omitted).await.unwrap();
     let users = file["users"].as_array().unwrap();
     let robot = users.iter().find(|user| user["username"] == "robot").unwrap();
-    assert_eq!((&robot["type"], &robot["client_id"]), (&json!("server"), &made["client_id"]));
+    assert_eq!(
+        (&robot["type"], &robot["client_id"]),
+        (&json!("server"), &made["client_id"])
+    );
     let ada = users.iter().find(|user| user["username"] == "ada").unwrap();
     assert_eq!(ada["type"], "admin");
     let document = Document::read(&file, None).unwrap();
-    let again: Difference = apply(server.provider(), &server.call(), document, PruneUsers::No).await.unwrap();
+    let again: Difference = apply(server.provider(), &server.call(), document, PruneUsers::No)
+        .await
+        .unwrap();
     assert!(again.is_empty(), "{again:?}");
     server.stop().await;
 }

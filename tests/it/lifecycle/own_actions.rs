@@ -62,7 +62,12 @@ async fn an_action_of_ones_own_calls_its_address_with_whoever_was_chosen() {
         assert_eq!(header("webhook-timestamp"), server.call().now.seconds().to_string());
         let said: Value = serde_json::from_str(&said).unwrap();
         assert_eq!(said["action"], "print-badges");
-        let names: Vec<_> = said["users"].as_array().unwrap().iter().map(|user| user["username"].clone()).collect();
+        let names: Vec<_> = said["users"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|user| user["username"].clone())
+            .collect();
         assert_eq!(names, ["ada", "bob"]);
         for user in [&ada, &bob] {
             let kinds = events(server, &json!(user.id.to_string())).await;
@@ -70,12 +75,22 @@ async fn an_action_of_ones_own_calls_its_address_with_whoever_was_chosen() {
         }
         let changed = caller.patch(&path, json!({"disabled": true})).await.ok().json();
         assert_eq!(changed["disabled"], true);
-        assert_eq!(caller.post(&format!("{path}/run"), json!({"ids": ids})).await.status, 409);
+        assert_eq!(
+            caller.post(&format!("{path}/run"), json!({"ids": ids})).await.status,
+            409
+        );
         caller.patch(&path, json!({"disabled": false})).await.ok();
-        let rotated = caller.post(&format!("{path}/rotate-secret"), json!({})).await.ok().json();
+        let rotated = caller
+            .post(&format!("{path}/rotate-secret"), json!({}))
+            .await
+            .ok()
+            .json();
         assert_ne!(rotated["secret"], made["secret"]);
         assert_eq!(caller.delete(&path).await.status, 204);
-        assert_eq!(caller.post(&format!("{path}/run"), json!({"ids": ids})).await.status, 404);
+        assert_eq!(
+            caller.post(&format!("{path}/run"), json!({"ids": ids})).await.status,
+            404
+        );
     })
     .await;
 }
@@ -103,7 +118,12 @@ async fn an_action_of_ones_own_is_run_within_what_the_caller_may() {
         assert_eq!(some.post("/user-actions", body.clone()).await.status, 403);
         let made = caller.post("/user-actions", body).await.ok().json();
         let path = format!("/user-actions/{}", made["id"].as_str().unwrap());
-        let run = async |ids: Value| some.post(&format!("{path}/run"), json!({"ids": ids})).await.status.as_u16();
+        let run = async |ids: Value| {
+            some.post(&format!("{path}/run"), json!({"ids": ids}))
+                .await
+                .status
+                .as_u16()
+        };
         assert_eq!(run(json!([ada.id.to_string(), boss.id.to_string()])).await, 403);
         assert_eq!(run(json!([])).await, 422);
         assert!(heard.lock().unwrap().is_empty(), "nothing was called");

@@ -32,7 +32,11 @@ async fn told(server: &Server, user: &TestUser) -> usize {
 }
 
 async fn account(server: &Server, user: &TestUser) -> Value {
-    administrator(server).await.get(&format!("/users/{}", user.id)).await.json()
+    administrator(server)
+        .await
+        .get(&format!("/users/{}", user.id))
+        .await
+        .json()
 }
 
 /// SEC-428: whoever has not signed in for so long is told twice before, and may not use the account from then on; who signs in stays.
@@ -41,12 +45,19 @@ async fn an_unused_account_is_deactivated_after_its_owner_was_told() {
     each_backend(async |server| {
         let (ada, bob) = (server.user("ada").await, server.user("bob").await);
         pass(server, 40).await;
-        assert_eq!((told(server, &ada).await, account(server, &ada).await["status"].clone()), (0, json!("active")));
+        assert_eq!(
+            (told(server, &ada).await, account(server, &ada).await["status"].clone()),
+            (0, json!("active"))
+        );
         server.settings(json!({"account.unused_after": "90d"})).await;
         pass(server, 30).await;
         assert_eq!(sign_in(server, &Browser::new(), "bob", &bob.password).await.status, 303);
         pass(server, 8).await;
-        assert_eq!((told(server, &ada).await, told(server, &bob).await), (1, 0), "twelve days before");
+        assert_eq!(
+            (told(server, &ada).await, told(server, &bob).await),
+            (1, 0),
+            "twelve days before"
+        );
         let (mail, _) = {
             let mails = mails_to(server, &ada.email).await;
             (mails[0].clone(), ())
@@ -62,7 +73,10 @@ async fn an_unused_account_is_deactivated_after_its_owner_was_told() {
         assert_eq!(refused.status, 403, "{}", refused.body);
         // let in again, it counts from then on
         let caller = administrator(server).await;
-        caller.post(&format!("/users/{}/reactivate", ada.id), json!({})).await.ok();
+        caller
+            .post(&format!("/users/{}/reactivate", ada.id), json!({}))
+            .await
+            .ok();
         pass(server, 14).await;
         assert_eq!(account(server, &ada).await["status"], "active");
         assert_eq!(told(server, &ada).await, 2);

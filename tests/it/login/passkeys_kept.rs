@@ -222,7 +222,13 @@ async fn administrators_see_passkeys_and_take_them_away() {
         // with the person goes what they had: another may add the very same key
         let mut grace = keyed(server, "grace").await;
         assert_eq!(enter(server, &Browser::new(), &mut grace.device).await.status, 303);
-        assert_eq!(caller.delete(&format!("/users/{}?erase=true", grace.user.id)).await.status, 204);
+        assert_eq!(
+            caller
+                .delete(&format!("/users/{}?erase=true", grace.user.id))
+                .await
+                .status,
+            204
+        );
         let mut store = server.provider().store.read().await.unwrap();
         let id = &grace.device.keys[0].id;
         assert!(store.find_factor_by_credential(id).await.unwrap().is_none());

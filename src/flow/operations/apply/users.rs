@@ -19,7 +19,9 @@ use crate::flow::people::{
 use crate::flow::{Call, Error, Provider};
 use crate::model::setting::Settings;
 use crate::model::user::comparison_key;
-use crate::model::{Id, PasswordHash, Profile, RequiredAction, Secret, Timestamp, UnknownName, User, UserKind, UserStatus};
+use crate::model::{
+    Id, PasswordHash, Profile, RequiredAction, Secret, Timestamp, UnknownName, User, UserKind, UserStatus,
+};
 use crate::store::Write;
 
 pub(super) const SECTION: &str = "users";
@@ -395,8 +397,10 @@ fn change(entry: &Entry, user: &User, membership: &Membership) -> Result<Option<
     if fields.is_empty() {
         return Ok(None);
     }
-    let fields_change =
-        profile != user.profile || entry.username != user.username || term != (user.starts_at, user.expires_at) || kind != user.kind;
+    let fields_change = profile != user.profile
+        || entry.username != user.username
+        || term != (user.starts_at, user.expires_at)
+        || kind != user.kind;
     let missing = |from: &Membership, of: &Membership| -> Vec<String> {
         of.groups
             .iter()

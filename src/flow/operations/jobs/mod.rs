@@ -105,7 +105,10 @@ async fn do_now(
             // what could not be done now is told as such: the others are done
             Err(error) => Some(people::bulk::refusal(&error).unwrap_or_else(|| {
                 tracing::warn!(user = %user, %error, "one of many could not be done");
-                ("unavailable".to_owned(), "it could not be done now: try again".to_owned())
+                (
+                    "unavailable".to_owned(),
+                    "it could not be done now: try again".to_owned(),
+                )
             })),
         };
         answers.push(Answered { user, refused });

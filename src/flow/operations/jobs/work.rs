@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::{Chosen, Task, ended, read, rights};
 use crate::flow::again::again;
-use crate::flow::people::bulk::{DONE_BEFORE, Noted, act, refusal};
 use crate::flow::people;
+use crate::flow::people::bulk::{DONE_BEFORE, Noted, act, refusal};
 use crate::flow::settle::settle;
 use crate::flow::{Call, Error, Page, Provider};
 use crate::model::{Digest, Id, ItemOutcome, Job, JobItem, JobState, Secret, User};
