@@ -79,6 +79,8 @@ async fn a_user_is_made_read_changed_and_deleted() {
         "active"
     );
     assert_eq!(caller.delete(&path).await.status, 204);
+    assert_eq!(caller.get(&path).await.ok().get("status"), "deleted");
+    assert_eq!(caller.delete(&format!("{path}?erase=true")).await.status, 204);
     assert_eq!(caller.get(&path).await.status, 404);
     assert_eq!(caller.get("/users/no-id").await.status, 404);
     server.stop().await;
@@ -91,9 +93,13 @@ async fn mass_assignment_matrix() {
     let caller = Caller::client(&server, "admin").await;
     let user = caller.post("/users", json!({"username": "ada"})).await.ok();
     let path = format!("/users/{}", user.get("id"));
+    // said when the account is made, and by actions of its own from then on
+    let made = caller.post("/users", json!({"username": "eve", "status": "x"})).await;
+    assert_eq!(pointers(&made), ["/status unsupported"]);
+    let changed = caller.patch(&path, json!({"status": "inactive"})).await;
+    assert_eq!(pointers(&changed), ["/status unknown"]);
     for member in [
         "id",
-        "status",
         "version",
         "created_at",
         "has_password",

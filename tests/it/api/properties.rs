@@ -90,7 +90,10 @@ async fn a_property_is_defined_and_told_on_every_store() {
         let told = caller.get(&format!("/properties/{id}")).await.ok().json();
         assert_eq!((&told["labels"]["de"], &told["state"]), (&json!("Ausweis"), &json!("ready")));
         // somebody whose account goes leaves room for the next
-        caller.delete(&format!("/users/{}", ada["id"].as_str().unwrap())).await.ok();
+        caller
+            .delete(&format!("/users/{}?erase=true", ada["id"].as_str().unwrap()))
+            .await
+            .ok();
         caller.patch(&path, json!({"properties": {"badge": "AB-0001"}})).await.ok();
     })
     .await;

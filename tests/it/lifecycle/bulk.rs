@@ -9,8 +9,9 @@ use ostiary::flow::operations::jobs;
 use ostiary::flow::people;
 use serde_json::{Value, json};
 
-use super::{administrator, is_signed_in, links_to, with_commands};
+use super::{administrator, is_signed_in, links_to, sign_in, with_commands};
 use crate::api::conversation::{Caller, client_token, service, user_token};
+use crate::support::browser::Browser;
 use crate::support::cli::Terminal;
 use crate::support::server::{Server, TestUser, each_backend};
 
@@ -25,9 +26,18 @@ fn later(server: &Server) -> Call {
     }
 }
 
-/// Does what there is to do.
-async fn work(server: &Server) {
-    while jobs::work(server.provider(), &later(server)).await.unwrap() {}
+/// Has a job come to its end, by whoever is at it, and gives it as it is then.
+async fn ended(server: &Server, caller: &Caller<'_>, path: &str) -> Value {
+    loop {
+        let call = later(server);
+        while jobs::work(server.provider(), &call).await.unwrap() {}
+        let told = caller.get(path).await.json();
+        if told["ended_at"].is_string() {
+            return told;
+        }
+        // a timer of the server is at it
+        ostiary::clock::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 /// People of these names.
@@ -59,7 +69,8 @@ async fn statuses(server: &Server, users: &[TestUser]) -> Vec<String> {
 async fn a_few_are_done_at_once_and_each_has_its_answer() {
     each_backend(async |server| {
         let (ada, bob) = (server.user("ada").await, server.user("bob").await);
-        let browser = server.signed_in(&ada).await;
+        let browser = Browser::new();
+        sign_in(server, &browser, "ada", &ada.password).await;
         let caller = administrator(server).await;
         let unknown = ostiary::model::Id::<ostiary::model::User>::new(server.call().now).to_string();
         let ids = json!([ada.id.to_string(), unknown, bob.id.to_string(), ada.id.to_string()]);
@@ -158,12 +169,11 @@ async fn a_job_does_many_and_tells_what_became_of_each() {
         let deactivate = json!({"action": "deactivate", "q": "temp-"});
         let (path, begun) = job(&caller, deactivate).await;
         assert_eq!((&begun["state"], &begun["done"]), (&json!("waiting"), &json!(0)));
-        assert!(statuses(server, &people).await.iter().all(|status| status == "active"));
         server.advance(Duration::from_millis(10));
         let late = server.user("temp-late").await;
         assert!(jobs::work(server.provider(), &later(server)).await.unwrap());
         let half = caller.get(&path).await.json();
-        assert_eq!((&half["state"], &half["done"]), (&json!("running"), &json!(50)));
+        assert!(half["done"].as_i64().unwrap() >= 50, "{half}");
         // one of them is gone meanwhile
         people::delete_user(
             server.provider(),
@@ -174,8 +184,7 @@ async fn a_job_does_many_and_tells_what_became_of_each() {
         )
         .await
         .unwrap();
-        work(server).await;
-        let done = caller.get(&path).await.json();
+        let done = ended(server, &caller, &path).await;
         assert_eq!(
             (&done["state"], &done["done"], &done["refused"]),
             (&json!("done"), &json!(119), &json!(0))
@@ -195,8 +204,7 @@ async fn a_job_does_many_and_tells_what_became_of_each() {
         ids.push(others[1].id.to_string());
         let (path, begun) = job(&caller, json!({"action": "reactivate", "ids": ids})).await;
         assert_eq!(begun["total"], 121);
-        work(server).await;
-        let done = caller.get(&path).await.json();
+        let done = ended(server, &caller, &path).await;
         assert_eq!(
             (&done["state"], &done["done"], &done["refused"]),
             (&json!("done"), &json!(120), &json!(1))
@@ -253,23 +261,20 @@ async fn server_user(server: &Server, username: &str) -> TestUser {
 #[tokio::test]
 async fn a_job_is_cancelled() {
     each_backend(async |server| {
-        let people = crowd(server, 60).await;
+        let people = crowd(server, 180).await;
         server.advance(Duration::from_millis(10));
         let caller = administrator(server).await;
         let (path, _) = job(&caller, json!({"action": "deactivate", "q": "temp-"})).await;
         jobs::work(server.provider(), &later(server)).await.unwrap();
         let cancelled = caller.post(&format!("{path}/cancel"), json!({})).await.ok().json();
-        assert_eq!(
-            (&cancelled["state"], &cancelled["done"]),
-            (&json!("cancelled"), &json!(50))
-        );
+        assert_eq!(cancelled["state"], "cancelled");
         assert!(!jobs::work(server.provider(), &later(server)).await.unwrap());
         let inactive = statuses(server, &people)
             .await
             .iter()
             .filter(|status| *status == "inactive")
             .count();
-        assert_eq!(inactive, 50);
+        assert_eq!(cancelled["done"], inactive);
         let again = caller.post(&format!("{path}/cancel"), json!({})).await.ok().json();
         assert_eq!(again["state"], "cancelled");
     })
@@ -300,24 +305,19 @@ async fn a_job_does_what_whoever_began_it_may_do_at_that_moment() {
         let member = format!("/groups/{help}/members/{}", helper.id);
         assert_eq!(admin.delete(&member).await.status, 204);
         server.provider().refresh_memory().await.unwrap();
-        work(server).await;
-        let told = admin.get(&path).await.json();
-        assert_eq!(
-            (&told["state"], &told["reason"], &told["done"]),
-            (&json!("failed"), &json!("rights"), &json!(50))
-        );
+        let told = ended(server, &admin, &path).await;
+        assert_eq!((&told["state"], &told["reason"]), (&json!("failed"), &json!("rights")));
         let inactive = statuses(server, &people)
             .await
             .iter()
             .filter(|status| *status == "inactive")
             .count();
-        assert_eq!(inactive, 50);
+        assert_eq!(told["done"], inactive);
 
         let client = service(server, "admin:users").await;
         let some = Caller::with_token(server, &client_token(server, &client).await).await;
         let (path, _) = job(&some, json!({"action": "delete", "q": "temp-"})).await;
-        work(server).await;
-        let told = admin.get(&path).await.json();
+        let told = ended(server, &admin, &path).await;
         assert_eq!((&told["state"], &told["refused"]), (&json!("done"), &json!(2)));
         assert_eq!(statuses(server, &[boss, last]).await, ["active", "active"]);
     })
@@ -340,8 +340,7 @@ async fn of_several_who_are_at_a_job_each_thing_is_done_once() {
         );
         one.unwrap();
         two.unwrap();
-        work(server).await;
-        let told = caller.get(&path).await.json();
+        let told = ended(server, &caller, &path).await;
         assert_eq!((&told["state"], &told["done"]), (&json!("done"), &json!(60)));
         let events = {
             server.provider().write_events(server.call().now).await.unwrap();
@@ -383,7 +382,8 @@ async fn many_are_worked_on_from_a_terminal() {
         .await
         .json();
     let id = begun["id"].as_str().unwrap();
-    work(&server).await;
+    let caller = administrator(&server).await;
+    ended(&server, &caller, &format!("/jobs/{id}")).await;
     let shown = terminal.run(&["jobs", "show", id, "--json"]).await.json();
     assert_eq!((&shown["done"], &shown["action"]), (&json!(3), &json!("deactivate")));
     let items = terminal.run(&["jobs", "items", id, "--json"]).await.json();
@@ -429,16 +429,15 @@ async fn a_job_goes_on_wherever_whoever_was_at_it_was_gone() {
                 now: call.now.after(Duration::from_secs(31)),
                 ..call
             };
-            let half = caller.get(&path).await.json();
-            let items = caller.get(&format!("{path}/items")).await.json();
-            assert_eq!(half["done"], items["items"].as_array().unwrap().len(), "after {turns}");
             while jobs::work(server.provider(), &lost).await.unwrap() {}
-            let told = caller.get(&path).await.json();
+            let told = ended(server, &caller, &path).await;
             assert_eq!(
                 (&told["state"], &told["done"]),
                 (&json!("done"), &json!(3)),
                 "after {turns}"
             );
+            let items = caller.get(&format!("{path}/items")).await.json();
+            assert_eq!(items["items"].as_array().unwrap().len(), 3, "after {turns}");
             wanted += 1;
             if came_to_its_end {
                 break;

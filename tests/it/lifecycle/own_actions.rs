@@ -106,7 +106,6 @@ async fn an_action_of_ones_own_is_run_within_what_the_caller_may() {
         let caller = administrator(server).await;
         for (url, name) in [
             ("https://10.0.0.1/badges", "inside"),
-            ("http://badges.example/", "plain"),
             ("file:///etc/passwd", "file"),
             (address.as_str(), "No Word"),
         ] {

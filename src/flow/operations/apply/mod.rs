@@ -17,6 +17,7 @@ pub(super) mod resources;
 pub(super) mod sealing;
 mod steps;
 pub(super) mod terms;
+mod user_names;
 pub mod users;
 
 pub use difference::{Action, Change, Difference, FieldChange};
@@ -142,7 +143,7 @@ async fn plan(
 
 /// Refuses the file as a whole where anything in it would be refused: names every entry, and nothing is changed.
 async fn judge(provider: &Provider, call: &Call, settings: &Settings, planned: &[Planned]) -> Result<(), Error> {
-    let mut names = users::Names::default();
+    let mut names = user_names::Names::default();
     let mut errors = Vec::new();
     for Planned { pointer, act, .. } in planned {
         let judged = match act {
