@@ -365,7 +365,10 @@ fn every_field_of_a_client_and_user_stands_in_the_file() {
         assert!(knows::<ClientPolicy>(name), "{name}");
     }
     for name in PROFILE {
-        assert!(knows::<Profile>(name) || ["address", "properties"].contains(name), "{name}");
+        assert!(
+            knows::<Profile>(name) || ["address", "properties"].contains(name),
+            "{name}"
+        );
     }
     // and whatever a full one writes is among the names
     let source = |file: &str, item: &str| {
