@@ -4,11 +4,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::people::{PasswordRules, missing_of};
+use super::people::{PasswordRules, lacking_properties, missing_of};
 use super::provider::Texts;
 use super::session::Proof;
 use crate::model::setting::{ACCOUNT_CONFIRMED_EMAIL, ACCOUNT_REQUIRED, MFA_ENROLMENT_ASKS_PHONE, MFA_REQUIRED};
-use crate::model::{Channel, Layers, RequiredAction, Terms, Timestamp, User, UserStatus};
+use crate::model::{Channel, Layers, Property, RequiredAction, Terms, Timestamp, User, UserStatus};
 
 /// Something that is to be done first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,13 +63,14 @@ impl Wanted {
     }
 }
 
-/// The first of what is missing, for somebody who has given this proof and has these terms to accept.
+/// The first of what is missing, for somebody who has given this proof and has these terms to accept, where these properties are defined.
 pub fn missing(
     user: &User,
     layers: &Layers<'_>,
     proof: &Proof,
     has_factor: HasFactor,
-    (terms, texts, now): (&[Terms], Texts, Timestamp),
+    (terms, properties): (&[Terms], &[Property]),
+    (texts, now): (Texts, Timestamp),
 ) -> Option<Missing> {
     // before anything else is changed about it
     if user.status == UserStatus::Leaving {
@@ -115,7 +116,8 @@ pub fn missing(
     };
     let update = || {
         let lacking = missing_of(user, &layers.words(ACCOUNT_REQUIRED));
-        wanted(RequiredAction::UpdateProfile, !lacking.is_empty())
+        let is_lacking = !lacking.is_empty() || !lacking_properties(properties, user).is_empty();
+        wanted(RequiredAction::UpdateProfile, is_lacking)
     };
     // where none count there is nothing to accept, whoever wants it
     let accept = || wanted(RequiredAction::AcceptTerms, !terms.is_empty()).filter(|_| !terms.is_empty());

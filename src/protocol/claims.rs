@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::model::{ClaimsRequest, RequestedClaim, Scopes, User};
+use crate::model::{ClaimsRequest, Property, RequestedClaim, Scopes, User};
 
 /// Claims that tokens set themselves: nobody may ask for or map them.
 const RESERVED: &[&str] = &[
@@ -81,6 +81,38 @@ pub struct Person<'a> {
     pub user: &'a User,
     /// The names of the person's groups.
     pub groups: &'a [String],
+    /// What an administrator has defined beside, as far as the application may be told.
+    pub properties: &'a [PropertyClaim],
+}
+
+/// A property that an administrator has defined, as an application is told of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PropertyClaim {
+    /// The claim.
+    pub name: String,
+    /// What the property is called.
+    pub property: String,
+    /// The scope that asks for it.
+    pub scope: String,
+    /// Its value.
+    pub value: Value,
+}
+
+/// What a client may be told of somebody's properties, where a scope asks for it.
+pub fn of_properties(properties: &[Property], client_id: &str, user: &User) -> Vec<PropertyClaim> {
+    let told = properties.iter().filter(|property| {
+        let clients = property.definition.clients.as_ref();
+        property.has_values() && clients.is_none_or(|clients| clients.iter().any(|known| known == client_id))
+    });
+    told.filter_map(|property| {
+        Some(PropertyClaim {
+            name: property.definition.claim.clone()?,
+            property: property.name.clone(),
+            scope: property.definition.scope.clone(),
+            value: user.profile.properties.get(&property.name)?.clone(),
+        })
+    })
+    .collect()
 }
 
 /// Whether a claim tells something about the person, so that consent is asked for it. Nobody is asked for a claim that is not
@@ -117,14 +149,28 @@ pub fn for_userinfo(person: &Person<'_>, scope: &Scopes, request: &ClaimsRequest
     for name in scope.iter().flat_map(of_scope) {
         tell(&mut claims, person, name);
     }
+    for property in person
+        .properties
+        .iter()
+        .filter(|property| scope.contains(&property.scope))
+    {
+        claims.insert(property.name.clone(), property.value.clone());
+    }
     tell_requested(&mut claims, person, &request.userinfo);
     claims
 }
 
 /// The claims about the person that go into the ID token: those asked for by name. Scopes ask for userinfo (Core section
-/// 5.4), because an access token always comes along with the code.
-pub fn for_id_token(person: &Person<'_>, request: &ClaimsRequest) -> Map<String, Value> {
+/// 5.4), because an access token always comes along with the code. A property needs its scope too: that is what was agreed to.
+pub fn for_id_token(person: &Person<'_>, scope: &Scopes, request: &ClaimsRequest) -> Map<String, Value> {
     let mut claims = Map::new();
+    let is_asked = |property: &&PropertyClaim| {
+        let mut requested = request.id_token.iter();
+        scope.contains(&property.scope) && requested.any(|claim| claim.name == property.name)
+    };
+    for property in person.properties.iter().filter(is_asked) {
+        claims.insert(property.name.clone(), property.value.clone());
+    }
     tell_requested(&mut claims, person, &request.id_token);
     claims
 }

@@ -50,7 +50,7 @@ pub fn claims(token: &IdToken<'_>, now: Timestamp, lifetime: Duration) -> Map<St
     if let Some(at_hash) = &token.at_hash {
         set.insert("at_hash".to_owned(), at_hash.as_str().into());
     }
-    for (name, value) in claims::for_id_token(token.person, &token.terms.claims) {
+    for (name, value) in claims::for_id_token(token.person, &token.terms.scope, &token.terms.claims) {
         set.entry(name).or_insert(value);
     }
     set

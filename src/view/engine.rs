@@ -20,7 +20,7 @@ macro_rules! templates {
     };
 }
 
-pub(super) const TEMPLATES: [(&str, &str); 114] = templates![
+pub(super) const TEMPLATES: [(&str, &str); 116] = templates![
     "page/layout.html",
     "page/login.html",
     "page/login_code.html",
@@ -93,6 +93,8 @@ pub(super) const TEMPLATES: [(&str, &str); 114] = templates![
     "part/mark.html",
     "part/profile_fields.html",
     "part/profile_problems.html",
+    "part/property_fields.html",
+    "part/property_problems.html",
     "part/wordmark.html",
     "part/new_password.html",
     "part/terms.html",

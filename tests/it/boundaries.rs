@@ -149,7 +149,8 @@ async fn static_allowlist() {
 #[tokio::test]
 async fn response_context_safe_and_no_jsonp() {
     let server = Server::start().await;
-    let user = server.user("ada").await;
+    // no name that the digits of a nonce may spell
+    let user = server.user("quentin").await;
     let client = server.client(|_| ()).await;
     let party = RelyingParty::new(&server, &client);
     let browser = Browser::new();

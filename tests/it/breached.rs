@@ -8,6 +8,8 @@ use proptest::prelude::*;
 
 use crate::support::cli::Terminal;
 
+use crate::support::backend::length;
+
 fn build(folder: &std::path::Path, input: &str, least_seen: u64) -> (BreachedList, Built) {
     let target = folder.join("list");
     let mut builder = ListBuilder::begin(&target, least_seen).unwrap();
@@ -67,15 +69,15 @@ fn password_lists() {
 
 #[test]
 fn a_long_list_is_small_finds_all_and_mistakes_few() {
-    const NUMBER: u64 = 200_000;
+    let most: u64 = length(20_000, 200_000, 200_000);
     let folder = tempfile::tempdir().unwrap();
-    let input: String = (0..NUMBER).map(|number| format!("password {number}\n")).collect();
+    let input: String = (0..most).map(|number| format!("password {number}\n")).collect();
     let (list, built) = build(folder.path(), &input, 1);
     // two that fall on one number are one
-    assert!(built.passwords > NUMBER - 50, "{built:?}");
-    assert!(built.bytes < NUMBER * 21 / 10, "{built:?}");
-    assert!((0..NUMBER).all(|number| list.holds(&format!("password {number}"))));
-    let mistaken = (0..NUMBER)
+    assert!(built.passwords > most - 50, "{built:?}");
+    assert!(built.bytes < most * 21 / 10, "{built:?}");
+    assert!((0..most).all(|number| list.holds(&format!("password {number}"))));
+    let mistaken = (0..most)
         .filter(|number| list.holds(&format!("another {number}")))
         .count();
     assert!(mistaken < 40, "12 are expected, {mistaken} are found");
@@ -83,7 +85,7 @@ fn a_long_list_is_small_finds_all_and_mistakes_few() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(length(8, 64, 64)))]
 
     /// Whatever is in the input is found.
     #[test]

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::token::{Absent, Claim};
 use crate::model::setting::{ACCESS_TOKEN_LIFETIME, ID_TOKEN_LIFETIME, Settings};
-use crate::model::{ClaimsRequest, Client, GrantTerms, RequestedClaim, Scopes, SubjectType};
+use crate::model::{ClaimsRequest, Client, GrantTerms, Property, RequestedClaim, Scopes, SubjectType};
 use crate::protocol::claims::{self, Person};
 
 /// The scopes that ask for claims about a person.
@@ -19,6 +19,22 @@ pub(super) struct Origins<'a> {
     /// The scopes of the token itself; of an ID token those of its grant.
     pub(super) scope: &'a Scopes,
     pub(super) kind: Kind,
+    /// What an administrator has defined that is told about people.
+    pub(super) properties: &'a [Property],
+}
+
+impl<'a> Origins<'a> {
+    /// The property that this claim carries.
+    fn property(&self, claim: &str) -> Option<&'a Property> {
+        let mut told = self.properties.iter().filter(|property| property.has_values());
+        told.find(|property| property.definition.claim.as_deref() == Some(claim))
+    }
+
+    /// The scope that asks for a claim.
+    fn scope_of(&self, claim: &str) -> Option<&'a str> {
+        let of_property = self.property(claim).map(|property| property.definition.scope.as_str());
+        of_property.or_else(|| scope_of(claim))
+    }
 }
 
 /// What kind of token it is.
@@ -102,7 +118,10 @@ fn of_person(origins: &Origins<'_>, name: &str) -> String {
         "preferred_username" => "the account's username".to_owned(),
         "updated_at" => "when the account was last changed".to_owned(),
         "groups" => "the names of the account's groups".to_owned(),
-        other => format!("the account's {other}"),
+        other => match origins.property(other) {
+            Some(property) => format!("the account's property {}", property.name),
+            None => format!("the account's {other}"),
+        },
     };
     let by_name = origins.terms.is_some_and(|terms| {
         let requested = match origins.kind {
@@ -111,7 +130,9 @@ fn of_person(origins: &Origins<'_>, name: &str) -> String {
         };
         requested.iter().any(|claim| claim.name == name)
     });
-    let by_scope = scope_of(name).filter(|scope| origins.kind == Kind::Access && origins.scope.contains(scope));
+    let by_scope = origins
+        .scope_of(name)
+        .filter(|scope| origins.kind == Kind::Access && origins.scope.contains(scope));
     match (by_scope, by_name) {
         (Some(scope), _) => format!("{place}, because the scope {scope} was granted"),
         (None, true) => format!("{place}, because the application asked for it by name (parameter claims)"),
@@ -145,10 +166,14 @@ pub(super) fn absent(
     requested: &[RequestedClaim],
 ) -> Vec<Absent> {
     let by_name: Vec<&str> = requested.iter().map(|claim| claim.name.as_str()).collect();
-    let unknown = by_name.iter().filter(|name| !claims::TOLD.contains(name)).copied();
+    let is_known = |name: &str| claims::TOLD.contains(&name) || origins.property(name).is_some();
+    let unknown = by_name.iter().filter(|name| !is_known(name)).copied();
+    let defined = origins.properties.iter().filter(|property| property.has_values());
+    let defined = defined.filter_map(|property| property.definition.claim.as_deref());
     claims::TOLD
         .iter()
         .copied()
+        .chain(defined)
         .chain(unknown)
         .filter(|name| !present(name) && claims::may_be_missed(name))
         .map(|name| Absent {
@@ -162,12 +187,28 @@ fn why_absent(origins: &Origins<'_>, person: Option<&Person<'_>>, name: &str, by
     let Some(person) = person else {
         return "there is no account (any more) that it could come from".to_owned();
     };
-    let has_value = claims::value_of(person, name).is_some();
-    if !claims::TOLD.contains(&name) {
+    let property = origins.property(name);
+    if let (Some(property), Some(client)) = (property, origins.client) {
+        let told = property.definition.clients.as_ref();
+        if told.is_some_and(|clients| !clients.contains(&client.client_id)) {
+            return format!(
+                "the property {} is not told to this client (its member clients)",
+                property.name
+            );
+        }
+    }
+    let has_value = match property {
+        Some(property) => person.user.profile.properties.contains_key(&property.name),
+        None => claims::value_of(person, name).is_some(),
+    };
+    if property.is_none() && !claims::TOLD.contains(&name) {
         return "this server knows no such claim".to_owned();
     }
-    let scope = scope_of(name).unwrap_or_default();
+    let scope = origins.scope_of(name).unwrap_or_default();
     let granted = origins.scope.contains(scope);
+    if property.is_some() && !granted {
+        return not_granted(origins, scope);
+    }
     match (origins.kind, granted, by_name) {
         (_, _, true) | (Kind::Access, true, _) if !has_value => "the account has none".to_owned(),
         (_, _, true) | (Kind::Access, true, _) => {

@@ -10,10 +10,12 @@ use super::words;
 use crate::flow::token::standing::{self, Standing};
 use crate::flow::{Call, Error, Provider};
 use crate::model::setting::ID_TOKEN_LIFETIME;
-use crate::model::{Client, Grant, GrantTerms, Id, Scopes, Secret, Session, SigningAlgorithm, Timestamp, User};
+use crate::model::{
+    Client, Grant, GrantTerms, Id, Property, Scopes, Secret, Session, SigningAlgorithm, Timestamp, User,
+};
 use crate::protocol::access_token::{self, AccessTokenClaims};
 use crate::protocol::acr;
-use crate::protocol::claims::Person;
+use crate::protocol::claims::{self, Person};
 use crate::protocol::id_token::{self, IdToken};
 use crate::protocol::subject;
 use crate::store::Read;
@@ -100,20 +102,38 @@ pub async fn explain(provider: &Provider, call: &Call, token: &Secret) -> Result
     }
 }
 
+fn told_properties(
+    properties: &[Property],
+    client: Option<&Client>,
+    user: Option<&User>,
+) -> Vec<claims::PropertyClaim> {
+    match (client, user) {
+        (Some(client), Some(user)) => claims::of_properties(properties, &client.client_id, user),
+        _ => Vec::new(),
+    }
+}
+
 async fn access_token(provider: &Provider, call: &Call, standing: Standing) -> Result<TokenExplanation, Error> {
     let settings = provider.settings().await?;
     let groups = groups(provider, standing.user.as_ref()).await?;
     let terms = standing.grant.as_ref().map(|grant| &grant.terms);
+    let properties = provider.properties().await?;
     let origins = Origins {
         client: standing.client.as_deref(),
         terms,
         settings: &settings,
         scope: &standing.claims.scope,
         kind: Kind::Access,
+        properties: &properties,
     };
     let now = access_claims_now(provider, &standing);
     let set = standing.signed.clone().unwrap_or_else(|| now.clone());
-    let person = standing.user.as_ref().map(|user| Person { user, groups: &groups });
+    let told = told_properties(&properties, standing.client.as_deref(), standing.user.as_ref());
+    let person = standing.user.as_ref().map(|user| Person {
+        user,
+        groups: &groups,
+        properties: &told,
+    });
     let asks_userinfo = standing.claims.scope.contains("openid");
     let (userinfo, absent) = match (&person, terms) {
         (Some(person), Some(terms)) if asks_userinfo => {
@@ -188,14 +208,21 @@ async fn id_token(provider: &Provider, call: &Call, set: Map<String, Value>) -> 
     let groups = groups(provider, user.as_ref()).await?;
     let terms = grant.as_ref().map(|grant| &grant.terms);
     let none = Scopes::default();
+    let properties = provider.properties().await?;
     let origins = Origins {
         client: client.as_deref(),
         terms,
         settings: &settings,
         scope: terms.map_or(&none, |terms| &terms.scope),
         kind: Kind::Id,
+        properties: &properties,
     };
-    let person = user.as_ref().map(|user| Person { user, groups: &groups });
+    let told = told_properties(&properties, client.as_deref(), user.as_ref());
+    let person = user.as_ref().map(|user| Person {
+        user,
+        groups: &groups,
+        properties: &told,
+    });
     let now = match (&person, &client) {
         (Some(person), Some(client)) => {
             let agreed = terms.cloned().unwrap_or_else(|| stand_in(&set, time("auth_time")));

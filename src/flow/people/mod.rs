@@ -108,6 +108,7 @@ pub use properties::{
     judge_property, list_properties, remove_property,
 };
 pub use property_sweep::sweep_properties;
+pub(in crate::flow) use property_values::lacking as lacking_properties;
 pub use property_values::{PropertiesChange, seen_by_administrators, seen_by_the_person};
 pub use recovery::{look_at_recovery, recover};
 pub use recovery_wish::{ask_for_recovery, is_recovery_enabled};

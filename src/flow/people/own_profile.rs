@@ -1,7 +1,7 @@
 //! What a person changes of their own data: no more than `account.editable` says, checked by the law that everybody's data is
 //! checked by. The name that they sign in with takes a proof of a moment ago, and is told by mail.
 
-use super::{ChangeSource, UserChange, fields, user_change};
+use super::{ChangeSource, UserChange, fields, property_values, user_change};
 use crate::flow::again::again;
 use crate::flow::session::{self, Asker};
 use crate::flow::settle::settle;
@@ -137,6 +137,22 @@ pub(in crate::flow) async fn judge_required_profile(
             .map(|field| error_at(field, "required", "this has to be entered")),
     );
     errors.extend(fields::check_user(&after.username, &after.profile));
+    let properties = provider.properties().await?;
+    errors.extend(property_values::judge(
+        &properties,
+        &ChangeSource::Person,
+        Some(&user.profile),
+        &mut after.profile,
+    ));
+    for property in property_values::lacking(&properties, &after) {
+        let pointer = format!("properties/{}", property.name);
+        if !errors
+            .iter()
+            .any(|known| known.pointer.trim_start_matches('/') == pointer)
+        {
+            errors.push(error_at(&pointer, "required", "this has to be entered"));
+        }
+    }
     if errors.is_empty() {
         Ok(())
     } else {

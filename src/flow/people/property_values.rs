@@ -456,6 +456,17 @@ pub(super) async fn index_in(
     Ok(())
 }
 
+/// What is required of somebody, theirs to enter, and not there.
+pub(in crate::flow) fn lacking<'a>(properties: &'a [Property], user: &User) -> Vec<&'a Property> {
+    let asked = properties.iter().filter(|property| {
+        let definition = &property.definition;
+        property.has_values() && definition.required && definition.users == PropertyAccess::Write
+    });
+    asked
+        .filter(|property| !user.profile.properties.contains_key(&property.name))
+        .collect()
+}
+
 /// What administrators see of somebody's properties.
 pub fn seen_by_administrators(properties: &[Property], profile: &Profile) -> BTreeMap<String, Value> {
     seen(properties, profile, |definition| definition.administrators)

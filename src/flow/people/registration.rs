@@ -2,6 +2,10 @@
 //! confirmed. Nobody is signed in by the link: the person signs in with the password that they chose, through the same gates as
 //! everybody.
 
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
 use super::registration_wish::{RegistrationMode, registration_mode};
 use super::users::{self, CreatedUser, FirstLink, NewUser};
 use super::{ChangeSource, NewPassword, registration_limits};
@@ -15,6 +19,8 @@ use crate::store::ActionLinkKind;
 pub struct Registrant {
     /// What they entered; nothing where that is empty.
     pub entered: Vec<(AskedField, String)>,
+    /// What they entered of what an administrator has defined.
+    pub properties: BTreeMap<String, Value>,
     /// The language of the page, `en`; it counts where no language was asked for.
     pub locale: String,
     /// The password.
@@ -82,6 +88,7 @@ pub async fn register(
         link: Some(FirstLink::Registration(token.digest())),
         ..NewUser::named(email)
     };
+    new.profile.properties.clone_from(&registrant.properties);
     let mut errors = fill(&mut new, settings.fields(REGISTRATION_FIELDS), &registrant);
     let asked = terms::asked_of_new(provider, call.now).await?;
     new.accepted_terms = asked.iter().map(|terms| terms.id).collect();

@@ -231,12 +231,14 @@ async fn missing(
     };
     let layers = person.layers(&settings, client.as_deref());
     let terms = terms::missing_of(provider, user, call.now).await?;
+    let properties = provider.properties().await?;
     Ok(needs::missing(
         user,
         &layers,
         &entry.proof,
         has_factor,
-        (&terms, provider.texts, call.now),
+        (&terms, &properties),
+        (provider.texts, call.now),
     ))
 }
 

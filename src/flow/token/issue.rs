@@ -11,7 +11,8 @@ use crate::flow::memory::Person;
 use crate::jose;
 use crate::model::setting::{self, Settings};
 use crate::model::{
-    AccessToken, AccessTokenFormat, Client, Grant, Id, RefreshToken, Scopes, Secret, SigningAlgorithm, Timestamp,
+    AccessToken, AccessTokenFormat, Client, Grant, Id, Property, RefreshToken, Scopes, Secret, SigningAlgorithm,
+    Timestamp,
 };
 use crate::protocol::access_token::{self, AccessTokenClaims};
 use crate::protocol::audience::{self, Target};
@@ -73,6 +74,7 @@ pub struct Minting {
     client: Arc<Client>,
     behalf: Option<Behalf>,
     settings: Arc<Settings>,
+    properties: Arc<Vec<Property>>,
     keyring: Arc<Keyring>,
     target: Target,
     issuer: String,
@@ -103,6 +105,7 @@ impl Minting {
             client: client.clone(),
             behalf,
             settings: provider.settings().await?,
+            properties: provider.properties().await?,
             keyring: provider.keyring().await?,
             target,
             issuer: provider.issuer.as_str().to_owned(),
@@ -216,9 +219,12 @@ impl Minting {
             return Ok(None);
         };
         let algorithm = self.client.metadata.id_token_signed_response_alg;
+        let user = &behalf.person.user;
+        let properties = claims::of_properties(&self.properties, &self.client.client_id, user);
         let person = claims::Person {
-            user: &behalf.person.user,
+            user,
             groups: &behalf.person.groups,
+            properties: &properties,
         };
         let terms = &behalf.grant.terms;
         let subject = self.subject();

@@ -25,9 +25,12 @@ pub async fn userinfo(provider: &Provider, call: &Call, token: &Secret) -> Resul
     if !verified.claims.scope.contains("openid") {
         return Err(insufficient().into());
     }
+    let properties = provider.properties().await?;
+    let properties = claims::of_properties(&properties, &verified.client.client_id, &person.user);
     let person = Person {
         user: &person.user,
         groups: &person.groups,
+        properties: &properties,
     };
     let mut answer = Map::new();
     answer.insert("sub".to_owned(), verified.claims.subject.as_str().into());

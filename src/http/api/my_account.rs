@@ -1,6 +1,8 @@
 //! `/api/v1/me`, the rest of it: a person's own data and picture, what happened, everything that is held about them, and what they do
 //! with the whole of their account. Who asks, and how, is judged as for all of `/me`.
 
+use std::collections::BTreeMap;
+
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, RawQuery};
@@ -19,10 +21,12 @@ use super::user_body::AddressBody;
 use super::{Answer, BASE, Problem, body, cursor};
 use crate::flow::Error;
 use crate::flow::authorization::consents;
-use crate::flow::people::{self, NotEdited, NotExported, NotLeaving, OwnEvent, PictureNotTaken, UserChange};
+use crate::flow::people::{
+    self, NotEdited, NotExported, NotLeaving, OwnEvent, PictureNotTaken, PropertiesChange, UserChange,
+};
 use crate::flow::session::NotEnded;
 use crate::http::{Http, Refusal};
-use crate::model::{Client, Consent, Id, User};
+use crate::model::{Client, Consent, Id, Property, User};
 use crate::view::Device;
 
 const READ: &str = "account.read";
@@ -120,6 +124,8 @@ macro_rules! profile_body {
             /// Postal address, as a whole.
             #[serde(deserialize_with = "present")]
             address: Option<Option<AddressBody>>,
+            /// What an administrator has defined beside, as far as it is theirs to change: what is not named stays, `null` clears.
+            properties: BTreeMap<String, Option<Value>>,
         }
 
         impl OwnProfileBody {
@@ -128,6 +134,7 @@ macro_rules! profile_body {
                     username: self.username,
                     $($field: self.$field,)+
                     address: self.address.map(|address| address.map(Into::into)),
+                    properties: (!self.properties.is_empty()).then(|| PropertiesChange::Patch(self.properties)),
                     ..UserChange::default()
                 }
             }
@@ -163,7 +170,7 @@ profile_body! {
 }
 
 /// A person, as they are told of themselves.
-pub(super) fn about(user: &User) -> Value {
+pub(super) fn about(properties: &[Property], user: &User) -> Value {
     let profile = &user.profile;
     json!({
         "id": user.id.to_string(),
@@ -186,6 +193,7 @@ pub(super) fn about(user: &User) -> Value {
         "phone_number": profile.phone_number,
         "phone_number_verified": profile.phone_number_verified,
         "picture": profile.picture,
+        "properties": people::seen_by_the_person(properties, profile),
         "expires_at": user.expires_at.map(|at| at.rfc3339()),
     })
 }
@@ -197,7 +205,7 @@ async fn change(asking: Asking, bytes: Bytes) -> Response {
             let body: OwnProfileBody = body::read(&body::members(Method::Patch, &own.headers, &bytes)?)?;
             let change = body.into_change();
             match people::change_own_profile(&own.http.provider, &own.call, own.asker, change).await {
-                Ok(user) => Answer::of(&about(&user)),
+                Ok(user) => Answer::of(&about(&*own.http.provider.properties().await?, &user)),
                 Err(NotEdited::ProofTooOld) => Err(proof_too_old()),
                 Err(NotEdited::Failed(error)) => Err(error.into()),
             }

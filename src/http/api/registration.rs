@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::route::{Method, Permission, Route, handler};
 use super::{Answer, Asked, Problem};
 use crate::flow::people::{self, Applicant, Challenge, Met, PasswordRules, Registrant, RegistrationMode, Work};
 use crate::flow::{Error, FieldError, terms};
 use crate::model::setting::{LOCALE, REGISTRATION_FIELDS};
-use crate::model::{AskedField, Id, Secret, Terms};
+use crate::model::{AskedField, Id, Property, Secret, Terms};
 use crate::view::Locale;
 
 /// What work is good for that was asked for here.
@@ -25,6 +26,8 @@ struct RegistrationBody {
     mode: String,
     /// What is asked beside the password.
     fields: Vec<FieldBody>,
+    /// What an administrator has defined that is asked, too.
+    properties: Vec<PropertyBody>,
     /// How many characters a password needs.
     minimum_password_length: u32,
     /// What has to be accepted.
@@ -58,6 +61,26 @@ struct FieldBody {
     /// What counts where nothing is entered.
     #[serde(skip_serializing_if = "Option::is_none")]
     default: Option<String>,
+}
+
+/// A property that is asked.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "RegistrationProperty")]
+struct PropertyBody {
+    /// Its name.
+    name: String,
+    /// What people read, in the language of the installation.
+    label: String,
+    /// What kind of value it is: `text`, `number`, `boolean`, `date`, `choice`, `list`, `email`, `phone`, `url`.
+    #[serde(rename = "type")]
+    kind: String,
+    /// Whether nobody goes on without it.
+    required: bool,
+    /// The words to choose from.
+    choices: Vec<String>,
+    /// What counts where nothing is entered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    default: Option<Value>,
 }
 
 /// A document that has to be accepted.
@@ -116,6 +139,8 @@ struct AccountBody {
     password: Option<Secret>,
     /// What is asked beside that, by name.
     fields: BTreeMap<String, String>,
+    /// What is asked of what an administrator has defined, by name.
+    properties: BTreeMap<String, Value>,
     /// Ids of the documents that the person accepts.
     accepted_terms: Vec<String>,
     /// The language of the person, where it is no field: `en`, `de` or `fr`.
@@ -197,6 +222,7 @@ async fn tell(asked: Asked) -> Result<Answer, Problem> {
     let locale = settings.word(LOCALE);
     let documents = terms::asked_of_new(provider, asked.call().now).await?;
     let fields = settings.fields(REGISTRATION_FIELDS).iter();
+    let properties = provider.properties().await?;
     let (work, widget) = match people::challenge(provider, asked.call(), FORM).await? {
         Some(Challenge::Work(puzzle)) => (Some(puzzle), None),
         Some(Challenge::Captcha(widget)) => (None, Some(widget)),
@@ -211,6 +237,11 @@ async fn tell(asked: Asked) -> Result<Answer, Problem> {
                 default: field.default.clone(),
             })
             .collect(),
+        properties: properties
+            .iter()
+            .filter(|property| property.has_values() && property.definition.registration)
+            .map(|property| PropertyBody::of(property, locale))
+            .collect(),
         minimum_password_length: PasswordRules::of_everyone(&settings).least,
         terms: documents.iter().map(|terms| document(&asked, terms, locale)).collect(),
         work: work.map(|puzzle| PuzzleBody {
@@ -222,6 +253,20 @@ async fn tell(asked: Asked) -> Result<Answer, Problem> {
             site_key: widget.site_key,
         }),
     })
+}
+
+impl PropertyBody {
+    fn of(property: &Property, locale: &str) -> Self {
+        let definition = &property.definition;
+        Self {
+            name: property.name.clone(),
+            label: property.label(locale).to_owned(),
+            kind: definition.kind.to_string(),
+            required: definition.required,
+            choices: definition.choices.iter().map(|choice| choice.value.clone()).collect(),
+            default: definition.default.clone(),
+        }
+    }
 }
 
 fn document(asked: &Asked, terms: &Terms, locale: &str) -> DocumentBody {
@@ -272,6 +317,7 @@ async fn make(asked: Asked) -> Result<Answer, Problem> {
     let accepted: Vec<Id<Terms>> = body.accepted_terms.iter().filter_map(|id| id.parse().ok()).collect();
     let registrant = Registrant {
         entered,
+        properties: body.properties,
         locale: locale.tag().to_owned(),
         password: given(body.password),
         accepted,

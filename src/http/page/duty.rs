@@ -8,11 +8,11 @@ use axum::response::Response;
 use serde::Deserialize;
 use url::form_urlencoded;
 
-use super::{devices, passkey as script, pending, profile_form, return_target, shown};
+use super::{devices, passkey as script, pending, profile_form, property_form, return_target, shown};
 use crate::flow::Error;
 use crate::flow::authorization::{Interaction, answer};
 use crate::flow::factor;
-use crate::flow::people::UserChange;
+use crate::flow::people::{PropertiesChange, UserChange};
 use crate::flow::session::{Answered, Duty, Full, Task, duty};
 use crate::flow::sign_in::duty::{self as done, Brought, NotDone};
 use crate::flow::sign_in::password::NoRoom;
@@ -21,7 +21,7 @@ use crate::http::answer::next::see_other;
 use crate::http::extract::{Forgery, Form, Query, Visit};
 use crate::model::{Reason, Secret};
 use crate::view::{
-    EnrolError, Locale, NotMeError, NotMeField, NotMeProblem, OwnPath, OwnPhoneError, ProfileField,
+    EnrolError, Locale, NotMeError, NotMeField, NotMeProblem, OwnPath, OwnPhoneError, ProfileField, PropertyInput,
     RequiredEmailProblem, SetupProblem,
 };
 
@@ -122,15 +122,19 @@ pub(super) async fn act(
         }
         Task::UpdateProfile { .. } => {
             let filled = door.filled(&visit, &fields.given).await?;
-            let change = profile_form::change(&filled, &door.duty.user);
+            let mut inputs = door.inputs(&visit, &fields.given).await?;
+            let mut change = profile_form::change(&filled, &door.duty.user);
+            change.properties = Some(PropertiesChange::Patch(property_form::entered(&inputs)));
             let given = fields.given;
             let (again, answered) = door.try_profile(&mut visit, change).await;
             return match answered {
                 Err(NotDone::Fields(errors)) => {
                     let mut filled = again.filled(&visit, &given).await?;
                     profile_form::mark(&mut filled, &errors);
+                    property_form::mark(&mut inputs, &errors);
                     let said = Said {
                         fields: Some(filled),
+                        properties: Some(inputs),
                         ..Said::default()
                     };
                     again.show(&visit, said, StatusCode::UNPROCESSABLE_ENTITY).await
@@ -179,6 +183,8 @@ pub(super) struct Said {
     pub(super) ticked: Option<Vec<String>>,
     /// What stands in the fields of the person's own data.
     pub(super) fields: Option<Vec<ProfileField>>,
+    /// What stands in those that an administrator has defined.
+    pub(super) properties: Option<Vec<PropertyInput>>,
     /// What stands in the field of the mail address, and what is wrong with it.
     pub(super) email: Option<(String, RequiredEmailProblem)>,
     /// Whether a mail was sent.

@@ -7,7 +7,7 @@ use axum::response::Response;
 
 use super::duty::{Door, Said};
 use super::own_factors::in_groups;
-use super::{passkey as script, profile_form, shown, terms as documents};
+use super::{passkey as script, profile_form, property_form, shown, terms as documents};
 use crate::flow::needs::Wanted;
 use crate::flow::session::Task;
 use crate::flow::sign_in::duty as done;
@@ -17,8 +17,8 @@ use crate::http::answer::next::see_other;
 use crate::http::extract::Visit;
 use crate::model::Timestamp;
 use crate::view::{
-    EnrolError, EnrolFactor, OwnPath, OwnPhoneError, Page, ProfileField, Qr, RecoveryCodes, RequiredBy, RequiredEmail,
-    RequiredEmailProblem, RequiredPassword, RequiredPhone, RequiredProfile, RequiredTerms, Stay,
+    EnrolError, EnrolFactor, OwnPath, OwnPhoneError, Page, ProfileField, PropertyInput, Qr, RecoveryCodes, RequiredBy,
+    RequiredEmail, RequiredEmailProblem, RequiredPassword, RequiredPhone, RequiredProfile, RequiredTerms, Stay,
 };
 
 impl Door {
@@ -145,6 +145,10 @@ impl Door {
             Some(fields) => fields,
             None => self.filled(visit, &BTreeMap::new()).await?,
         };
+        let properties = match said.properties {
+            Some(properties) => properties,
+            None => self.inputs(visit, &BTreeMap::new()).await?,
+        };
         Ok(Page::RequiredProfile(RequiredProfile {
             client: self.interaction.as_ref().map(|it| shown::client(&it.client)),
             account: shown::account(&self.duty.user),
@@ -152,8 +156,25 @@ impl Door {
             because: required_by(because),
             languages: profile_form::languages(&self.duty.user),
             fields,
+            properties,
             expired: said.expired,
         }))
+    }
+
+    /// The same of what an administrator has defined beside.
+    pub(super) async fn inputs(
+        &self,
+        visit: &Visit,
+        given: &BTreeMap<String, String>,
+    ) -> Result<Vec<PropertyInput>, Refusal> {
+        let user = &self.duty.user;
+        let properties = visit.provider().properties().await?;
+        let mut inputs = property_form::of_person(&properties, &user.profile.properties, self.locale.tag());
+        let because = Wanted::Administrator;
+        let is_looked_over = matches!(self.duty.task, Task::UpdateProfile { because: wanted } if wanted == because);
+        inputs.retain(|input| !input.fixed && (is_looked_over || input.required));
+        property_form::fill(&mut inputs, given);
+        Ok(inputs)
     }
 
     /// The fields that are asked about: those that are required, and where somebody is to look over them, all that are theirs.

@@ -38,6 +38,7 @@ mod passkey;
 mod pending;
 mod picture;
 mod profile_form;
+mod property_form;
 mod recover;
 mod register;
 mod report;

@@ -8,14 +8,16 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::mailed::{MailedLink, MailedPage, Wish, try_again};
-use super::{forgot, login, shown, terms as documents};
+use super::{forgot, login, property_form, shown, terms as documents};
 use crate::flow::people::{self, PasswordRules, Registrant};
 use crate::flow::{Error, FieldError, terms};
 use crate::http::Refusal;
 use crate::http::extract::{Form, Query, Visit};
 use crate::model::setting::{REGISTRATION_FIELDS, Settings};
 use crate::model::{AskedField, Secret};
-use crate::view::{AskedInput, NewAccount, NewAccountError, NewAccountField, NewAccountPassword, Page, SetupProblem};
+use crate::view::{
+    AskedInput, NewAccount, NewAccountError, NewAccountField, NewAccountPassword, Page, PropertyInput, SetupProblem,
+};
 
 const HERE: MailedPage = MailedPage {
     path: "/register/new",
@@ -58,9 +60,18 @@ pub(super) async fn make(
     }
     let password = fields.password.clone().unwrap_or_else(|| Secret::new(""));
     let mut errors = gaps(&password, fields.password_again.as_ref());
+    let mut refused = Vec::new();
+    let mut inputs = inputs(&visit).await?;
+    property_form::fill(&mut inputs, &fields.rest);
+    let said = property_form::entered(&inputs);
+    let said = said
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect();
     if errors.is_empty() {
         let registrant = Registrant {
             entered: entered(&visit.settings, &fields),
+            properties: said,
             locale: visit.locale(&[], None).tag().to_owned(),
             password: password.clone(),
             accepted: shown::ticked(&fields.rest)
@@ -74,7 +85,10 @@ pub(super) async fn make(
                 let flow = interaction.map(|it| it.id);
                 return login::enter(visit, flow, &made.user, password).await;
             }
-            Err(Error::Invalid(refused)) => errors.extend(refused.iter().filter_map(problem)),
+            Err(Error::Invalid(wrong)) => {
+                errors.extend(wrong.iter().filter_map(problem));
+                refused = wrong;
+            }
             Err(Error::Busy { retry_after }) => {
                 let seconds = retry_after.as_secs().max(1);
                 let first = Shown {
@@ -91,6 +105,7 @@ pub(super) async fn make(
     }
     let first = Shown {
         errors,
+        refused,
         sent: true,
         ..Shown::default()
     };
@@ -102,6 +117,8 @@ pub(super) async fn make(
 #[derive(Default)]
 struct Shown {
     errors: Vec<NewAccountError>,
+    /// All of it, as it was refused.
+    refused: Vec<FieldError>,
     expired: bool,
     wait: Option<u64>,
     /// Whether the form was sent, and something was wrong with it.
@@ -126,6 +143,9 @@ impl Followed {
         let locale = visit.locale(&[], None);
         let asked = visit.settings.fields(REGISTRATION_FIELDS).iter();
         let terms = terms::asked_of_new(visit.provider(), visit.call.now).await?;
+        let mut inputs = inputs(visit).await?;
+        property_form::fill(&mut inputs, &typed.rest);
+        property_form::mark(&mut inputs, &first.refused);
         let ticked = first.sent.then(|| shown::ticked(&typed.rest));
         let page = Page::NewAccount(NewAccount {
             action: self.mailed.address(),
@@ -140,6 +160,7 @@ impl Followed {
                     },
                 })
                 .collect(),
+            properties: inputs,
             terms: terms
                 .iter()
                 .map(|terms| documents::to_accept(visit, terms, locale, ticked.as_deref()))
@@ -151,6 +172,15 @@ impl Followed {
         });
         Ok(self.mailed.show(visit, (page, locale), status))
     }
+}
+
+/// What an administrator has defined that is asked here.
+async fn inputs(visit: &Visit) -> Result<Vec<PropertyInput>, Refusal> {
+    let properties = visit.provider().properties().await?;
+    Ok(property_form::of_registration(
+        &properties,
+        visit.locale(&[], None).tag(),
+    ))
 }
 
 /// What was entered of what is asked.
@@ -185,7 +215,7 @@ fn problem(wrong: &FieldError) -> Option<NewAccountError> {
     if wrong.pointer == "/password" {
         return Some(of_password(NewAccountPassword::Password, shown::weakness(wrong)));
     }
-    if wrong.pointer.starts_with("/accepted_terms/") {
+    if wrong.pointer.starts_with("/accepted_terms/") || property_form::is_of_property(wrong) {
         return None;
     }
     let field = AskedField::at(&wrong.pointer).unwrap_or(AskedField::Username);

@@ -7,14 +7,14 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::owner::Owner;
-use super::{profile_form, shown};
+use super::{profile_form, property_form, shown};
 use crate::flow::Error;
-use crate::flow::people::{self, NotEdited, PictureFault as Fault, PictureNotTaken, ProfileRules};
+use crate::flow::people::{self, NotEdited, PictureFault as Fault, PictureNotTaken, ProfileRules, PropertiesChange};
 use crate::http::Refusal;
 use crate::http::answer::next::see_other;
 use crate::http::extract::{Forgery, Form, Multipart, Query, Visit};
 use crate::model::{Id, User};
-use crate::view::{OwnPath, OwnPicture, OwnProfile, Page, PictureProblem, ProfileField, ProfileNotice};
+use crate::view::{OwnPath, OwnPicture, OwnProfile, Page, PictureProblem, ProfileField, ProfileNotice, PropertyInput};
 
 const HERE: &str = "/account/profile";
 
@@ -59,7 +59,7 @@ pub(super) async fn change(
     let Some(own) = Own::of(&visit, &wish).await? else {
         return Ok(visit.keep(sign_in()));
     };
-    let user = &own.owner.account.user;
+    let user = &own.owner.account.user.clone();
     let mut filled = own.fields();
     profile_form::fill(&mut filled, &fields.given);
     match visit.check(&own.purpose(), &fields.csrf) {
@@ -67,7 +67,10 @@ pub(super) async fn change(
         Err(Forgery::Token) => return Ok(own.page(&visit, filled, Said::expired(), StatusCode::FORBIDDEN)),
         Err(forgery) => return Err(forgery.into()),
     }
-    let change = profile_form::change(&filled, user);
+    let mut inputs = own.inputs.clone();
+    property_form::fill(&mut inputs, &fields.given);
+    let mut change = profile_form::change(&filled, user);
+    change.properties = Some(PropertiesChange::Patch(property_form::entered(&inputs)));
     let asker = (&own.owner.account).into();
     match people::change_own_profile(visit.provider(), &visit.call, asker, change).await {
         Ok(changed) => {
@@ -81,6 +84,8 @@ pub(super) async fn change(
         Err(NotEdited::ProofTooOld) => Ok(visit.keep(see_other(&own.owner.proving(HERE)))),
         Err(NotEdited::Failed(Error::Invalid(errors))) => {
             profile_form::mark(&mut filled, &errors);
+            property_form::mark(&mut inputs, &errors);
+            let own = Own { inputs, ..own };
             Ok(own.page(&visit, filled, Said::default(), StatusCode::UNPROCESSABLE_ENTITY))
         }
         Err(NotEdited::Failed(error)) => Err(error.into()),
@@ -167,6 +172,8 @@ impl Said {
 struct Own {
     owner: Owner,
     rules: ProfileRules,
+    /// What an administrator has defined beside.
+    inputs: Vec<PropertyInput>,
 }
 
 impl Own {
@@ -175,7 +182,11 @@ impl Own {
             return Ok(None);
         };
         let rules = people::profile_rules_of(visit.provider(), &visit.call, owner.account.user.id).await?;
-        Ok(Some(Self { owner, rules }))
+        let user = &owner.account.user;
+        let properties = visit.provider().properties().await?;
+        let locale = visit.locale(&[], Some(user));
+        let inputs = property_form::of_person(&properties, &user.profile.properties, locale.tag());
+        Ok(Some(Self { owner, rules, inputs }))
     }
 
     /// Bound to the session that the page shows (SEC-017).
@@ -194,6 +205,7 @@ impl Own {
             account: shown::account(user),
             action: at(HERE),
             fields,
+            properties: self.inputs.clone(),
             languages: profile_form::languages(user),
             picture: self.rules.editable.contains(&"picture").then(|| OwnPicture {
                 shown: people::picture_path(visit.provider(), user).map(|path| OwnPath::or_home(&path)),

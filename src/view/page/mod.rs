@@ -26,6 +26,7 @@ mod own_password;
 mod own_phone;
 mod own_profile;
 mod own_step;
+mod property_input;
 mod recover;
 mod register;
 mod request_access;
@@ -72,6 +73,7 @@ pub use own_profile::{
     OwnPicture, OwnProfile, PictureProblem, ProfileField, ProfileName, ProfileNotice, ProfileProblem, RequiredProfile,
 };
 pub use own_step::{AccountDoor, AccountDoorStage, OwnStep, OwnStepKind, OwnStepProblem, Stay};
+pub use property_input::{PropertyInput, PropertyInputKind, PropertyProblem};
 pub use recover::Recover;
 pub use register::{
     AskedInput, NewAccount, NewAccountError, NewAccountField, NewAccountPassword, Register, RegisterCaptcha,

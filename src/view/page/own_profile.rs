@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::RequiredBy;
+use super::{PropertyInput, RequiredBy};
 use crate::view::{Account, Client, OwnPath};
 
 /// A form that posts the fields by their names, with `csrf`; one with `enctype` `multipart/form-data` that posts `picture`, and one
@@ -15,6 +15,8 @@ pub struct OwnProfile {
     pub action: OwnPath,
     /// What can be changed, in this order.
     pub fields: Vec<ProfileField>,
+    /// What an administrator has defined beside, to see or to change.
+    pub properties: Vec<PropertyInput>,
     /// The languages there are, by tag and name.
     pub languages: Vec<(String, String)>,
     /// The picture, if people have one here.
@@ -40,6 +42,8 @@ pub struct RequiredProfile {
     pub because: RequiredBy,
     /// What is to be entered, or looked over.
     pub fields: Vec<ProfileField>,
+    /// What an administrator has defined beside.
+    pub properties: Vec<PropertyInput>,
     /// The languages there are, by tag and name.
     pub languages: Vec<(String, String)>,
     /// Whether the form had been open for too long.
@@ -195,6 +199,7 @@ impl OwnProfile {
             account: Account::sample(),
             action: OwnPath::or_home("/account/profile"),
             fields: fields(),
+            properties: PropertyInput::samples(),
             languages: languages(),
             picture: Some(OwnPicture {
                 shown: Some(OwnPath::or_home("/picture/Zm9v")),
@@ -218,6 +223,7 @@ impl RequiredProfile {
             action: OwnPath::or_home("/login/action"),
             because: RequiredBy::Policy,
             fields: fields(),
+            properties: PropertyInput::samples(),
             languages: languages(),
             expired: false,
         }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{SetupProblem, TermsToAccept};
+use super::{PropertyInput, SetupProblem, TermsToAccept};
 use crate::model::AskedField;
 use crate::view::{Client, Link, OwnPath};
 
@@ -142,6 +142,8 @@ pub struct NewAccount {
     pub email: String,
     /// What is asked beside the password, in this order.
     pub fields: Vec<AskedInput>,
+    /// What an administrator has defined beside.
+    pub properties: Vec<PropertyInput>,
     /// What has to be accepted.
     pub terms: Vec<TermsToAccept>,
     /// The shortest password the policy takes, in characters.
@@ -217,6 +219,7 @@ impl NewAccount {
             action: OwnPath::or_home("/register/new?token=Zm9v"),
             email: "ada@example.com".to_owned(),
             fields: fields.collect(),
+            properties: PropertyInput::samples(),
             terms: vec![TermsToAccept {
                 missing: true,
                 ..TermsToAccept::sample()

@@ -40,6 +40,7 @@ mod passkeys;
 mod passkeys_kept;
 mod password_policy;
 mod pathways;
+mod properties;
 mod raw;
 mod recorded;
 pub mod recovery;
