@@ -299,7 +299,7 @@ async fn perform(
     act: Act,
 ) -> Result<Answer, Problem> {
     match act {
-        Act::Show => Answer::of(&about(&*http.provider.properties().await?, &myself.user)),
+        Act::Show => Answer::of(&about(&http.provider.properties().await?, &myself.user)),
         Act::Sessions => {
             let sessions = session::own_sessions(&http.provider, call, myself.asker).await?;
             let items: Vec<Value> = sessions.into_iter().map(entry).collect();

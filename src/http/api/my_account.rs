@@ -205,7 +205,7 @@ async fn change(asking: Asking, bytes: Bytes) -> Response {
             let body: OwnProfileBody = body::read(&body::members(Method::Patch, &own.headers, &bytes)?)?;
             let change = body.into_change();
             match people::change_own_profile(&own.http.provider, &own.call, own.asker, change).await {
-                Ok(user) => Answer::of(&about(&*own.http.provider.properties().await?, &user)),
+                Ok(user) => Answer::of(&about(&own.http.provider.properties().await?, &user)),
                 Err(NotEdited::ProofTooOld) => Err(proof_too_old()),
                 Err(NotEdited::Failed(error)) => Err(error.into()),
             }

@@ -394,3 +394,51 @@ async fn a_change_tells_whom_it_breaks_and_is_made_in_the_background() {
     })
     .await;
 }
+
+/// SEC-462: a pattern that would take other engines for ever is judged at once, what would be too large is refused, and what is looked
+/// at is never read as a pattern itself.
+#[tokio::test]
+async fn regex_bounds() {
+    let server = Server::start().await;
+    let caller = Caller::client(&server, EVERYTHING).await;
+    for pattern in [
+        "(?:a{1000}){1000}",
+        "\\p{L}{3000}",
+        "(.)\\1",
+        "(?=a)a",
+        &"a".repeat(501),
+    ] {
+        let refused = caller
+            .post("/properties", json!({"name": "p", "type": "text", "pattern": pattern}))
+            .await;
+        assert_eq!(refused.status, 422, "{pattern}");
+    }
+    let long = format!("{}!", "a".repeat(3_900));
+    for (number, pattern) in ["(a+)+", "(a|aa)+", "(a|a?)+", "(.*a){12}", "([a-z]+)*b"]
+        .into_iter()
+        .enumerate()
+    {
+        let name = format!("p{number}");
+        define(&caller, json!({"name": name, "type": "text", "pattern": pattern})).await;
+        let began = std::time::Instant::now();
+        let refused = caller
+            .post("/users", json!({"username": "ada", "properties": {&name: long}}))
+            .await;
+        assert_eq!(codes(&refused), [format!("/properties/{name} pattern")]);
+        assert!(
+            began.elapsed() < Duration::from_secs(5),
+            "{pattern}: {:?}",
+            began.elapsed()
+        );
+    }
+    define(
+        &caller,
+        json!({"name": "word", "type": "choice", "choices": [{"value": "a.c"}]}),
+    )
+    .await;
+    let refused = caller
+        .post("/users", json!({"username": "ada", "properties": {"word": "abc"}}))
+        .await;
+    assert_eq!(codes(&refused), ["/properties/word unsupported"]);
+    server.stop().await;
+}

@@ -57,7 +57,7 @@ enum Act {
     User(users::UserAct),
     Layer(layers::LayerAct),
     Terms(NewTerms),
-    Property(properties::PropertyAct),
+    Property(Box<properties::PropertyAct>),
     Template(message_templates::TemplateAct),
 }
 

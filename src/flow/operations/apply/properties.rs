@@ -92,7 +92,7 @@ pub(super) async fn plan(provider: &Provider, entries: &[Entry]) -> Result<Vec<P
                 action,
                 fields,
             },
-            act: Act::Property(act),
+            act: Act::Property(Box::new(act)),
         });
     }
     if errors.is_empty() {

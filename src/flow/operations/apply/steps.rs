@@ -35,7 +35,7 @@ enum Ready {
     User(users::ReadyUser),
     Layer(layers::LayerAct),
     Terms(NewTerms),
-    Property(properties::PropertyAct),
+    Property(Box<properties::PropertyAct>),
     Template(message_templates::TemplateAct),
 }
 
