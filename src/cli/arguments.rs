@@ -93,6 +93,12 @@ pub(super) enum StoreCommand {
     /// The audit log.
     #[command(subcommand)]
     Events(super::events::Events),
+    /// Keys of scripts to the administration API.
+    #[command(subcommand)]
+    ApiKeys(super::api_keys::ApiKeys),
+    /// Addresses that are told of events.
+    #[command(subcommand)]
+    Webhooks(super::webhooks::Webhooks),
     /// Copy the embedded store into an empty file: what `backup` asks a running server.
     #[command(hide = true)]
     Snapshot { path: PathBuf },

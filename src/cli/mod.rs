@@ -2,6 +2,7 @@
 //! embedded store, and here otherwise.
 
 mod access_requests;
+mod api_keys;
 mod apply;
 mod arguments;
 mod backup;
@@ -31,6 +32,7 @@ mod store_command;
 mod terms;
 mod user_arguments;
 mod users;
+mod webhooks;
 
 use std::process::ExitCode;
 

@@ -11,8 +11,8 @@ use super::failure::Failure;
 use super::output::Output;
 use super::reseal::{self, Step};
 use super::{
-    access_requests, apply, clients, devices, events, explain, groups, jobs, keys, messages, properties, serve,
-    sessions, settings, setup, terms, users,
+    access_requests, api_keys, apply, clients, devices, events, explain, groups, jobs, keys, messages, properties,
+    serve, sessions, settings, setup, terms, users, webhooks,
 };
 use crate::clock::Clock;
 use crate::config::Config;
@@ -144,6 +144,8 @@ async fn execute(provider: &Provider, command: StoreCommand, input: Option<Secre
         StoreCommand::Messages(command) => messages::run(provider, call, command).await,
         StoreCommand::MessageTemplates(command) => messages::run_templates(provider, call, command, input).await,
         StoreCommand::Events(command) => events::run(provider, call, command).await,
+        StoreCommand::ApiKeys(command) => api_keys::run(provider, call, command).await,
+        StoreCommand::Webhooks(command) => webhooks::run(provider, call, command).await,
         StoreCommand::Snapshot { path } => {
             snapshot(provider, call, &path).await?;
             Ok(Output::default())
@@ -172,6 +174,8 @@ fn read_input(command: &StoreCommand) -> Result<Option<Secret>, Failure> {
         | StoreCommand::Devices(_)
         | StoreCommand::Settings(_)
         | StoreCommand::Events(_)
+        | StoreCommand::ApiKeys(_)
+        | StoreCommand::Webhooks(_)
         | StoreCommand::Snapshot { .. } => Ok(None),
         StoreCommand::Explain(arguments) => explain::read_input(arguments),
     }

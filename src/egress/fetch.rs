@@ -20,6 +20,8 @@ use super::resolver::{CheckedResolver, Lookup, Reach, by_system};
 const USER_AGENT: &str = "Ostiary";
 /// So many requests run at once; more wait, within their time.
 const AT_ONCE: usize = 32;
+/// What the body of an answer has whose status says everything.
+const BODY_TIME: Duration = Duration::from_secs(1);
 const GREATEST_HEADER_BYTES: u32 = 16 * 1024;
 const GREATEST_HEADERS: usize = 64;
 
@@ -185,24 +187,43 @@ impl Egress {
     /// [`Error`] if there is no answer.
     pub async fn exchange(&self, url: &Url, request: &Outgoing, limits: Limits) -> Result<Answer, Error> {
         let exchanged = async {
-            let client = self.client_for(url).await?;
-            let method = Method::from_bytes(request.method.as_bytes()).map_err(|_| Reason::Setup)?;
-            let mut built = client.request(method, url.clone());
-            for (name, value) in &request.headers {
-                let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| Reason::Setup)?;
-                let mut value = HeaderValue::from_str(value.expose()).map_err(|_| Reason::Setup)?;
-                value.set_sensitive(true);
-                built = built.header(name, value);
-            }
-            if let Some(body) = &request.body {
-                built = built.body(body.expose().to_owned());
-            }
-            let response = self.send(built).await?;
+            let response = self.send(self.built(url, request).await?).await?;
             let status = response.status().as_u16();
             let bytes = read(response, limits.bytes).await?.bytes;
             Ok(Answer { status, bytes })
         };
         self.within(url, limits, exchanged).await
+    }
+
+    /// The same where the status says everything: of the body the beginning is read, as far as it comes within a second, and
+    /// whatever is wrong with it changes nothing.
+    ///
+    /// # Errors
+    /// [`Error`] if there is no answer.
+    pub async fn tell(&self, url: &Url, request: &Outgoing, limits: Limits) -> Result<Answer, Error> {
+        let told = async {
+            let response = self.send(self.built(url, request).await?).await?;
+            let status = response.status().as_u16();
+            let bytes = beginning(response, limits.bytes).await;
+            Ok(Answer { status, bytes })
+        };
+        self.within(url, limits, told).await
+    }
+
+    async fn built(&self, url: &Url, request: &Outgoing) -> Result<RequestBuilder, Reason> {
+        let client = self.client_for(url).await?;
+        let method = Method::from_bytes(request.method.as_bytes()).map_err(|_| Reason::Setup)?;
+        let mut built = client.request(method, url.clone());
+        for (name, value) in &request.headers {
+            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| Reason::Setup)?;
+            let mut value = HeaderValue::from_str(value.expose()).map_err(|_| Reason::Setup)?;
+            value.set_sensitive(true);
+            built = built.header(name, value);
+        }
+        if let Some(body) = &request.body {
+            built = built.body(body.expose().to_owned());
+        }
+        Ok(built)
     }
 
     async fn within<T>(
@@ -349,6 +370,21 @@ async fn read(mut response: Response, greatest: usize) -> Result<Document, Reaso
         content_type,
         max_age,
     })
+}
+
+/// So much of a body as comes in time, and no more than asked for.
+async fn beginning(mut response: Response, greatest: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let reading = async {
+        while bytes.len() < greatest
+            && let Ok(Some(chunk)) = response.chunk().await
+        {
+            bytes.extend(chunk.iter().take(greatest - bytes.len()));
+        }
+    };
+    // what has come until then is enough
+    drop(tokio::time::timeout(BODY_TIME, reading).await);
+    bytes
 }
 
 fn text<'headers>(headers: &'headers HeaderMap, name: &HeaderName) -> &'headers str {

@@ -19,6 +19,8 @@ pub struct Call {
     pub trace: TraceId,
     /// The call that the whole journey began with, where there was one before: an authorization request, for the pages after it.
     pub journey: Option<TraceId>,
+    /// The key to the administration API that it came with.
+    pub api_key: Option<uuid::Uuid>,
 }
 
 /// Where a call comes from.
@@ -50,6 +52,7 @@ impl Call {
             origin,
             trace: TraceId::from_bytes(random::bytes()),
             journey: None,
+            api_key: None,
         }
     }
 
@@ -112,7 +115,7 @@ impl Call {
             client: None,
             address: self.origin.address,
             trace: self.trace,
-            facts: Vec::new(),
+            facts: self.api_key.map(|key| ("by_api_key", Fact::Id(key))).into_iter().collect(),
         }
     }
 }

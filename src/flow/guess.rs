@@ -60,6 +60,8 @@ pub enum Account<'a> {
     CodeTo(&'a str),
     /// An initial access token for registering clients.
     RegistrationToken,
+    /// A key to the administration API.
+    ApiKey,
 }
 
 /// Asks whether a guess may be checked. Call it before the check, and then [`wrong`], [`right`] or [`unjudged`].
@@ -240,7 +242,7 @@ impl Account<'_> {
         match self {
             Self::User(_) | Self::KnownDevice(_) => (Counted::PasswordByUser, Counted::PasswordByAddress),
             Self::SecondFactor(_) | Self::Passkey => (Counted::SecondFactor, Counted::SecondFactor),
-            Self::Client(_) => (Counted::ClientAuthentication, Counted::ClientAuthentication),
+            Self::Client(_) | Self::ApiKey => (Counted::ClientAuthentication, Counted::ClientAuthentication),
             Self::SetupLink | Self::RecoveryLink | Self::RegistrationLink => (Counted::Recovery, Counted::Recovery),
             Self::RecoveryWish(_) | Self::MailTo(_) | Self::CodeTo(_) => (Counted::Mail, Counted::Mail),
             Self::RegistrationToken => (Counted::Registration, Counted::Registration),
@@ -261,6 +263,7 @@ impl Account<'_> {
             Self::MailTo(_) => "mail to",
             Self::CodeTo(_) => "code to",
             Self::RegistrationToken => "registration token",
+            Self::ApiKey => "api key",
         }
     }
 }
@@ -324,6 +327,7 @@ impl Budgets {
             | Account::RecoveryLink
             | Account::RegistrationLink
             | Account::RegistrationToken
+            | Account::ApiKey
             | Account::Passkey => key(&[b"account", word, &source]),
         };
         let (of_account, of_source) = account.counted();

@@ -438,6 +438,9 @@ impl Provider {
             true => None,
             false => Some(Arc::new(Keyring::open(store.list_signing_keys().await?, &self.master)?)),
         };
+        if now.webhook != before.webhook {
+            self.store.know_webhooks(now.epoch, now.webhook, store.list_webhooks().await?);
+        }
         let mut reading = Reading::Counts;
         self.memory.change(|inner| {
             // one may have begun meanwhile
@@ -466,6 +469,7 @@ impl Provider {
                 inner.keyring = Some(keyring);
                 known.key = now.key;
             }
+            known.webhook = known.webhook.max(now.webhook);
             if now.client > known.client {
                 inner.clients.clear();
                 known.client = now.client;

@@ -10,9 +10,17 @@ use crate::random;
 
 /// What a secret begins with.
 const PREFIX: &str = "whsec_";
+/// How many bytes a secret that is brought along has to have.
+const BYTES: std::ops::RangeInclusive<usize> = 24..=64;
+
 /// A new secret of 256 bits.
 pub fn new_secret() -> Secret {
     Secret::new(format!("{PREFIX}{}", STANDARD.encode(random::bytes::<32>())))
+}
+
+/// Whether a secret can be signed with: `whsec_` and 24 to 64 bytes in base64.
+pub fn is_secret(secret: &Secret) -> bool {
+    key(secret).is_some_and(|key| BYTES.contains(&key.len()))
 }
 
 fn key(secret: &Secret) -> Option<Vec<u8>> {

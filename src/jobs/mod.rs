@@ -1,6 +1,7 @@
 //! Timers: what a server does without being asked.
 
 mod watchdog;
+mod webhooks;
 
 use std::future::Future;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::clock;
 use crate::flow::operations::outbox::Post;
-use crate::flow::operations::{cleaning, jobs as work_on_many, keys, logouts, outbox};
+use crate::flow::operations::{self, cleaning, jobs as work_on_many, keys, logouts, outbox};
 use crate::flow::watch::Patience;
 use crate::flow::{Call, Error, Provider, people, session};
 
@@ -22,6 +23,8 @@ const TRACES_EVERY: Duration = Duration::from_millis(200);
 const WISHES_EVERY: Duration = Duration::from_millis(200);
 const OUTBOX_EVERY: Duration = Duration::from_secs(2);
 const LOGOUTS_EVERY: Duration = Duration::from_secs(1);
+/// How often it is looked how much waits for webhooks.
+const ROOM_EVERY: Duration = Duration::from_secs(10);
 const LAPSED_EVERY: Duration = Duration::from_secs(10);
 /// A job that has not come to its end goes on at once for so long.
 const GO_ON_FOR: Duration = Duration::from_secs(2);
@@ -89,6 +92,10 @@ pub fn start(provider: &Provider, post: Post, patience: Patience, stop: &watch::
         let began = clock::monotonic();
         while logouts::deliver_due(&provider, &Call::system(&provider.clock)).await? && began.elapsed() < GO_ON_FOR {}
         Ok(())
+    }));
+    jobs.spawn(webhooks::run(provider.clone(), stop.clone()));
+    jobs.spawn(of("room of webhooks", ROOM_EVERY).run(|provider| async move {
+        operations::webhooks::watch_room(&provider, &Call::system(&provider.clock)).await
     }));
     jobs.spawn(of("lapsed", LAPSED_EVERY).run(|provider| async move {
         let began = clock::monotonic();

@@ -254,6 +254,28 @@ named! {
         JobBegan = "job.began",
         /// It came to its end.
         JobEnded = "job.ended",
+        /// A webhook was made.
+        WebhookCreated = "webhook.created",
+        /// A webhook was changed.
+        WebhookChanged = "webhook.changed",
+        /// A webhook was deleted.
+        WebhookDeleted = "webhook.deleted",
+        /// A webhook got another secret.
+        WebhookSecretRotated = "webhook.secret_rotated",
+        /// A delivery to a webhook was asked for again.
+        WebhookRedelivered = "webhook.redelivered",
+        /// A webhook was tried.
+        WebhookTested = "webhook.tested",
+        /// A webhook was disabled by the server.
+        WebhookDisabled = "webhook.disabled",
+        /// So much waits for a webhook that it is told of nothing more.
+        WebhookFull = "webhook.full",
+        /// A webhook that was full is told of events again.
+        WebhookDrained = "webhook.drained",
+        /// A key to the administration API was made.
+        ApiKeyCreated = "api_key.created",
+        /// A key to the administration API was revoked.
+        ApiKeyRevoked = "api_key.revoked",
         /// An administration request was refused.
         ApiRefused = "api.refused",
     }

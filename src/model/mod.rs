@@ -34,6 +34,7 @@ pub mod timestamp;
 pub mod trace;
 pub mod user;
 mod user_action;
+mod webhook;
 
 pub use access_request::{AccessRequest, AccessRequestStatus};
 pub use algorithm::{ClientSigningAlgorithm, SigningAlgorithm};
@@ -74,3 +75,4 @@ pub use user::{
     AccountState, Address, PasswordHash, PasswordSetter, Profile, RequiredAction, User, UserKind, UserStatus,
 };
 pub use user_action::UserAction;
+pub use webhook::{DeliveryOutcome, EventPatterns, Webhook, WebhookFault};

@@ -85,6 +85,11 @@ and kind not in ('authorization', 'code.redeemed', 'token.refreshed')
 order by id desc
 limit $3";
 
+const FIND: &str = "
+select id, at, kind, outcome, reason, actor_kind, actor_id, user_id, client_id, address, trace, facts
+from events
+where id = $1";
+
 const LIST_OF_TRACE: &str = "
 select id, at, kind, outcome, reason, actor_kind, actor_id, user_id, client_id, address, trace, facts
 from events
@@ -109,6 +114,11 @@ readers! {
     pub async fn list_events_told_to(&mut self, user: Id<User>, before: Option<Id<Event>>, limit: u32) -> Result<Vec<EventRow>, Error> {
         let before = before.map_or(uuid::Uuid::max(), Id::uuid);
         Ok(self.sql(LIST_TOLD).bind(user).bind(before).bind(limit).all().await?)
+    }
+
+    /// An event.
+    pub async fn find_event(&mut self, id: Id<Event>) -> Result<Option<EventRow>, Error> {
+        Ok(self.sql(FIND).bind(id).optional().await?)
     }
 
     /// What was done under a trace id, in order.
@@ -151,16 +161,18 @@ impl Write {
     /// Adds an event, once: a batch whose commit was not answered is written again.
     pub async fn add_event(&mut self, event: &Event) -> Result<(), Error> {
         bind(self.sql(ADD), event).later();
+        self.tell_webhooks(std::slice::from_ref(event));
         Ok(())
     }
 
     /// Adds many events, each once.
     pub async fn add_events(&mut self, events: &[Event]) -> Result<(), Error> {
-        for events in events.chunks(ROWS) {
-            let text = format!("{ADD_MANY}{}{ONCE}", sql::places(events.len(), COLUMNS));
+        for some in events.chunks(ROWS) {
+            let text = format!("{ADD_MANY}{}{ONCE}", sql::places(some.len(), COLUMNS));
             let statement = self.transaction.sql_built(text);
-            events.iter().fold(statement, bind).changed().await?;
+            some.iter().fold(statement, bind).changed().await?;
         }
+        self.tell_webhooks(events);
         Ok(())
     }
 }

@@ -16,6 +16,8 @@ pub struct Generations {
     pub resource: i64,
     /// Properties of people.
     pub property: i64,
+    /// Webhooks.
+    pub webhook: i64,
     /// The epoch of the installation, which is raised when the store may have lost something.
     pub epoch: i64,
 }
@@ -46,7 +48,7 @@ readers! {
     pub async fn get_generations(&mut self) -> Result<Generations, Error> {
         let rows: Vec<Generation> = self.sql(LIST).all().await?;
         let of = |kind: &str| rows.iter().find(|row| row.kind == kind).map_or(0, |row| row.number);
-        Ok(Generations { client: of("client"), key: of("key"), setting: of("setting"), resource: of("resource"), property: of("property"), epoch: of("epoch") })
+        Ok(Generations { client: of("client"), key: of("key"), setting: of("setting"), resource: of("resource"), property: of("property"), webhook: of("webhook"), epoch: of("epoch") })
     }
 }
 
@@ -79,6 +81,11 @@ impl Write {
     /// Says that the properties of people changed.
     pub async fn raise_property_generation(&mut self) -> Result<(), Error> {
         self.raise("property").await
+    }
+
+    /// Says that the webhooks changed.
+    pub async fn raise_webhook_generation(&mut self) -> Result<(), Error> {
+        self.raise("webhook").await
     }
 
     async fn raise(&mut self, kind: &'static str) -> Result<(), Error> {

@@ -49,5 +49,7 @@ migrations![
     "0044_life_cycle",
     "0045_kinds_and_bin",
     "0046_jobs",
-    "0047_user_actions"
+    "0047_user_actions",
+    "0050_webhooks",
+    "0051_api_keys"
 ];

@@ -6,6 +6,7 @@
 mod access_requests;
 mod account_terms;
 mod action_links;
+mod api_keys;
 mod clients;
 mod consents;
 mod device_alerts;
@@ -54,9 +55,12 @@ mod tokens;
 mod traces;
 mod user_actions;
 mod users;
+mod webhook_deliveries;
+mod webhooks;
 
 pub use account_terms::NearEnd;
 pub use action_links::{ActionLink, ActionLinkKind, NewActionLink};
+pub use api_keys::{ApiKey, KeyOwner};
 pub use clients::ClientPage;
 pub use device_alerts::DeviceAlert;
 pub use devices::{Acquaintance, Limits as DeviceLimits};
@@ -84,12 +88,16 @@ pub use sessions::SessionRow;
 pub use settings::Revision;
 pub use traces::{TraceRow, TraceSelection};
 pub use users::UserPage;
+pub use webhook_deliveries::DeliveryRow;
+pub use webhooks::WebhookSecret;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use self::ended::OwnChanges;
+use self::webhooks::Subscriptions;
+use crate::model::Webhook;
 use crate::sql::{self, Connection, Database, Durability, Failpoints, Transaction};
 
 /// The store of an installation. Clones share it.
@@ -98,6 +106,7 @@ pub struct Store {
     database: Database,
     own_changes: Arc<OwnChanges>,
     epoch: Arc<AtomicI64>,
+    subscriptions: Arc<Subscriptions>,
 }
 
 /// Why the store did not do it.
@@ -161,6 +170,8 @@ pub struct Write {
     transaction: Transaction,
     own: Own,
     own_changes: Arc<OwnChanges>,
+    /// Who is told of the events that are written.
+    webhooks: Option<Arc<Vec<Webhook>>>,
 }
 
 /// Notes what a transaction has ended and changed, also if whoever waits for its commit goes away meanwhile.
@@ -195,6 +206,7 @@ impl Store {
             database,
             own_changes: Arc::default(),
             epoch,
+            subscriptions: Arc::default(),
         })
     }
 
@@ -253,7 +265,19 @@ impl Store {
             transaction,
             own: Own::default(),
             own_changes: self.own_changes.clone(),
+            webhooks: self.subscriptions.current(),
         }
+    }
+
+    /// Takes note of the webhooks as they were read in this epoch at this generation: events that are written from now on are put
+    /// down for them.
+    pub fn know_webhooks(&self, epoch: i64, generation: i64, webhooks: Vec<Webhook>) {
+        self.subscriptions.note((epoch, generation), webhooks);
+    }
+
+    /// The webhooks as they are known here; none where there are none.
+    pub fn known_webhooks(&self) -> Option<Arc<Vec<Webhook>>> {
+        self.subscriptions.current()
     }
 
     /// Whether this process has committed a change that [`Store::take_own_changes`] has not given out.

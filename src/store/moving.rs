@@ -58,6 +58,10 @@ const TABLES: &[Table] = &[
     plain("signing_keys"),
     plain("master_keys"),
     plain("ended"),
+    plain("webhooks"),
+    plain("api_keys"),
+    plain("webhook_secrets"),
+    plain("webhook_deliveries"),
 ];
 
 const fn plain(name: &'static str) -> Table {

@@ -21,6 +21,8 @@ pub enum SealedColumn {
     Factors,
     /// What calls of actions of one's own are signed with.
     UserActions,
+    /// What deliveries of webhooks are signed with.
+    WebhookSecrets,
 }
 
 /// How the rows of a table are told apart.
@@ -51,13 +53,14 @@ enum Key {
 
 impl SealedColumn {
     /// Every one.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::SigningKeys,
         Self::ClientSecrets,
         Self::Outbox,
         Self::IdempotentAnswers,
         Self::Factors,
         Self::UserActions,
+        Self::WebhookSecrets,
     ];
 
     /// The table and the column.
@@ -69,12 +72,18 @@ impl SealedColumn {
             Self::IdempotentAnswers => ("idempotency_keys", "sealed_answer"),
             Self::Factors => ("factors", "sealed"),
             Self::UserActions => ("user_actions", "sealed"),
+            Self::WebhookSecrets => ("webhook_secrets", "sealed"),
         }
     }
 
     const fn shape(self) -> KeyShape {
         match self {
-            Self::SigningKeys | Self::ClientSecrets | Self::Outbox | Self::Factors | Self::UserActions => KeyShape::Id,
+            Self::SigningKeys
+            | Self::ClientSecrets
+            | Self::Outbox
+            | Self::Factors
+            | Self::UserActions
+            | Self::WebhookSecrets => KeyShape::Id,
             Self::IdempotentAnswers => KeyShape::CallerAndKey,
         }
     }

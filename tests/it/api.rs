@@ -1,5 +1,6 @@
 //! Administration: what the flows of people do, and how the API speaks.
 
+mod api_keys;
 mod clients;
 mod conventions;
 pub mod conversation;
@@ -18,3 +19,4 @@ mod schema;
 mod session_lists;
 mod settings;
 mod undone;
+mod webhooks;

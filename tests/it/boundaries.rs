@@ -354,7 +354,7 @@ fn egress_inventory_doc() {
     let mut fetching = 0;
     for folder in ["src/flow", "src/http", "src/jobs"] {
         for (name, text) in texts(folder, &["rs"]) {
-            let fetches = [".get_json(", ".get_text(", ".post_form("]
+            let fetches = [".get_json(", ".get_text(", ".post_form(", ".egress.tell("]
                 .iter()
                 .any(|call| text.contains(call));
             assert_eq!(fetches, inventory.contains(&format!("`{name}`")), "{name}");

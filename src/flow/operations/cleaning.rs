@@ -30,6 +30,11 @@ const LOGOUTS_KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// Applications are not told of what ended so long ago, however many others have to be told.
 const LOGOUTS_TRIED: Duration = Duration::from_secs(60 * 60);
 
+/// How long the log of what webhooks were told goes back.
+const DELIVERIES_KEPT: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+/// Webhooks are not told of what happened so long ago.
+const DELIVERIES_TRIED: Duration = Duration::from_secs(26 * 60 * 60);
+
 /// How long what was ended is told to the memories of other nodes: a node that has not read for much less forgets everything.
 const ENDED_TOLD: Duration = Duration::from_secs(60 * 60);
 
@@ -54,6 +59,7 @@ pub async fn sweep(provider: &Provider, call: &Call) -> Result<u64, Error> {
         count(kind.name, sweep_kind(provider, kind, call.now).await);
     }
     count("logouts", give_up_logouts(provider, call.now).await);
+    count("webhook deliveries", give_up_deliveries(provider, call.now).await);
     count("traces", sweep_traces(provider, call.now).await);
     count("events", sweep_events(provider, call.now).await);
     count("mails", sweep_mails(provider, call.now).await);
@@ -75,6 +81,19 @@ async fn give_up_logouts(provider: &Provider, now: Timestamp) -> Result<u64, Err
     for _ in 0..MOST_BATCHES {
         let mut tx = provider.store.write().await?;
         let given_up = tx.give_up_logouts(now.before(LOGOUTS_TRIED), now, SMALL).await?;
+        tx.commit().await?;
+        if given_up == 0 {
+            break;
+        }
+    }
+    Ok(0)
+}
+
+/// The same of webhooks: whatever waits for one that is disabled or does not answer.
+async fn give_up_deliveries(provider: &Provider, now: Timestamp) -> Result<u64, Error> {
+    for _ in 0..MOST_BATCHES {
+        let mut tx = provider.store.write().await?;
+        let given_up = tx.give_up_deliveries(now.before(DELIVERIES_TRIED), now, SMALL).await?;
         tx.commit().await?;
         if given_up == 0 {
             break;
@@ -171,6 +190,8 @@ enum Kind {
     AccessRequests,
     Factors,
     Logouts,
+    Deliveries,
+    ApiKeys,
     Proofs,
     IdempotencyKeys,
     Ended,
@@ -181,7 +202,7 @@ const fn swept(name: &'static str, kind: Kind, kept: Duration) -> Swept {
 }
 
 /// In this order: a family goes when its tokens are gone.
-const KINDS: [Swept; 12] = [
+const KINDS: [Swept; 14] = [
     swept("tokens", Kind::Tokens, ENDED_KEPT),
     swept("refresh tokens", Kind::RefreshTokens, REFRESH_TOKENS_KEPT),
     swept("families", Kind::Grants, HISTORY_KEPT),
@@ -191,6 +212,8 @@ const KINDS: [Swept; 12] = [
     swept("access requests", Kind::AccessRequests, KEPT_FOR),
     swept("begun factors", Kind::Factors, ENDED_KEPT),
     swept("logouts", Kind::Logouts, LOGOUTS_KEPT),
+    swept("webhook deliveries", Kind::Deliveries, DELIVERIES_KEPT),
+    swept("keys of scripts", Kind::ApiKeys, HISTORY_KEPT),
     swept("proofs", Kind::Proofs, ENDED_KEPT),
     swept("idempotency keys", Kind::IdempotencyKeys, ANSWERS_KEPT),
     swept("what ended", Kind::Ended, ENDED_TOLD),
@@ -221,6 +244,8 @@ async fn sweep_batch(provider: &Provider, swept: &Swept, now: Timestamp) -> Resu
         Kind::Factors => tx.sweep_unconfirmed_factors(before, BATCH).await?,
         Kind::AccessRequests => tx.sweep_access_requests(before, BATCH).await?,
         Kind::Logouts => tx.sweep_logouts(before, BATCH).await?,
+        Kind::Deliveries => tx.sweep_deliveries(before, SMALL).await?,
+        Kind::ApiKeys => tx.sweep_api_keys(before, BATCH).await?,
         Kind::Proofs => tx.sweep_proofs(before, BATCH).await?,
         Kind::IdempotencyKeys => tx.sweep_idempotency_keys(before, BATCH).await?,
         // by the database's clock

@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::apply::sealing::{Sealer, Sealing};
 use super::apply::{clients, groups, layers, properties, resources, terms, users};
-use super::{apply, inventory, message_templates};
-use crate::flow::{Error, Provider, people, terms as published_terms};
+use super::{apply, inventory, message_templates, webhooks};
+use crate::flow::{Call, Error, Provider, people, terms as published_terms};
 use crate::model::{LayerOwner, PropertyState, Secret};
 
 /// Whether secrets are part of it.
@@ -61,6 +61,10 @@ pub async fn export(provider: &Provider, secrets: Secrets) -> Result<Value, Erro
         "users".to_owned(),
         json!(export_users(provider, sealer.as_ref()).await?),
     );
+    let told = export_webhooks(provider, sealer.as_ref()).await?;
+    if !told.is_empty() {
+        file.insert("webhooks".to_owned(), json!(told));
+    }
     file.insert("terms".to_owned(), json!(export_terms(provider).await?));
     Ok(Value::Object(file))
 }
@@ -71,6 +75,21 @@ async fn export_terms(provider: &Provider) -> Result<Vec<Map<String, Value>>, Er
     let groups = inventory::groups(provider).await?;
     let counting = published.iter().filter(|terms| terms.withdrawn_at.is_none());
     Ok(counting.filter_map(|terms| terms::to_json(terms, &groups)).collect())
+}
+
+async fn export_webhooks(provider: &Provider, sealer: Option<&Sealer>) -> Result<Vec<Map<String, Value>>, Error> {
+    let now = Call::system(&provider.clock).now;
+    let mut entries = Vec::new();
+    for webhook in webhooks::list(provider).await? {
+        let mut entry = apply::webhooks::to_json(&webhook);
+        if let Some(sealer) = sealer
+            && let Some(secret) = webhooks::secrets(provider, webhook.id, now).await?.first()
+        {
+            entry.insert("secret".to_owned(), sealer.seal(secret.expose()));
+        }
+        entries.push(entry);
+    }
+    Ok(entries)
 }
 
 async fn export_resources(provider: &Provider) -> Result<Vec<Map<String, Value>>, Error> {

@@ -28,6 +28,7 @@ pub mod resources;
 pub mod settings;
 pub mod setup;
 pub mod user_actions;
+pub mod webhooks;
 
 use super::Provider;
 

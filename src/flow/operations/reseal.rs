@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::clock;
 use crate::crypto::KeyId;
 use crate::flow::clients::SECRET_PURPOSE;
-use crate::flow::operations::{idempotency, keyring, user_actions};
+use crate::flow::operations::{idempotency, keyring, user_actions, webhooks};
 use crate::flow::{Call, Error, Provider, factor, letter};
 use crate::model::{EventKind, Fact, MasterKeyRecord, MasterKeyState, Timestamp};
 use crate::store::{SealedColumn, SealedValue};
@@ -298,6 +298,7 @@ fn under_current(provider: &Provider, column: SealedColumn, sealed: &[u8]) -> Op
         SealedColumn::IdempotentAnswers => idempotency::SEALED_FOR,
         SealedColumn::Factors => factor::SEALED_FOR,
         SealedColumn::UserActions => user_actions::SEALED_FOR,
+        SealedColumn::WebhookSecrets => webhooks::SEALED_FOR,
     };
     let plain = provider.master.open(purpose, sealed).ok()?;
     Some(provider.master.seal(purpose, &plain))

@@ -2,6 +2,7 @@
 //! the administration API, a file of `apply`, a command or the first setup.
 
 pub mod access_requests;
+pub mod api_keys;
 pub mod bin;
 pub mod breach_service;
 pub mod bulk;

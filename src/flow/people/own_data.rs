@@ -81,6 +81,10 @@ pub const TABLES: &[(&str, Told)] = &[
         "logouts",
         Told::Not("which application was told of the end of a session, without the person once that is done"),
     ),
+    (
+        "api_keys",
+        Told::Not("digests of keys of scripts that act as an administrator; when they were made, the events say"),
+    ),
     ("ended", Told::Not("ids of what has ended, for an hour")),
     ("jobs", Told::Not("work on many users, for administrators, for a week")),
     (

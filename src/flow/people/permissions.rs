@@ -20,6 +20,8 @@ pub const ADMINISTRATION: &[&str] = &[
     "admin:metrics",
     "admin:traces",
     "admin:operations",
+    "admin:webhooks",
+    "admin:api-keys",
 ];
 
 /// The reading part of each, in the same order.
@@ -38,6 +40,8 @@ const READING: &[&str] = &[
     "admin:metrics.read",
     "admin:traces.read",
     "admin:operations.read",
+    "admin:webhooks.read",
+    "admin:api-keys.read",
 ];
 
 /// The permission of the administration API of this name, in our own spelling.

@@ -8,6 +8,7 @@ use super::bearer::Caller;
 use super::list::{ListRule, Listed};
 use super::{Problem, body, entity_tag};
 use crate::flow::people::{ChangeSource, Rights};
+use crate::flow::session;
 use crate::flow::{Call, Error, Provider};
 use crate::http::Http;
 use crate::model::Id;
@@ -44,6 +45,19 @@ impl Asked {
     /// The source of a change, for the flows of people.
     pub(super) fn source(&self) -> ChangeSource {
         ChangeSource::Api(self.caller.rights.clone())
+    }
+
+    /// Refuses a person whose proof of who they are is not of a moment ago: for what a stolen session would do first.
+    ///
+    /// # Errors
+    /// 401 (RFC 9470 section 3).
+    pub(super) async fn must_be_fresh(&self) -> Result<(), Problem> {
+        match self.caller.proof {
+            Some(asker) if !session::is_freshly_proved(self.provider(), self.call(), asker).await? => {
+                Err(Problem::proof_too_old())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A parameter of the path.

@@ -4,10 +4,12 @@ use axum::http::{HeaderMap, header};
 
 use super::Problem;
 use crate::flow::people::Rights;
+use crate::flow::people::api_keys::{self, ApiKey};
+use crate::flow::session::{self, Asker};
 use crate::flow::token::verify;
 use crate::flow::{Call, Error};
 use crate::http::Http;
-use crate::model::{Actor, Reason, Secret};
+use crate::model::{Actor, Id, Reason, Secret};
 
 /// Who calls, and what the caller may do.
 #[derive(Clone)]
@@ -18,6 +20,10 @@ pub(super) struct Caller {
     pub(super) rights: Rights,
     /// A name of the caller that no other has.
     pub(super) name: String,
+    /// A person's proof of who they are; none of a client that calls for itself.
+    pub(super) proof: Option<Asker>,
+    /// The key that it calls with, where it is one.
+    pub(super) key: Option<Id<ApiKey>>,
 }
 
 impl Caller {
@@ -27,6 +33,8 @@ impl Caller {
             call: call.clone(),
             rights: Rights::Held(crate::model::Scopes::default()),
             name: "anyone".to_owned(),
+            proof: None,
+            key: None,
         }
     }
 
@@ -44,6 +52,9 @@ impl Caller {
             let reason = Reason::new("api.token_missing");
             return Err(Problem::unauthenticated("this needs a bearer token", challenge, reason));
         };
+        if api_keys::is_api_key(&token) {
+            return Self::with_key(http, call, &token, &metadata).await;
+        }
         let audience = http.provider.issuer.api();
         let verified = match verify::access_token(&http.provider, call, &token, &audience).await {
             Ok(verified) => verified,
@@ -63,6 +74,32 @@ impl Caller {
             call: call.by(actor),
             rights: Rights::Held(verified.permissions.clone()),
             name: format!("{}:{id}:{}", actor.kind(), verified.client.id),
+            proof: verified.grant.as_ref().map(|grant| Asker {
+                user: grant.user,
+                session: grant.session,
+                proved: grant.terms.auth_time,
+                is_multiple: session::is_multiple(&grant.terms.amr),
+            }),
+            key: None,
+        })
+    }
+
+    /// Whoever the key was made for.
+    async fn with_key(http: &Http, call: &Call, token: &Secret, metadata: &str) -> Result<Self, Problem> {
+        let Some(key) = api_keys::verify(&http.provider, call, token).await? else {
+            let detail = "the key is unknown, expired or revoked, or whoever it was made for may not act any more";
+            let challenge = format!("Bearer error=\"invalid_token\", resource_metadata=\"{metadata}\"");
+            return Err(Problem::unauthenticated(detail, challenge, Reason::new("api.key")));
+        };
+        Ok(Self {
+            call: Call {
+                api_key: Some(key.id.uuid()),
+                ..call.by(key.owner.actor())
+            },
+            rights: Rights::Held(key.permissions),
+            name: format!("api_key:{}", key.id),
+            proof: None,
+            key: Some(key.id),
         })
     }
 }

@@ -350,14 +350,7 @@ fn done(done: Result<(), NotEnded>) -> Result<Answer, Problem> {
 
 /// RFC 9470 section 3: the person has to prove once more who they are.
 pub(super) fn proof_too_old() -> Problem {
-    Problem::unauthenticated(
-        "the person has to prove once more who they are",
-        format!(
-            "Bearer error=\"insufficient_user_authentication\", max_age=\"{}\"",
-            session::PROOF_GOOD_FOR.as_secs()
-        ),
-        Reason::new("api.proof_too_old"),
-    )
+    Problem::proof_too_old()
 }
 
 /// Whether it changes anything.

@@ -2,6 +2,7 @@
 //! tests of permissions; one file asks every request the same questions before its handler is called.
 
 mod access_requests;
+mod api_keys;
 mod answer;
 mod asked;
 mod bearer;
@@ -47,6 +48,7 @@ mod traces;
 mod user_actions;
 mod user_body;
 mod users;
+mod webhooks;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -91,6 +93,8 @@ pub fn table() -> Vec<Route> {
     table.extend(events::table());
     table.extend(traces::table());
     table.extend(doctor::table());
+    table.extend(webhooks::table());
+    table.extend(api_keys::table());
     table
 }
 

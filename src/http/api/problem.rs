@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::flow::{self, Call, FieldError};
+use crate::flow::{self, Call, FieldError, session};
 use crate::http::Refusal;
 use crate::model::{Actor, Fact, Reason};
 
@@ -120,6 +120,18 @@ impl Problem {
         };
         reason.facts.push((name, Fact::Id(id)));
         self
+    }
+
+    /// RFC 9470 section 3: the person has to prove once more who they are.
+    pub(super) fn proof_too_old() -> Self {
+        Self::unauthenticated(
+            "the person has to prove once more who they are",
+            format!(
+                "Bearer error=\"insufficient_user_authentication\", max_age=\"{}\"",
+                session::PROOF_GOOD_FOR.as_secs()
+            ),
+            Reason::new("api.proof_too_old"),
+        )
     }
 
     /// A parameter or header that can't be understood.

@@ -125,6 +125,8 @@ async fn answer(
         call: call.clone(),
         rights: asked.rights().clone(),
         name: asked.caller.name.clone(),
+        proof: asked.caller.proof,
+        key: asked.caller.key,
     };
     let answer = match key {
         None => handle(route, asked).await,

@@ -36,6 +36,8 @@ enum Try<'a> {
     Recover,
     /// A link to an account.
     Register,
+    /// With a key of a script.
+    ApiKey,
 }
 
 /// Status, and the seconds to wait.
@@ -70,10 +72,11 @@ async fn once(first: &Server, node: &Server, wrong: Try<'_>) -> (StatusCode, Opt
             let answer = party.post_as(path, &form, &[]).await;
             (answer.status, seconds(answer.header("retry-after")))
         }
-        Try::Management(_) | Try::Initial | Try::Open => {
+        Try::Management(_) | Try::Initial | Try::Open | Try::ApiKey => {
             let http = plain_http().build().unwrap();
             let request = match wrong {
                 Try::Management(client) => http.get(node.url(&format!("/oauth2/register/{}", client.client_id))),
+                Try::ApiKey => http.get(node.url("/api/v1/users")),
                 _ => http.post(node.url("/oauth2/register")),
             };
             let request = request
@@ -81,6 +84,7 @@ async fn once(first: &Server, node: &Server, wrong: Try<'_>) -> (StatusCode, Opt
                 .header("content-type", "application/json");
             let request = match wrong {
                 Try::Open => request.body("[]"),
+                Try::ApiKey => request.bearer_auth(format!("ostk_{}", random::token())),
                 _ => request.bearer_auth(random::token()).body("{}"),
             };
             let answer = request.send().await.unwrap();
@@ -150,6 +154,8 @@ async fn rate_limits_documented() {
     settings(json!({"client_registration.mode": "open"})).await;
     used_up(&nodes, OPEN, "open registration", Try::Open).await;
     shown.push("/oauth2/register");
+    used_up(&nodes, OF_ACCOUNT, "/api/v1", Try::ApiKey).await;
+    shown.push("/api/v1");
     used_up(&nodes, OF_ACCOUNT, "/setup", Try::Setup).await;
     shown.push("/setup");
     used_up(&nodes, OF_ACCOUNT, "/login/recover", Try::Recover).await;

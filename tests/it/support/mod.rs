@@ -35,5 +35,6 @@ pub mod sources;
 pub mod stage;
 pub mod text_sink;
 pub mod webdriver;
+pub mod webhook_receiver;
 pub mod wire;
 pub mod wrong_clock;

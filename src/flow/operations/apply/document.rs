@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::reader::{Mistakes, Reader};
 use super::sealing::{Opener, Sealing};
-use super::{clients, groups, message_templates, properties, resources, terms, users};
+use super::{clients, groups, message_templates, properties, resources, terms, users, webhooks};
 use crate::flow::Error;
 use crate::model::Secret;
 
@@ -18,6 +18,7 @@ pub struct Document {
     pub(super) terms: Vec<terms::Entry>,
     pub(super) properties: Vec<properties::Entry>,
     pub(super) message_templates: Vec<message_templates::Entry>,
+    pub(super) webhooks: Vec<webhooks::Entry>,
     pub(super) prune: Vec<Section>,
 }
 
@@ -28,6 +29,7 @@ pub(super) enum Section {
     Clients,
     Groups,
     Users,
+    Webhooks,
 }
 
 impl Section {
@@ -37,6 +39,7 @@ impl Section {
             "clients" => Some(Self::Clients),
             "groups" => Some(Self::Groups),
             "users" => Some(Self::Users),
+            "webhooks" => Some(Self::Webhooks),
             _ => None,
         }
     }
@@ -130,6 +133,13 @@ fn read(file: &Value, passphrase: Option<&Secret>, mistakes: &mut Mistakes) -> O
         properties.iter().map(|entry| (&entry.pointer, entry.name.clone())),
         mistakes,
     );
+    let webhooks = each(&mut reader, webhooks::SECTION, mistakes, |entry, mistakes| {
+        webhooks::Entry::read(entry, &opener, mistakes)
+    });
+    twice(
+        webhooks.iter().map(|entry| (&entry.pointer, entry.name.clone())),
+        mistakes,
+    );
     let prune = prune(&mut reader, mistakes);
     reader.finish(mistakes);
     Some(Document {
@@ -141,6 +151,7 @@ fn read(file: &Value, passphrase: Option<&Secret>, mistakes: &mut Mistakes) -> O
         terms,
         properties,
         message_templates,
+        webhooks,
         prune,
     })
 }
@@ -177,7 +188,7 @@ fn prune(reader: &mut Reader<'_>, mistakes: &mut Mistakes) -> Vec<Section> {
             None => mistakes.add(
                 &format!("/prune/{index}"),
                 "unknown",
-                "expected resources, clients, groups or users",
+                "expected resources, clients, groups, users or webhooks",
             ),
         }
     }

@@ -19,6 +19,7 @@ mod steps;
 pub(super) mod terms;
 mod user_names;
 pub mod users;
+pub(super) mod webhooks;
 
 pub use difference::{Action, Change, Difference, FieldChange};
 pub use document::Document;
@@ -59,6 +60,7 @@ enum Act {
     Terms(NewTerms),
     Property(Box<properties::PropertyAct>),
     Template(message_templates::TemplateAct),
+    Webhook(webhooks::WebhookAct),
 }
 
 /// What a file would change.
@@ -136,6 +138,7 @@ async fn plan(
     planned.extend(terms::plan(provider, &document.terms, &document.groups).await?);
     planned.extend(layers::plan(provider, call, document).await?);
     planned.extend(message_templates::plan(provider, &document.message_templates).await?);
+    planned.extend(webhooks::plan(provider, call, &document.webhooks).await?);
     planned.extend(prune::plan(provider, document, prune).await?);
     judge(provider, call, settings, &planned).await?;
     Ok(planned)
@@ -156,7 +159,8 @@ async fn judge(provider: &Provider, call: &Call, settings: &Settings, planned: &
             | Act::Layer(_)
             | Act::Terms(_)
             | Act::Property(_)
-            | Act::Template(_) => Ok(()),
+            | Act::Template(_)
+            | Act::Webhook(_) => Ok(()),
         };
         match judged.map_err(|error| below(error, pointer)) {
             Ok(()) => {}

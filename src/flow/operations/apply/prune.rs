@@ -4,6 +4,7 @@ use super::difference::{Action, Change};
 use super::document::{Document, Section};
 use super::groups::GroupAct;
 use super::users::UserAct;
+use super::webhooks::{self, WebhookAct};
 use super::{Act, Planned, PruneUsers, clients, groups, resources, users};
 use crate::flow::operations::inventory;
 use crate::flow::people::{self, UserKey};
@@ -53,6 +54,16 @@ pub(super) async fn plan(provider: &Provider, document: &Document, prune: PruneU
                     name,
                     Act::Resource(resource, Action::Remove),
                 ));
+            }
+        }
+    }
+    if pruned(Section::Webhooks) {
+        let applied = provider.store.read().await?.list_applied_webhooks().await?;
+        for webhook in crate::flow::operations::webhooks::list(provider).await? {
+            let named = document.webhooks.iter().any(|entry| entry.name == webhook.name);
+            if !named && applied.contains(&webhook.name) {
+                let act = Act::Webhook(WebhookAct::Remove(webhook.id));
+                planned.push(removal(webhooks::SECTION, webhook.name, act));
             }
         }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::difference::Action;
-use super::{Act, Planned, below, clients, groups, layers, message_templates, properties, resources, users};
+use super::{Act, Planned, below, clients, groups, layers, message_templates, properties, resources, users, webhooks};
 use crate::flow::clients::end;
 use crate::flow::operations::settings::{self, ChangedBy};
 use crate::flow::people::departure;
@@ -37,6 +37,7 @@ enum Ready {
     Terms(NewTerms),
     Property(Box<properties::PropertyAct>),
     Template(message_templates::TemplateAct),
+    Webhook(webhooks::WebhookAct),
 }
 
 /// What is done beside the store once it is committed. None of it is done for a file that is not.
@@ -68,6 +69,7 @@ pub(super) async fn prepare(
         Act::Terms(new) => Ok(Ready::Terms(new)),
         Act::Property(act) => Ok(Ready::Property(act)),
         Act::Template(act) => Ok(Ready::Template(act)),
+        Act::Webhook(act) => Ok(Ready::Webhook(act)),
     };
     match ready {
         Ok(ready) => Ok(Step { pointer, ready }),
@@ -119,6 +121,7 @@ async fn write(
             Ready::Terms(new) => terms::publish_in(tx, call, new).await.map(drop),
             Ready::Property(act) => properties::write(tx, call, act).await,
             Ready::Template(act) => message_templates::write(tx, call, act).await,
+            Ready::Webhook(act) => webhooks::write(tx, provider, call, act).await,
         };
         written.map_err(|error| at(error, pointer))?;
     }

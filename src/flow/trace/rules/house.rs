@@ -214,10 +214,13 @@ rules! {
     "api.foreign_page": "A page of another site asked with the person's cookie. Only pages of this server and origins that a trusted client registered, which the session serves, may; and changes need the header X-Requested-With.",
         remedy "Register the origin in allowed_cors_origins of the application's client, or let the application show a token.",
         command "ostiary clients trust ...";
-    "api.proof_too_old": "Sessions are ended, and devices and second factors changed, by somebody who has proved within five minutes who they are.",
+    "api.proof_too_old": "Sessions are ended, devices and second factors changed, webhooks led elsewhere and keys made, by somebody who has proved within five minutes who they are.",
         remedy "Send the person to sign in once more (prompt=login, or max_age=300).";
     "api.proof_too_weak": "Second factors are changed by somebody who has proved one of them in this session.",
         remedy "Send the person to sign in once more (prompt=login): they are asked for the second factor.";
+    "api.key": "The key to the administration API is unknown, has expired or was revoked, or the person or client that it acts as is deactivated or gone.",
+        remedy "Make another one, for somebody who may act.",
+        command "ostiary api-keys create NAME --user USERNAME --scope admin:users.read";
     "api.token_missing": "The administration API takes a bearer token, and there was none.";
     "request.not_found": "There is nothing at this address.";
     "request.nothing_there": "There is no such thing, or it has ended.";
