@@ -58,7 +58,15 @@ pub(super) async fn run(provider: &Provider, call: &Call, command: ApiKeys) -> R
         ApiKeys::List(json) => {
             let page = api_keys::list(provider, None, MOST_LISTED).await?;
             let rows: Vec<Value> = page.items.iter().map(|key| row(key, call.now)).collect();
-            let columns = ["id", "name", "beginning", "scopes", "status", "expires_at", "last_used_at"];
+            let columns = [
+                "id",
+                "name",
+                "beginning",
+                "scopes",
+                "status",
+                "expires_at",
+                "last_used_at",
+            ];
             Ok(Output::table(json.shape(), &rows, &columns))
         }
         ApiKeys::Create {

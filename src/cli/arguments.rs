@@ -93,6 +93,9 @@ pub(super) enum StoreCommand {
     /// The audit log.
     #[command(subcommand)]
     Events(super::events::Events),
+    /// APIs with an audience and scopes of their own.
+    #[command(subcommand)]
+    Resources(super::resources::Resources),
     /// Keys of scripts to the administration API.
     #[command(subcommand)]
     ApiKeys(super::api_keys::ApiKeys),

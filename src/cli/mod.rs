@@ -24,6 +24,7 @@ mod move_store;
 mod output;
 mod properties;
 mod reseal;
+mod resources;
 mod serve;
 mod sessions;
 mod settings;

@@ -12,7 +12,7 @@ use super::output::Output;
 use super::reseal::{self, Step};
 use super::{
     access_requests, api_keys, apply, clients, devices, events, explain, groups, jobs, keys, messages, properties,
-    serve, sessions, settings, setup, terms, users, webhooks,
+    resources, serve, sessions, settings, setup, terms, users, webhooks,
 };
 use crate::clock::Clock;
 use crate::config::Config;
@@ -144,6 +144,7 @@ async fn execute(provider: &Provider, command: StoreCommand, input: Option<Secre
         StoreCommand::Messages(command) => messages::run(provider, call, command).await,
         StoreCommand::MessageTemplates(command) => messages::run_templates(provider, call, command, input).await,
         StoreCommand::Events(command) => events::run(provider, call, command).await,
+        StoreCommand::Resources(command) => resources::run(provider, call, command).await,
         StoreCommand::ApiKeys(command) => api_keys::run(provider, call, command).await,
         StoreCommand::Webhooks(command) => webhooks::run(provider, call, command).await,
         StoreCommand::Snapshot { path } => {
@@ -175,6 +176,7 @@ fn read_input(command: &StoreCommand) -> Result<Option<Secret>, Failure> {
         | StoreCommand::Settings(_)
         | StoreCommand::Events(_)
         | StoreCommand::ApiKeys(_)
+        | StoreCommand::Resources(_)
         | StoreCommand::Webhooks(_)
         | StoreCommand::Snapshot { .. } => Ok(None),
         StoreCommand::Explain(arguments) => explain::read_input(arguments),

@@ -172,7 +172,14 @@ async fn switch(provider: &Provider, call: &Call, name: &str, enabled: bool) -> 
         enabled: Some(enabled),
         ..WebhookChange::default()
     };
-    changed(provider, call, name, change, if enabled { "enabled" } else { "disabled" }).await
+    changed(
+        provider,
+        call,
+        name,
+        change,
+        if enabled { "enabled" } else { "disabled" },
+    )
+    .await
 }
 
 async fn changed(
@@ -189,8 +196,7 @@ async fn changed(
 
 async fn rotate(provider: &Provider, call: &Call, name: &str, overlap: &str, json: Json) -> Result<Output, Failure> {
     let webhook = find(provider, name).await?;
-    let length =
-        setting::parse_duration(overlap).ok_or_else(|| Failure::usage("--overlap: a time, as in 1h or 7d"))?;
+    let length = setting::parse_duration(overlap).ok_or_else(|| Failure::usage("--overlap: a time, as in 1h or 7d"))?;
     let (_, secret) = webhooks::rotate_secret(provider, call, webhook.id, None, length).await?;
     let value = json!({ "name": name, "secret": secret.expose() });
     Ok(Output::either(json.shape(), &value, || {

@@ -185,6 +185,7 @@ async fn prepare(
 /// The API that the sample application calls: it is served by the same program, as small ones are.
 async fn add_api(provider: &Provider, call: &Call, identifier: &str) -> Result<(), Error> {
     let resource = Resource {
+        access_token_lifetime: None,
         id: Id::new(call.now),
         identifier: identifier.to_owned(),
         name: Some("Sample messages".to_owned()),

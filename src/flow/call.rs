@@ -115,7 +115,12 @@ impl Call {
             client: None,
             address: self.origin.address,
             trace: self.trace,
-            facts: self.api_key.map(|key| ("by_api_key", Fact::Id(key))).into_iter().collect(),
+            facts: self
+                .api_key
+                .map(|key| ("by_api_key", Fact::Id(key)))
+                .into_iter()
+                .collect(),
+            values: None,
         }
     }
 }

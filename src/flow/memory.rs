@@ -438,9 +438,7 @@ impl Provider {
             true => None,
             false => Some(Arc::new(Keyring::open(store.list_signing_keys().await?, &self.master)?)),
         };
-        if now.webhook != before.webhook {
-            self.store.know_webhooks(now.epoch, now.webhook, store.list_webhooks().await?);
-        }
+        self.know_webhooks(&mut store, now).await?;
         let mut reading = Reading::Counts;
         self.memory.change(|inner| {
             // one may have begun meanwhile
@@ -469,7 +467,6 @@ impl Provider {
                 inner.keyring = Some(keyring);
                 known.key = now.key;
             }
-            known.webhook = known.webhook.max(now.webhook);
             if now.client > known.client {
                 inner.clients.clear();
                 known.client = now.client;
@@ -550,9 +547,8 @@ impl Memory {
 
     /// How long ago the generations were read; none before the first time.
     pub fn age(&self, clock: &Clock) -> Option<Duration> {
-        let now = clock.moment();
         self.look(|inner| inner.read_at)
-            .map(|read_at| now.saturating_duration_since(read_at))
+            .map(|read_at| clock.moment().saturating_duration_since(read_at))
     }
 
     /// The keyring as it is remembered, whether it is to be trusted or not: for its numbers.

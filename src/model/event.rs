@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::named::named;
-use super::{Client, Fact, Id, Timestamp, TraceId, User};
+use super::{Client, EventValues, Fact, Id, Timestamp, TraceId, User};
 
 /// An entry of the audit log.
 #[derive(Clone, Debug)]
@@ -30,6 +30,8 @@ pub struct Event {
     pub trace: TraceId,
     /// What else is worth knowing; never secrets.
     pub facts: Vec<(&'static str, Fact)>,
+    /// What it changed, and how; kept apart.
+    pub values: Option<EventValues>,
 }
 
 /// Who acts.

@@ -32,6 +32,14 @@ impl Fact {
         Self::Number(i64::try_from(number).unwrap_or(i64::MAX))
     }
 
+    /// The id, if it is one.
+    pub const fn id(&self) -> Option<uuid::Uuid> {
+        match self {
+            Self::Id(id) => Some(*id),
+            _ => None,
+        }
+    }
+
     /// As JSON, for events.
     pub fn to_json(&self) -> serde_json::Value {
         match self {

@@ -7,6 +7,7 @@ pub mod client;
 pub mod consent;
 mod device;
 pub mod event;
+mod event_values;
 pub mod fact;
 mod factor;
 mod finding;
@@ -46,6 +47,7 @@ pub use client::{
 pub use consent::Consent;
 pub use device::{Device, DeviceState};
 pub use event::{Actor, Event, EventKind, Outcome};
+pub use event_values::{EventValues, FieldValues, members_of};
 pub use fact::{Fact, Facts};
 pub use factor::{Factor, FactorKind, FactorMeans, OtpAlgorithm, OtpSecret, OtpShape, Passkey};
 pub use finding::{Check, Health, Said};

@@ -1,5 +1,7 @@
 //! Whom an access token is for, and what it may say there (RFC 8707, RFC 9068 section 3).
 
+use std::time::Duration;
+
 use super::oauth_error::{ErrorCode, OAuthError};
 use crate::model::scope::STANDARD;
 use crate::model::{AccessTokenFormat, Client, Resource, Scopes};
@@ -13,6 +15,8 @@ pub struct Target {
     pub scope: Scopes,
     /// How it looks.
     pub format: AccessTokenFormat,
+    /// How long it is good for at most, where one of its resources says so.
+    pub lifetime: Option<Duration>,
 }
 
 /// What the decision rests on beside the request.
@@ -85,10 +89,17 @@ pub fn settle(
         })
         .find_map(|resource| resource.access_token_format)
         .unwrap_or(client.policy.access_token_format);
+    let lifetime = surroundings
+        .resources
+        .iter()
+        .filter(|resource| audience.contains(&resource.identifier))
+        .filter_map(|resource| resource.access_token_lifetime)
+        .min();
     Ok(Target {
         audience,
         scope,
         format,
+        lifetime,
     })
 }
 

@@ -60,6 +60,66 @@ where id < $1
 order by id desc
 limit $2";
 
+/// Which events are listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EventsOf {
+    /// All.
+    Everything,
+    /// What was done to somebody, but for the everyday traffic of their applications.
+    User(uuid::Uuid),
+    /// What was done to an application, but for its everyday traffic.
+    Client(uuid::Uuid),
+    /// What somebody did, but for everyday traffic.
+    Actor(uuid::Uuid),
+    /// What is about a group, a resource, a webhook or the like.
+    Object(uuid::Uuid),
+    /// Of this kind.
+    Kind(String),
+    /// What was refused.
+    Refused,
+}
+
+/// A list of events before `$1` and not before `$2`.
+macro_rules! listed {
+    ($picked:literal) => {
+        concat!(
+            "
+select id, at, kind, outcome, reason, actor_kind, actor_id, user_id, client_id, address, trace, facts
+from events
+where ",
+            $picked,
+            "
+id < $1
+and id >= $2
+order by id desc
+limit $3"
+        )
+    };
+}
+
+const LIST_EVERYTHING: &str = listed!("");
+// as the indexes say it, which hold nothing else
+const LIST_OF_USER_TOLD: &str =
+    listed!("user_id = $4\nand kind not in ('authorization', 'code.redeemed', 'token.refreshed')\nand ");
+const LIST_OF_CLIENT: &str = listed!(
+    "client_id = $4\nand kind not in ('authorization', 'code.redeemed', 'token.refreshed', 'token.issued', 'client.authentication', 'consent')\nand "
+);
+const LIST_OF_ACTOR: &str = listed!(
+    "actor_id = $4\nand kind not in ('authorization', 'code.redeemed', 'token.refreshed', 'token.issued', 'client.authentication', 'consent')\nand "
+);
+const LIST_OF_KIND: &str = listed!("kind = $4\nand ");
+const LIST_REFUSED: &str = listed!("outcome = 'refused'\nand ");
+
+const LIST_OF_OBJECT: &str = "
+select events.id, at, kind, outcome, reason, actor_kind, actor_id, user_id, client_id, address, trace, facts
+from event_objects
+join events on events.id = event_objects.event_id
+where event_objects.event_id < $1
+and event_objects.event_id >= $2
+and event_objects.object_id = $4
+order by event_objects.event_id desc
+limit $3";
+
 const LIST_FORWARD: &str = "
 select id, at, kind, outcome, reason, actor_kind, actor_id, user_id, client_id, address, trace, facts
 from events
@@ -102,6 +162,32 @@ readers! {
     pub async fn list_events(&mut self, before: Option<Id<Event>>, limit: u32) -> Result<Vec<EventRow>, Error> {
         let before = before.map_or(uuid::Uuid::max(), Id::uuid);
         Ok(self.sql(LIST).bind(before).bind(limit).all().await?)
+    }
+
+    /// Some events before one and not before the other, the newest first.
+    pub async fn list_events_of(
+        &mut self,
+        of: &EventsOf,
+        before: Id<Event>,
+        from: Id<Event>,
+        limit: u32,
+    ) -> Result<Vec<EventRow>, Error> {
+        let text = match of {
+            EventsOf::Everything => LIST_EVERYTHING,
+            EventsOf::User(_) => LIST_OF_USER_TOLD,
+            EventsOf::Client(_) => LIST_OF_CLIENT,
+            EventsOf::Actor(_) => LIST_OF_ACTOR,
+            EventsOf::Object(_) => LIST_OF_OBJECT,
+            EventsOf::Kind(_) => LIST_OF_KIND,
+            EventsOf::Refused => LIST_REFUSED,
+        };
+        let statement = self.sql(text).bind(before).bind(from).bind(limit);
+        let statement = match of {
+            EventsOf::Everything | EventsOf::Refused => statement,
+            EventsOf::User(id) | EventsOf::Client(id) | EventsOf::Actor(id) | EventsOf::Object(id) => statement.bind(*id),
+            EventsOf::Kind(kind) => statement.bind(kind),
+        };
+        Ok(statement.all().await?)
     }
 
     /// Events after this one, up to and with the other, the oldest first.
@@ -155,12 +241,14 @@ const ROWS: usize = 50;
 impl Write {
     /// Forgets events up to and with this one, a bounded number.
     pub async fn sweep_events(&mut self, last: Id<Event>, limit: u32) -> Result<u64, Error> {
+        self.sweep_values(last, limit).await?;
         Ok(self.sql(SWEEP).bind(last).bind(limit).changed().await?)
     }
 
     /// Adds an event, once: a batch whose commit was not answered is written again.
     pub async fn add_event(&mut self, event: &Event) -> Result<(), Error> {
         bind(self.sql(ADD), event).later();
+        self.add_values_of(event);
         self.tell_webhooks(std::slice::from_ref(event));
         Ok(())
     }
@@ -172,6 +260,9 @@ impl Write {
             let statement = self.transaction.sql_built(text);
             some.iter().fold(statement, bind).changed().await?;
         }
+        for event in events {
+            self.add_values_of(event);
+        }
         self.tell_webhooks(events);
         Ok(())
     }
@@ -182,6 +273,12 @@ fn bind<'c>(statement: sql::Statement<'c>, event: &Event) -> sql::Statement<'c> 
         .facts
         .iter()
         .map(|(name, fact)| ((*name).to_owned(), fact.to_json()))
+        .chain(
+            event
+                .values
+                .as_ref()
+                .map(|values| ("changes_digest".to_owned(), values.digest().into())),
+        )
         .collect();
     statement
         .bind(event.id)

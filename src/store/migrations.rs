@@ -51,5 +51,7 @@ migrations![
     "0046_jobs",
     "0047_user_actions",
     "0050_webhooks",
-    "0051_api_keys"
+    "0051_api_keys",
+    "0052_event_values",
+    "0053_resource_lifetime"
 ];

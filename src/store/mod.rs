@@ -15,6 +15,7 @@ mod emptying;
 mod ended;
 mod epoch;
 mod event_checkpoints;
+mod event_values;
 mod events;
 mod examination;
 mod factors;
@@ -66,7 +67,8 @@ pub use device_alerts::DeviceAlert;
 pub use devices::{Acquaintance, Limits as DeviceLimits};
 pub use ended::{Ended, EndedRow, Own};
 pub use event_checkpoints::EventCheckpoint;
-pub use events::EventRow;
+pub use event_values::EventValuesRow;
+pub use events::{EventRow, EventsOf};
 pub use examination::Examination;
 pub use generations::Generations;
 pub use groups::Tenure;
@@ -273,6 +275,11 @@ impl Store {
     /// down for them.
     pub fn know_webhooks(&self, epoch: i64, generation: i64, webhooks: Vec<Webhook>) {
         self.subscriptions.note((epoch, generation), webhooks);
+    }
+
+    /// Whether the webhooks are known as of this epoch and generation, or later.
+    pub fn knows_webhooks(&self, epoch: i64, generation: i64) -> bool {
+        self.subscriptions.are_of((epoch, generation))
     }
 
     /// The webhooks as they are known here; none where there are none.

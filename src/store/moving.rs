@@ -17,6 +17,8 @@ const TABLES: &[Table] = &[
     plain("setting_revisions"),
     plain("events"),
     plain("event_checkpoints"),
+    plain("event_values"),
+    plain("event_objects"),
     plain("outbox"),
     plain("proofs"),
     plain("idempotency_keys"),

@@ -1,5 +1,7 @@
 //! Resources: APIs with an audience of their own.
 
+use std::time::Duration;
+
 use super::rows::Columns;
 use super::{Error, Write, readers};
 use crate::model::{Id, Resource};
@@ -20,6 +22,9 @@ impl Record for Resource {
                         .map_err(|_| sql::Error::unreadable("access_token_format"))?,
                 ),
             },
+            access_token_lifetime: row
+                .maybe_int("access_token_lifetime")?
+                .map(|seconds| Duration::from_secs(seconds.unsigned_abs())),
             version: row.int("version")?,
             created_at: row.time("created_at")?,
             updated_at: row.time("updated_at")?,
@@ -38,7 +43,7 @@ impl std::str::FromStr for ScopesText {
 }
 
 const LIST: &str = "
-select id, identifier, name, scope, access_token_format, version, created_at, updated_at
+select id, identifier, name, scope, access_token_format, access_token_lifetime, version, created_at, updated_at
 from resources
 order by identifier";
 
@@ -61,12 +66,12 @@ readers! {
 }
 
 const ADD: &str = "
-insert into resources (id, identifier, name, scope, access_token_format, applied, version, created_at, updated_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+insert into resources (id, identifier, name, scope, access_token_format, access_token_lifetime, applied, version, created_at, updated_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
 
 const CHANGE: &str = "
 update resources
-set name = $3, scope = $4, access_token_format = $5, updated_at = $6, version = version + 1
+set name = $3, scope = $4, access_token_format = $5, access_token_lifetime = $6, updated_at = $7, version = version + 1
 where id = $1
 and version = $2";
 
@@ -88,6 +93,7 @@ impl Write {
             .bind(resource.name.clone())
             .bind(resource.scopes.to_string())
             .bind(resource.access_token_format.map(|format| format.as_str().to_owned()))
+            .bind(resource.access_token_lifetime.map(seconds))
             .bind(false)
             .bind(resource.version)
             .bind(resource.created_at)
@@ -106,6 +112,7 @@ impl Write {
             .bind(resource.name.clone())
             .bind(resource.scopes.to_string())
             .bind(resource.access_token_format.map(|format| format.as_str().to_owned()))
+            .bind(resource.access_token_lifetime.map(seconds))
             .bind(resource.updated_at)
             .changed()
             .await?;
@@ -122,4 +129,8 @@ impl Write {
     pub async fn delete_resource(&mut self, id: Id<Resource>) -> Result<bool, Error> {
         Ok(self.sql(DELETE).bind(id).changed().await? == 1)
     }
+}
+
+fn seconds(length: Duration) -> i64 {
+    i64::try_from(length.as_secs()).unwrap_or(i64::MAX)
 }

@@ -574,6 +574,7 @@ impl Write {
     pub async fn delete_user(&mut self, id: Id<User>) -> Result<bool, Error> {
         let deleted = self.sql(DELETE).bind(id).changed().await? == 1;
         if deleted {
+            self.erase_values_of(id);
             self.forget(Ended::User(id)).await?;
         }
         Ok(deleted)

@@ -173,7 +173,12 @@ impl Write {
         };
         let wanted: Vec<(Id<Webhook>, &Event)> = events
             .iter()
-            .flat_map(|event| webhooks.iter().filter(|webhook| webhook.takes(event)).map(move |webhook| (webhook.id, event)))
+            .flat_map(|event| {
+                webhooks
+                    .iter()
+                    .filter(|webhook| webhook.takes(event))
+                    .map(move |webhook| (webhook.id, event))
+            })
             .collect();
         for wanted in wanted.chunks(ROWS) {
             let text = format!("{ADD}{}{ONCE}", sql::places(wanted.len(), COLUMNS));
@@ -193,7 +198,12 @@ impl Write {
     }
 
     /// Takes what is due for telling until `until`. False if another node has it.
-    pub async fn claim_delivery(&mut self, row: &mut DeliveryRow, now: Timestamp, until: Timestamp) -> Result<bool, Error> {
+    pub async fn claim_delivery(
+        &mut self,
+        row: &mut DeliveryRow,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<bool, Error> {
         let claimed = self.sql(CLAIM).bind(row.webhook).bind(row.event).bind(now).bind(until);
         let is_ours = claimed.changed().await? == 1;
         if is_ours {
@@ -244,7 +254,12 @@ impl Write {
     }
 
     /// Tells of it once more, whatever came of it. False if there is no such delivery.
-    pub async fn repeat_delivery(&mut self, webhook: Id<Webhook>, event: Id<Event>, now: Timestamp) -> Result<bool, Error> {
+    pub async fn repeat_delivery(
+        &mut self,
+        webhook: Id<Webhook>,
+        event: Id<Event>,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
         Ok(self.sql(REPEAT).bind(webhook).bind(event).bind(now).changed().await? == 1)
     }
 

@@ -32,6 +32,11 @@ impl Subscriptions {
         Some(known.webhooks.clone())
     }
 
+    /// Whether they are known as of this reading, or a later one.
+    pub(super) fn are_of(&self, of: (i64, i64)) -> bool {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).of >= of
+    }
+
     /// Takes note of what was read. An older reading changes nothing.
     pub(super) fn note(&self, of: (i64, i64), webhooks: Vec<Webhook>) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
@@ -204,8 +209,7 @@ and version = $2";
 const REACHED: &str = "
 update webhooks
 set failing_since = null, failures = 0, paused_until = null
-where id = $1
-and failing_since is not null";
+where id = $1";
 
 const MISSED: &str = "
 update webhooks

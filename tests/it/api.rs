@@ -6,6 +6,7 @@ mod conventions;
 pub mod conversation;
 mod documents;
 mod groups;
+mod history;
 mod layers;
 mod least_data;
 mod me;

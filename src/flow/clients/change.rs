@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::{Map, Value};
+
 use super::authority::Authority;
 use super::{forget, left, load, secret, sector_document, validation};
 use crate::flow::settle::settle;
 use crate::flow::{Call, Error, Provider};
-use crate::model::{Client, ClientMetadata, ClientPolicy, EventKind, Id, Secret, TokenEndpointAuthMethod};
+use crate::model::{Client, ClientMetadata, ClientPolicy, EventKind, Id, Secret, TokenEndpointAuthMethod, members_of};
 use crate::store::Write;
 
 /// A change of a client; what is `None` stays.
@@ -92,6 +94,7 @@ pub(in crate::flow) async fn change_in(
 ) -> Result<Changed, Error> {
     let id = client.id;
     let secrets = Secrets::of(client);
+    let before = store.find_client(id).await?.ok_or(Error::NotFound)?;
     if !store.change_client(client).await? {
         return Err(Error::Stale);
     }
@@ -108,11 +111,24 @@ pub(in crate::flow) async fn change_in(
         secret = Some(made);
     }
     store
-        .add_event(&call.event(EventKind::ClientChanged).client(id))
+        .add_event(
+            &call
+                .event(EventKind::ClientChanged)
+                .client(id)
+                .changing(&values_of(&before), &values_of(client)),
+        )
         .await?;
     store.raise_client_generation().await?;
     let client = left(store, id).await?;
     Ok(Changed { client, secret })
+}
+
+/// What of a client the history tells, by field.
+pub(super) fn values_of(client: &Client) -> Map<String, Value> {
+    let mut values = members_of(&client.metadata);
+    values.extend(members_of(&client.policy));
+    values.insert("trusted".to_owned(), client.trusted.into());
+    values
 }
 
 /// Whether a client took itself elsewhere (RFC 7592 section 2.2): whoever vouched for it did so for the addresses that it had.

@@ -1,8 +1,10 @@
 //! Making a client.
 
+use serde_json::Map;
+
 use super::authority::Authority;
 use super::secret::{self, Given};
-use super::{forget, sector_document, validation};
+use super::{change, forget, sector_document, validation};
 use crate::flow::{Call, Error, Provider};
 use crate::model::{Client, ClientMetadata, ClientOrigin, ClientPolicy, Digest, EventKind, Id, Layer, Secret};
 use crate::random;
@@ -116,7 +118,12 @@ pub(in crate::flow) async fn add(store: &mut Write, call: &Call, client: &Client
         stored => stored?,
     }
     store
-        .add_event(&call.event(EventKind::ClientCreated).client(client.id))
+        .add_event(
+            &call
+                .event(EventKind::ClientCreated)
+                .client(client.id)
+                .changing(&Map::new(), &change::values_of(client)),
+        )
         .await?;
     Ok(store.raise_client_generation().await?)
 }

@@ -1,17 +1,22 @@
 //! Resources: APIs with an audience and scopes of their own (RFC 8707), made, changed, deleted.
 
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
 use url::Url;
 
 use crate::flow::settle::refuse;
 use crate::flow::{Call, Error, FieldError, Provider};
 use crate::model::scope::STANDARD;
-use crate::model::{AccessTokenFormat, EventKind, Fact, Id, Resource, Scopes};
+use crate::model::setting::write_duration;
+use crate::model::{AccessTokenFormat, EventKind, Fact, Id, Resource, Scopes, members_of};
 use crate::protocol::audience::is_api_scope;
 use crate::store::{self, Write};
 
 const LONGEST_IDENTIFIER: usize = 500;
 const LONGEST_NAME: usize = 200;
 const MOST_SCOPES: usize = 200;
+const LIFETIME: std::ops::RangeInclusive<Duration> = Duration::from_secs(30)..=Duration::from_secs(24 * 60 * 60);
 
 /// A resource to make.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +29,8 @@ pub struct NewResource {
     pub scopes: Vec<String>,
     /// The shape of its tokens.
     pub access_token_format: Option<AccessTokenFormat>,
+    /// How long its tokens are good for at most.
+    pub access_token_lifetime: Option<Duration>,
 }
 
 /// A change of a resource. What is absent stays, `Some(None)` clears it. The identifier stays what it is.
@@ -35,6 +42,8 @@ pub struct ResourceChange {
     pub scopes: Option<Vec<String>>,
     /// The shape of its tokens.
     pub access_token_format: Option<Option<AccessTokenFormat>>,
+    /// How long its tokens are good for at most.
+    pub access_token_lifetime: Option<Option<Duration>>,
 }
 
 /// The resource of this row.
@@ -56,12 +65,14 @@ pub async fn get(provider: &Provider, id: Id<Resource>) -> Result<Resource, Erro
 /// [`Error::Invalid`] naming every field that can't be taken.
 pub async fn create(provider: &Provider, call: &Call, new: NewResource) -> Result<Resource, Error> {
     let scopes = judge(provider, &new.identifier, new.name.as_deref(), &new.scopes)?;
+    check_lifetime(new.access_token_lifetime)?;
     let resource = Resource {
         id: Id::new(call.now),
         identifier: new.identifier,
         name: new.name,
         scopes,
         access_token_format: new.access_token_format,
+        access_token_lifetime: new.access_token_lifetime,
         version: 1,
         created_at: call.now,
         updated_at: call.now,
@@ -74,7 +85,8 @@ pub async fn create(provider: &Provider, call: &Call, new: NewResource) -> Resul
         }
         added => added?,
     }
-    finish(provider, call, tx, &resource, "created").await?;
+    let values = (Map::new(), values_of(&resource));
+    finish(provider, call, tx, &resource, ("created", values)).await?;
     Ok(resource)
 }
 
@@ -95,11 +107,13 @@ pub async fn change(
     if !errors.is_empty() {
         return Err(Error::Invalid(errors));
     }
+    check_lifetime(change.access_token_lifetime.flatten())?;
     let mut tx = provider.store.write().await?;
     let mut resource = match load(&mut tx, id, expected).await {
         Err(refusal) => return refuse(tx, refusal).await,
         Ok(resource) => resource,
     };
+    let before = values_of(&resource);
     if let Some(name) = change.name {
         resource.name = name;
     }
@@ -109,12 +123,16 @@ pub async fn change(
     if let Some(format) = change.access_token_format {
         resource.access_token_format = format;
     }
+    if let Some(lifetime) = change.access_token_lifetime {
+        resource.access_token_lifetime = lifetime;
+    }
     resource.updated_at = call.now;
     if !tx.change_resource(&resource).await? {
         return refuse(tx, Error::Stale).await;
     }
     resource.version = resource.version.saturating_add(1);
-    finish(provider, call, tx, &resource, "changed").await?;
+    let values = (before, values_of(&resource));
+    finish(provider, call, tx, &resource, ("changed", values)).await?;
     Ok(resource)
 }
 
@@ -131,7 +149,8 @@ pub async fn delete(provider: &Provider, call: &Call, id: Id<Resource>, expected
     if !tx.delete_resource(id).await? {
         return refuse(tx, Error::NotFound).await;
     }
-    finish(provider, call, tx, &resource, "deleted").await
+    let values = (values_of(&resource), Map::new());
+    finish(provider, call, tx, &resource, ("deleted", values)).await
 }
 
 async fn load(tx: &mut Write, id: Id<Resource>, expected: Option<i64>) -> Result<Resource, Error> {
@@ -149,12 +168,13 @@ async fn finish(
     call: &Call,
     mut tx: Write,
     resource: &Resource,
-    what: &'static str,
+    (what, (before, after)): (&'static str, (Map<String, Value>, Map<String, Value>)),
 ) -> Result<(), Error> {
     let event = call
         .event(EventKind::ResourceChanged)
         .fact("resource", Fact::Id(resource.id.uuid()))
-        .fact("action", Fact::Word(what));
+        .fact("action", Fact::Word(what))
+        .changing(&before, &after);
     tx.add_event(&event).await?;
     tx.raise_resource_generation().await?;
     tx.commit().await?;
@@ -162,6 +182,17 @@ async fn finish(
         tracing::warn!(%error, "the memory of resources was not refreshed at once");
     }
     Ok(())
+}
+
+/// What of a resource the history tells, by field.
+pub(super) fn values_of(resource: &Resource) -> Map<String, Value> {
+    members_of(&json!({
+        "identifier": resource.identifier,
+        "name": resource.name,
+        "scopes": resource.scopes.iter().collect::<Vec<&str>>(),
+        "access_token_format": resource.access_token_format.map(|format| format.to_string()),
+        "access_token_lifetime": resource.access_token_lifetime.map(write_duration),
+    }))
 }
 
 /// What a resource may be, whoever describes it: gives its scopes.
@@ -205,6 +236,18 @@ fn check_identifier(provider: &Provider, identifier: &str, errors: &mut Vec<Fiel
             detail: "this is the identifier of this server".to_owned(),
         });
     }
+}
+
+/// What `token.access_lifetime` may be, a resource's may be too.
+pub(super) fn check_lifetime(lifetime: Option<Duration>) -> Result<(), Error> {
+    if lifetime.is_none_or(|lifetime| LIFETIME.contains(&lifetime) && lifetime.subsec_nanos() == 0) {
+        return Ok(());
+    }
+    Err(Error::field(
+        "/access_token_lifetime",
+        "invalid",
+        "expected 30 seconds to a day",
+    ))
 }
 
 fn check_name(name: Option<&str>, errors: &mut Vec<FieldError>) {

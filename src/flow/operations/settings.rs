@@ -160,6 +160,13 @@ pub(super) async fn put_in(
     for declared in changes.iter().filter_map(|change| Declaration::find(&change.key)) {
         event = event.fact(declared.key, Fact::Setting(declared.key));
     }
+    let side = |side: fn(&SettingChange) -> &Option<Value>| {
+        let said = changes
+            .iter()
+            .filter_map(|change| Some((change.key.clone(), side(change).clone()?)));
+        said.collect::<Map<String, Value>>()
+    };
+    let event = event.changing(&side(|change| &change.before), &side(|change| &change.after));
     tx.add_event(&event).await?;
     Ok(changes)
 }

@@ -104,7 +104,9 @@ pub async fn create(
 
 async fn add(tx: &mut store::Write, call: &Call, maker: &Maker<'_>, key: &ApiKey) -> Result<(), Error> {
     if call.actor != key.owner.actor() {
-        maker.rights.must_cover(held_by(tx, key.owner).await?.iter().map(String::as_str))?;
+        maker
+            .rights
+            .must_cover(held_by(tx, key.owner).await?.iter().map(String::as_str))?;
     }
     if let Some(with) = maker.key {
         let ends = tx.find_api_key(with).await?.map(|with| with.expires_at);
@@ -154,17 +156,29 @@ fn judge(new: &NewApiKey) -> Result<Scopes, Error> {
     };
     let name = new.name.trim();
     if name.is_empty() || name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
-        wrong("/name".to_owned(), "invalid", "name must be a line of at most 200 characters");
+        wrong(
+            "/name".to_owned(),
+            "invalid",
+            "name must be a line of at most 200 characters",
+        );
     }
     if new.life.is_zero() || new.life > LONGEST_LIFE {
-        wrong("/life".to_owned(), "invalid", "life must be more than nothing and at most a year");
+        wrong(
+            "/life".to_owned(),
+            "invalid",
+            "life must be more than nothing and at most a year",
+        );
     }
     if new.scopes.is_empty() {
         wrong("/scopes".to_owned(), "required", "name what the key may do");
     }
     for (place, scope) in new.scopes.iter().enumerate() {
         if !permissions::is_known(scope) {
-            wrong(format!("/scopes/{place}"), "unknown", "expected a permission of the administration API");
+            wrong(
+                format!("/scopes/{place}"),
+                "unknown",
+                "expected a permission of the administration API",
+            );
         }
     }
     if errors.is_empty() {
@@ -255,7 +269,9 @@ async fn held_now(provider: &Provider, call: &Call, owner: KeyOwner) -> Result<O
 
 /// What both say.
 fn confined(scopes: &Scopes, held: &[String]) -> Scopes {
-    let by_owner = scopes.iter().filter(|scope| held.iter().any(|held| implies(held, scope)));
+    let by_owner = scopes
+        .iter()
+        .filter(|scope| held.iter().any(|held| implies(held, scope)));
     let of_owner = held
         .iter()
         .map(String::as_str)
@@ -285,7 +301,10 @@ fn check_of(text: &str) -> String {
 /// Whether it could be one at all.
 fn is_well_formed(token: &Secret) -> bool {
     let text = token.expose().strip_prefix(PREFIX).unwrap_or_default();
-    let parts = text.len().checked_sub(CHECK).and_then(|place| text.split_at_checked(place));
+    let parts = text
+        .len()
+        .checked_sub(CHECK)
+        .and_then(|place| text.split_at_checked(place));
     parts.is_some_and(|(text, check)| check_of(text) == check)
 }
 
@@ -314,4 +333,3 @@ pub fn state(key: &ApiKey, now: Timestamp) -> &'static str {
         None => "expired",
     }
 }
-

@@ -1,11 +1,13 @@
 //! Groups: made, changed, deleted, found. Whoever changes what a group carries must hold it.
 
+use serde_json::{Map, Value, json};
+
 use super::departure::HadAdministrator;
 use super::users::position;
 use super::{ChangeSource, Page, fields, permissions};
 use crate::flow::settle::settle;
 use crate::flow::{Call, Error, Provider};
-use crate::model::{EventKind, Fact, Group, Id};
+use crate::model::{EventKind, Fact, Group, Id, members_of};
 use crate::store::{self, Write};
 
 /// A group to make.
@@ -79,9 +81,21 @@ pub(in crate::flow) async fn create_in(
         .event(EventKind::GroupCreated)
         .fact("group", Fact::Id(group.id.uuid()))
         .fact("source", source.fact())
-        .fact("permissions", count(&group));
+        .fact("permissions", count(&group))
+        .changing(&Map::new(), &values_of(&group));
     tx.add_event(&event).await?;
     Ok(group)
+}
+
+/// What of a group the history tells, by field.
+fn values_of(group: &Group) -> Map<String, Value> {
+    let values = json!({
+        "name": group.name,
+        "external_id": group.external_id,
+        "description": group.description,
+        "permissions": group.permissions,
+    });
+    members_of(&values)
 }
 
 /// Refuses what can be seen to be wrong with a group to be before anything is changed.
@@ -159,7 +173,8 @@ pub(in crate::flow) async fn change_in(
         .fact("source", source.fact())
         .fact("renamed", Fact::Bool(group.name != before.name))
         .fact("permissions_before", count(&before))
-        .fact("permissions", count(&group));
+        .fact("permissions", count(&group))
+        .changing(&values_of(&before), &values_of(&group));
     tx.add_event(&event).await?;
     Ok(group)
 }
@@ -203,7 +218,8 @@ pub(in crate::flow) async fn delete_in(
         .event(EventKind::GroupDeleted)
         .fact("group", Fact::Id(id.uuid()))
         .fact("source", source.fact())
-        .fact("permissions", count(&group));
+        .fact("permissions", count(&group))
+        .changing(&values_of(&group), &Map::new());
     tx.add_event(&event).await?;
     Ok(())
 }

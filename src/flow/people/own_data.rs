@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::flow::session::{self, Asker};
 use crate::flow::{Call, Error, Provider};
-use crate::model::{Actor, EventKind, Id, LayerOwner, User};
+use crate::model::{Actor, Event, EventKind, Id, LayerOwner, User};
 use crate::store::Read;
 
 /// What is told of each kind at most: who has more is told so, and reads the rest page by page.
@@ -85,6 +85,7 @@ pub const TABLES: &[(&str, Told)] = &[
         "api_keys",
         Told::Not("digests of keys of scripts that act as an administrator; when they were made, the events say"),
     ),
+    ("event_values", Told::As("events")),
     ("ended", Told::Not("ids of what has ended, for an hour")),
     ("jobs", Told::Not("work on many users, for administrators, for a week")),
     (
@@ -259,7 +260,16 @@ async fn events(provider: &Provider, id: Id<User>) -> Result<(Vec<Value>, bool),
     let mut after: Option<String> = None;
     loop {
         let page = super::own_events(provider, id, after.as_deref(), PAGE).await?;
-        events.extend(page.items.into_iter().map(|event| event.to_json()));
+        let ids: Vec<Id<Event>> = page.items.iter().filter_map(|event| event.id.parse().ok()).collect();
+        let values = provider.store.read().await?.list_event_values(&ids).await?;
+        events.extend(page.items.into_iter().map(|event| {
+            let mut told = event.to_json();
+            let of_event = values.iter().find(|row| row.event.to_string() == event.id);
+            if let (Some(row), Value::Object(told)) = (of_event, &mut told) {
+                told.insert("changes".to_owned(), json!(row.values.fields()));
+            }
+            told
+        }));
         after = page.next;
         if after.is_none() {
             return Ok((events, true));

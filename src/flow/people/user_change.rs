@@ -1,6 +1,7 @@
 //! The one change of a user: a patch of fields. A field that is absent stays, `Some(None)` clears it.
 
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value, json};
 
 use super::departure::end_browsers;
 use super::property_values::PropertiesChange;
@@ -9,7 +10,9 @@ use super::{ChangeSource, fields, property_values, server_account, standing, use
 use crate::flow::settle::settle;
 use crate::flow::{Call, Error, FieldError, Provider};
 use crate::model::group::ADMIN;
-use crate::model::{AccountState, Address, EventKind, Fact, Id, Profile, RequiredAction, Timestamp, User, UserKind};
+use crate::model::{
+    AccountState, Address, EventKind, Fact, Id, Profile, RequiredAction, Timestamp, User, UserKind, members_of,
+};
 use crate::store::Write;
 
 /// A change of a user's fields. Names are those of the standard claims (OpenID Connect Core section 5.1).
@@ -383,7 +386,8 @@ pub(in crate::flow) async fn change_in(
         .fact("email", Fact::Bool(user.profile.email != before.profile.email))
         .fact("required_actions", Fact::Bool(!is_required_the_same))
         .fact("term", Fact::Bool(!is_term_the_same))
-        .fact("version", Fact::Number(user.version));
+        .fact("version", Fact::Number(user.version))
+        .changing(&values_of(&before), &values_of(&user));
     tx.add_event(&event).await?;
     if let Some(term) = term {
         term.finish(tx, call, source, &user).await?;
@@ -413,4 +417,19 @@ fn check_kind(before: &User, user: &User) -> Vec<FieldError> {
         }
     }
     errors
+}
+
+/// What of an account the history tells, by field.
+pub(super) fn values_of(user: &User) -> Map<String, Value> {
+    let mut values = members_of(&user.profile);
+    values.insert("username".to_owned(), user.username.clone().into());
+    if !user.required_actions.is_empty() {
+        values.insert("required_actions".to_owned(), json!(user.required_actions));
+    }
+    for (name, at) in [("starts_at", user.starts_at), ("expires_at", user.expires_at)] {
+        if let Some(at) = at {
+            values.insert(name.to_owned(), at.rfc3339().into());
+        }
+    }
+    values
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Map;
 
 use super::password_link::PreparedLink;
 use super::passwords::{self, prepare};
@@ -10,7 +11,7 @@ use super::property_values;
 use super::term::check_term;
 use super::{
     ChangeSource, NewPassword, PasswordRules, ServerClient, WeakPasswords, Welcome, fields, members, server_account,
-    welcome,
+    user_change, welcome,
 };
 use crate::flow::settle::settle;
 use crate::flow::{Call, Error, FieldError, Page, Provider};
@@ -273,7 +274,8 @@ pub(in crate::flow) async fn add_in(
         .fact(
             "groups",
             Fact::Number(i64::try_from(ready.groups.len()).unwrap_or(i64::MAX)),
-        );
+        )
+        .changing(&Map::new(), &user_change::values_of(user));
     tx.add_event(&event).await?;
     if user.status == UserStatus::Invited {
         let event = call.event(EventKind::UserInvited).user(user.id);

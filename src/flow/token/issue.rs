@@ -178,7 +178,9 @@ impl Minting {
     }
 
     fn access_token_end(&self) -> Timestamp {
-        self.end_after(self.settings.duration(setting::ACCESS_TOKEN_LIFETIME))
+        let lifetime = self.settings.duration(setting::ACCESS_TOKEN_LIFETIME);
+        // a resource may want them to end sooner, never later
+        self.end_after(self.target.lifetime.map_or(lifetime, |shorter| shorter.min(lifetime)))
     }
 
     /// When a token ends that is good for so long: no later than the account, so that those who look at nothing but the token see it.

@@ -3,17 +3,27 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::list::{ListRule, PageBody};
+use super::list::{ListRule, Listed, PageBody};
 use super::route::{Method, Route, handler};
 use super::{Answer, Asked, Problem};
 use crate::crypto;
 use crate::flow::operations::event_chain::{self, EventCheckpoint};
-use crate::flow::operations::events::{self, EventRow};
-use crate::model::Timestamp;
+use crate::flow::operations::events::{self, EventRow, EventSelection, EventsOf};
+use crate::flow::people::Page;
+use crate::model::{Client, FieldValues, Group, Timestamp, User};
 
 const AFTER: &str = "id gt";
+const FROM: &str = "at gt";
+const UNTIL: &str = "at lt";
 const LIST: ListRule = ListRule {
-    filters: &[AFTER],
+    filters: &[
+        AFTER, "kind", "user", "client", "actor", "object", "outcome", FROM, UNTIL,
+    ],
+    ..ListRule::plain()
+};
+/// What happened to one thing, from when until when.
+const HISTORY: ListRule = ListRule {
+    filters: &[FROM, UNTIL],
     ..ListRule::plain()
 };
 const CHECKPOINTS: ListRule = ListRule::plain();
@@ -73,6 +83,33 @@ pub(super) struct EventBody {
     trace_id: String,
     /// What else is worth knowing.
     facts: serde_json::Map<String, serde_json::Value>,
+    /// What was changed, for whoever may read what it was changed of; gone with the person whose values they were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changes: Option<Vec<ChangeBody>>,
+}
+
+/// A field that was changed.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "EventChange")]
+struct ChangeBody {
+    /// Which.
+    field: String,
+    /// What stood there; `***` for a secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<serde_json::Value>,
+    /// What stands there since.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after: Option<serde_json::Value>,
+}
+
+impl ChangeBody {
+    fn of(values: FieldValues) -> Self {
+        Self {
+            field: values.field,
+            before: values.before,
+            after: values.after,
+        }
+    }
 }
 
 pub(super) fn table() -> Vec<Route> {
@@ -85,6 +122,33 @@ pub(super) fn table() -> Vec<Route> {
             handler!(list),
         )
         .listed(&LIST)
+        .gives::<PageBody<EventBody>>(),
+        Route::new(
+            Method::Get,
+            "/users/{id}/history",
+            READ,
+            "Lists what happened to a user, the newest first, with what was changed; also of one that is deleted.",
+            handler!(of_user),
+        )
+        .listed(&HISTORY)
+        .gives::<PageBody<EventBody>>(),
+        Route::new(
+            Method::Get,
+            "/clients/{id}/history",
+            READ,
+            "Lists what happened to a client, the newest first, with what was changed; also of one that is deleted.",
+            handler!(of_client),
+        )
+        .listed(&HISTORY)
+        .gives::<PageBody<EventBody>>(),
+        Route::new(
+            Method::Get,
+            "/groups/{id}/history",
+            READ,
+            "Lists what happened to a group, the newest first, with what was changed; also of one that is deleted.",
+            handler!(of_group),
+        )
+        .listed(&HISTORY)
         .gives::<PageBody<EventBody>>(),
         Route::new(
             Method::Get,
@@ -102,15 +166,122 @@ async fn list(asked: Asked) -> Result<Answer, Problem> {
     let listed = asked.listed()?;
     let (provider, after) = (asked.provider(), listed.after.as_deref());
     let page = match &listed.filter {
-        Some((_, event)) => {
+        Some((AFTER, event)) => {
+            if !listed.also.is_empty() {
+                return Err(Problem::bad_request("filter", "id gt stands alone"));
+            }
             let event = event
                 .parse()
                 .map_err(|_| Problem::bad_request("filter", "no event has such an id"))?;
             events::list_after(provider, asked.call(), event, after, listed.limit).await?
         }
-        None => events::list(provider, after, listed.limit).await?,
+        _ => {
+            let selection = selection(&listed, EventsOf::Everything)?;
+            events::list_of(provider, &selection, after, listed.limit).await?
+        }
     };
-    listed.answer(&asked, page, None, EventBody::of)
+    told(&asked, &listed, page).await
+}
+
+async fn of_user(asked: Asked) -> Result<Answer, Problem> {
+    let id = asked.id::<User>("id")?;
+    history(asked, EventsOf::User(id.uuid())).await
+}
+
+async fn of_client(asked: Asked) -> Result<Answer, Problem> {
+    let id = asked.id::<Client>("id")?;
+    history(asked, EventsOf::Client(id.uuid())).await
+}
+
+async fn of_group(asked: Asked) -> Result<Answer, Problem> {
+    let id = asked.id::<Group>("id")?;
+    history(asked, EventsOf::Object(id.uuid())).await
+}
+
+/// What happened to one thing; also to one that is gone.
+async fn history(asked: Asked, of: EventsOf) -> Result<Answer, Problem> {
+    let listed = asked.listed()?;
+    let selection = selection(&listed, of)?;
+    let page = events::list_of(asked.provider(), &selection, listed.after.as_deref(), listed.limit).await?;
+    told(&asked, &listed, page).await
+}
+
+/// What a filter says: one of whom or what, and from when until when.
+fn selection(listed: &Listed, of: EventsOf) -> Result<EventSelection, Problem> {
+    let mut selection = EventSelection {
+        of,
+        from: None,
+        until: None,
+    };
+    for (member, value) in listed.filter.iter().chain(&listed.also) {
+        let id = || {
+            value
+                .parse()
+                .map_err(|_| Problem::bad_request("filter", "nothing has such an id"))
+        };
+        let time = || {
+            Timestamp::parse(value)
+                .ok_or_else(|| Problem::bad_request("filter", "expected a time like 2026-11-01T00:00:00Z"))
+        };
+        let of = match *member {
+            FROM => {
+                selection.from = Some(time()?);
+                continue;
+            }
+            UNTIL => {
+                selection.until = Some(time()?);
+                continue;
+            }
+            "kind" => EventsOf::Kind(value.clone()),
+            "user" => EventsOf::User(id()?),
+            "client" => EventsOf::Client(id()?),
+            "actor" => EventsOf::Actor(id()?),
+            "object" => EventsOf::Object(id()?),
+            "outcome" if value == "refused" => EventsOf::Refused,
+            _ => {
+                return Err(Problem::bad_request(
+                    "filter",
+                    "expected outcome eq \"refused\"; id gt stands alone",
+                ));
+            }
+        };
+        if selection.of != EventsOf::Everything {
+            return Err(Problem::bad_request(
+                "filter",
+                "expected one of kind, user, client, actor, object and outcome",
+            ));
+        }
+        selection.of = of;
+    }
+    Ok(selection)
+}
+
+/// A page with what was changed, as far as the caller may read what it was changed of.
+async fn told(asked: &Asked, listed: &Listed, page: Page<EventRow>) -> Result<Answer, Problem> {
+    let values = events::values(asked.provider(), &page.items).await?;
+    listed.answer(asked, page, None, |event| {
+        let changes = values
+            .iter()
+            .find(|(of, _)| *of == event.id && asked.rights().allow(reading(&event.kind)));
+        let changes = changes.map(|(_, fields)| fields.iter().cloned().map(ChangeBody::of).collect());
+        EventBody {
+            changes,
+            ..EventBody::of(event)
+        }
+    })
+}
+
+/// Who may read the values of what an event of this kind changed.
+fn reading(kind: &str) -> &'static str {
+    match kind.split('.').next().unwrap_or_default() {
+        "user" => "admin:users.read",
+        "group" | "role" => "admin:groups.read",
+        "client" => "admin:clients.read",
+        "resource" => "admin:resources.read",
+        "settings" => "admin:settings.read",
+        "webhook" => "admin:webhooks.read",
+        _ => "admin",
+    }
 }
 
 async fn list_checkpoints(asked: Asked) -> Result<Answer, Problem> {
@@ -151,6 +322,7 @@ impl EventBody {
                 serde_json::Value::Object(facts) => facts,
                 _ => serde_json::Map::new(),
             },
+            changes: None,
         }
     }
 }

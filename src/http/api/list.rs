@@ -10,6 +10,10 @@ use crate::flow::people::Page;
 const LIMIT: u32 = 50;
 /// Items on a page at most.
 const GREATEST_LIMIT: u32 = 200;
+/// A list whose filter has this takes several comparisons: one of a member, and from when until when.
+const WITH_TIMES: &str = "at gt";
+/// So many a filter says at most.
+const MOST_COMPARISONS: usize = 3;
 
 /// What a list may be asked beside `limit` and `after`.
 #[derive(Debug, PartialEq, Eq)]
@@ -63,6 +67,8 @@ pub(super) struct Listed {
     pub(super) sort: &'static str,
     pub(super) words: Option<String>,
     pub(super) filter: Option<(&'static str, String)>,
+    /// What else the filter says, behind `and`.
+    pub(super) also: Vec<(&'static str, String)>,
     pub(super) count: bool,
     /// The list with all that it was asked: what cursors are bound to.
     place: String,
@@ -95,6 +101,7 @@ impl Listed {
             sort: rule.sorts.first().copied().unwrap_or_default(),
             words: None,
             filter: None,
+            also: Vec::new(),
             count: false,
             place: String::new(),
         };
@@ -105,6 +112,11 @@ impl Listed {
                 "after" => cursor = Some(value.as_str()),
                 "sort" => listed.sort = one_of(rule.sorts, value)?,
                 "q" if rule.words != Words::Refused => listed.words = Some(words(value)?),
+                "filter" if rule.filters.contains(&WITH_TIMES) => {
+                    let mut said = conjunction(rule.filters, value)?;
+                    listed.filter = Some(said.remove(0));
+                    listed.also = said;
+                }
                 "filter" => listed.filter = Some(filter(rule.filters, value)?),
                 "count" if rule.count == Count::IfAsked => listed.count = flag(value)?,
                 other => {
@@ -123,8 +135,8 @@ impl Listed {
         }
         let path: Vec<&str> = asked.path.iter().map(|(_, value)| value.as_str()).collect();
         listed.place = format!(
-            "{}|{path:?}|{}|{:?}|{:?}",
-            asked.template, listed.sort, listed.words, listed.filter
+            "{}|{path:?}|{}|{:?}|{:?}{:?}",
+            asked.template, listed.sort, listed.words, listed.filter, listed.also
         );
         listed.after = cursor
             .map(|cursor| cursor::read(asked.provider(), asked.call(), &listed.place, cursor))
@@ -190,6 +202,30 @@ fn words(value: &str) -> Result<String, Problem> {
 /// 400 for a member or an operator that the list does not know.
 pub(super) fn filtered(rule: &ListRule, value: &str) -> Result<(&'static str, String), Problem> {
     filter(rule.filters, value)
+}
+
+/// The comparisons of a filter that says several, with `and` between; never none.
+fn conjunction(known: &'static [&'static str], value: &str) -> Result<Vec<(&'static str, String)>, Problem> {
+    let mut parts: Vec<String> = Vec::new();
+    let mut quoted = false;
+    let mut part = String::new();
+    for word in value.split(' ') {
+        if !quoted && word.eq_ignore_ascii_case("and") {
+            parts.push(std::mem::take(&mut part));
+            continue;
+        }
+        quoted ^= word.matches('"').count() % 2 == 1;
+        part.push_str(word);
+        part.push(' ');
+    }
+    parts.push(part);
+    if parts.len() > MOST_COMPARISONS {
+        return Err(Problem::unsupported(
+            "filter",
+            format!("expected at most {MOST_COMPARISONS} comparisons"),
+        ));
+    }
+    parts.iter().map(|part| filter(known, part)).collect()
 }
 
 /// `member eq "value"`, of the grammar of RFC 7644 section 3.4.2.2 the part that an index answers.

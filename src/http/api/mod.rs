@@ -2,8 +2,8 @@
 //! tests of permissions; one file asks every request the same questions before its handler is called.
 
 mod access_requests;
-mod api_keys;
 mod answer;
+mod api_keys;
 mod asked;
 mod bearer;
 mod body;

@@ -275,7 +275,10 @@ fn list_parameters(rule: &ListRule, add: &mut impl FnMut(&str, &'static str, &st
         let forms: Vec<String> = rule
             .filters
             .iter()
-            .map(|member| format!("`{member} eq \"...\"`"))
+            .map(|member| match member.contains(' ') {
+                true => format!("`{member} \"...\"`"),
+                false => format!("`{member} eq \"...\"`"),
+            })
             .collect();
         add(
             "filter",

@@ -1,5 +1,7 @@
 //! `/resources`: APIs with an audience and scopes of their own.
 
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +12,7 @@ use super::{Answer, Asked, BASE, Problem};
 use crate::flow::Error;
 use crate::flow::operations::{inventory, resources};
 use crate::flow::people::Page;
+use crate::model::setting::{parse_duration, write_duration};
 use crate::model::{AccessTokenFormat, Resource};
 
 const READ: &str = "admin:resources.read";
@@ -30,6 +33,8 @@ struct NewResourceBody {
     scopes: Vec<String>,
     /// The shape of its tokens, `jwt` or `opaque`; the client's if absent.
     access_token_format: Option<String>,
+    /// How long its tokens are good for at most: `90s`, `10m`, a day at most; what `token.access_lifetime` says if absent.
+    access_token_lifetime: Option<String>,
 }
 
 /// A change of a resource: what is absent stays, `null` clears.
@@ -45,6 +50,9 @@ struct ResourcePatchBody {
     /// The shape of its tokens.
     #[serde(deserialize_with = "present")]
     access_token_format: Option<Option<String>>,
+    /// How long its tokens are good for at most.
+    #[serde(deserialize_with = "present")]
+    access_token_lifetime: Option<Option<String>>,
 }
 
 /// A resource.
@@ -63,6 +71,9 @@ struct ResourceBody {
     /// The shape of its tokens.
     #[serde(skip_serializing_if = "Option::is_none")]
     access_token_format: Option<String>,
+    /// How long its tokens are good for at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access_token_lifetime: Option<String>,
     /// When it was made.
     created_at: String,
     /// When it last changed.
@@ -125,6 +136,7 @@ async fn create(asked: Asked) -> Result<Answer, Problem> {
         name: body.name,
         scopes: body.scopes,
         access_token_format: body.access_token_format.as_deref().map(format).transpose()?,
+        access_token_lifetime: body.access_token_lifetime.as_deref().map(lifetime).transpose()?,
     };
     let resource = resources::create(asked.provider(), asked.call(), new).await?;
     let (location, version) = (format!("{BASE}/resources/{}", resource.id), resource.version);
@@ -145,6 +157,11 @@ async fn change(asked: Asked) -> Result<Answer, Problem> {
             Some(None) => Some(None),
             Some(Some(word)) => Some(Some(format(&word)?)),
         },
+        access_token_lifetime: match body.access_token_lifetime {
+            None => None,
+            Some(None) => Some(None),
+            Some(Some(text)) => Some(Some(lifetime(&text)?)),
+        },
     };
     let (id, expected) = (asked.id("id")?, asked.expected()?);
     one(resources::change(asked.provider(), asked.call(), id, expected, change).await?)
@@ -161,6 +178,17 @@ fn format(word: &str) -> Result<AccessTokenFormat, Problem> {
         .map_err(|_| Error::field("/access_token_format", "unknown", "expected jwt or opaque").into())
 }
 
+fn lifetime(text: &str) -> Result<Duration, Problem> {
+    parse_duration(text).ok_or_else(|| {
+        Error::field(
+            "/access_token_lifetime",
+            "malformed",
+            "expected a duration like 90s or 10m",
+        )
+        .into()
+    })
+}
+
 fn one(resource: Resource) -> Result<Answer, Problem> {
     let version = resource.version;
     Ok(Answer::of(&ResourceBody::of(resource))?.version(version))
@@ -174,6 +202,7 @@ impl ResourceBody {
             name: resource.name,
             scopes: resource.scopes.iter().map(str::to_owned).collect(),
             access_token_format: resource.access_token_format.map(|format| format.to_string()),
+            access_token_lifetime: resource.access_token_lifetime.map(write_duration),
             created_at: resource.created_at.rfc3339(),
             updated_at: resource.updated_at.rfc3339(),
         }

@@ -267,7 +267,10 @@ async fn change(asked: Asked) -> Result<Answer, Problem> {
         asked.must_be_fresh().await?;
     }
     let (id, expected) = (asked.id("id")?, asked.expected()?);
-    one(webhooks::change(asked.provider(), asked.call(), id, expected, change).await?, None)
+    one(
+        webhooks::change(asked.provider(), asked.call(), id, expected, change).await?,
+        None,
+    )
 }
 
 async fn delete(asked: Asked) -> Result<Answer, Problem> {
@@ -281,8 +284,13 @@ async fn rotate(asked: Asked) -> Result<Answer, Problem> {
     let overlap = match body.overlap.as_deref() {
         None => OVERLAP,
         Some("0") => Duration::ZERO,
-        Some(text) => parse_duration(text)
-            .ok_or_else(|| Error::field("/overlap", "malformed", "expected a duration like 30m, 24h or 30d, or 0"))?,
+        Some(text) => parse_duration(text).ok_or_else(|| {
+            Error::field(
+                "/overlap",
+                "malformed",
+                "expected a duration like 30m, 24h or 30d, or 0",
+            )
+        })?,
     };
     asked.must_be_fresh().await?;
     let (id, expected) = (asked.id("id")?, asked.expected()?);

@@ -243,6 +243,7 @@ pub async fn resource(server: &Server, identifier: &str, scopes: &[&str], format
         name: None,
         scopes: Scopes::from_tokens(scopes.iter().copied()),
         access_token_format: format,
+        access_token_lifetime: None,
         version: 1,
         created_at: now,
         updated_at: now,

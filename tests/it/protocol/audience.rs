@@ -18,6 +18,7 @@ fn resource(identifier: &str, scopes: &str) -> Resource {
         name: None,
         scopes: Scopes::parse(scopes).unwrap(),
         access_token_format: None,
+        access_token_lifetime: None,
         version: 1,
         created_at: NOW,
         updated_at: NOW,

@@ -179,6 +179,7 @@ async fn resources_are_changed_under_their_version_only() {
             name: Some("Orders".to_owned()),
             scopes: Scopes::from_tokens(["orders.read", "orders.write"]),
             access_token_format: Some(AccessTokenFormat::Opaque),
+            access_token_lifetime: None,
             version: 1,
             created_at: NOW,
             updated_at: NOW,

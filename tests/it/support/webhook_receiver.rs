@@ -94,7 +94,10 @@ impl WebhookReceiver {
 
     /// The kinds of everything it was told.
     pub fn kinds(&self) -> Vec<String> {
-        self.messages().iter().map(|message| message.kind().to_owned()).collect()
+        self.messages()
+            .iter()
+            .map(|message| message.kind().to_owned())
+            .collect()
     }
 }
 

@@ -1,13 +1,16 @@
 //! The section `resources`.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value, json};
 
 use super::difference::{Action, Change, FieldChange};
 use super::reader::{Mistakes, Reader};
 use super::{Act, Planned};
 use crate::flow::operations::inventory;
-use crate::flow::operations::resources::judge;
+use crate::flow::operations::resources::{check_lifetime, judge, values_of};
 use crate::flow::{Call, Error, Provider};
+use crate::model::setting::{parse_duration, write_duration};
 use crate::model::{AccessTokenFormat, EventKind, Fact, Id, Resource, Scopes};
 use crate::store::{self, Write};
 
@@ -20,6 +23,7 @@ pub(super) struct Entry {
     name: Option<Option<String>>,
     scopes: Option<Vec<String>>,
     access_token_format: Option<Option<AccessTokenFormat>>,
+    access_token_lifetime: Option<Option<Duration>>,
 }
 
 impl Entry {
@@ -35,6 +39,15 @@ impl Entry {
             }
             read
         });
+        let lifetime = reader.has("access_token_lifetime").then(|| {
+            let text = reader.text("access_token_lifetime", mistakes)?;
+            let read = parse_duration(&text);
+            if read.is_none() {
+                let detail = "expected a duration like 90s or 10m";
+                mistakes.add(&reader.at("access_token_lifetime"), "malformed", detail);
+            }
+            read
+        });
         let pointer = reader.pointer.clone();
         reader.finish(mistakes);
         Some(Self {
@@ -43,6 +56,7 @@ impl Entry {
             name,
             scopes,
             access_token_format: format,
+            access_token_lifetime: lifetime,
         })
     }
 }
@@ -57,6 +71,9 @@ pub(in crate::flow::operations) fn to_json(resource: &Resource) -> Map<String, V
     entry.insert("scopes".to_owned(), json!(resource.scopes.iter().collect::<Vec<_>>()));
     if let Some(format) = resource.access_token_format {
         entry.insert("access_token_format".to_owned(), format.as_str().into());
+    }
+    if let Some(lifetime) = resource.access_token_lifetime {
+        entry.insert("access_token_lifetime".to_owned(), write_duration(lifetime).into());
     }
     entry
 }
@@ -73,6 +90,7 @@ pub(super) async fn plan(provider: &Provider, call: &Call, entries: &[Entry]) ->
             name: None,
             scopes: Scopes::default(),
             access_token_format: None,
+            access_token_lifetime: None,
             version: 1,
             created_at: call.now,
             updated_at: call.now,
@@ -84,7 +102,11 @@ pub(super) async fn plan(provider: &Provider, call: &Call, entries: &[Entry]) ->
             Some(tokens) => tokens.clone(),
             None => after.scopes.iter().map(str::to_owned).collect(),
         };
-        match judge(provider, &entry.identifier, after.name.as_deref(), &tokens) {
+        if let Some(lifetime) = entry.access_token_lifetime {
+            after.access_token_lifetime = lifetime;
+        }
+        let judged = judge(provider, &entry.identifier, after.name.as_deref(), &tokens);
+        match judged.and_then(|scopes| check_lifetime(after.access_token_lifetime).map(|()| scopes)) {
             Ok(scopes) => after.scopes = scopes,
             Err(refusal) => match super::below(refusal, &entry.pointer) {
                 Error::Invalid(wrong) => {
@@ -127,6 +149,16 @@ pub(super) async fn plan(provider: &Provider, call: &Call, entries: &[Entry]) ->
 
 pub(super) async fn write(tx: &mut Write, call: &Call, resource: &Resource, action: Action) -> Result<(), Error> {
     tx.raise_resource_generation().await?;
+    let there = tx.list_resources().await?;
+    let before = there
+        .iter()
+        .find(|known| known.id == resource.id)
+        .map(values_of)
+        .unwrap_or_default();
+    let after = match action {
+        Action::Remove => Map::new(),
+        Action::Create | Action::Change => values_of(resource),
+    };
     let word = match action {
         Action::Create => {
             match tx.add_resource(resource).await {
@@ -152,6 +184,7 @@ pub(super) async fn write(tx: &mut Write, call: &Call, resource: &Resource, acti
     let event = call
         .event(EventKind::ResourceChanged)
         .fact("resource", Fact::Id(resource.id.uuid()))
-        .fact("action", Fact::Word(word));
+        .fact("action", Fact::Word(word))
+        .changing(&before, &after);
     Ok(tx.add_event(&event).await?)
 }

@@ -86,7 +86,10 @@ pub(super) async fn plan(provider: &Provider, call: &Call, entries: &[Entry]) ->
     let (mut planned, mut errors) = (Vec::new(), Vec::new());
     for entry in entries {
         let before = there.iter().find(|webhook| webhook.name == entry.name);
-        match plan_one(provider, call, entry, before).await.map_err(|error| below(error, &entry.pointer)) {
+        match plan_one(provider, call, entry, before)
+            .await
+            .map_err(|error| below(error, &entry.pointer))
+        {
             Ok(one) => planned.extend(one),
             Err(Error::Invalid(wrong)) => errors.extend(wrong),
             Err(other) => return Err(other),
@@ -114,16 +117,25 @@ async fn plan_one(
         url: entry.url.clone(),
         events: match &entry.events {
             Some(events) => events.clone(),
-            None => before.map(|before| before.events.as_slice().to_vec()).unwrap_or_default(),
+            None => before
+                .map(|before| before.events.as_slice().to_vec())
+                .unwrap_or_default(),
         },
-        disabled: !entry.enabled.unwrap_or_else(|| before.is_none_or(|before| before.enabled)),
+        disabled: !entry
+            .enabled
+            .unwrap_or_else(|| before.is_none_or(|before| before.enabled)),
     };
     let after = flow::judge(provider, &new, call.now)?;
     let Some(before) = before else {
         let fields = FieldChange::between(&Map::new(), &to_json(&after));
         // without one in the file one is made, and seen by nobody: `rotate-secret` shows another
         let secret = entry.secret.clone().unwrap_or_else(signed::new_secret);
-        return Ok(Some(planned(entry, Action::Create, fields, WebhookAct::Add(after, secret))));
+        return Ok(Some(planned(
+            entry,
+            Action::Create,
+            fields,
+            WebhookAct::Add(after, secret),
+        )));
     };
     let mut fields = FieldChange::between(&to_json(before), &to_json(&after));
     let secret = match &entry.secret {

@@ -25,10 +25,7 @@ const LIMITS: Limits = Limits {
     time: Duration::from_secs(10),
 };
 /// The same for a test: what comes back is shown.
-const SHOWN: Limits = Limits {
-    bytes: 1_000,
-    ..LIMITS
-};
+const SHOWN: Limits = Limits { bytes: 1_000, ..LIMITS };
 /// Who takes some has this long, before another node tries: more than the four rounds of a batch take.
 const CLAIMED_FOR: Duration = Duration::from_secs(60);
 /// What has not come to its end goes on at once for so long.
@@ -148,11 +145,16 @@ async fn deliver_some(provider: &Provider, call: &Call, webhook: &Webhook, batch
     let secrets = secrets(provider, webhook.id, call.now).await?;
     let mut attempts: Vec<(DeliveryRow, Attempt)> = Vec::with_capacity(claimed.len());
     let mut untried = claimed.as_slice();
-    while let Some((some, rest)) = untried.split_at_checked(AT_ONCE.min(untried.len())).filter(|(some, _)| !some.is_empty()) {
+    while let Some((some, rest)) = untried
+        .split_at_checked(AT_ONCE.min(untried.len()))
+        .filter(|(some, _)| !some.is_empty())
+    {
         let told = join_all(some.iter().map(|row| tell(provider, webhook, &secrets, row))).await;
         untried = rest;
         let told: Vec<Attempt> = told.into_iter().collect::<Result<_, Error>>()?;
-        let is_off = told.iter().any(|attempt| !matches!(attempt, Attempt::Done(_) | Attempt::Answered(_) | Attempt::Forgotten));
+        let is_off = told
+            .iter()
+            .any(|attempt| !matches!(attempt, Attempt::Done(_) | Attempt::Answered(_) | Attempt::Forgotten));
         attempts.extend(some.iter().cloned().zip(told));
         if is_off {
             break;
@@ -173,7 +175,10 @@ async fn claim(provider: &Provider, call: &Call, mut due: Vec<DeliveryRow>) -> R
     let mut claimed = Vec::with_capacity(due.len());
     let mut tx = provider.store.write().await?;
     for mut row in due {
-        if tx.claim_delivery(&mut row, call.now, call.now.after(CLAIMED_FOR)).await? {
+        if tx
+            .claim_delivery(&mut row, call.now, call.now.after(CLAIMED_FOR))
+            .await?
+        {
             claimed.push(row);
         }
     }
@@ -187,7 +192,9 @@ async fn tell(provider: &Provider, webhook: &Webhook, secrets: &[Secret], row: &
         return Ok(Attempt::Forgotten);
     };
     let body = payload(&event).to_string();
-    Ok(post(provider, webhook, secrets, (&row.event.to_string(), body), LIMITS).await.0)
+    Ok(post(provider, webhook, secrets, (&row.event.to_string(), body), LIMITS)
+        .await
+        .0)
 }
 
 /// Posts a message. Gives what came of it, and the beginning of what came back.
@@ -264,7 +271,7 @@ async fn write_down(
     }
     let reached = attempts.iter().any(|(_, attempt)| matches!(attempt, Attempt::Done(_)));
     let is_off = |attempt: Attempt| matches!(attempt, Attempt::Later(_) | Attempt::Forbidden | Attempt::Unreached);
-    if reached && webhook.failing_since.is_some() {
+    if reached && (webhook.failing_since.is_some() || webhook.failures > 0) {
         tx.webhook_reached(webhook.id);
     } else if !reached && webhook.failing_since.is_none() {
         tx.webhook_missed(webhook.id, now);
@@ -284,7 +291,9 @@ async fn judge(
     webhook: &Webhook,
     attempts: &[(DeliveryRow, Attempt)],
 ) -> Result<(), Error> {
-    let failing = webhook.failing_since.filter(|since| call.now > since.after(DISABLED_AFTER));
+    let failing = webhook
+        .failing_since
+        .filter(|since| call.now > since.after(DISABLED_AFTER));
     let reached = attempts.iter().any(|(_, attempt)| matches!(attempt, Attempt::Done(_)));
     let gone = attempts.iter().any(|(_, attempt)| *attempt == Attempt::Gone);
     let fault = match failing {

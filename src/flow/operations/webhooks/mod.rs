@@ -13,13 +13,25 @@ pub use room::watch_room;
 
 use std::time::Duration;
 
+use serde_json::{Map, Value, json};
 use url::Url;
 
 use super::forget;
 use crate::flow::settle::{refuse, settle};
 use crate::flow::{Call, Error, FieldError, Provider, signed};
-use crate::model::{Event, EventKind, EventPatterns, Fact, Id, Secret, Timestamp, Webhook};
-use crate::store::{self, WebhookSecret, Write};
+use crate::model::{Event, EventKind, EventPatterns, Fact, Id, Secret, Timestamp, Webhook, members_of};
+use crate::store::{self, Generations, Read, WebhookSecret, Write};
+
+impl Provider {
+    /// Takes note of the webhooks there are, where they are others than were known.
+    pub(in crate::flow) async fn know_webhooks(&self, store: &mut Read, now: Generations) -> Result<(), Error> {
+        if !self.store.knows_webhooks(now.epoch, now.webhook) {
+            let webhooks = store.list_webhooks().await?;
+            self.store.know_webhooks(now.epoch, now.webhook, webhooks);
+        }
+        Ok(())
+    }
+}
 
 /// What the secrets are sealed for.
 pub(in crate::flow) const SEALED_FOR: &str = "webhook secret";
@@ -115,7 +127,8 @@ pub(super) async fn add_in(
     }
     taken(tx.add_webhook(webhook).await)?;
     tx.rotate_webhook_secret(webhook.id, &sealed(provider, secret, call.now), call.now);
-    tx.add_event(&event(call, EventKind::WebhookCreated, webhook.id)).await?;
+    let event = event(call, EventKind::WebhookCreated, webhook.id).changing(&Map::new(), &values_of(webhook));
+    tx.add_event(&event).await?;
     Ok(tx.raise_webhook_generation().await?)
 }
 
@@ -148,13 +161,27 @@ pub async fn change(
 
 /// Writes a change that was judged, as a part of a transaction.
 pub(super) async fn change_in(tx: &mut Write, call: &Call, mut webhook: Webhook) -> Result<Webhook, Error> {
+    let before = tx.find_webhook(webhook.id).await?.ok_or(Error::NotFound)?;
     if !taken(tx.change_webhook(&webhook).await)? {
         return Err(Error::Stale);
     }
     webhook.version = webhook.version.saturating_add(1);
-    tx.add_event(&event(call, EventKind::WebhookChanged, webhook.id)).await?;
+    let event = event(call, EventKind::WebhookChanged, webhook.id);
+    tx.add_event(&event.changing(&values_of(&before), &values_of(&webhook)))
+        .await?;
     tx.raise_webhook_generation().await?;
     Ok(webhook)
+}
+
+/// What of a webhook the history tells, by field.
+fn values_of(webhook: &Webhook) -> Map<String, Value> {
+    members_of(&json!({
+        "name": webhook.name,
+        "description": webhook.description,
+        "url": webhook.url,
+        "events": webhook.events.as_slice(),
+        "enabled": webhook.enabled,
+    }))
 }
 
 /// A webhook as a change leaves it.
@@ -301,22 +328,37 @@ pub(super) fn judge(provider: &Provider, new: &NewWebhook, now: Timestamp) -> Re
             detail: detail.to_owned(),
         });
     };
-    let is_line =
-        |text: &str, most: usize| text.chars().count() <= most && !text.chars().any(char::is_control);
+    let is_line = |text: &str, most: usize| text.chars().count() <= most && !text.chars().any(char::is_control);
     let name = new.name.trim();
     if name.is_empty() || !is_line(name, LONGEST_NAME) {
         wrong("/name", "malformed", "expected one line of at most 100 characters");
     }
-    let description = new.description.as_deref().map(str::trim).filter(|text| !text.is_empty());
+    let description = new
+        .description
+        .as_deref()
+        .map(str::trim)
+        .filter(|text| !text.is_empty());
     if description.is_some_and(|text| !is_line(text, LONGEST_DESCRIPTION)) {
-        wrong("/description", "malformed", "expected one line of at most 500 characters");
+        wrong(
+            "/description",
+            "malformed",
+            "expected one line of at most 500 characters",
+        );
     }
     let url = Url::parse(&new.url).ok().filter(|_| new.url.len() <= LONGEST_URL);
     match &url {
-        None => wrong("/url", "malformed", "expected an absolute https address of at most 2000 characters"),
+        None => wrong(
+            "/url",
+            "malformed",
+            "expected an absolute https address of at most 2000 characters",
+        ),
         // where its name leads is looked at each time that it is asked
         Some(url) if url.fragment().is_some() || !provider.egress.admits(url) => {
-            wrong("/url", "forbidden", "expected an https address on port 443, without credentials and fragment, or one within egress.networks");
+            wrong(
+                "/url",
+                "forbidden",
+                "expected an https address on port 443, without credentials and fragment, or one within egress.networks",
+            );
         }
         Some(_) => {}
     }
@@ -327,7 +369,11 @@ pub(super) fn judge(provider: &Provider, new: &NewWebhook, now: Timestamp) -> Re
         }
         Ok(events) => Some(events),
         Err(place) => {
-            wrong(&format!("/events/{place}"), "unknown", "there is no event of this kind: expected a name of docs/events.md, a beginning like user.*, or *");
+            wrong(
+                &format!("/events/{place}"),
+                "unknown",
+                "there is no event of this kind: expected a name of docs/events.md, a beginning like user.*, or *",
+            );
             None
         }
     };
