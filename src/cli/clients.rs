@@ -2,13 +2,17 @@
 
 use serde_json::{Value, json};
 
-use super::arguments::{Clients, CreateClient, Json, RegistrationToken};
+use super::arguments::Json;
+use super::client_arguments::{Clients, CreateClient, RegistrationToken};
 use super::failure::Failure;
 use super::input;
 use super::output::Output;
+use super::roles::{Holder, holder};
+use crate::flow::clients::access::{self, ClientUser};
 use crate::flow::clients::logouts::{self, LogoutRow};
 use crate::flow::clients::{self, Authority, ClientChange, Created, Given, NewClient, Strength, initial_access_token};
 use crate::flow::operations::inventory;
+use crate::flow::people::RoleHolder;
 use crate::flow::{Call, Error, Provider};
 use crate::model::scope::STANDARD;
 use crate::model::{
@@ -70,6 +74,16 @@ pub(super) async fn run(
         Clients::Distrust { client_id } => {
             vouch(provider, call, &client_id, Vouching::TakenBack).await?;
             Ok(Output::line(format!("{client_id} is not trusted")))
+        }
+        Clients::Give { client_id, to } => {
+            let (client, who) = (find(provider, &client_id).await?, user_of(provider, &to).await?);
+            access::give_client(provider, call, &AUTHORITY, client.id, who).await?;
+            Ok(Output::line(format!("{client_id} is given")))
+        }
+        Clients::Take { client_id, from } => {
+            let (client, who) = (find(provider, &client_id).await?, user_of(provider, &from).await?);
+            access::take_client(provider, call, &AUTHORITY, client.id, who).await?;
+            Ok(Output::line(format!("{client_id} is taken")))
         }
         Clients::Delete { client_id } => {
             let client = find(provider, &client_id).await?;
@@ -172,6 +186,9 @@ fn described(new: CreateClient, input: Option<Secret>) -> Result<NewClient, Fail
     if let Some(consent) = &new.consent {
         policy.consent = word("--consent", consent)?;
     }
+    if let Some(users) = &new.users {
+        policy.users = word("--users", users)?;
+    }
     Ok(NewClient {
         metadata,
         policy,
@@ -179,6 +196,13 @@ fn described(new: CreateClient, input: Option<Secret>) -> Result<NewClient, Fail
         secret: input.map(given),
         trusted: true,
         authority: AUTHORITY,
+    })
+}
+
+async fn user_of(provider: &Provider, named: &Holder) -> Result<ClientUser, Failure> {
+    Ok(match holder(provider, named).await? {
+        RoleHolder::Group(group) => ClientUser::Group(group),
+        RoleHolder::User(user) => ClientUser::User(user),
     })
 }
 

@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::arguments::Groups;
+use super::arguments::{Groups, MembershipArguments};
 use super::failure::Failure;
 use super::output::Output;
 use super::users;
 use crate::flow::operations::inventory;
-use crate::flow::people::{self, ChangeSource, NewGroup};
+use crate::flow::people::{self, ChangeSource, MembershipChange, NewGroup};
 use crate::flow::{Call, Provider};
-use crate::model::Group;
+use crate::model::{Group, Id, Timestamp};
 
 const SOURCE: ChangeSource = ChangeSource::Command;
 
@@ -40,28 +40,78 @@ pub(super) async fn run(provider: &Provider, call: &Call, command: Groups) -> Re
                 format!("{} is made\n", group.name)
             }))
         }
-        Groups::Add { group, user } => add(provider, call, &group, &user).await,
-        Groups::Remove { group, user } => remove(provider, call, &group, &user).await,
-        Groups::Delete { group } => {
+        Groups::Add { group, user, term } => add(provider, call, &group, &user, &term).await,
+        Groups::Remove {
+            group,
+            user,
+            primary_group,
+        } => remove(provider, call, &group, &user, primary_group.as_deref()).await,
+        Groups::Nest { inner, outer } => {
+            let (inner, outer) = (find(provider, &inner).await?, find(provider, &outer).await?);
+            people::nest_group(provider, call, &SOURCE, outer.id, inner.id).await?;
+            Ok(Output::line(format!("{} stands in {}", inner.name, outer.name)))
+        }
+        Groups::Unnest { inner, outer } => {
+            let (inner, outer) = (find(provider, &inner).await?, find(provider, &outer).await?);
+            people::unnest_group(provider, call, &SOURCE, outer.id, inner.id).await?;
+            Ok(Output::line(format!("{} does not stand in {}", inner.name, outer.name)))
+        }
+        Groups::Delete { group, primary_group } => {
             let group = find(provider, &group).await?;
-            people::delete_group(provider, call, &SOURCE, group.id, None).await?;
+            let successor = named(provider, primary_group.as_deref()).await?;
+            people::delete_group(provider, call, &SOURCE, group.id, None, successor).await?;
             Ok(Output::line(format!("{} is deleted", group.name)))
         }
     }
 }
 
 /// Puts a user into a group.
-pub(super) async fn add(provider: &Provider, call: &Call, group: &str, user: &str) -> Result<Output, Failure> {
+pub(super) async fn add(
+    provider: &Provider,
+    call: &Call,
+    group: &str,
+    user: &str,
+    term: &MembershipArguments,
+) -> Result<Output, Failure> {
+    let change = MembershipChange {
+        starts_at: said(term.from.as_deref(), "now")?,
+        ends_at: said(term.until.as_deref(), "none")?,
+        primary: term.primary,
+    };
     let (group, user) = (find(provider, group).await?, users::find(provider, user).await?);
-    people::add_member(provider, call, &SOURCE, group.id, user.id).await?;
+    people::put_member(provider, call, &SOURCE, group.id, user.id, change).await?;
     Ok(Output::line(format!("{} is in {}", user.username, group.name)))
 }
 
 /// Takes a user out of a group.
-pub(super) async fn remove(provider: &Provider, call: &Call, group: &str, user: &str) -> Result<Output, Failure> {
+pub(super) async fn remove(
+    provider: &Provider,
+    call: &Call,
+    group: &str,
+    user: &str,
+    successor: Option<&str>,
+) -> Result<Output, Failure> {
     let (group, user) = (find(provider, group).await?, users::find(provider, user).await?);
-    people::remove_member(provider, call, &SOURCE, group.id, user.id).await?;
+    let successor = named(provider, successor).await?;
+    people::remove_member(provider, call, &SOURCE, group.id, user.id, successor).await?;
     Ok(Output::line(format!("{} is not in {}", user.username, group.name)))
+}
+
+/// A moment, if one is named; `nothing` takes back what was said.
+fn said(text: Option<&str>, nothing: &str) -> Result<Option<Option<Timestamp>>, Failure> {
+    match text {
+        None => Ok(None),
+        Some(text) if text == nothing => Ok(Some(None)),
+        Some(text) => users::moment(text).map(|at| Some(Some(at))),
+    }
+}
+
+/// The group of this name, if one is named.
+async fn named(provider: &Provider, name: Option<&str>) -> Result<Option<Id<Group>>, Failure> {
+    match name {
+        Some(name) => Ok(Some(find(provider, name).await?.id)),
+        None => Ok(None),
+    }
 }
 
 /// The group of this name.

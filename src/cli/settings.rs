@@ -126,6 +126,7 @@ async fn set(
             Err(error) => return Err(error.into()),
         },
         (None, None, None) => {
+            settings::may_say(provider, &ChangeSource::Command, &table).await?;
             let changes = settings::change(provider, call, &table, ChangedBy::Command).await?;
             return changed(shape, &changes);
         }

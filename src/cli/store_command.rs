@@ -12,7 +12,7 @@ use super::output::Output;
 use super::reseal::{self, Step};
 use super::{
     access_requests, api_keys, apply, clients, devices, events, explain, groups, jobs, keys, messages, properties,
-    resources, serve, sessions, settings, setup, terms, users, webhooks,
+    resources, roles, serve, sessions, settings, setup, terms, users, webhooks,
 };
 use crate::clock::Clock;
 use crate::config::Config;
@@ -132,6 +132,8 @@ async fn execute(provider: &Provider, command: StoreCommand, input: Option<Secre
         StoreCommand::Export(arguments) => apply::export(provider, &arguments, input).await,
         StoreCommand::Users(command) => users::run(provider, call, command, input).await,
         StoreCommand::Groups(command) => groups::run(provider, call, command).await,
+        StoreCommand::Roles(command) => roles::run(provider, call, command).await,
+        StoreCommand::Permissions(command) => roles::run_permissions(provider, call, command).await,
         StoreCommand::Clients(command) => clients::run(provider, call, command, input).await,
         StoreCommand::Keys(command) => keys::run(provider, call, command, input).await,
         StoreCommand::Jobs(command) => jobs::run(provider, call, command).await,
@@ -169,6 +171,8 @@ fn read_input(command: &StoreCommand) -> Result<Option<Secret>, Failure> {
         StoreCommand::Setup(_)
         | StoreCommand::Messages(_)
         | StoreCommand::Groups(_)
+        | StoreCommand::Roles(_)
+        | StoreCommand::Permissions(_)
         | StoreCommand::AccessRequests(_)
         | StoreCommand::Jobs(_)
         | StoreCommand::Sessions(_)

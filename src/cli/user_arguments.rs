@@ -21,7 +21,7 @@ pub(super) enum Users {
         json: Json,
     },
     /// Make a user.
-    Create(CreateUser),
+    Create(Box<CreateUser>),
     /// Show a user, by username or mail address.
     Show {
         user: String,

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::arguments::PasswordFrom;
+use super::arguments::{MembershipArguments, PasswordFrom};
 use super::failure::Failure;
 use super::input;
 use super::output::Output;
@@ -64,7 +64,7 @@ pub(super) async fn run(
                 )),
             })
         }
-        Users::Create(new) => create(provider, call, new, input).await,
+        Users::Create(new) => create(provider, call, *new, input).await,
         Users::Show { user, json } => {
             let user = find(provider, &user).await?;
             let membership = inventory::membership(provider, &user).await?;
@@ -242,8 +242,10 @@ pub(super) async fn run(
             people::invite(provider, call, email.clone(), locale).await?;
             Ok(Output::line(format!("{email} is mailed a link to an account")))
         }
-        Users::AddToGroup { user, group } => super::groups::add(provider, call, &group, &user).await,
-        Users::RemoveFromGroup { user, group } => super::groups::remove(provider, call, &group, &user).await,
+        Users::AddToGroup { user, group } => {
+            super::groups::add(provider, call, &group, &user, &MembershipArguments::default()).await
+        }
+        Users::RemoveFromGroup { user, group } => super::groups::remove(provider, call, &group, &user, None).await,
     }
 }
 
@@ -333,7 +335,7 @@ fn moment_or_none(text: &str) -> Result<Option<Timestamp>, Failure> {
 }
 
 /// A moment, or the beginning of a day in UTC.
-fn moment(text: &str) -> Result<Timestamp, Failure> {
+pub(super) fn moment(text: &str) -> Result<Timestamp, Failure> {
     let read = Timestamp::parse(text).or_else(|| Timestamp::parse(&format!("{text}T00:00:00Z")));
     read.ok_or_else(|| {
         Failure::usage(format!(

@@ -20,6 +20,16 @@ pub(crate) struct RestsOn {
     pub(crate) token: Option<Digest>,
 }
 
+impl RestsOn {
+    /// On somebody alone.
+    pub(crate) fn user(id: Id<User>) -> Self {
+        Self {
+            user: Some(id),
+            ..Self::default()
+        }
+    }
+}
+
 #[derive(Default)]
 pub(super) struct Forgetting {
     /// Counts what came to be known.

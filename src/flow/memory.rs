@@ -277,15 +277,12 @@ impl Provider {
             Recalled::Known(person) => return Ok(Some(person)),
             Recalled::Unknown(since) => since,
         };
-        let person = Person::read(&mut self.store.read().await?, id).await?;
+        let person = Person::read(&mut self.store.read().await?, id, now).await?;
         let Some(person) = person.map(Arc::new) else {
             return Ok(None);
         };
-        let rests_on = RestsOn {
-            user: Some(id),
-            ..RestsOn::default()
-        };
-        self.remember(since, id, &person, rests_on, now.after(LONGEST), now);
+        let until = person.holds_until(now.after(LONGEST));
+        self.remember(since, id, &person, RestsOn::user(id), until, now);
         Ok(Some(person))
     }
 

@@ -163,7 +163,7 @@ pub async fn missing_of(provider: &Provider, user: &User, now: Timestamp) -> Res
         return Ok(counting);
     }
     if counting.iter().any(|terms| !terms.required_of.is_empty()) {
-        let groups = store.list_group_ids_of(user.id).await?;
+        let groups = store.list_group_ids_of(user.id, now).await?;
         counting.retain(|terms| terms.is_required_of(&groups));
     }
     if !user.required_actions.contains(&RequiredAction::AcceptTerms) {

@@ -34,6 +34,8 @@ const DEPARTURES_EVERY: Duration = Duration::from_secs(60);
 /// How often it is looked whether the values of a property have to be gone through.
 const PROPERTIES_EVERY: Duration = Duration::from_secs(5);
 const CLEANING_EVERY: Duration = Duration::from_secs(10 * 60);
+/// How often it is looked which memberships have begun or ended.
+const MEMBERSHIPS_EVERY: Duration = Duration::from_secs(1);
 /// How often it is looked whose account has come to its end: it may not be used from that moment on, and what hangs on it ends.
 const EXPIRIES_EVERY: Duration = Duration::from_secs(10);
 /// How often it is looked whose password has to be replaced soon, and whose account ends soon.
@@ -119,6 +121,12 @@ pub fn start(provider: &Provider, post: Post, patience: Patience, stop: &watch::
         let began = clock::monotonic();
         let call = || Call::system(&provider.clock);
         while people::end_expired(&provider, &call()).await? && began.elapsed() < GO_ON_FOR {}
+        Ok(())
+    }));
+    jobs.spawn(of("memberships", MEMBERSHIPS_EVERY).run(|provider| async move {
+        let began = clock::monotonic();
+        let call = || Call::system(&provider.clock);
+        while people::turn_memberships(&provider, &call()).await? && began.elapsed() < GO_ON_FOR {}
         Ok(())
     }));
     jobs.spawn(of("cleaning", CLEANING_EVERY).run(|provider| async move {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::named::named;
-use super::{Digest, Id, Layer, Scopes, SigningAlgorithm, Timestamp};
+use super::{Digest, Group, Id, Layer, Scopes, SigningAlgorithm, Timestamp, User};
 
 /// An application or service that asks for tokens.
 #[derive(Clone, Debug)]
@@ -285,6 +285,9 @@ pub struct ClientPolicy {
     /// Whether it is as much ours as the pages are: it may ask people for their passwords itself.
     #[serde(skip_serializing_if = "is_false")]
     pub first_party: bool,
+    /// Who may use it.
+    #[serde(skip_serializing_if = "ClientUsers::is_everybody")]
+    pub users: ClientUsers,
 }
 
 impl Default for ClientPolicy {
@@ -297,8 +300,35 @@ impl Default for ClientPolicy {
             serves: Vec::new(),
             resources: Vec::new(),
             first_party: false,
+            users: ClientUsers::Everybody,
         }
     }
+}
+
+named! {
+    /// Who may use an application.
+    ClientUsers {
+        /// Everybody who has an account.
+        Everybody = "everybody",
+        /// Those whom it is given to: the members of groups, and single people.
+        Assigned = "assigned",
+    }
+}
+
+impl ClientUsers {
+    /// Whether nothing needs to be said about it.
+    fn is_everybody(&self) -> bool {
+        *self == Self::Everybody
+    }
+}
+
+/// Whom an application is given to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientUser {
+    /// The members of a group.
+    Group(Id<Group>),
+    /// One person.
+    User(Id<User>),
 }
 
 named! {

@@ -206,6 +206,10 @@ named! {
         GroupChanged = "group.changed",
         /// A group was deleted.
         GroupDeleted = "group.deleted",
+        /// A role was made, changed, deleted, given or taken.
+        RoleChanged = "role.changed",
+        /// A permission was declared, described otherwise, or taken back.
+        PermissionChanged = "permission.changed",
         /// A client was made.
         ClientCreated = "client.created",
         /// A client was changed.

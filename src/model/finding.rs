@@ -50,6 +50,7 @@ named! {
         ConfigOk = "config_ok",
         ConfigRefused = "config_refused",
         ConfigAdminLeft = "config_admin_left",
+        ConfigCaptcha = "config_captcha",
         UrlOk = "url_ok",
         UrlUnreachable = "url_unreachable",
         UrlForeign = "url_foreign",

@@ -28,3 +28,24 @@ pub const ADMINISTRATORS: &str = "administrators";
 
 /// The permission to do everything.
 pub const ADMIN: &str = "admin";
+
+/// From when until when a membership counts; nothing said: from the beginning, for good.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MembershipTerm {
+    /// From when on.
+    pub starts_at: Option<Timestamp>,
+    /// Until when: at that moment it does not count any more.
+    pub ends_at: Option<Timestamp>,
+}
+
+impl MembershipTerm {
+    /// Whether it counts.
+    pub fn counts(self, now: Timestamp) -> bool {
+        self.starts_at.is_none_or(|at| at <= now) && self.ends_at.is_none_or(|at| at > now)
+    }
+
+    /// When something is to be done about it next: when it begins, then when it ends.
+    pub fn due_at(self, now: Timestamp) -> Option<Timestamp> {
+        self.starts_at.filter(|at| *at > now).or(self.ends_at)
+    }
+}

@@ -101,13 +101,15 @@ impl LayerOwner {
     }
 }
 
-/// The layer of a group that somebody is in.
+/// The layer of a group that somebody is in, or that one of their groups stands in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupLayer {
     /// The group's name.
     pub name: String,
     /// Whether it is the person's primary one.
     pub primary: bool,
+    /// How many groups lie between: 0 for one that the person is in directly.
+    pub distance: u32,
     /// What it says.
     pub layer: Layer,
 }
@@ -177,7 +179,7 @@ pub struct Layers<'a> {
     pub everyone: &'a Settings,
     /// The person's own.
     pub user: &'a Layer,
-    /// Those of their groups, by name.
+    /// Those of their groups and of what these stand in, by name.
     pub groups: &'a [GroupLayer],
     /// That of the client that is signed in to, with its `client_id`.
     pub client: Option<(&'a str, &'a Layer)>,
@@ -265,7 +267,9 @@ impl Layers<'_> {
         if let Some(value) = self.user.get(key) {
             said.push((Speaker::User, value.clone()));
         }
-        let (primary, others): (Vec<_>, Vec<_>) = self.groups.iter().partition(|group| group.primary);
+        let (primary, mut others): (Vec<_>, Vec<_>) = self.groups.iter().partition(|group| group.primary);
+        // an inner group is nearer than what it stands in
+        others.sort_by_key(|group| group.distance);
         for group in primary.into_iter().chain(others) {
             if let Some(value) = group.layer.get(key) {
                 let speaker = Speaker::Group {

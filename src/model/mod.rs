@@ -24,6 +24,7 @@ pub(crate) mod named;
 mod picture;
 pub mod property;
 pub mod resource;
+pub mod role;
 pub mod scope;
 pub mod secret;
 pub mod session;
@@ -41,8 +42,8 @@ pub use access_request::{AccessRequest, AccessRequestStatus};
 pub use algorithm::{ClientSigningAlgorithm, SigningAlgorithm};
 pub use channel::Channel;
 pub use client::{
-    AccessTokenFormat, ApplicationType, Client, ClientMetadata, ClientOrigin, ClientPolicy, ClientSecret, ConsentMode,
-    GrantType, ResponseMode, SubjectType, TokenEndpointAuthMethod,
+    AccessTokenFormat, ApplicationType, Client, ClientMetadata, ClientOrigin, ClientPolicy, ClientSecret, ClientUser,
+    ClientUsers, ConsentMode, GrantType, ResponseMode, SubjectType, TokenEndpointAuthMethod,
 };
 pub use consent::Consent;
 pub use device::{Device, DeviceState};
@@ -53,7 +54,7 @@ pub use factor::{Factor, FactorKind, FactorMeans, OtpAlgorithm, OtpSecret, OtpSh
 pub use finding::{Check, Health, Said};
 pub use form_field::{AskedField, FormField};
 pub use grant::{AccessToken, ClaimsRequest, Grant, GrantTerms, RefreshToken, RequestedClaim};
-pub use group::Group;
+pub use group::{Group, MembershipTerm};
 pub use id::Id;
 pub use job::{ItemOutcome, Job, JobItem, JobState};
 pub use layer::{GroupLayer, Layer, LayerOwner, Layers, Settled, Speaker};
@@ -66,6 +67,7 @@ pub use property::{
     Property, PropertyAccess, PropertyChoice, PropertyDefinition, PropertyFormat, PropertyState, PropertyType,
 };
 pub use resource::Resource;
+pub use role::{DeclaredPermission, Role};
 pub use scope::Scopes;
 pub use secret::{Digest, Secret};
 pub use session::Session;

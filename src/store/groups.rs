@@ -24,7 +24,7 @@ impl Record for Group {
 /// For how long somebody administers: the longer is the greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tenure {
-    /// Until their account ends.
+    /// Until their account ends, or what they administer by.
     Limited,
     /// For ever, as far as is known.
     Lasting,
@@ -77,11 +77,62 @@ where m.user_id = $1
 and m.is_primary = $2";
 
 const PERMISSIONS_OF: &str = "
-select distinct p.permission
-from group_members m
-join group_permissions p on p.group_id = m.group_id
-where m.user_id = $1
-order by p.permission";
+with direct (group_id) as (
+  select group_id
+  from group_members
+  where user_id = $1
+), reached (group_id) as (
+  select group_id
+  from direct
+  union
+  select a.ancestor_id
+  from direct d
+  join group_ancestors a on a.group_id = d.group_id
+)
+select p.permission
+from reached r
+join group_permissions p on p.group_id = r.group_id
+union
+select p.permission
+from reached r
+join group_roles g on g.group_id = r.group_id
+join role_permissions p on p.role_id = g.role_id
+union
+select p.permission
+from user_roles u
+join role_permissions p on p.role_id = u.role_id
+where u.user_id = $1
+order by permission";
+
+const PERMISSIONS_AT: &str = "
+with direct (group_id) as (
+  select group_id
+  from group_members
+  where user_id = $1
+  and (starts_at is null or starts_at <= $2)
+  and (ends_at is null or ends_at > $2)
+), reached (group_id) as (
+  select group_id
+  from direct
+  union
+  select a.ancestor_id
+  from direct d
+  join group_ancestors a on a.group_id = d.group_id
+)
+select p.permission
+from reached r
+join group_permissions p on p.group_id = r.group_id
+union
+select p.permission
+from reached r
+join group_roles g on g.group_id = r.group_id
+join role_permissions p on p.role_id = g.role_id
+union
+select p.permission
+from user_roles u
+join role_permissions p on p.role_id = u.role_id
+where u.user_id = $1
+order by permission";
 
 const MEMBERS: &str = "
 select user_id
@@ -92,15 +143,41 @@ order by user_id
 limit $3";
 
 const LONGEST_TENURE: &str = "
-select u.expires_at
-from group_permissions p
-join group_members m on m.group_id = p.group_id
-join users u on u.id = m.user_id
-where p.permission = $1
-and u.status = 'active'
+with carrying (group_id) as (
+  select group_id
+  from group_permissions
+  where permission = $1
+  union
+  select g.group_id
+  from role_permissions p
+  join group_roles g on g.role_id = p.role_id
+  where p.permission = $1
+), reaching (group_id) as (
+  select group_id
+  from carrying
+  union
+  select a.group_id
+  from carrying c
+  join group_ancestors a on a.ancestor_id = c.group_id
+), holding (user_id, ends_at) as (
+  select m.user_id, m.ends_at
+  from reaching r
+  join group_members m on m.group_id = r.group_id
+  where (m.starts_at is null or m.starts_at <= $2)
+  and (m.ends_at is null or m.ends_at > $2)
+  union all
+  select u.user_id, null
+  from role_permissions p
+  join user_roles u on u.role_id = p.role_id
+  where p.permission = $1
+)
+select coalesce(u.expires_at, h.ends_at) as expires_at
+from holding h
+join users u on u.id = h.user_id
+where u.status = 'active'
 and (u.starts_at is null or u.starts_at <= $2)
 and (u.expires_at is null or u.expires_at > $2)
-order by case when u.expires_at is null then 0 else 1 end
+order by case when u.expires_at is null and h.ends_at is null then 0 else 1 end
 limit 1";
 
 const LIST_APPLIED: &str = "
@@ -138,7 +215,7 @@ readers! {
         Ok(groups)
     }
 
-    /// The names of the groups a user is in.
+    /// The names of the groups a user is in directly, whether or not that counts already.
     pub async fn list_group_names_of(&mut self, user: Id<User>) -> Result<Vec<String>, Error> {
         Ok(self.sql(GROUPS_OF).bind(user).all().await?)
     }
@@ -148,9 +225,14 @@ readers! {
         Ok(self.sql(PRIMARY_GROUP_OF).bind(user).bind(true).optional().await?)
     }
 
-    /// The permissions a user holds by any group.
+    /// The permissions a user holds by any group or role, or will: whoever is to hold them soon is not for everybody to act on either.
     pub async fn list_permissions_of(&mut self, user: Id<User>) -> Result<Vec<String>, Error> {
         Ok(self.sql(PERMISSIONS_OF).bind(user).all().await?)
+    }
+
+    /// The permissions a user holds now.
+    pub async fn list_permissions_at(&mut self, user: Id<User>, now: Timestamp) -> Result<Vec<String>, Error> {
+        Ok(self.sql(PERMISSIONS_AT).bind(user).bind(now).all().await?)
     }
 
     /// Members of a group after this one.
@@ -199,31 +281,15 @@ insert into group_permissions (group_id, permission)
 values ($1, $2)
 on conflict do nothing";
 
-const ADD_MEMBER: &str = "
-insert into group_members (user_id, group_id, is_primary, since)
-values ($1, $2, $3, $4)
-on conflict do nothing";
-
-const NO_PRIMARY: &str = "
-update group_members
-set is_primary = $2
-where user_id = $1";
-
-const MAKE_PRIMARY: &str = "
-update group_members
-set is_primary = $3
-where user_id = $1
-and group_id = $2";
-
 const HOLD_WITH_PERMISSION: &str = "
 update groups
 set updated_at = updated_at
 where id in (select group_id from group_permissions where permission = $1)";
 
-const REMOVE_MEMBER: &str = "
-delete from group_members
-where user_id = $1
-and group_id = $2";
+const HOLD_ROLES_WITH_PERMISSION: &str = "
+update roles
+set updated_at = updated_at
+where id in (select role_id from role_permissions where permission = $1)";
 
 impl Write {
     /// Adds a group with its permissions. `Taken("groups_name_key" | "groups_external_id")` if one has it.
@@ -290,51 +356,10 @@ impl Write {
         Ok(deleted)
     }
 
-    /// Puts a user into a group. False if the user is in it already.
-    pub async fn add_member(&mut self, group: Id<Group>, user: Id<User>, at: Timestamp) -> Result<bool, Error> {
-        let added = self
-            .sql(ADD_MEMBER)
-            .bind(user)
-            .bind(group)
-            .bind(false)
-            .bind(at)
-            .changed()
-            .await?
-            == 1;
-        if added {
-            self.look_at_sessions_of(user);
-            self.forget(Ended::User(user)).await?;
-        }
-        Ok(added)
-    }
-
     /// Keeps others from changing who holds a permission until this transaction ends: whoever else wants to hold them waits.
     pub async fn hold_groups_with_permission(&mut self, permission: &str) -> Result<(), Error> {
         self.sql(HOLD_WITH_PERMISSION).bind(permission).changed().await?;
+        self.sql(HOLD_ROLES_WITH_PERMISSION).bind(permission).changed().await?;
         Ok(())
-    }
-
-    /// Makes one of a user's groups the primary one. False if the user is not in it.
-    pub async fn make_primary(&mut self, group: Id<Group>, user: Id<User>) -> Result<bool, Error> {
-        self.sql(NO_PRIMARY).bind(user).bind(false).changed().await?;
-        self.forget(Ended::User(user)).await?;
-        Ok(self
-            .sql(MAKE_PRIMARY)
-            .bind(user)
-            .bind(group)
-            .bind(true)
-            .changed()
-            .await?
-            == 1)
-    }
-
-    /// Takes a user out of a group. False if the user was not in it.
-    pub async fn remove_member(&mut self, group: Id<Group>, user: Id<User>) -> Result<bool, Error> {
-        let removed = self.sql(REMOVE_MEMBER).bind(user).bind(group).changed().await? == 1;
-        if removed {
-            self.look_at_sessions_of(user);
-            self.forget(Ended::User(user)).await?;
-        }
-        Ok(removed)
     }
 }

@@ -65,9 +65,19 @@ order by terms_acceptances.accepted_at desc, terms.name
 limit $2";
 
 const LIST_GROUPS: &str = "
+with direct (group_id) as (
+  select group_id
+  from group_members
+  where user_id = $1
+  and (starts_at is null or starts_at <= $2)
+  and (ends_at is null or ends_at > $2)
+)
 select group_id
-from group_members
-where user_id = $1";
+from direct
+union
+select a.ancestor_id
+from direct d
+join group_ancestors a on a.group_id = d.group_id";
 
 readers! {
     /// Every version, by name, the one that takes effect last first.
@@ -90,9 +100,9 @@ readers! {
         Ok(self.sql(LIST_ACCEPTED).bind(user).bind(MOST).all().await?)
     }
 
-    /// The rows of the groups that somebody is in.
-    pub async fn list_group_ids_of(&mut self, user: Id<User>) -> Result<Vec<Id<Group>>, Error> {
-        let rows: Vec<InGroup> = self.sql(LIST_GROUPS).bind(user).all().await?;
+    /// The rows of the groups that somebody is in now, and of those that these stand in.
+    pub async fn list_group_ids_of(&mut self, user: Id<User>, now: Timestamp) -> Result<Vec<Id<Group>>, Error> {
+        let rows: Vec<InGroup> = self.sql(LIST_GROUPS).bind(user).bind(now).all().await?;
         Ok(rows.into_iter().map(|row| row.0).collect())
     }
 }

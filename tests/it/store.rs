@@ -13,7 +13,7 @@ use std::time::Duration;
 use ostiary::config::Config;
 use ostiary::model::{
     AccessToken, Client, ClientMetadata, ClientOrigin, ClientPolicy, ClientSecret, Digest, Grant, GrantTerms, Group,
-    Id, PasswordHash, Profile, RefreshToken, Scopes, Session, Timestamp, User, UserStatus,
+    Id, PasswordHash, Profile, RefreshToken, Scopes, Session, Timestamp, User, UserKind, UserStatus,
 };
 use ostiary::store::{SessionRow, Store, Write};
 
@@ -83,6 +83,8 @@ fn sample_user(name: &str) -> User {
         id: Id::new(NOW),
         subject: format!("subject-{name}"),
         username: name.to_owned(),
+        kind: UserKind::Default,
+        client: None,
         version: 1,
         status: UserStatus::Active,
         profile: Profile {
@@ -96,8 +98,11 @@ fn sample_user(name: &str) -> User {
         password_initial: false,
         required_actions: Vec::new(),
         deletion_at: None,
+        status_before: None,
         starts_at: None,
         expires_at: None,
+        invited_at: None,
+        signed_in_at: None,
         created_at: NOW,
         updated_at: NOW,
     }

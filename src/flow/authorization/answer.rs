@@ -4,6 +4,7 @@
 use super::error_redirect::{Refused, refuse};
 use super::interaction::{Interaction, LIFETIME, account_of};
 use super::{code, decisions, logins};
+use crate::flow::clients::may_use;
 use crate::flow::effective;
 use crate::flow::session::{Account, Browser, Purpose, demand, is_multiple};
 use crate::flow::{Call, Error, Provider};
@@ -217,6 +218,15 @@ pub(super) async fn advance(
         (Decision::Issue, Some(account)) => logins::decide(provider, call, &interaction, account).await?,
         (decision, _) => decision,
     };
+    let decision = match (decision, account) {
+        // nobody is asked to allow what they may not use
+        (Decision::Consent(_) | Decision::MakeRoom(_) | Decision::Issue, Some(account))
+            if !may_use(provider, call, account.user.id, &interaction.client).await? =>
+        {
+            Decision::Refuse(not_given())
+        }
+        (decision, _) => decision,
+    };
     let consent = before.as_ref();
     decisions::keep_decision(provider, call, browser, &interaction, account, consent, &decision).await;
     let ask = match &decision {
@@ -248,6 +258,14 @@ pub(super) async fn advance(
     };
     let handle = demand::wait_for_more(provider, call, browser, account, purpose).await?;
     Ok(ask(handle))
+}
+
+fn not_given() -> OAuthError {
+    OAuthError::new(
+        ErrorCode::AccessDenied,
+        "authorization.not_given",
+        "this application is not given to the account that is signed in",
+    )
 }
 
 async fn facts_of(

@@ -1,6 +1,7 @@
 //! Clients: made, changed, disabled, deleted, given new secrets; by the operator, the API, files and themselves, all through
 //! the same rules.
 
+pub mod access;
 pub mod authority;
 pub mod change;
 pub mod create;
@@ -16,6 +17,7 @@ pub(in crate::flow) mod sector_document;
 mod unused;
 pub(in crate::flow) mod validation;
 
+pub use access::may_use;
 pub use authority::Authority;
 pub use change::{Changed, ClientChange, change};
 pub use create::{Created, NewClient, create};

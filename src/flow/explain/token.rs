@@ -115,7 +115,7 @@ fn told_properties(
 
 async fn access_token(provider: &Provider, call: &Call, standing: Standing) -> Result<TokenExplanation, Error> {
     let settings = provider.settings().await?;
-    let groups = groups(provider, standing.user.as_ref()).await?;
+    let groups = groups(provider, call, standing.user.as_ref()).await?;
     let terms = standing.grant.as_ref().map(|grant| &grant.terms);
     let properties = provider.properties().await?;
     let origins = Origins {
@@ -205,7 +205,7 @@ async fn id_token(provider: &Provider, call: &Call, set: Map<String, Value>) -> 
     };
     let user = find_user(&mut store, session, text("sub")).await?;
     drop(store);
-    let groups = groups(provider, user.as_ref()).await?;
+    let groups = groups(provider, call, user.as_ref()).await?;
     let terms = grant.as_ref().map(|grant| &grant.terms);
     let none = Scopes::default();
     let properties = provider.properties().await?;
@@ -344,11 +344,12 @@ async fn find_user(
     }
 }
 
-async fn groups(provider: &Provider, user: Option<&User>) -> Result<Vec<String>, Error> {
-    match user {
-        Some(user) => Ok(provider.store.read().await?.list_group_names_of(user.id).await?),
-        None => Ok(Vec::new()),
-    }
+async fn groups(provider: &Provider, call: &Call, user: Option<&User>) -> Result<Vec<String>, Error> {
+    let person = match user {
+        Some(user) => provider.person(user.id, call.now).await?,
+        None => None,
+    };
+    Ok(person.map(|person| person.groups.clone()).unwrap_or_default())
 }
 
 fn lifetime(settings: &crate::model::setting::Settings, key: &'static str) -> Option<Decided> {

@@ -1,7 +1,7 @@
 //! What a first-party application has to ask the person for, and what it brings back.
 
 use crate::flow::factor::Question;
-use crate::flow::people;
+use crate::flow::people::{self, Means};
 use crate::flow::session::{Demand, Duty, Task};
 use crate::flow::sign_in::duty::{self as duties, Brought};
 use crate::flow::{Call, Error, Provider, factor, terms};
@@ -12,8 +12,10 @@ use crate::protocol::parameters::Parameters;
 /// What is missing.
 #[derive(Clone, Debug)]
 pub enum Asked {
-    /// `username` and `password`, or a passkey if that is among these words.
+    /// `username` and `password`, or what else is among these words.
     Password(Vec<&'static str>),
+    /// The code that was sent, if somebody was meant, by its word.
+    SentCode(&'static str),
     /// One of these: `otp`, `recovery_code`, `passkey`, `mail_code`, `text_code`.
     SecondFactor {
         /// Which there are.
@@ -23,12 +25,16 @@ pub enum Asked {
     },
     /// A signature of a passkey: `passkey_question` with this, and `passkey`.
     Passkey(Question),
+    /// A passkey that an authenticator makes: `passkey_question` with this, and `passkey`.
+    NewPasskey(Question),
     /// `phone_number`, and `text_code` once one was sent to this number.
     ConfirmPhone(Option<String>),
     /// `new_password`, of so many characters.
     ChangePassword(u32),
-    /// `otp` of the authenticator that is set up with this secret, and at this address.
+    /// `otp` of the authenticator that is set up with this secret, and at this address; or a passkey.
     EnrolFactor {
+        /// Which of them.
+        methods: Vec<&'static str>,
         /// The secret, in Base32.
         secret: Secret,
         /// The same as an `otpauth:` address, for a picture.
@@ -62,8 +68,10 @@ impl Asked {
     pub const fn word(&self) -> &'static str {
         match self {
             Self::Password(_) => "password",
+            Self::SentCode(_) => "sent_code",
             Self::SecondFactor { .. } => "second_factor",
             Self::Passkey(_) => "passkey",
+            Self::NewPasskey(_) => "new_passkey",
             Self::ConfirmPhone(_) => "confirm_phone",
             Self::ChangePassword(_) => "change_password",
             Self::EnrolFactor { .. } => "enrol_factor",
@@ -74,10 +82,19 @@ impl Asked {
     }
 }
 
+/// What may be sent to sign in with. Links are for browsers.
+pub(super) const CODES: [Means; 2] = [Means::MailCode, Means::TextCode];
+
 /// By what somebody may say and show who they are.
-pub(super) fn password(provider: &Provider) -> Asked {
-    let passkey = factor::relying_party(provider).map(|_| "passkey");
-    Asked::Password(std::iter::once("password").chain(passkey).collect())
+pub(super) async fn password(provider: &Provider) -> Result<Asked, Error> {
+    let mut methods = vec!["password"];
+    methods.extend(factor::relying_party(provider).map(|_| "passkey"));
+    for means in CODES {
+        if people::may_sign_in_by(provider, means).await? {
+            methods.push(code_by(means.channel()));
+        }
+    }
+    Ok(Asked::Password(methods))
 }
 
 /// By what somebody may go on who has proved their password.
@@ -120,7 +137,9 @@ pub(super) async fn action(provider: &Provider, call: &Call, duty: &Duty) -> Res
         }
         Task::Enrol { secret, .. } => {
             let shown = factor::to_set_up(provider, user, secret)?;
+            let passkey = factor::relying_party(provider).map(|_| "passkey");
             Asked::EnrolFactor {
+                methods: std::iter::once("otp").chain(passkey).collect(),
                 secret: shown.secret,
                 address: shown.address,
             }

@@ -24,6 +24,8 @@ pub(super) enum Step {
     Nothing,
     /// Identifier and password, for this request.
     Password(String),
+    /// The code that was sent, for this request and the sign-in that waits for it.
+    Code(String, String),
     /// The second factor, for the proof that waits under this handle.
     Factor(String),
     /// Something that is required, for the proof that waits under this handle.

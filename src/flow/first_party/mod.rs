@@ -7,6 +7,7 @@
 
 mod asked;
 mod auth_session;
+mod sent_code;
 
 use std::sync::Arc;
 
@@ -88,6 +89,10 @@ pub async fn challenge(
             let interaction = walk.interaction(&id).await?;
             walk.password(interaction).await
         }
+        Step::Code(id, attempt) => {
+            let interaction = walk.interaction(&id).await?;
+            walk.code(interaction, &attempt).await
+        }
         Step::Factor(handle) => walk.factor(&handle).await,
         Step::Action(handle) => walk.action(&handle).await,
     }
@@ -137,15 +142,17 @@ impl Walk<'_> {
 
     async fn password(mut self, interaction: Interaction) -> Result<Challenged, Error> {
         let step = Step::Password(interaction.id.clone());
-        let purpose = Purpose {
-            interaction: Some(interaction.id.clone()),
-            return_to: None,
-            client: Some(self.client.client_id.clone()),
-        };
-        let asked = asked::password(self.provider);
+        let purpose = self.purpose(&interaction);
+        let asked = asked::password(self.provider).await?;
         if self.wishes("passkey") {
             let question = factor::ask_anybody(self.provider, self.call, &self.session.browser).await;
-            return self.question(step, (question, asked));
+            return self.question(step, (question, asked), Asked::Passkey);
+        }
+        if let Some(means) = asked::CODES
+            .into_iter()
+            .find(|means| self.wishes(asked::code_by(means.channel())))
+        {
+            return self.send_code(interaction, (means, asked)).await;
         }
         if let Some(signature) = self.signature() {
             let call = &self.call.within(Some(interaction.trace));
@@ -157,7 +164,8 @@ impl Walk<'_> {
                 purpose,
             };
             let signed_in = passkey::sign_in(self.provider, call, &mut self.session.browser, attempt).await;
-            return self.signed_in((interaction, step), signed_in, "wrong_passkey").await;
+            let again = (step, asked, "wrong_passkey");
+            return self.signed_in(interaction, signed_in, again).await;
         }
         let (Some(identifier), Some(password)) = (self.parameters.get("username"), self.given("password")) else {
             return self.more(step, asked, None);
@@ -171,21 +179,30 @@ impl Walk<'_> {
             purpose,
         };
         let signed_in = password::sign_in(self.provider, call, &mut self.session.browser, attempt).await;
-        self.signed_in((interaction, step), signed_in, "wrong_credentials")
-            .await
+        let again = (step, asked, "wrong_credentials");
+        self.signed_in(interaction, signed_in, again).await
     }
 
-    /// On, or what is missing. `wrong`: what is said of a proof that is wrong.
+    /// What somebody signs in for.
+    fn purpose(&self, interaction: &Interaction) -> Purpose {
+        Purpose {
+            interaction: Some(interaction.id.clone()),
+            return_to: None,
+            client: Some(self.client.client_id.clone()),
+        }
+    }
+
+    /// On, or what is missing. `again`: what is asked and said where the proof is wrong.
     async fn signed_in(
         self,
-        (interaction, step): (Interaction, Step),
+        interaction: Interaction,
         signed_in: Result<Account, Refused>,
-        wrong: &'static str,
+        again: (Step, Asked, &'static str),
     ) -> Result<Challenged, Error> {
         match signed_in {
             Ok(account) => self.enter(interaction, &account).await,
             Err(Refused::Wrong) => {
-                let asked = asked::password(self.provider);
+                let (step, asked, wrong) = again;
                 self.more(step, asked, Some(wrong))
             }
             Err(Refused::Factor(handle, _)) => self.ask_factor(&handle, None).await,
@@ -221,7 +238,7 @@ impl Walk<'_> {
         if self.wishes("passkey") && !demand.is_over() {
             let question = factor::ask_for_second(self.provider, self.call, &self.session.browser, &demand).await;
             let asked = asked::factor(self.provider, self.call, &demand).await?;
-            return self.question(Step::Factor(handle.to_owned()), (question, asked));
+            return self.question(Step::Factor(handle.to_owned()), (question, asked), Asked::Passkey);
         }
         let mut brought = [
             self.given("otp").map(Typed::Code),
@@ -274,13 +291,18 @@ impl Walk<'_> {
                 Err(error) => Err(error),
             };
         }
-        let brought = if duty.is_over() {
-            Brought::Nothing
-        } else {
-            match asked::brought(&duty.task, self.parameters) {
-                Some(brought) => brought,
-                None => return self.ask_action(handle, None).await,
-            }
+        if let (Task::Enrol { .. }, false, true) = (&duty.task, duty.is_over(), self.wishes("passkey")) {
+            let question = factor::ask_for_new(self.provider, self.call, &self.session.browser, &duty).await;
+            let asked = asked::action(self.provider, self.call, &duty).await?;
+            return self.question(Step::Action(handle.to_owned()), (question, asked), Asked::NewPasskey);
+        }
+        let brought = match (&duty.task, self.signature()) {
+            _ if duty.is_over() => Some(Brought::Nothing),
+            (Task::Enrol { .. }, Some(signature)) => Some(Brought::Passkey(signature)),
+            (task, _) => asked::brought(task, self.parameters),
+        };
+        let Some(brought) = brought else {
+            return self.ask_action(handle, None).await;
         };
         let purpose = duty.purpose.clone();
         let call = &self.call.within(duty.journey);
@@ -291,9 +313,11 @@ impl Walk<'_> {
                 let problem = fields.first().map_or("weak", |field| field.code);
                 self.ask_action(handle, Some(problem)).await
             }
-            Err(NotDone::Wrong | NotDone::NotYet | NotDone::Fields(_) | NotDone::Passkey(_) | NotDone::Known) => {
+            Err(NotDone::Wrong | NotDone::NotYet | NotDone::Fields(_)) => {
                 self.ask_action(handle, Some("wrong_code")).await
             }
+            Err(NotDone::Passkey(_)) => self.ask_action(handle, Some("wrong_passkey")).await,
+            Err(NotDone::Known) => self.ask_action(handle, Some("known_passkey")).await,
             Err(NotDone::NotAccepted) => self.ask_action(handle, Some("not_accepted")).await,
             Err(NotDone::Failed(Error::NotFound)) => Err(over()),
             Err(NotDone::Failed(error)) => Err(error),
@@ -331,7 +355,7 @@ impl Walk<'_> {
             },
             Next::StepUp(handle) => self.ask_factor(&handle, None).await,
             Next::Login(_) | Next::Reauthenticate(_) => {
-                let asked = asked::password(self.provider);
+                let asked = asked::password(self.provider).await?;
                 self.more(Step::Password(id), asked, None)
             }
             Next::Consent(_) => Ok(Challenged::Web("consent")),
@@ -366,10 +390,15 @@ impl Walk<'_> {
         self.more(Step::Action(handle.to_owned()), asked, problem)
     }
 
-    /// What an authenticator has to sign; or the same as before, where there are no passkeys.
-    fn question(self, step: Step, (question, asked): (Result<Question, Error>, Asked)) -> Result<Challenged, Error> {
+    /// What an authenticator has to sign, or to make; or the same as before, where there are no passkeys.
+    fn question(
+        self,
+        step: Step,
+        (question, asked): (Result<Question, Error>, Asked),
+        of: fn(Question) -> Asked,
+    ) -> Result<Challenged, Error> {
         match question {
-            Ok(question) => self.more(step, Asked::Passkey(question), None),
+            Ok(question) => self.more(step, of(question), None),
             Err(Error::NotFound | Error::Conflict(_)) => self.more(step, asked, Some("not_offered")),
             Err(error) => Err(error),
         }

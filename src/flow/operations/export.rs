@@ -3,8 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use super::apply::sealing::{Sealer, Sealing};
-use super::apply::{clients, groups, layers, properties, resources, terms, users};
+use super::apply::{access, clients, groups, layers, memberships, properties, resources, roles, terms, users};
 use super::{apply, inventory, message_templates, webhooks};
+use crate::flow::people::{RoleHolder, list_roles_of};
 use crate::flow::{Call, Error, Provider, people, terms as published_terms};
 use crate::model::{LayerOwner, PropertyState, Secret};
 
@@ -44,6 +45,19 @@ pub async fn export(provider: &Provider, secrets: Secrets) -> Result<Value, Erro
         file.insert("message_templates".to_owned(), json!(mails.collect::<Vec<_>>()));
     }
     file.insert("resources".to_owned(), json!(export_resources(provider).await?));
+    let resources = inventory::resources(provider).await?;
+    let permissions = inventory::permissions(provider).await?;
+    if !permissions.is_empty() {
+        let permissions = permissions
+            .iter()
+            .map(|known| roles::permission_to_json(known, &resources));
+        file.insert("permissions".to_owned(), json!(permissions.collect::<Vec<_>>()));
+    }
+    let held = inventory::roles(provider).await?;
+    if !held.is_empty() {
+        let held = held.iter().map(|role| roles::role_to_json(role, &resources));
+        file.insert("roles".to_owned(), json!(held.collect::<Vec<_>>()));
+    }
     file.insert(
         "clients".to_owned(),
         json!(export_clients(provider, sealer.as_ref()).await?),
@@ -104,10 +118,25 @@ async fn export_groups(provider: &Provider) -> Result<Vec<Map<String, Value>>, E
     let mut entries = Vec::new();
     for group in inventory::groups(provider).await? {
         let mut entry = groups::to_json(&group);
+        let outer = inventory::outer_groups(provider, group.id).await?;
+        if !outer.is_empty() {
+            entry.insert("groups".to_owned(), json!(outer));
+        }
+        hold(provider, &mut entry, RoleHolder::Group(group.id)).await?;
         say(provider, &mut entry, LayerOwner::Group(group.id)).await?;
         entries.push(entry);
     }
     Ok(entries)
+}
+
+/// The roles of one, if it has any.
+async fn hold(provider: &Provider, entry: &mut Map<String, Value>, holder: RoleHolder) -> Result<(), Error> {
+    let held = list_roles_of(provider, holder).await?;
+    if !held.is_empty() {
+        let names: Vec<String> = held.into_iter().map(|role| role.name).collect();
+        entry.insert("roles".to_owned(), json!(names));
+    }
+    Ok(())
 }
 
 /// What one says about settings, if it says anything.
@@ -122,6 +151,7 @@ async fn export_clients(provider: &Provider, sealer: Option<&Sealer>) -> Result<
     let mut entries = Vec::new();
     for client in inventory::clients(provider).await? {
         let mut entry = clients::to_json(&client)?;
+        entry.extend(access::to_json(provider, client.id).await?);
         say(provider, &mut entry, LayerOwner::Client(client.id)).await?;
         // one whose last secret was removed is to come back as it is, and not to be asked for another
         let may_have = !client.secrets.is_empty() || client.metadata.token_endpoint_auth_method.uses_secret();
@@ -151,6 +181,8 @@ async fn export_users(provider: &Provider, sealer: Option<&Sealer>) -> Result<Ve
             if !user.required_actions.is_empty() {
                 entry.insert("required_actions".to_owned(), json!(user.required_actions));
             }
+            entry.extend(memberships::to_json(provider, user).await?);
+            hold(provider, &mut entry, RoleHolder::User(user.id)).await?;
             say(provider, &mut entry, LayerOwner::User(user.id)).await?;
             // one that has to be replaced lets nobody in elsewhere either
             let password = user.password.as_ref().filter(|_| user.password_expired_at.is_none());

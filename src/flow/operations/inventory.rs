@@ -1,8 +1,9 @@
 //! Everything there is of a kind: for `apply`, `export` and lists at a terminal. Read in pages.
 
+use crate::flow::people;
 use crate::flow::{Error, Provider};
 use crate::model::user::comparison_key;
-use crate::model::{Client, Group, Resource, User};
+use crate::model::{Client, DeclaredPermission, Group, Id, Resource, Role, User};
 
 const PAGE: u32 = 500;
 
@@ -53,6 +54,48 @@ pub async fn groups(provider: &Provider) -> Result<Vec<Group>, Error> {
     let mut all: Vec<Group> = Vec::new();
     loop {
         let page = store.list_groups(all.last().map(|group| group.id), PAGE).await?;
+        if page.is_empty() {
+            return Ok(all);
+        }
+        all.extend(page);
+    }
+}
+
+/// The names of the groups that a group stands in directly.
+///
+/// # Errors
+/// [`Error`] if the store does not answer.
+pub async fn outer_groups(provider: &Provider, group: Id<Group>) -> Result<Vec<String>, Error> {
+    let (above, _) = people::nesting_of(provider, group).await?;
+    let direct = above.into_iter().filter(|group| group.distance == 1);
+    Ok(direct.map(|group| group.name).collect())
+}
+
+/// Every role.
+///
+/// # Errors
+/// [`Error`] if the store does not answer.
+pub async fn roles(provider: &Provider) -> Result<Vec<Role>, Error> {
+    let mut store = provider.store.read().await?;
+    let mut all: Vec<Role> = Vec::new();
+    loop {
+        let page = store.list_roles(all.last().map(|role| role.id), PAGE).await?;
+        if page.is_empty() {
+            return Ok(all);
+        }
+        all.extend(page);
+    }
+}
+
+/// Every declared permission.
+///
+/// # Errors
+/// [`Error`] if the store does not answer.
+pub async fn permissions(provider: &Provider) -> Result<Vec<DeclaredPermission>, Error> {
+    let mut store = provider.store.read().await?;
+    let mut all: Vec<DeclaredPermission> = Vec::new();
+    loop {
+        let page = store.list_permissions(all.last().map(|known| known.id), PAGE).await?;
         if page.is_empty() {
             return Ok(all);
         }

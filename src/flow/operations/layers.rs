@@ -137,8 +137,9 @@ async fn may_change(tx: &mut Write, source: &ChangeSource, owner: LayerOwner) ->
             source.must_outrank(&tx.list_permissions_of(id).await?)
         }
         LayerOwner::Group(id) => {
-            let group = tx.find_group(id).await?.ok_or(Error::NotFound)?;
-            source.must_cover(group.permissions.iter().map(String::as_str))
+            tx.find_group(id).await?.ok_or(Error::NotFound)?;
+            let carried = tx.list_permissions_by(id).await?;
+            source.must_cover(carried.iter().map(String::as_str))
         }
         LayerOwner::Client(id) => {
             let client = tx.find_client(id).await?.ok_or(Error::NotFound)?;

@@ -86,7 +86,7 @@ pub async fn create(provider: &Provider, call: &Call, new: NewResource) -> Resul
         added => added?,
     }
     let values = (Map::new(), values_of(&resource));
-    finish(provider, call, tx, &resource, ("created", values)).await?;
+    finish(provider, call, tx, &resource, "created", values).await?;
     Ok(resource)
 }
 
@@ -132,25 +132,28 @@ pub async fn change(
     }
     resource.version = resource.version.saturating_add(1);
     let values = (before, values_of(&resource));
-    finish(provider, call, tx, &resource, ("changed", values)).await?;
+    finish(provider, call, tx, &resource, "changed", values).await?;
     Ok(resource)
 }
 
-/// Deletes a resource.
+/// Deletes a resource. It is refused while roles or declared permissions belong to it.
 ///
 /// # Errors
-/// [`Error::NotFound`], [`Error::Stale`].
+/// [`Error::NotFound`], [`Error::Stale`], [`Error::Conflict`] (`in_use`).
 pub async fn delete(provider: &Provider, call: &Call, id: Id<Resource>, expected: Option<i64>) -> Result<(), Error> {
     let mut tx = provider.store.write().await?;
     let resource = match load(&mut tx, id, expected).await {
         Err(refusal) => return refuse(tx, refusal).await,
         Ok(resource) => resource,
     };
+    if tx.has_permissions(id).await? {
+        return refuse(tx, Error::Conflict("in_use")).await;
+    }
     if !tx.delete_resource(id).await? {
         return refuse(tx, Error::NotFound).await;
     }
     let values = (values_of(&resource), Map::new());
-    finish(provider, call, tx, &resource, ("deleted", values)).await
+    finish(provider, call, tx, &resource, "deleted", values).await
 }
 
 async fn load(tx: &mut Write, id: Id<Resource>, expected: Option<i64>) -> Result<Resource, Error> {
@@ -168,7 +171,8 @@ async fn finish(
     call: &Call,
     mut tx: Write,
     resource: &Resource,
-    (what, (before, after)): (&'static str, (Map<String, Value>, Map<String, Value>)),
+    what: &'static str,
+    (before, after): (Map<String, Value>, Map<String, Value>),
 ) -> Result<(), Error> {
     let event = call
         .event(EventKind::ResourceChanged)

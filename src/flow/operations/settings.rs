@@ -2,9 +2,10 @@
 
 use serde_json::{Map, Value};
 
+use crate::flow::people::{ChangeSource, permissions};
 use crate::flow::settle::settle;
 use crate::flow::{Call, Error, FieldError, Provider};
-use crate::model::setting::{Declaration, SettingError, Settings};
+use crate::model::setting::{Declaration, GROUPS_DEFAULT, SettingError, Settings};
 use crate::model::{EventKind, Fact};
 pub use crate::store::Revision;
 use crate::store::Write;
@@ -87,6 +88,36 @@ async fn write_in(call: &Call, tx: &mut Write, wanted: &Wanted, by: ChangedBy) -
     let before = tx.list_settings().await?;
     let after = wanted.onto(&before);
     put_in(call, tx, &before, &after, by.word()).await
+}
+
+/// Refuses a table that names a default group which is not there, or which carries what the caller may not confer: whoever says in
+/// which group everybody is, puts everybody into it.
+///
+/// # Errors
+/// [`Error::Invalid`], [`Error::Forbidden`].
+pub async fn may_say(provider: &Provider, source: &ChangeSource, table: &Map<String, Value>) -> Result<(), Error> {
+    for (key, value) in flat(table) {
+        let Some(name) = value
+            .as_str()
+            .filter(|name| key == GROUPS_DEFAULT && !name.trim().is_empty())
+        else {
+            continue;
+        };
+        let wrong = |code, detail: String| Error::field(pointer(GROUPS_DEFAULT), code, detail);
+        let mut store = provider.store.read().await?;
+        let group = store.find_group_by_name(name).await?;
+        let group = group.ok_or_else(|| wrong("unknown", format!("there is no group {name}")))?;
+        let carried = store.list_permissions_by(group.id).await?;
+        if carried
+            .iter()
+            .any(|permission| permissions::is_of_administration(permission))
+        {
+            let detail = "a group that carries a right of administration is nobody's by default";
+            return Err(wrong("contradiction", detail.to_owned()));
+        }
+        source.must_cover(carried.iter().map(String::as_str))?;
+    }
+    Ok(())
 }
 
 /// The settings that will be in force once a table is stored.

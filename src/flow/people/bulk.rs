@@ -7,7 +7,7 @@ use super::departure;
 use super::invitation;
 use super::password_link::{self, PreparedLink};
 use super::user_change::change_in;
-use super::{ChangeSource, OfflineGrants, UserChange, bin, members, server_account, sessions, standing};
+use super::{ChangeSource, GroupRules, OfflineGrants, UserChange, bin, members, server_account, sessions, standing};
 use crate::flow::again::again;
 use crate::flow::settle::settle;
 use crate::flow::{Call, Error, Provider, guess};
@@ -147,10 +147,11 @@ pub(in crate::flow) async fn act(
     source.must_cover(action.permissions().iter().copied())?;
     let user = super::get_user(provider, id).await?;
     let link = prepare(provider, call, source, (action, &user)).await?;
-    let kept_for = bin::kept_for(&*provider.settings().await?);
+    let settings = provider.settings().await?;
     let ready = Ready {
         link: link.as_ref(),
-        kept_for,
+        kept_for: bin::kept_for(&settings),
+        groups: GroupRules::of(&settings),
     };
     let changed = again(|| async {
         let mut tx = provider.store.write().await?;
@@ -180,6 +181,7 @@ pub(in crate::flow) async fn act(
 struct Ready<'a> {
     link: Option<&'a PreparedLink>,
     kept_for: Option<std::time::Duration>,
+    groups: GroupRules,
 }
 
 async fn prepare(
@@ -245,7 +247,9 @@ async fn act_in(
         }
         BulkAction::RemoveFromGroup { group } => {
             standing::load(tx, source, id, None).await?;
-            leave_in(tx, call, source, (*group, id)).await.map(|()| None)
+            leave_in(tx, call, source, (*group, id), &ready.groups)
+                .await
+                .map(|()| None)
         }
     }
 }
@@ -256,6 +260,7 @@ async fn leave_in(
     call: &Call,
     source: &ChangeSource,
     (group, id): (Id<Group>, Id<User>),
+    rules: &GroupRules,
 ) -> Result<(), Error> {
     let name = tx.find_group(group).await?.ok_or(Error::NotFound)?.name;
     let key = comparison_key(&name);
@@ -263,7 +268,7 @@ async fn leave_in(
     if !names.iter().any(|name| comparison_key(name) == key) {
         return Ok(());
     }
-    members::remove_in(tx, call, source, group, id).await
+    members::remove_in(tx, call, source, (group, None), id, rules).await
 }
 
 async fn unlock_in(tx: &mut Write, call: &Call, source: &ChangeSource, id: Id<User>) -> Result<(), Error> {

@@ -1,14 +1,24 @@
 //! Groups: made, changed, deleted, found. Whoever changes what a group carries must hold it.
 
+use super::default_group::GroupRules;
 use serde_json::{Map, Value, json};
 
 use super::departure::HadAdministrator;
 use super::users::position;
-use super::{ChangeSource, Page, fields, permissions};
+use super::{ChangeSource, Page, fields, nesting, permissions};
+use crate::flow::again::again;
 use crate::flow::settle::settle;
 use crate::flow::{Call, Error, Provider};
+use crate::model::user::comparison_key;
 use crate::model::{EventKind, Fact, Group, Id, members_of};
 use crate::store::{self, Write};
+
+/// A group of so many members is deleted in one transaction; a bigger one is emptied first.
+const AT_ONCE: u32 = 1_000;
+/// So many members leave it in one transaction then.
+const BATCH: u32 = 500;
+/// So many times for one request; whatever is left then takes another one.
+const MOST_BATCHES: u32 = 200;
 
 /// A group to make.
 #[derive(Clone, Debug, Default)]
@@ -119,6 +129,17 @@ pub async fn change_group(
     expected: Option<i64>,
     change: GroupChange,
 ) -> Result<Group, Error> {
+    if change.name.is_some() {
+        let rules = GroupRules::of(&*provider.settings().await?);
+        let group = get_group(provider, id).await?;
+        let renamed = change
+            .name
+            .as_deref()
+            .is_some_and(|name| comparison_key(name) != comparison_key(&group.name));
+        if renamed && rules.is_default(&group) {
+            return Err(Error::Conflict("default_group"));
+        }
+    }
     let mut tx = provider.store.write().await?;
     let done = change_in(&mut tx, call, source, id, expected, change).await;
     settle(tx, done).await
@@ -160,7 +181,8 @@ pub(in crate::flow) async fn change_in(
     }
     check(&group)?;
     // applications may decide by a group's name too, so whoever renames one must hold what it carries
-    source.must_cover(before.permissions.iter().chain(&group.permissions).map(String::as_str))?;
+    let carried = tx.list_permissions_by(id).await?;
+    source.must_cover(carried.iter().chain(&group.permissions).map(String::as_str))?;
     group.updated_at = call.now;
     if !tx.change_group(&group).await.map_err(taken)? {
         return Err(Error::Stale);
@@ -179,37 +201,128 @@ pub(in crate::flow) async fn change_in(
     Ok(group)
 }
 
-/// Deletes a group with its memberships.
+/// Deletes a group with its memberships. `successor` becomes the primary group of those whose primary one it was: they are put into
+/// it. A big group is emptied first, a bounded number of members in each transaction; whatever stops that on its way, what is left
+/// is the same group with fewer members, and may be deleted again.
 ///
 /// # Errors
-/// [`Error::NotFound`], [`Error::Stale`], [`Error::Forbidden`], [`Error::Conflict`] if nobody would be left to administer the
-/// installation.
+/// [`Error::NotFound`], [`Error::Stale`], [`Error::Forbidden`] for what it or the successor carries, [`Error::Invalid`] for a
+/// successor that is none, [`Error::Conflict`] if nobody would be left to administer the installation (`last_administrator`), if it
+/// is somebody's primary group and no successor is named (`primary_group`), if it is the default group (`default_group`), and if it
+/// is too big (`still_members`: call again; `too_many_administrators`).
 pub async fn delete_group(
     provider: &Provider,
     call: &Call,
     source: &ChangeSource,
     id: Id<Group>,
     expected: Option<i64>,
+    successor: Option<Id<Group>>,
 ) -> Result<(), Error> {
-    let mut tx = provider.store.write().await?;
-    let done = delete_in(&mut tx, call, source, id, expected).await;
-    settle(tx, done).await
+    let rules = GroupRules::of(&*provider.settings().await?);
+    let mut store = provider.store.read().await?;
+    let group = store.find_group(id).await?.ok_or(Error::NotFound)?;
+    if rules.is_default(&group) {
+        return Err(Error::Conflict("default_group"));
+    }
+    let is_big = store.count_members(id, AT_ONCE.saturating_add(1)).await? > u64::from(AT_ONCE);
+    drop(store);
+    if is_big {
+        empty(provider, call, source, (id, expected), successor).await?;
+    }
+    again(|| async {
+        let mut tx = provider.store.write().await?;
+        let done = delete_in(&mut tx, call, source, (id, expected), successor).await;
+        settle(tx, done).await
+    })
+    .await
 }
 
-/// The same as a part of a transaction.
-pub(in crate::flow) async fn delete_in(
-    tx: &mut Write,
+/// Takes the members out of a big group, so many at a time.
+async fn empty(
+    provider: &Provider,
     call: &Call,
     source: &ChangeSource,
-    id: Id<Group>,
-    expected: Option<i64>,
+    (id, expected): (Id<Group>, Option<i64>),
+    successor: Option<Id<Group>>,
 ) -> Result<(), Error> {
-    let administrator = HadAdministrator::ask(tx, call.now).await?;
+    for _ in 0..MOST_BATCHES {
+        let left = again(|| async {
+            let mut tx = provider.store.write().await?;
+            let done = async {
+                may_delete(&mut tx, source, (id, expected), successor).await?;
+                let carried = tx.list_permissions_by(id).await?;
+                if carried
+                    .iter()
+                    .any(|permission| permissions::is_of_administration(permission))
+                {
+                    return Err(Error::Conflict("too_many_administrators"));
+                }
+                let left = tx.move_members(id, successor, call.now, BATCH).await?;
+                let event = call
+                    .event(EventKind::GroupChanged)
+                    .because("members_left")
+                    .fact("group", Fact::Id(id.uuid()))
+                    .fact("source", source.fact())
+                    .fact("members", Fact::Number(i64::try_from(left).unwrap_or(i64::MAX)));
+                tx.add_event(&event).await?;
+                Ok(left)
+            }
+            .await;
+            settle(tx, done).await
+        })
+        .await?;
+        if left < u64::from(BATCH) {
+            return Ok(());
+        }
+    }
+    Err(Error::Conflict("still_members"))
+}
+
+/// Judges whether a group may be deleted, as a part of a transaction.
+async fn may_delete(
+    tx: &mut Write,
+    source: &ChangeSource,
+    (id, expected): (Id<Group>, Option<i64>),
+    successor: Option<Id<Group>>,
+) -> Result<Group, Error> {
     let group = tx.find_group(id).await?.ok_or(Error::NotFound)?;
     if expected.is_some_and(|version| version != group.version) {
         return Err(Error::Stale);
     }
-    source.must_cover(group.permissions.iter().map(String::as_str))?;
+    let carried = tx.list_permissions_by(id).await?;
+    source.must_cover(carried.iter().map(String::as_str))?;
+    match successor {
+        None if tx.is_primary_group(id).await? => return Err(Error::Conflict("primary_group")),
+        None => {}
+        Some(next) => {
+            if next == id || tx.find_group(next).await?.is_none() {
+                let detail = "the next primary group is another group that is there";
+                return Err(Error::field("primary_group", "unknown", detail));
+            }
+            let conferred = tx.list_permissions_by(next).await?;
+            source.must_cover(conferred.iter().map(String::as_str))?;
+        }
+    }
+    Ok(group)
+}
+
+/// The same as a part of a transaction. A group with many members is not deleted so.
+pub(in crate::flow) async fn delete_in(
+    tx: &mut Write,
+    call: &Call,
+    source: &ChangeSource,
+    (id, expected): (Id<Group>, Option<i64>),
+    successor: Option<Id<Group>>,
+) -> Result<(), Error> {
+    let administrator = HadAdministrator::ask(tx, call.now).await?;
+    let group = may_delete(tx, source, (id, expected), successor).await?;
+    let left = tx
+        .move_members(id, successor, call.now, AT_ONCE.saturating_add(BATCH))
+        .await?;
+    if tx.count_members(id, 1).await? > 0 {
+        return Err(Error::Conflict("still_members"));
+    }
+    nesting::empty_out(tx, id).await?;
     if !tx.delete_group(id).await? {
         return Err(Error::NotFound);
     }
@@ -218,8 +331,13 @@ pub(in crate::flow) async fn delete_in(
         .event(EventKind::GroupDeleted)
         .fact("group", Fact::Id(id.uuid()))
         .fact("source", source.fact())
+        .fact("members", Fact::Number(i64::try_from(left).unwrap_or(i64::MAX)))
         .fact("permissions", count(&group))
         .changing(&values_of(&group), &Map::new());
+    let event = match successor {
+        Some(next) => event.fact("primary_group", Fact::Id(next.uuid())),
+        None => event,
+    };
     tx.add_event(&event).await?;
     Ok(())
 }

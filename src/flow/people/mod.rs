@@ -8,8 +8,11 @@ pub mod breach_service;
 pub mod bulk;
 pub mod challenge;
 pub mod code_wish;
+pub mod declared_permissions;
+pub mod default_group;
 pub mod departure;
 pub mod devices;
+pub mod effective_permissions;
 pub mod fields;
 pub mod groups;
 pub mod guess_wait;
@@ -19,6 +22,8 @@ mod invitation;
 mod leaving;
 mod locking;
 pub mod members;
+mod membership_turns;
+pub mod nesting;
 pub mod new_password;
 mod news;
 mod own_data;
@@ -44,6 +49,7 @@ pub mod registration;
 pub mod registration_limits;
 pub mod registration_wish;
 pub mod rights;
+pub mod roles;
 pub mod server_account;
 pub mod session_lists;
 pub mod sessions;
@@ -67,7 +73,13 @@ pub use bulk::BulkAction;
 pub use challenge::{CODE as CAPTCHA, Challenge, Met, challenge};
 pub(in crate::flow) use code_wish::ask_for_code;
 pub use code_wish::{Means, may_sign_in_by};
+pub use declared_permissions::{
+    NewPermission, change_permission, declare_permission, delete_permission, find_permission, get_permission,
+    list_permissions,
+};
+pub use default_group::GroupRules;
 pub use devices::{DeviceAct, OwnDevices, change_device, change_own_device, get_device, list_devices, own_devices};
+pub use effective_permissions::{EffectivePermission, Way, effective_permissions};
 pub use groups::{
     GroupChange, NewGroup, change_group, create_group, delete_group, find_group_by_name, get_group, judge_group,
     list_groups,
@@ -82,13 +94,19 @@ pub use leaving::{NotLeaving, delete_own_account, delete_those_who_are_due, dele
 pub use locking::{
     lock_by_alert, lock_by_link, lock_own_account, look_at_lock, look_at_unlock, unlock_by_link, unlock_user,
 };
-pub use members::{Membership, add_member, list_groups_of, list_members, make_primary, remove_member};
+pub use members::{
+    Member, Membership, MembershipChange, add_member, get_member, list_groups_of, list_members, make_primary,
+    put_member, remove_member,
+};
+pub use membership_turns::turn_memberships;
+pub use nesting::{NestedGroup, nest_group, nesting_of, unnest_group};
 pub use new_password::{PasswordLink, can_be_mailed_to, mail_password_link};
 pub(in crate::flow) use news::PostedLink;
 pub use own_data::{NotExported, TABLES as TABLES_OF_PEOPLE, Told, export_own_data};
 pub(in crate::flow) use own_email::mail_confirmation;
 pub use own_email::{
-    AddressLink, AddressSide, Confirmed as ConfirmedAddress, NotAsked, ask_for_email, confirm_address, look_at_address,
+    AddressLink, AddressSide, Confirmed as ConfirmedAddress, NotAsked, ask_for_email, confirm_address,
+    confirm_own_address, look_at_address,
 };
 pub use own_events::{DoneBy, OwnEvent, own_events};
 pub use own_password::{NotReplaced, change_own_password};
@@ -117,6 +135,10 @@ pub use registration::{Registrant, look_at_registration, register};
 pub use registration_limits::is_domain_refused;
 pub use registration_wish::{RegistrationMode, ask_for_account, invite, registration_mode};
 pub use rights::{Rights, rights_of};
+pub use roles::{
+    NewRole, RoleChange, RoleHolder, change_role, create_role, delete_role, find_role_by_name, get_role, give_role,
+    list_roles, list_roles_of, take_role,
+};
 pub use server_account::ServerClient;
 pub use session_lists::{
     EndedSessions, OfflineGrants, SessionsOf, end_every_session, end_sessions_of, list_live_sessions,

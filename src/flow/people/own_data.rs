@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use crate::flow::session::{self, Asker};
 use crate::flow::{Call, Error, Provider};
-use crate::model::{Actor, Event, EventKind, Id, LayerOwner, User};
-use crate::store::Read;
+use crate::model::{Actor, ClientUser, Event, EventKind, Id, LayerOwner, Timestamp, User};
+use crate::store::{Membership, Read};
 
 /// What is told of each kind at most: who has more is told so, and reads the rest page by page.
 const MOST: u32 = 5_000;
@@ -42,6 +42,8 @@ pub const TABLES: &[(&str, Told)] = &[
     ),
     ("pictures", Told::As("picture")),
     ("group_members", Told::As("groups")),
+    ("user_roles", Told::As("roles")),
+    ("client_access", Told::As("given_applications")),
     ("user_settings", Told::As("settings")),
     ("factors", Told::As("factors")),
     ("recovery_codes", Told::As("recovery_codes")),
@@ -112,13 +114,25 @@ pub async fn export_own_data(provider: &Provider, call: &Call, asker: Asker) -> 
     Ok(held)
 }
 
+fn membership(membership: &Membership) -> Value {
+    json!({
+        "name": membership.name,
+        "primary": membership.primary,
+        "since": membership.since.rfc3339(),
+        "starts_at": membership.term.starts_at.map(Timestamp::rfc3339),
+        "ends_at": membership.term.ends_at.map(Timestamp::rfc3339),
+    })
+}
+
 async fn held(provider: &Provider, call: &Call, id: Id<User>) -> Result<Value, Error> {
     let mut store = provider.store.read().await?;
     let user = store.find_user(id).await?.ok_or(Error::NotFound)?;
     let (sessions, devices) = sign_ins(&mut store, id).await?;
     let (consents, applications) = applications(&mut store, id).await?;
     let (factors, recovery_codes) = factors(&mut store, id).await?;
-    let groups = store.list_group_layers_of(id).await?;
+    let groups = store.list_memberships_of(id).await?;
+    let roles = store.list_roles_of_user(id).await?;
+    let given = store.list_clients_given_to(ClientUser::User(id)).await?;
     let layer = store.get_layer(LayerOwner::User(id)).await?;
     let picture = store.find_picture_of(id).await?;
     let accepted = store.list_acceptances_of(id).await?;
@@ -144,7 +158,9 @@ async fn held(provider: &Provider, call: &Call, id: Id<User>) -> Result<Value, E
             "created_at": picture.created_at.rfc3339(),
             "content": base64(&picture.bytes),
         })),
-        "groups": groups.iter().map(|group| json!({"name": group.name, "primary": group.primary})).collect::<Vec<_>>(),
+        "groups": groups.iter().map(membership).collect::<Vec<_>>(),
+        "roles": roles.iter().map(|role| &role.name).collect::<Vec<_>>(),
+        "given_applications": given,
         "settings": layer.iter().map(|(key, value)| ((*key).to_owned(), value.to_json())).collect::<serde_json::Map<_, _>>(),
         "factors": factors,
         "recovery_codes": {"left": recovery_codes},

@@ -259,6 +259,24 @@ pub async fn look_at_address(provider: &Provider, call: &Call, token: &Secret) -
     Ok(found)
 }
 
+/// The same for whoever is signed in: a link of somebody else's is none, and a guess.
+///
+/// # Errors
+/// As [`confirm_address`].
+pub async fn confirm_own_address(
+    provider: &Provider,
+    call: &Call,
+    asker: Id<User>,
+    token: &Secret,
+) -> Result<Confirmed, Error> {
+    let (link, _) = look_at_address(provider, call, token).await?;
+    if link.user != asker {
+        guess::wrong(provider, call, guess::Account::RegistrationLink).await?;
+        return Err(Error::NotFound);
+    }
+    confirm_address(provider, call, token).await
+}
+
 /// Answers a mail. With the last answer the address is the person's, and the one until now is told.
 ///
 /// # Errors

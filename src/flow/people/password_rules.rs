@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::nesting::MOST_ABOVE;
 use super::permissions::is_of_administration;
 use crate::flow::{Call, Error, Provider};
 use crate::model::setting::{
@@ -90,12 +91,23 @@ impl PasswordRules {
         let mut administrator = false;
         let mut store = provider.store.read().await?;
         for name in names {
-            if let Some(group) = store.find_group_by_name(name).await? {
-                administrator |= group.permissions.iter().any(|held| is_of_administration(held));
+            let Some(group) = store.find_group_by_name(name).await? else {
+                continue;
+            };
+            let carried = store.list_permissions_by(group.id).await?;
+            administrator |= carried.iter().any(|held| is_of_administration(held));
+            groups.push(GroupLayer {
+                primary: primary.as_ref() == Some(&comparison_key(&group.name)),
+                distance: 0,
+                layer: store.get_layer(LayerOwner::Group(group.id)).await?,
+                name: group.name,
+            });
+            for above in store.list_groups_above(group.id, MOST_ABOVE).await? {
                 groups.push(GroupLayer {
-                    primary: primary.as_ref() == Some(&comparison_key(&group.name)),
-                    layer: store.get_layer(LayerOwner::Group(group.id)).await?,
-                    name: group.name,
+                    primary: false,
+                    distance: above.distance,
+                    layer: store.get_layer(LayerOwner::Group(above.id)).await?,
+                    name: above.name,
                 });
             }
         }

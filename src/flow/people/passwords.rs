@@ -112,7 +112,9 @@ pub async fn set_password(
 const fn setter(source: &ChangeSource) -> PasswordSetter {
     match source {
         ChangeSource::Person | ChangeSource::Setup => PasswordSetter::Person,
-        ChangeSource::Api(_) | ChangeSource::Apply | ChangeSource::Command => PasswordSetter::Other,
+        ChangeSource::Api(_) | ChangeSource::Apply | ChangeSource::Command | ChangeSource::Term => {
+            PasswordSetter::Other
+        }
     }
 }
 

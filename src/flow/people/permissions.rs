@@ -1,13 +1,15 @@
 //! Permissions: named rights that groups carry. Those of this server are known by name; every other belongs to an application.
 
-use crate::flow::FieldError;
-use crate::model::Scopes;
+use crate::flow::{Error, FieldError};
 use crate::model::group::ADMIN;
+use crate::model::{Id, Resource, Scopes};
+use crate::store::Write;
 
 /// What the administration API asks for, beside [`ADMIN`], which is everything. Each has a `.read` of its own.
 pub const ADMINISTRATION: &[&str] = &[
     "admin:users",
     "admin:groups",
+    "admin:roles",
     "admin:clients",
     "admin:resources",
     "admin:sessions",
@@ -28,6 +30,7 @@ pub const ADMINISTRATION: &[&str] = &[
 const READING: &[&str] = &[
     "admin:users.read",
     "admin:groups.read",
+    "admin:roles.read",
     "admin:clients.read",
     "admin:resources.read",
     "admin:sessions.read",
@@ -73,6 +76,18 @@ pub fn scopes() -> Scopes {
         scopes.add(&format!("{whole}.read"));
     }
     scopes
+}
+
+/// The row of an API, if one is named by its identifier.
+pub(super) async fn resource_named(tx: &mut Write, identifier: Option<&str>) -> Result<Option<Id<Resource>>, Error> {
+    let Some(identifier) = identifier else {
+        return Ok(None);
+    };
+    let resources = tx.list_resources().await?;
+    let found = resources.into_iter().find(|resource| resource.identifier == identifier);
+    found
+        .map(|resource| Some(resource.id))
+        .ok_or_else(|| Error::field("/resource", "unknown", format!("there is no resource {identifier}")))
 }
 
 /// Judges the names of permissions: each must be a scope token (RFC 6749 section 3.3), since tokens carry it as one.

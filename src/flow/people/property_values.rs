@@ -117,7 +117,7 @@ fn change_of_one(
     let may = match source {
         ChangeSource::Person => definition.users == PropertyAccess::Write || is_new && definition.registration,
         ChangeSource::Api(_) => definition.administrators == PropertyAccess::Write,
-        ChangeSource::Apply | ChangeSource::Command | ChangeSource::Setup => true,
+        ChangeSource::Apply | ChangeSource::Command | ChangeSource::Setup | ChangeSource::Term => true,
     };
     if !may {
         return Err(wrong("not_editable", "this is not changed here"));
@@ -136,7 +136,7 @@ fn is_entered_by(definition: &PropertyDefinition, source: &ChangeSource) -> bool
     match source {
         ChangeSource::Person => definition.users == PropertyAccess::Write,
         ChangeSource::Api(_) | ChangeSource::Command => definition.users != PropertyAccess::Write,
-        ChangeSource::Apply | ChangeSource::Setup => false,
+        ChangeSource::Apply | ChangeSource::Setup | ChangeSource::Term => false,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::flow::{Error, Provider};
 use crate::model::group::ADMIN;
-use crate::model::{Id, Scopes, User};
+use crate::model::{Id, Scopes, Timestamp, User};
 
 /// What a caller may do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,8 +38,8 @@ impl Rights {
 ///
 /// # Errors
 /// [`Error::Unavailable`]
-pub async fn rights_of(provider: &Provider, user: Id<User>) -> Result<Rights, Error> {
-    let held = provider.store.read().await?.list_permissions_of(user).await?;
+pub async fn rights_of(provider: &Provider, user: Id<User>, now: Timestamp) -> Result<Rights, Error> {
+    let held = provider.store.read().await?.list_permissions_at(user, now).await?;
     Ok(Rights::Held(Scopes::from_tokens(held.iter().map(String::as_str))))
 }
 

@@ -17,6 +17,8 @@ pub enum ChangeSource {
     Command,
     /// The first setup of the installation.
     Setup,
+    /// A time that has come: what was said beforehand happens.
+    Term,
 }
 
 impl ChangeSource {
@@ -28,6 +30,7 @@ impl ChangeSource {
             Self::Person => "person",
             Self::Command => "command",
             Self::Setup => "setup",
+            Self::Term => "term",
         }
     }
 
@@ -43,7 +46,7 @@ impl ChangeSource {
     pub fn must_cover<'a>(&self, permissions: impl IntoIterator<Item = &'a str>) -> Result<(), Error> {
         match self {
             Self::Api(rights) => rights.must_cover(permissions),
-            Self::Apply | Self::Person | Self::Command | Self::Setup => Ok(()),
+            Self::Apply | Self::Person | Self::Command | Self::Setup | Self::Term => Ok(()),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The one change of a user: a patch of fields. A field that is absent stays, `Some(None)` clears it.
 
 use serde::{Deserialize, Deserializer, Serialize};
+
 use serde_json::{Map, Value, json};
 
 use super::departure::end_browsers;

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+
+use super::default_group::GroupRules;
 use serde_json::Map;
 
 use super::password_link::PreparedLink;
@@ -149,6 +151,7 @@ pub(in crate::flow) struct ReadyUser {
     link: Option<FirstLink>,
     groups: Vec<String>,
     primary_group: Option<String>,
+    group_rules: GroupRules,
     mail: Option<OutboxMail>,
     accepted_terms: Vec<Id<Terms>>,
 }
@@ -163,7 +166,9 @@ pub(in crate::flow) async fn make_ready(
     settings: &Settings,
     new: &NewUser,
 ) -> Result<ReadyUser, Error> {
-    let groups = (new.groups.as_slice(), new.primary_group.as_deref());
+    let group_rules = GroupRules::of(settings);
+    let groups = group_rules.or_default(&new.groups);
+    let groups = (groups.as_slice(), new.primary_group.as_deref());
     let rules = PasswordRules::of_groups(provider, settings, groups).await?;
     // whoever follows a link sets their own
     let admitted = match &new.link {
@@ -223,6 +228,7 @@ pub(in crate::flow) async fn make_ready(
         link: new.link.clone(),
         groups: new.groups.clone(),
         primary_group: new.primary_group.clone(),
+        group_rules,
         mail,
         accepted_terms: new.accepted_terms.clone(),
     })
@@ -265,7 +271,8 @@ pub(in crate::flow) async fn add_in(
     tx.add_user(user).await.map_err(taken)?;
     server_account::follow_in(tx, call, source, user).await?;
     property_values::index_in(tx, user.id, &properties, (&Profile::default(), &user.profile)).await?;
-    members::join(tx, call, source, user, &ready.groups, ready.primary_group.as_deref()).await?;
+    let groups = (ready.groups.as_slice(), ready.primary_group.as_deref());
+    members::join(tx, call, source, user, groups, &ready.group_rules).await?;
     let event = call
         .event(EventKind::UserCreated)
         .user(user.id)

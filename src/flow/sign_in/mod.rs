@@ -1,5 +1,6 @@
 //! Signing in: how people prove who they are.
 
+mod at_once;
 pub mod code;
 mod decisions;
 pub mod duty;

@@ -6,13 +6,13 @@
 
 use std::time::Duration;
 
+use super::at_once::{self, Turn};
 use super::{decisions, entrance};
 use crate::clock;
 use crate::credential::{self, Verdict};
 use crate::flow::needs::Missing;
-use crate::flow::session::{
-    self, Account, Browser, DeviceRefused, Full, KnownLogin, Proof, Purpose, Risk, SessionToken,
-};
+use crate::flow::session::landing::Landed;
+use crate::flow::session::{self, Account, Browser, DeviceRefused, Full, KnownLogin, Proof, Purpose, Risk};
 use crate::flow::{Call, Error, Provider};
 use crate::flow::{guess, people};
 use crate::model::user::comparison_key;
@@ -212,9 +212,15 @@ async fn enter(
     if rehash {
         renew_hash(provider, user, attempt.password).await;
     }
+    let (place, token) = match at_once::turn(provider, call, browser, user).await? {
+        Turn::Own(place, token) => (place, token),
+        Turn::Landed(account) => return Ok(*account),
+    };
     let proof = (Proof::password(attempt.remember), METHOD);
-    let token = SessionToken::generate(user.id);
-    entrance::enter(provider, call, browser, user, proof, (attempt.purpose, token)).await
+    let entered = entrance::enter(provider, call, browser, user, proof, (attempt.purpose, token)).await;
+    let landed = Landed::of(browser, entered.as_ref().ok());
+    place.say(provider, call, landed).await;
+    entered
 }
 
 async fn find(provider: &Provider, attempt: &Attempt) -> Result<Option<User>, Error> {

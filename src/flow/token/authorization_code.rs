@@ -8,6 +8,7 @@ use super::{Call, Error, Provider};
 use crate::crypto;
 use crate::ephemeral::Kind;
 use crate::flow::again::again;
+use crate::flow::clients::may_use;
 use crate::flow::session::term;
 use crate::model::setting;
 use crate::model::{
@@ -261,6 +262,9 @@ async fn load_behalf(
     let live = term::live_row(provider, call, &person, payload.session).await?;
     if live.is_none() {
         return Err(gone("code.session").into());
+    }
+    if !may_use(provider, call, person.user.id, client).await? {
+        return Err(gone("code.not_given").into());
     }
     let settings = provider.settings().await?;
     let expires_at = if client.may_use(GrantType::RefreshToken) {

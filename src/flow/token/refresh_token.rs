@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::issue::{Behalf, Minting, TokenResponse, refresh_row, successor};
 use super::{Call, Error, Provider};
+use crate::flow::clients::may_use;
 use crate::flow::effective::end_at_client;
 use crate::flow::memory::Person;
 use crate::flow::session::term;
@@ -115,7 +116,9 @@ async fn load_family(
         Behalf { grant, person }
     } else {
         let grant = store.find_grant(token.grant).await?.ok_or_else(unknown)?;
-        let person = Person::read(&mut store, grant.user).await?.ok_or_else(unknown)?;
+        let person = Person::read(&mut store, grant.user, call.now)
+            .await?
+            .ok_or_else(unknown)?;
         Behalf {
             grant: Arc::new(grant),
             person: Arc::new(person),
@@ -159,6 +162,13 @@ async fn recheck(provider: &Provider, call: &Call, client: &Client, behalf: &Beh
             let why = "the person has to prove once more who they are, as often as the client asks for it";
             return Err(refused("refresh.client_lifetime", why).into());
         }
+    }
+    if !may_use(provider, call, user.id, client).await? {
+        return Err(refused(
+            "refresh.not_given",
+            "the application is not given to the person any more",
+        )
+        .into());
     }
     if client.policy.consent == ConsentMode::Ask {
         let consent = provider.store.read().await?.find_consent(grant.user, client.id).await?;

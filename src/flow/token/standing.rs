@@ -207,7 +207,7 @@ pub async fn find(provider: &Provider, now: Timestamp, token: &Secret) -> Result
         None => None,
     };
     let person = match &grant {
-        Some(grant) => Person::read(&mut store, grant.user).await?,
+        Some(grant) => Person::read(&mut store, grant.user, now).await?,
         None => None,
     };
     let session = match &grant {

@@ -125,6 +125,8 @@ async fn find_unremembered(provider: &Provider, call: &Call, token: &Secret) -> 
     rests_on.user = Some(grant.user);
     // no token outlives the account
     until = person.user.expires_at.map_or(until, |end| end.min(until));
+    // nor what its memberships give
+    until = person.holds_until(until);
     if !grant.terms.is_offline() {
         let Some((session, ends)) = term::live_row(provider, call, &person, grant.session).await? else {
             return Ok(None);

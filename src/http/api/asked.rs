@@ -77,6 +77,12 @@ impl Asked {
         self.parameter(name).parse().map_err(|_| Error::NotFound.into())
     }
 
+    /// An id that the query may name. What is no id is refused.
+    pub(super) fn named<T>(&self, name: &str) -> Result<Option<Id<T>>, Problem> {
+        let id = |text: &str| text.parse().map_err(|_| Problem::bad_request(name, "expected an id"));
+        self.wish(name).map(id).transpose()
+    }
+
     /// The version that the caller expects to change, if it says so.
     pub(super) fn expected(&self) -> Result<Option<i64>, Problem> {
         entity_tag::expected(&self.headers)

@@ -94,6 +94,8 @@ pub(super) struct ClientMembers {
     resources: Option<Vec<String>>,
     /// Whether it may ask people for their passwords itself, at the authorization challenge endpoint.
     first_party: Option<bool>,
+    /// Who may use it: `everybody`, or `assigned`: whom it is given to (`/clients/{id}/access`).
+    users: Option<String>,
     /// Whether somebody vouches for it; not so for what registered itself while anyone could.
     trusted: Option<bool>,
 }

@@ -224,7 +224,7 @@ async fn deliveries(asked: Asked) -> Result<Answer, Problem> {
 }
 
 /// What the caller may confer.
-fn authority(asked: &Asked) -> Authority {
+pub(super) fn authority(asked: &Asked) -> Authority {
     match asked.rights() {
         Rights::All => Authority::Operator,
         Rights::Held(held) => Authority::Holder(held.clone()),

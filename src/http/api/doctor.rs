@@ -43,7 +43,7 @@ pub(super) fn table() -> Vec<Route> {
             Method::Get,
             "/doctor",
             READ,
-            "Looks at configuration, public address, proxy, clock, database, Redis, mail, disk, keys and certificates.",
+            "Looks at configuration, public address, proxy, clock, database, Redis, mail, text messages, disk, keys and certificates.",
             handler!(get),
         )
         .gives::<DoctorBody>(),

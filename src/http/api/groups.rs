@@ -95,9 +95,13 @@ pub(super) fn table() -> Vec<Route> {
             Method::Delete,
             "/groups/{id}",
             WRITE,
-            "Deletes a group with its memberships.",
+            "Deletes a group with its memberships. It is refused while it is somebody's primary group and no other is named.",
             handler!(delete),
-        ),
+        )
+        .asks(&[(
+            "primary_group",
+            "The id of the group that becomes the primary one of those whose primary one this was.",
+        )]),
     ]
 }
 
@@ -147,7 +151,8 @@ async fn change(asked: Asked) -> Result<Answer, Problem> {
 
 async fn delete(asked: Asked) -> Result<Answer, Problem> {
     let (id, expected) = (asked.id("id")?, asked.expected()?);
-    people::delete_group(asked.provider(), asked.call(), &asked.source(), id, expected).await?;
+    let successor = asked.named("primary_group")?;
+    people::delete_group(asked.provider(), asked.call(), &asked.source(), id, expected, successor).await?;
     Ok(Answer::done())
 }
 

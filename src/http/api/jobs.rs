@@ -154,7 +154,7 @@ async fn bulk(asked: Asked) -> Result<Answer, Problem> {
         }),
         Begun::Later(job) => {
             let location = format!("{BASE}/jobs/{}", job.id);
-            Answer::accepted(location, &JobBody::of(job))
+            Answer::accepted(location, &JobBody::of(*job))
         }
     }
 }

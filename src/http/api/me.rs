@@ -50,7 +50,7 @@ pub(super) fn routes() -> Router<Http> {
 }
 
 /// The same for the OpenAPI document, as method, path, sentence and scope.
-pub(super) const DESCRIBED: [(&str, &str, &str, &str); 15] = [
+pub(super) const DESCRIBED: [(&str, &str, &str, &str); 17] = [
     ("get", "/me", "The person's own account.", READ),
     ("get", "/me/sessions", "The person's own sessions.", READ),
     (
@@ -63,6 +63,18 @@ pub(super) const DESCRIBED: [(&str, &str, &str, &str); 15] = [
         "post",
         "/me/password",
         "Replaces the person's own password, shown the one until now.",
+        WRITE,
+    ),
+    (
+        "post",
+        "/me/email",
+        "Asks for a mail address to be the person's, or to be confirmed: links are mailed.",
+        WRITE,
+    ),
+    (
+        "post",
+        "/me/email/confirm",
+        "Answers a mailed link; `confirmed` is false while the one at the other address waits.",
         WRITE,
     ),
     (

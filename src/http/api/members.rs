@@ -3,10 +3,14 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::body::present;
 use super::list::{ListRule, PageBody};
 use super::route::{Method, Route, handler};
+use super::user_body::moment;
 use super::{Answer, Asked, Problem};
-use crate::flow::people::{self, Page};
+use crate::flow::Error;
+use crate::flow::people::{self, Member, MembershipChange, Page};
+use crate::model::Timestamp;
 
 const READ: &str = "admin:groups.read";
 const WRITE: &str = "admin:groups";
@@ -22,14 +26,32 @@ struct MemberBody {
     /// What the person signs in with; for callers who may read users.
     #[serde(skip_serializing_if = "Option::is_none")]
     username: Option<String>,
+    /// Whether it is the user's primary group.
+    primary: bool,
+    /// When the user was put into it.
+    since: String,
+    /// From when on it counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    starts_at: Option<String>,
+    /// Until when it counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ends_at: Option<String>,
+    /// Whether it counts now.
+    counts: bool,
 }
 
-/// How a user is put into a group.
+/// How a user is put into a group. What is absent stays as it is, `null` takes it back.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct MembershipPutBody {
     /// Whether the group becomes the user's primary one. The first one does anyway.
     primary: bool,
+    /// From when on it counts (RFC 3339); at once if unset.
+    #[serde(deserialize_with = "present")]
+    starts_at: Option<Option<String>>,
+    /// Until when it counts (RFC 3339); for good if unset.
+    #[serde(deserialize_with = "present")]
+    ends_at: Option<Option<String>>,
 }
 
 /// A group that a user is in.
@@ -42,6 +64,16 @@ struct MembershipBody {
     name: String,
     /// Whether it is the user's primary one.
     primary: bool,
+    /// When the user was put into it.
+    since: String,
+    /// From when on it counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    starts_at: Option<String>,
+    /// Until when it counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ends_at: Option<String>,
+    /// Whether it counts now.
+    counts: bool,
 }
 
 pub(super) fn table() -> Vec<Route> {
@@ -57,10 +89,18 @@ pub(super) fn table() -> Vec<Route> {
         .listed(&LIST)
         .gives::<PageBody<MemberBody>>(),
         route(
+            Method::Get,
+            "/groups/{id}/members/{user}",
+            READ,
+            "Tells of a membership.",
+            handler!(get),
+        )
+        .gives::<MemberBody>(),
+        route(
             Method::Put,
             "/groups/{id}/members/{user}",
             WRITE,
-            "Puts a user into a group. The caller must hold what the group carries.",
+            "Puts a user into a group, for a time or for good. The caller must hold what the group carries.",
             handler!(put),
         )
         .takes::<MembershipPutBody>(),
@@ -70,7 +110,11 @@ pub(super) fn table() -> Vec<Route> {
             WRITE,
             "Takes a user out of a group.",
             handler!(remove),
-        ),
+        )
+        .asks(&[(
+            "primary_group",
+            "The id of the user's group that becomes the primary one; the first of the others by name, unless told.",
+        )]),
         route(
             Method::Get,
             "/users/{id}/groups",
@@ -87,35 +131,65 @@ async fn list(asked: Asked) -> Result<Answer, Problem> {
     let listed = asked.listed()?;
     let group = asked.id("id")?;
     let page = people::list_members(asked.provider(), group, listed.after.as_deref(), listed.limit).await?;
-    let may_read_users = asked.rights().allow("admin:users.read");
-    listed.answer(&asked, page, None, |user| MemberBody {
-        id: user.id.to_string(),
-        username: may_read_users.then_some(user.username),
-    })
+    listed.answer(&asked, page, None, |member| MemberBody::of(member, &asked))
+}
+
+async fn get(asked: Asked) -> Result<Answer, Problem> {
+    let member = people::get_member(asked.provider(), asked.id("id")?, asked.id("user")?).await?;
+    Answer::of(&MemberBody::of(member, &asked))
 }
 
 async fn put(asked: Asked) -> Result<Answer, Problem> {
     let body: MembershipPutBody = asked.read()?;
+    let change = MembershipChange {
+        starts_at: term("/starts_at", body.starts_at)?,
+        ends_at: term("/ends_at", body.ends_at)?,
+        primary: body.primary,
+    };
     let (group, user, source) = (asked.id("id")?, asked.id("user")?, asked.source());
-    people::add_member(asked.provider(), asked.call(), &source, group, user).await?;
-    if body.primary {
-        people::make_primary(asked.provider(), asked.call(), &source, group, user).await?;
-    }
+    people::put_member(asked.provider(), asked.call(), &source, group, user, change).await?;
     Ok(Answer::done())
+}
+
+/// What is said of a moment: nothing, none, or which.
+fn term(pointer: &str, said: Option<Option<String>>) -> Result<Option<Option<Timestamp>>, Error> {
+    said.map(|text| moment(pointer, text.as_deref())).transpose()
 }
 
 async fn remove(asked: Asked) -> Result<Answer, Problem> {
     let (group, user) = (asked.id("id")?, asked.id("user")?);
-    people::remove_member(asked.provider(), asked.call(), &asked.source(), group, user).await?;
+    let successor = asked.named("primary_group")?;
+    people::remove_member(asked.provider(), asked.call(), &asked.source(), group, user, successor).await?;
     Ok(Answer::done())
 }
 
 async fn groups_of(asked: Asked) -> Result<Answer, Problem> {
     let listed = asked.listed()?;
     let items = people::list_groups_of(asked.provider(), asked.id("id")?).await?;
+    let now = asked.call().now;
     listed.answer(&asked, Page { items, next: None }, None, |membership| MembershipBody {
-        id: membership.group.id.to_string(),
-        name: membership.group.name,
+        id: membership.group.to_string(),
+        name: membership.name,
         primary: membership.primary,
+        since: membership.since.rfc3339(),
+        starts_at: membership.term.starts_at.map(Timestamp::rfc3339),
+        ends_at: membership.term.ends_at.map(Timestamp::rfc3339),
+        counts: membership.term.counts(now),
     })
+}
+
+impl MemberBody {
+    fn of(member: Member, asked: &Asked) -> Self {
+        let (user, membership) = (member.user, member.membership);
+        let may_read_users = asked.rights().allow("admin:users.read");
+        Self {
+            id: user.id.to_string(),
+            username: may_read_users.then_some(user.username),
+            primary: membership.primary,
+            since: membership.since.rfc3339(),
+            starts_at: membership.term.starts_at.map(Timestamp::rfc3339),
+            ends_at: membership.term.ends_at.map(Timestamp::rfc3339),
+            counts: membership.term.counts(asked.call().now),
+        }
+    }
 }

@@ -7,6 +7,7 @@ mod api_keys;
 mod asked;
 mod bearer;
 mod body;
+mod client_access;
 mod client_body;
 mod clients;
 mod consents;
@@ -30,15 +31,20 @@ mod message_templates;
 mod messages;
 pub mod metrics;
 mod my_account;
+mod my_email;
 mod my_factors;
 mod my_phone;
+mod nesting;
 mod openapi;
+mod permissions;
 mod problem;
 mod properties;
 mod protected_resource;
+mod recovery;
 mod registration;
 mod registration_tokens;
 mod resources;
+mod roles;
 pub mod route;
 mod serve;
 mod sessions;
@@ -73,13 +79,18 @@ pub fn table() -> Vec<Route> {
     table.extend(users::table());
     table.extend(groups::table());
     table.extend(members::table());
+    table.extend(nesting::table());
+    table.extend(roles::table());
+    table.extend(permissions::table());
     table.extend(sessions::table());
     table.extend(devices::table());
     table.extend(factors::table());
     table.extend(consents::table());
     table.extend(clients::table());
+    table.extend(client_access::table());
     table.extend(registration_tokens::table());
     table.extend(registration::table());
+    table.extend(recovery::table());
     table.extend(invitations::table());
     table.extend(access_requests::table());
     table.extend(properties::table());
@@ -109,6 +120,7 @@ pub fn routes() -> Router<Http> {
         .merge(metrics::public())
         .merge(me::routes())
         .merge(my_account::routes())
+        .merge(my_email::routes())
         .merge(my_factors::routes())
         .merge(my_phone::routes())
         .route("/api/docs", get(docs::show))

@@ -8,7 +8,7 @@ use super::factor_body::NewFactorBody;
 use super::list::{Count, ListRule, Words};
 use super::problem::ProblemBody;
 use super::route::{Method, Permission, Route, handler, schema};
-use super::{Answer, Asked, Problem, me, my_account, my_phone};
+use super::{Answer, Asked, Problem, me, my_account, my_email, my_phone};
 use crate::flow::people::permissions;
 use crate::flow::provider::Issuer;
 use crate::http::extract::cookie::Name;
@@ -97,7 +97,8 @@ fn own_operation((method, path, summary, scope): (&str, &str, &str, &str), gener
             "description": "It was done.",
             "content": {"application/json": {"schema": {"type": "object"}}},
         }}),
-        ("delete" | "patch", _) | ("post", "/me/password" | "/me/phone" | "/me/phone/confirm" | "/me/lock") => {
+        ("delete" | "patch", _)
+        | ("post", "/me/password" | "/me/email" | "/me/phone" | "/me/phone/confirm" | "/me/lock") => {
             json!({"204": {"description": "It was done."}})
         }
         _ => json!({if (method, path) == ("post", "/me/factors") { "201" } else { "200" }: {
@@ -114,6 +115,8 @@ fn own_operation((method, path, summary, scope): (&str, &str, &str, &str), gener
     });
     let taken = match (method, path) {
         ("post", "/me/password") => Some(generator.subschema_for::<me::PasswordBody>()),
+        ("post", "/me/email") => Some(generator.subschema_for::<my_email::EmailBody>()),
+        ("post", "/me/email/confirm") => Some(generator.subschema_for::<my_email::TokenBody>()),
         ("post", "/me/phone") => Some(generator.subschema_for::<my_phone::PhoneBody>()),
         ("post", "/me/phone/confirm") => Some(generator.subschema_for::<my_phone::CodeBody>()),
         ("post", "/me/factors") => Some(generator.subschema_for::<NewFactorBody>()),

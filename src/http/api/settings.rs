@@ -136,6 +136,7 @@ async fn get(asked: Asked) -> Result<Answer, Problem> {
 }
 
 async fn change(asked: Asked) -> Result<Answer, Problem> {
+    settings::may_say(asked.provider(), &asked.source(), &asked.body).await?;
     let changes = settings::change(asked.provider(), asked.call(), &asked.body, ChangedBy::Api).await?;
     changed(changes)
 }

@@ -351,7 +351,7 @@ fn status(word: Option<&str>) -> Result<UserStatus, Error> {
     }
 }
 
-fn moment(pointer: &str, text: Option<&str>) -> Result<Option<Timestamp>, Error> {
+pub(super) fn moment(pointer: &str, text: Option<&str>) -> Result<Option<Timestamp>, Error> {
     let read = |text| {
         Timestamp::parse(text).ok_or_else(|| {
             let detail = "expected a moment like 2027-01-31T17:00:00Z (RFC 3339)";

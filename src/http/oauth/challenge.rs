@@ -92,6 +92,7 @@ fn told(asked: Asked) -> Map<String, Value> {
     match asked {
         Asked::Nothing => {}
         Asked::Password(methods) => put("methods", json!(methods)),
+        Asked::SentCode(method) => put("methods", json!([method])),
         Asked::SecondFactor { methods, sent } => {
             put("methods", json!(methods));
             if !sent.is_empty() {
@@ -99,13 +100,18 @@ fn told(asked: Asked) -> Map<String, Value> {
                 put("sent", Value::Object(sent.collect()));
             }
         }
-        Asked::Passkey(question) => {
+        Asked::Passkey(question) | Asked::NewPasskey(question) => {
             put("passkey_question", question.id.into());
             put("public_key", question.options);
         }
         Asked::ConfirmPhone(sent_to) => put("sent_to", sent_to.into()),
         Asked::ChangePassword(least) => put("minimum_length", least.into()),
-        Asked::EnrolFactor { secret, address } => {
+        Asked::EnrolFactor {
+            methods,
+            secret,
+            address,
+        } => {
+            put("methods", json!(methods));
             put("secret", secret.expose().into());
             put("otpauth_uri", address.expose().into());
         }

@@ -22,7 +22,7 @@ const PERMISSION: &str = "admin:operations.read";
 /// The account of this browser that may look, the most recent sign-in first.
 pub(super) async fn allowed(visit: &Visit) -> Result<Option<&Account>, Error> {
     for account in &visit.browser.accounts {
-        if people::rights_of(visit.provider(), account.user.id)
+        if people::rights_of(visit.provider(), account.user.id, visit.call.now)
             .await?
             .allow(PERMISSION)
         {

@@ -247,6 +247,10 @@ declare! {
         "After how long without a sign-in an account is deactivated; 0s never. Its owner is told before, and the last administrator's stays.";
     ACCOUNT_UNUSED_REMINDERS: "account.unused_reminders", Kind::Durations { least: Duration::from_secs(HOUR), most: LONGEST_REMINDER }, "14d, 3d", Nearest,
         "How long before that people are told of it by mail, once each; nothing tells nobody.";
+    GROUPS_DEFAULT: "groups.default", Kind::Line(120), "", Nearest,
+        "The group, by name, that a new user is put into for whom none is named; empty for none.";
+    GROUPS_MANDATORY: "groups.mandatory", Kind::Flag, "false", Any,
+        "Whether everybody has to be in a group: who would be in none is put into the default group.";
     SECURITY_CONTACT: "security.contact", Kind::Contact, "", Nearest,
         "Where weaknesses of this installation are reported: published in /.well-known/security.txt.";
     EVENT_KEPT_FOR: "event.kept_for", duration(DAY, 3650 * DAY), "400d", Least,

@@ -14,6 +14,7 @@ pub const POLICY_MEMBERS: &[&str] = &[
     "serves",
     "resources",
     "first_party",
+    "users",
 ];
 
 const MOST_ITEMS: usize = 100;

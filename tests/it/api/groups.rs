@@ -80,11 +80,11 @@ async fn group_no_escalation() {
         "orders.read",
     );
     forbidden(
-        remove_member(provider, &call, &limited, administrators.id, ada.id).await,
+        remove_member(provider, &call, &limited, administrators.id, ada.id, None).await,
         "admin",
     );
     forbidden(
-        delete_group(provider, &call, &limited, administrators.id, None).await,
+        delete_group(provider, &call, &limited, administrators.id, None, None).await,
         "admin",
     );
     let inside = NewUser {
@@ -177,11 +177,11 @@ async fn the_first_group_is_the_primary_one_until_another_is_made_so_or_it_is_le
         .await
         .unwrap();
     assert_eq!(primary(ada.id).await.as_deref(), Some("office"));
-    remove_member(provider, &call, &Command, office.id, ada.id)
+    remove_member(provider, &call, &Command, office.id, ada.id, None)
         .await
         .unwrap();
     assert_eq!(primary(ada.id).await.as_deref(), Some("staff"));
-    let again = remove_member(provider, &call, &Command, office.id, ada.id).await;
+    let again = remove_member(provider, &call, &Command, office.id, ada.id, None).await;
     assert!(matches!(again, Err(Error::NotFound)));
     let outside = make_primary(provider, &call, &Command, office.id, ada.id).await;
     assert!(matches!(outside, Err(Error::NotFound)));
@@ -193,6 +193,10 @@ async fn the_first_group_is_the_primary_one_until_another_is_made_so_or_it_is_le
     let members = list_members(provider, staff.id, None, 10).await.unwrap();
     assert_eq!(members.items.len(), 1);
     let source: ChangeSource = holder("admin:groups");
-    delete_group(provider, &call, &source, staff.id, Some(1)).await.unwrap();
-    assert_eq!(primary(ada.id).await, None);
+    let refused = delete_group(provider, &call, &source, staff.id, Some(1), None).await;
+    assert!(matches!(refused, Err(Error::Conflict("primary_group"))), "{refused:?}");
+    delete_group(provider, &call, &source, staff.id, Some(1), Some(office.id))
+        .await
+        .unwrap();
+    assert_eq!(primary(ada.id).await.as_deref(), Some("office"));
 }

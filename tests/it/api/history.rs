@@ -85,7 +85,7 @@ async fn admin_audit_complete() {
         assert!(!history.body.contains(&secret));
         let renamed = json!([{ "field": "client_name", "before": "Shop", "after": "Store" }]);
         assert_eq!(changes(&history.json(), "client.changed"), &renamed);
-        caller.delete(&format!("/users/{id}")).await.ok();
+        caller.delete(&format!("/users/{id}?erase=true")).await.ok();
         let history = caller.get(&path).await.ok();
         assert!(history.body.contains("user.deleted") && !history.body.contains("Countess"));
     })

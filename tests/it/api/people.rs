@@ -473,8 +473,9 @@ async fn the_last_administrator_stays() {
     let refused = |answer: Result<(), Error>| assert!(matches!(answer, Err(Error::Conflict("last_administrator"))));
     refused(deactivate_user(provider, &call, &Command, ada.id, None).await.map(drop));
     refused(delete_user(provider, &call, &Command, ada.id, None).await);
-    refused(ostiary::flow::people::remove_member(provider, &call, &Command, group.id, ada.id).await);
-    refused(ostiary::flow::people::delete_group(provider, &call, &Command, group.id, None).await);
+    refused(ostiary::flow::people::remove_member(provider, &call, &Command, group.id, ada.id, None).await);
+    let staff = Some(ground.group("staff", &[]).await.id);
+    refused(ostiary::flow::people::delete_group(provider, &call, &Command, group.id, None, staff).await);
     let demotion = ostiary::flow::people::GroupChange {
         permissions: Some(Vec::new()),
         ..Default::default()

@@ -56,13 +56,13 @@ async fn nobody_is_refused_by_what_was_not_kept() {
             })
         }),
         ("delete_group", |provider, call, ids| {
-            Box::pin(async move { delete_group(&provider, &call, &Command, ids.group, None).await })
+            Box::pin(async move { delete_group(&provider, &call, &Command, ids.group, None, None).await })
         }),
         ("add_member", |provider, call, ids| {
             Box::pin(async move { add_member(&provider, &call, &Command, ids.group, ids.user).await })
         }),
         ("remove_member", |provider, call, ids| {
-            Box::pin(async move { remove_member(&provider, &call, &Command, ids.group, ids.user).await })
+            Box::pin(async move { remove_member(&provider, &call, &Command, ids.group, ids.user, None).await })
         }),
         ("make_primary", |provider, call, ids| {
             Box::pin(async move { make_primary(&provider, &call, &Command, ids.group, ids.user).await })

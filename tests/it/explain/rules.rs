@@ -106,7 +106,14 @@ fn rules_are_told_in_whole_sentences_and_lead_to_what_exists() {
         }
         if let Some(request) = rule.request {
             let (route, _) = request.split_once(" {\"").unwrap_or((request, ""));
-            let route = route.replace("{client}", "{id}").replace("{user}", "{id}");
+            // the first names what is asked, another one keeps its name
+            let route = match route
+                .split_once('{')
+                .and_then(|(before, rest)| Some((before, rest.split_once('}')?.1)))
+            {
+                Some((before, after)) => format!("{before}{{id}}{after}"),
+                None => route.to_owned(),
+            };
             assert!(routes.contains(&route), "{}: there is no {route}", rule.name);
         }
     }

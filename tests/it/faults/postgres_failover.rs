@@ -194,7 +194,7 @@ async fn a_newer_schema_is_served_beside_the_newer_version() {
         "alter table settings add column note text",
         "alter table signing_keys add column place text not null default 'store'",
         "create table gadgets (id uuid not null, user_id uuid not null references users (id) on delete cascade)",
-        "create index events_kind on events (kind, at)",
+        "create index gadgets_user on gadgets (user_id)",
     ] {
         site.postgres.run(step).await;
         party.sign_in(&Browser::new(), &site.user).await;

@@ -113,7 +113,7 @@ async fn a_few_are_done_at_once_and_each_has_its_answer() {
         all_done(json!({"action": "remove-from-group", "ids": both, "group": group})).await;
         all_done(json!({"action": "remove-from-group", "ids": both, "group": group})).await;
         all_done(json!({"action": "delete", "ids": both})).await;
-        assert_eq!(statuses(server, &[ada.clone()]).await, ["deleted"]);
+        assert_eq!(statuses(server, std::slice::from_ref(&ada)).await, ["deleted"]);
         all_done(json!({"action": "restore", "ids": both})).await;
         all_done(json!({"action": "deactivate", "ids": both})).await;
         all_done(json!({"action": "send-invitation", "ids": both})).await;

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use ostiary::flow::operations::layers;
+use ostiary::flow::people::ChangeSource;
+use ostiary::model::LayerOwner;
 use serde_json::json;
 
 use super::factor_scene::{answer, asked, codes, confirm, enrol, enrolled, now, press, shown};
@@ -255,4 +258,51 @@ async fn where_no_text_leaves_nobody_is_asked_and_the_doctor_warns() {
     let said = terminal.run(&["doctor"]).await;
     let told = format!("{}{}", said.out, said.err);
     assert!(told.contains("mfa.enrolment_asks_phone"), "{told}");
+    assert!(!told.contains("mfa.text_codes"), "{told}");
+    // whoever it is said for
+    for command in [
+        "settings set mfa.enrolment_asks_phone false",
+        "groups create staff",
+        "settings set mfa.text_codes true --group staff",
+        "users create ada",
+        "settings set sign_in.text_codes false --user ada",
+        "settings set mfa.lost_by_text true --user ada",
+    ] {
+        let words: Vec<&str> = command.split(' ').collect();
+        terminal.run(&words).await.ok();
+    }
+    let said = terminal.run(&["doctor"]).await;
+    let told = format!("{}{}", said.out, said.err);
+    assert!(told.contains("(mfa.text_codes, mfa.lost_by_text)"), "{told}");
+    assert!(told.contains("OSTIARY_SMS__PROVIDER="), "{told}");
+}
+
+/// Each store answers alike what groups and people say.
+#[tokio::test]
+async fn flags_of_groups_and_people_are_found_on_both_stores() {
+    each_backend(async |server| {
+        let found = async || {
+            let mut store = server.provider().store.read().await.unwrap();
+            store
+                .list_flags_set(&["mfa.text_codes", "mfa.mail_codes"])
+                .await
+                .unwrap()
+        };
+        assert!(found().await.is_empty());
+        let ada = server.user("ada").await;
+        let layer = json!({"mfa.text_codes": true, "mfa.mail_codes": false});
+        let (provider, call) = (server.provider(), server.call());
+        let owner = LayerOwner::User(ada.id);
+        layers::change(
+            provider,
+            &call,
+            &ChangeSource::Command,
+            owner,
+            layer.as_object().unwrap(),
+        )
+        .await
+        .unwrap();
+        assert_eq!(found().await, ["mfa.text_codes"]);
+    })
+    .await;
 }

@@ -8,7 +8,7 @@ use ostiary::flow::factor::Typed;
 use ostiary::flow::session::{self, Answered, NotBegun, OnDevice, Proof, Purpose, demand};
 use ostiary::flow::sign_in::factor::{self, NotProved};
 use ostiary::flow::sign_in::password::{self, Attempt, Refused};
-use ostiary::model::{Id, Secret};
+use ostiary::model::{FactorKind, Id, Secret};
 use serde_json::json;
 
 use super::factor_scene::{Enrolled, answer, asked, enrol, enrolled, now, press, recover, wrong};
@@ -604,4 +604,28 @@ async fn two_authenticators_do_either_and_each_code_once() {
         }
     })
     .await;
+}
+
+/// SEC-268 `authenticator_expiry_reminder`: no authenticator comes to an end by itself: after ten years it confirms as on the first day, so
+/// there is nothing to be reminded of.
+#[tokio::test]
+async fn authenticator_expiry_reminder() {
+    each_backend(async |server| {
+        let ada = enrolled(server, "ada").await;
+        server.advance(Duration::from_secs(10 * 365 * 24 * 60 * 60));
+        let browser = Browser::new();
+        let page = asked(server, &browser, &ada.user).await;
+        let done = answer(&browser, &page, &now(server, &ada.authenticator)).await;
+        assert_eq!(done.status, 303, "{}", done.body);
+        assert!(is_signed_in(server, &browser).await);
+    })
+    .await;
+}
+
+/// SEC-267 `push_bombing_limits`: nothing is approved by a tap on a message that anybody can cause: what confirms a sign-in is typed or
+/// signed where the sign-in was begun. Another kind has to say here how it keeps to that.
+#[test]
+fn push_bombing_limits() {
+    let kinds: Vec<_> = FactorKind::ALL.iter().map(|kind| kind.as_str()).collect();
+    assert_eq!(kinds, ["totp", "passkey", "mail", "sms"]);
 }

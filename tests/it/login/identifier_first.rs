@@ -313,43 +313,44 @@ async fn every_way_in_goes_on_from_there() {
 /// One application may ask so and another not; a session that is proved once more names nobody anew.
 #[tokio::test]
 async fn a_client_asks_as_it_likes() {
-    let server = Server::start().await;
-    let ada: TestUser = server.user("ada").await;
-    let client = server.client(|_| ()).await;
-    let other = server.client(|_| ()).await;
-    let says = async |owner| {
-        let table = json!({"sign_in.identifier_first": true});
-        let (provider, call) = (server.provider(), server.call());
-        layers::change(
-            provider,
-            &call,
-            &ChangeSource::Command,
-            owner,
-            table.as_object().unwrap(),
-        )
-        .await
-    };
-    says(LayerOwner::Client(client.id)).await.unwrap();
-    // nobody else has a say in it: a page is drawn before anybody is known
-    says(LayerOwner::User(ada.id)).await.unwrap_err();
-    let browser = Browser::new();
-    let asked = |party: &RelyingParty<'_>| party.authorization_url();
-    let whole = browser.open(&asked(&RelyingParty::new(&server, &other))).await;
-    assert!(whole.body.contains("type=\"password\""));
-    let party = RelyingParty::new(&server, &client);
-    let hinted = party.authorization_url_with(&[("login_hint", "ada")]);
-    let first = browser.open(&hinted).await;
-    assert!(!first.body.contains("type=\"password\""), "{}", first.body);
-    assert!(
-        first.body.contains("value=\"ada\""),
-        "who the application hints at stands there"
-    );
-    let second = browser.follow(say(&browser, &first, "ada").await).await;
-    let arrival = browser.walk(prove(&browser, &second, &ada.password).await, &ada).await;
-    party.redeem(arrival.code()).await.ok();
-    by_steps(&server).await;
-    let again = browser.get(&server.url("/login?again=1")).await;
-    assert!(again.body.contains("type=\"password\""), "who it is is known");
-    assert_eq!(prove(&browser, &again, &ada.password).await.status, 303);
-    server.stop().await;
+    each_backend(async |server| {
+        let ada: TestUser = server.user("ada").await;
+        let client = server.client(|_| ()).await;
+        let other = server.client(|_| ()).await;
+        let says = async |owner| {
+            let table = json!({"sign_in.identifier_first": true});
+            let (provider, call) = (server.provider(), server.call());
+            layers::change(
+                provider,
+                &call,
+                &ChangeSource::Command,
+                owner,
+                table.as_object().unwrap(),
+            )
+            .await
+        };
+        says(LayerOwner::Client(client.id)).await.unwrap();
+        // nobody else has a say in it: a page is drawn before anybody is known
+        says(LayerOwner::User(ada.id)).await.unwrap_err();
+        let browser = Browser::new();
+        let asked = |party: &RelyingParty<'_>| party.authorization_url();
+        let whole = browser.open(&asked(&RelyingParty::new(server, &other))).await;
+        assert!(whole.body.contains("type=\"password\""));
+        let party = RelyingParty::new(server, &client);
+        let hinted = party.authorization_url_with(&[("login_hint", "ada")]);
+        let first = browser.open(&hinted).await;
+        assert!(!first.body.contains("type=\"password\""), "{}", first.body);
+        assert!(
+            first.body.contains("value=\"ada\""),
+            "who the application hints at stands there"
+        );
+        let second = browser.follow(say(&browser, &first, "ada").await).await;
+        let arrival = browser.walk(prove(&browser, &second, &ada.password).await, &ada).await;
+        party.redeem(arrival.code()).await.ok();
+        by_steps(server).await;
+        let again = browser.get(&server.url("/login?again=1")).await;
+        assert!(again.body.contains("type=\"password\""), "who it is is known");
+        assert_eq!(prove(&browser, &again, &ada.password).await.status, 303);
+    })
+    .await;
 }

@@ -201,80 +201,82 @@ async fn this_was_not_me_signs_out_blocks_and_asks_for_a_new_password() {
 
 #[tokio::test]
 async fn a_link_ends_and_an_older_one_leaves_a_new_password_alone() {
-    let server = Server::start().await;
-    let (ada, mailbox) = (server.user("ada").await, Browser::new());
-    for _ in 0..3 {
-        sign_in(&server, &Browser::new(), &ada).await;
-        server.advance(MINUTE);
-    }
-    let [second, first] = mails(&server, &ada).await.try_into().unwrap();
-    let caller = Caller::client(&server, "admin:users").await;
-    let reset = caller
-        .post(&format!("/users/{}/reset-password", ada.id), json!({"password": NEW}))
-        .await;
-    assert_eq!(reset.status, 200, "{}", reset.body);
-    let page = mailbox.get(&link(&first)).await;
-    let done = mailbox.follow(say_so(&mailbox, &page).await).await;
-    assert!(
-        !done.body.contains("name=\"old_password\""),
-        "that password was replaced since"
-    );
-    assert_eq!(sign_in_with(&server, &Browser::new(), "ada", NEW).await.status, 303);
+    each_backend(async |server| {
+        let (ada, mailbox) = (server.user("ada").await, Browser::new());
+        for _ in 0..3 {
+            sign_in(server, &Browser::new(), &ada).await;
+            server.advance(MINUTE);
+        }
+        let [second, first] = mails(server, &ada).await.try_into().unwrap();
+        let caller = Caller::client(server, "admin:users").await;
+        let reset = caller
+            .post(&format!("/users/{}/reset-password", ada.id), json!({"password": NEW}))
+            .await;
+        assert_eq!(reset.status, 200, "{}", reset.body);
+        let page = mailbox.get(&link(&first)).await;
+        let done = mailbox.follow(say_so(&mailbox, &page).await).await;
+        assert!(
+            !done.body.contains("name=\"old_password\""),
+            "that password was replaced since"
+        );
+        assert_eq!(sign_in_with(server, &Browser::new(), "ada", NEW).await.status, 303);
 
-    // an administrator's new password lifts it as well
-    let newest = mails(&server, &ada).await.remove(0);
-    let page = mailbox.get(&link(&newest)).await;
-    say_so(&mailbox, &page).await;
-    assert_eq!(sign_in_with(&server, &Browser::new(), "ada", NEW).await.status, 403);
-    let other = json!({"password": "an otter under the old bridge"});
-    caller.post(&format!("/users/{}/reset-password", ada.id), other).await;
-    assert_eq!(
-        sign_in_with(&server, &Browser::new(), "ada", "an otter under the old bridge")
-            .await
-            .status,
-        303
-    );
+        // an administrator's new password lifts it as well
+        let newest = mails(server, &ada).await.remove(0);
+        let page = mailbox.get(&link(&newest)).await;
+        say_so(&mailbox, &page).await;
+        assert_eq!(sign_in_with(server, &Browser::new(), "ada", NEW).await.status, 403);
+        let other = json!({"password": "an otter under the old bridge"});
+        caller.post(&format!("/users/{}/reset-password", ada.id), other).await;
+        assert_eq!(
+            sign_in_with(server, &Browser::new(), "ada", "an otter under the old bridge")
+                .await
+                .status,
+            303
+        );
 
-    server.advance(7 * 24 * HOUR);
-    for url in [
-        link(&second),
-        server.url("/login/not-me?token=guess"),
-        server.url("/login/not-me"),
-    ] {
-        let page = mailbox.get(&url).await;
-        assert_eq!(page.status, 404, "{url}");
-        assert!(page.body.contains("does not work any more"), "{}", page.body);
-    }
-    server.stop().await;
+        server.advance(7 * 24 * HOUR);
+        for url in [
+            link(&second),
+            server.url("/login/not-me?token=guess"),
+            server.url("/login/not-me"),
+        ] {
+            let page = mailbox.get(&url).await;
+            assert_eq!(page.status, 404, "{url}");
+            assert!(page.body.contains("does not work any more"), "{}", page.body);
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_device_that_waits_is_told_too_and_a_mailbox_is_not_filled() {
-    let server = Server::start().await;
-    let ada = server.user("ada").await;
-    sign_in(&server, &Browser::new(), &ada).await;
-    server.settings(json!({"session.known_devices_only": true})).await;
-    let waiting = Browser::new();
-    for _ in 0..2 {
-        assert_eq!(sign_in(&server, &waiting, &ada).await.status, 403);
-    }
-    let [mail] = mails(&server, &ada).await.try_into().unwrap();
-    assert!(mail.contains("was not let in"), "{mail}");
-    assert!(mail.contains(&server.url("/account")), "{mail}");
-    let mailbox = Browser::new();
-    let page = mailbox.get(&link(&mail)).await;
-    say_so(&mailbox, &page).await;
-    let devices = people::list_devices(server.provider(), ada.id).await.unwrap();
-    assert!(devices.iter().any(|device| device.state == DeviceState::Blocked));
-    let bob = server.user("bob").await;
-    for _ in 0..15 {
-        sign_in(&server, &Browser::new(), &bob).await;
-    }
-    assert_eq!(mails(&server, &bob).await.len(), 10);
-    server.advance(25 * HOUR);
-    sign_in(&server, &Browser::new(), &bob).await;
-    assert_eq!(mails(&server, &bob).await.len(), 11);
-    server.stop().await;
+    each_backend(async |server| {
+        let ada = server.user("ada").await;
+        sign_in(server, &Browser::new(), &ada).await;
+        server.settings(json!({"session.known_devices_only": true})).await;
+        let waiting = Browser::new();
+        for _ in 0..2 {
+            assert_eq!(sign_in(server, &waiting, &ada).await.status, 403);
+        }
+        let [mail] = mails(server, &ada).await.try_into().unwrap();
+        assert!(mail.contains("was not let in"), "{mail}");
+        assert!(mail.contains(&server.url("/account")), "{mail}");
+        let mailbox = Browser::new();
+        let page = mailbox.get(&link(&mail)).await;
+        say_so(&mailbox, &page).await;
+        let devices = people::list_devices(server.provider(), ada.id).await.unwrap();
+        assert!(devices.iter().any(|device| device.state == DeviceState::Blocked));
+        let bob = server.user("bob").await;
+        for _ in 0..15 {
+            sign_in(server, &Browser::new(), &bob).await;
+        }
+        assert_eq!(mails(server, &bob).await.len(), 10);
+        server.advance(25 * HOUR);
+        sign_in(server, &Browser::new(), &bob).await;
+        assert_eq!(mails(server, &bob).await.len(), 11);
+    })
+    .await;
 }
 
 /// SEC-640: whoever has lost the mail, or was too late, is told at the sign-in what to do, and has the link mailed once more.

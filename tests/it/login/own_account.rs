@@ -91,60 +91,61 @@ async fn a_person_sees_where_they_are_signed_in_and_ends_it() {
 /// SEC-175: other sessions are ended by somebody who has proved within five minutes who they are, and by nobody else.
 #[tokio::test]
 async fn ending_other_sessions_needs_a_fresh_proof() {
-    let server = Server::start().await;
-    let (user, mallory) = (server.user("ada").await, server.user("mallory").await);
-    let (here, there, foreign) = (Browser::new(), Browser::new(), Browser::new());
-    sign_in(&server, &here, &user).await;
-    sign_in(&server, &there, &user).await;
-    sign_in(&server, &foreign, &mallory).await;
-    server.advance(Duration::from_secs(5 * 60));
-    let page = account(&server, &here).await;
-    let session = others(&page).remove(0);
-    for end in [session.as_str(), "others"] {
-        let asked = press(&here, &page, "end", end).await;
-        assert_eq!(asked.location().unwrap().path(), "/login", "{end}");
-        assert!(is_signed_in(&server, &there).await, "{end}: nothing is done yet");
-    }
-    let asked = press(&here, &page, "end", &session).await;
-    let login = here.get(asked.location().unwrap().as_str()).await;
-    let wrong = here
-        .submit(&login, login.form_with("password"), &[("password", "wrong")])
-        .await;
-    assert_eq!(wrong.status, 422);
-    let proved = prove(&here, &asked, &user).await;
-    assert_eq!(proved.location().unwrap().path(), "/account");
-    let page = here.follow(proved).await;
-    assert!(page.body.contains("It is you."), "{}", page.body);
-    assert_eq!(press(&here, &page, "end", &session).await.status, 303);
-    assert!(!is_signed_in(&server, &there).await);
+    each_backend(async |server| {
+        let (user, mallory) = (server.user("ada").await, server.user("mallory").await);
+        let (here, there, foreign) = (Browser::new(), Browser::new(), Browser::new());
+        sign_in(server, &here, &user).await;
+        sign_in(server, &there, &user).await;
+        sign_in(server, &foreign, &mallory).await;
+        server.advance(Duration::from_secs(5 * 60));
+        let page = account(server, &here).await;
+        let session = others(&page).remove(0);
+        for end in [session.as_str(), "others"] {
+            let asked = press(&here, &page, "end", end).await;
+            assert_eq!(asked.location().unwrap().path(), "/login", "{end}");
+            assert!(is_signed_in(server, &there).await, "{end}: nothing is done yet");
+        }
+        let asked = press(&here, &page, "end", &session).await;
+        let login = here.get(asked.location().unwrap().as_str()).await;
+        let wrong = here
+            .submit(&login, login.form_with("password"), &[("password", "wrong")])
+            .await;
+        assert_eq!(wrong.status, 422);
+        let proved = prove(&here, &asked, &user).await;
+        assert_eq!(proved.location().unwrap().path(), "/account");
+        let page = here.follow(proved).await;
+        assert!(page.body.contains("It is you."), "{}", page.body);
+        assert_eq!(press(&here, &page, "end", &session).await.status, 303);
+        assert!(!is_signed_in(server, &there).await);
 
-    // somebody else's session, a form of somebody else's, none, and an old one
-    let own = account(&server, &here).await;
-    let theirs = {
-        let sessions = server
-            .provider()
-            .sessions
-            .list(mallory.id, server.call().now)
-            .await
-            .unwrap();
-        sessions[0].id.to_string()
-    };
-    sign_in(&server, &there, &user).await;
-    let form = account(&server, &here).await.form_with_button("end", "others");
-    assert_eq!(here.submit(&own, form.clone(), &[("end", &theirs)]).await.status, 303);
-    assert!(is_signed_in(&server, &foreign).await);
-    let stolen = foreign.submit(&own, form.clone(), &[("end", "others")]).await;
-    assert_eq!(stolen.status, 403);
-    let cross = here
-        .post_with(
-            &server.url("/account"),
-            &[("csrf", form.inputs[0].1.as_str()), ("end", "others")],
-            &[("origin", "https://evil.example"), ("sec-fetch-site", "cross-site")],
-        )
-        .await;
-    assert_eq!(cross.status, 403);
-    assert!(is_signed_in(&server, &there).await);
-    server.stop().await;
+        // somebody else's session, a form of somebody else's, none, and an old one
+        let own = account(server, &here).await;
+        let theirs = {
+            let sessions = server
+                .provider()
+                .sessions
+                .list(mallory.id, server.call().now)
+                .await
+                .unwrap();
+            sessions[0].id.to_string()
+        };
+        sign_in(server, &there, &user).await;
+        let form = account(server, &here).await.form_with_button("end", "others");
+        assert_eq!(here.submit(&own, form.clone(), &[("end", &theirs)]).await.status, 303);
+        assert!(is_signed_in(server, &foreign).await);
+        let stolen = foreign.submit(&own, form.clone(), &[("end", "others")]).await;
+        assert_eq!(stolen.status, 403);
+        let cross = here
+            .post_with(
+                &server.url("/account"),
+                &[("csrf", form.inputs[0].1.as_str()), ("end", "others")],
+                &[("origin", "https://evil.example"), ("sec-fetch-site", "cross-site")],
+            )
+            .await;
+        assert_eq!(cross.status, 403);
+        assert!(is_signed_in(server, &there).await);
+    })
+    .await;
 }
 
 /// Rows of sessions that lapsed stay for a while: more of them than a list holds hide none that goes on.
@@ -306,33 +307,34 @@ async fn sensitive_change_needs_recent_auth() {
 
 #[tokio::test]
 async fn what_was_allowed_is_taken_back() {
-    let server = Server::start().await;
-    let user = server.user("ada").await;
-    let client = server
-        .client(|client| client.metadata.client_name = Some("Shop".to_owned()))
-        .await;
-    let browser = Browser::new();
-    let mut party = RelyingParty::new(&server, &client);
-    party.scope = "openid profile offline_access".to_owned();
-    let arrival = party.sign_in(&browser, &user).await;
-    let tokens = party.redeem(arrival.code()).await.ok();
-    let page = account(&server, &browser).await;
-    for told in ["Shop", "Your profile", "Access also when you are not there"] {
-        assert!(page.body.contains(told), "{told}: {}", page.body);
-    }
-    let done = press(&browser, &page, "take_back", &client.id.to_string()).await;
-    assert_eq!(done.location().unwrap().path(), "/account");
-    let page = browser.follow(done).await;
-    assert!(page.body.contains("No application was allowed"), "{}", page.body);
-    let refused = party.refresh(&tokens.get("refresh_token")).await;
-    assert_eq!(refused.error(), "invalid_grant");
-    let asked = browser.open(&party.authorization_url()).await;
-    assert!(
-        asked.url.path().ends_with("/consent"),
-        "it is asked again: {}",
-        asked.url
-    );
-    server.stop().await;
+    each_backend(async |server| {
+        let user = server.user("ada").await;
+        let client = server
+            .client(|client| client.metadata.client_name = Some("Shop".to_owned()))
+            .await;
+        let browser = Browser::new();
+        let mut party = RelyingParty::new(server, &client);
+        party.scope = "openid profile offline_access".to_owned();
+        let arrival = party.sign_in(&browser, &user).await;
+        let tokens = party.redeem(arrival.code()).await.ok();
+        let page = account(server, &browser).await;
+        for told in ["Shop", "Your profile", "Access also when you are not there"] {
+            assert!(page.body.contains(told), "{told}: {}", page.body);
+        }
+        let done = press(&browser, &page, "take_back", &client.id.to_string()).await;
+        assert_eq!(done.location().unwrap().path(), "/account");
+        let page = browser.follow(done).await;
+        assert!(page.body.contains("No application was allowed"), "{}", page.body);
+        let refused = party.refresh(&tokens.get("refresh_token")).await;
+        assert_eq!(refused.error(), "invalid_grant");
+        let asked = browser.open(&party.authorization_url()).await;
+        assert!(
+            asked.url.path().ends_with("/consent"),
+            "it is asked again: {}",
+            asked.url
+        );
+    })
+    .await;
 }
 
 /// SEC-182: whoever is signed in finds the way out on every page.

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::recovery::mails;
 use super::{MINUTE, sign_in};
+use crate::api::conversation::{Caller, user_token};
 use crate::support::browser::{Browser, Page};
 use crate::support::html::unescape;
 use crate::support::server::{Server, TestUser, each_backend};
@@ -195,6 +196,62 @@ async fn a_change_of_address_can_not_be_misused() {
         let again = ask(server, &browser, "third@example.com").await;
         assert_eq!(again.location().unwrap().path(), "/login", "{}", again.body);
         assert!(links(server, "third@example.com").await.is_empty());
+    })
+    .await;
+}
+
+/// SEC-296, at the interface: an address is confirmed, and changed with the leave of both mailboxes, by whoever has just proved who they are.
+#[tokio::test]
+async fn an_address_is_confirmed_and_changed_by_interface() {
+    each_backend(async |server| {
+        let ada = server.user_with("ada", |profile| profile.email_verified = false).await;
+        let bob = server.user("bob").await;
+        let own = Caller::with_token(server, &user_token(server, &ada, "openid account").await).await;
+        let other = Caller::with_token(server, &user_token(server, &bob, "openid account").await).await;
+        let reader = Caller::with_token(server, &user_token(server, &ada, "openid account.read").await).await;
+        let token = |link: &str| link.split_once("token=").unwrap().1.to_owned();
+        let ask = async |email: &str| own.post("/me/email", json!({"email": email})).await;
+        let confirm = async |caller: &Caller<'_>, link: &str| {
+            caller.post("/me/email/confirm", json!({"token": token(link)})).await
+        };
+        assert_eq!(
+            reader.post("/me/email", json!({"email": ada.email})).await.status,
+            403,
+            "not with a token that reads"
+        );
+        let asked = ask(&ada.email).await;
+        assert_eq!(asked.status, 204, "{}", asked.body);
+        let [link] = links(server, &ada.email).await.try_into().unwrap();
+        assert_eq!(confirm(&other, &link).await.status, 404, "somebody else's");
+        let done = confirm(&own, &link).await.ok();
+        assert_eq!(done.json(), json!({"confirmed": true}));
+        assert_eq!(address(server, &ada).await, (Some(ada.email.clone()), true));
+        assert_eq!(confirm(&own, &link).await.status, 404, "once");
+        let same = ask(&ada.email).await;
+        assert_eq!(same.status, 422, "{}", same.body);
+        for wrong in ["", "nobody"] {
+            assert_eq!(ask(wrong).await.status, 422, "{wrong}");
+        }
+        // another one, with the leave of both
+        let new = "countess@example.com";
+        assert_eq!(ask(new).await.status, 204);
+        let [at_new] = links(server, new).await.try_into().unwrap();
+        let at_old = links(server, &ada.email).await.remove(0);
+        assert_eq!(confirm(&own, &at_new).await.ok().json(), json!({"confirmed": false}));
+        assert_eq!(address(server, &ada).await, (Some(ada.email.clone()), true));
+        assert_eq!(confirm(&own, &at_old).await.ok().json(), json!({"confirmed": true}));
+        assert_eq!(address(server, &ada).await, (Some(new.to_owned()), true));
+        // limits, and a proof of an hour ago
+        server.settings(json!({"registration.most_mails": 1})).await;
+        assert_eq!(ask("first@example.com").await.status, 204);
+        assert_eq!(ask("first@example.com").await.status, 429);
+        server.advance(Duration::from_secs(6 * 60));
+        let late = ask("second@example.com").await;
+        assert_eq!(late.status, 401, "{}", late.body);
+        assert!(
+            late.header("www-authenticate")
+                .contains("insufficient_user_authentication")
+        );
     })
     .await;
 }

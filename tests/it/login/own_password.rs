@@ -107,27 +107,28 @@ async fn password_change_rules() {
 
 #[tokio::test]
 async fn a_token_with_the_right_scope_changes_the_password_too() {
-    let server = Server::start().await;
-    let ada = server.user("ada").await;
-    let reading = user_token(&server, &ada, "account.read").await;
-    let body = |old: &str, new: &str| json!({"current_password": old, "password": new});
-    let reader = Caller::with_token(&server, &reading).await;
-    assert_eq!(reader.post("/me/password", body(&ada.password, NEW)).await.status, 403);
-    let browser = Browser::new();
-    sign_in(&server, &browser, &ada).await;
-    let caller = Caller::with_token(&server, &user_token(&server, &ada, "account").await).await;
-    let wrong = caller.post("/me/password", body("wrong", NEW)).await;
-    assert_eq!(wrong.status, 422);
-    assert_eq!(wrong.json()["errors"][0]["pointer"], "/current_password");
-    let weak = caller.post("/me/password", body(&ada.password, "short")).await;
-    assert_eq!(weak.json()["errors"][0]["code"], "too_short");
-    assert_eq!(caller.post("/me/password", json!({"pasword": NEW})).await.status, 422);
-    let done = caller.post("/me/password", body(&ada.password, NEW)).await;
-    assert_eq!(done.status, 204, "{}", done.body);
-    assert!(!is_signed_in(&server, &browser).await);
-    assert_eq!(caller.get("/me").await.status, 401, "the application connects anew");
-    assert_eq!(sign_in_with(&server, &browser, "ada", NEW).await.status, 303);
-    server.stop().await;
+    each_backend(async |server| {
+        let ada = server.user("ada").await;
+        let reading = user_token(server, &ada, "account.read").await;
+        let body = |old: &str, new: &str| json!({"current_password": old, "password": new});
+        let reader = Caller::with_token(server, &reading).await;
+        assert_eq!(reader.post("/me/password", body(&ada.password, NEW)).await.status, 403);
+        let browser = Browser::new();
+        sign_in(server, &browser, &ada).await;
+        let caller = Caller::with_token(server, &user_token(server, &ada, "account").await).await;
+        let wrong = caller.post("/me/password", body("wrong", NEW)).await;
+        assert_eq!(wrong.status, 422);
+        assert_eq!(wrong.json()["errors"][0]["pointer"], "/current_password");
+        let weak = caller.post("/me/password", body(&ada.password, "short")).await;
+        assert_eq!(weak.json()["errors"][0]["code"], "too_short");
+        assert_eq!(caller.post("/me/password", json!({"pasword": NEW})).await.status, 422);
+        let done = caller.post("/me/password", body(&ada.password, NEW)).await;
+        assert_eq!(done.status, 204, "{}", done.body);
+        assert!(!is_signed_in(server, &browser).await);
+        assert_eq!(caller.get("/me").await.status, 401, "the application connects anew");
+        assert_eq!(sign_in_with(server, &browser, "ada", NEW).await.status, 303);
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -260,15 +260,16 @@ async fn short_code_budget_of_a_number() {
 /// SEC-176: a proof of some time ago lets nobody change the number.
 #[tokio::test]
 async fn a_number_wants_a_fresh_proof() {
-    let server = Server::start().await;
-    let ada = server.user("ada").await;
-    let browser = Browser::new();
-    sign_in(&server, &browser, &ada).await;
-    server.advance(6 * MINUTE);
-    let asked = ask(&server, &browser, NUMBER).await;
-    assert_eq!(asked.location().unwrap().path(), "/login");
-    assert!(texts(&server).await.is_empty());
-    server.stop().await;
+    each_backend(async |server| {
+        let ada = server.user("ada").await;
+        let browser = Browser::new();
+        sign_in(server, &browser, &ada).await;
+        server.advance(6 * MINUTE);
+        let asked = ask(server, &browser, NUMBER).await;
+        assert_eq!(asked.location().unwrap().path(), "/login");
+        assert!(texts(server).await.is_empty());
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -287,23 +288,24 @@ async fn where_no_text_message_leaves_nobody_is_asked_for_a_number() {
 /// The same by API, and what applications are told.
 #[tokio::test]
 async fn a_number_is_looked_after_by_program_too() {
-    let server = Server::start().await;
-    let ada = server.user("ada").await;
-    let caller = Caller::with_token(&server, &user_token(&server, &ada, "account").await).await;
-    let wrong = caller.post("/me/phone", json!({"phone_number": "12"})).await;
-    assert_eq!(wrong.status, 422);
-    let asked = caller.post("/me/phone", json!({"phone_number": NUMBER})).await;
-    assert_eq!(asked.status, 204);
-    let code = code_to(&server, NUMBER).await;
-    let wrong = caller.post("/me/phone/confirm", json!({"code": not(&code)})).await;
-    assert_eq!(wrong.status, 422);
-    let right = caller.post("/me/phone/confirm", json!({"code": code})).await;
-    assert_eq!(right.status, 204);
-    let me = caller.get("/me").await.json();
-    assert_eq!(me["phone_number"], NUMBER);
-    assert_eq!(me["phone_number_verified"], true);
-    let gone = caller.delete("/me/phone").await;
-    assert_eq!(gone.status, 204);
-    assert_eq!(number(&server, &ada).await, (None, false));
-    server.stop().await;
+    each_backend(async |server| {
+        let ada = server.user("ada").await;
+        let caller = Caller::with_token(server, &user_token(server, &ada, "account").await).await;
+        let wrong = caller.post("/me/phone", json!({"phone_number": "12"})).await;
+        assert_eq!(wrong.status, 422);
+        let asked = caller.post("/me/phone", json!({"phone_number": NUMBER})).await;
+        assert_eq!(asked.status, 204);
+        let code = code_to(server, NUMBER).await;
+        let wrong = caller.post("/me/phone/confirm", json!({"code": not(&code)})).await;
+        assert_eq!(wrong.status, 422);
+        let right = caller.post("/me/phone/confirm", json!({"code": code})).await;
+        assert_eq!(right.status, 204);
+        let me = caller.get("/me").await.json();
+        assert_eq!(me["phone_number"], NUMBER);
+        assert_eq!(me["phone_number_verified"], true);
+        let gone = caller.delete("/me/phone").await;
+        assert_eq!(gone.status, 204);
+        assert_eq!(number(server, &ada).await, (None, false));
+    })
+    .await;
 }

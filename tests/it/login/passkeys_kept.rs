@@ -83,53 +83,55 @@ async fn a_person_adds_several_passkeys_and_names_and_removes_them() {
 
 #[tokio::test]
 async fn an_enrolment_counts_once_in_the_session_that_began_it() {
-    let server = Server::start().await;
-    let ada = server.user("ada").await;
-    let (browser, other) = (Browser::new(), Browser::new());
-    sign_in(&server, &browser, &ada).await;
-    sign_in(&server, &other, &ada).await;
-    let mut device = Device::new(server.issuer());
-    let page = begin(&server, &browser, "Laptop").await;
-    let answer = device.make(&options(&page));
-    // in another session of hers
-    let elsewhere = other.get(page.url.as_str()).await;
-    assert!(led(&elsewhere).ends_with("notice=over"));
-    // begun anew: the one before is over
-    let anew = begin(&server, &browser, "Laptop").await;
-    assert!(led(&confirm(&browser, &page, &answer).await).ends_with("notice=over"));
-    assert!(led(&confirm(&browser, &anew, &answer).await).ends_with("notice=passkey_refused"));
-    // it was looked at once
-    let right = device.make(&options(&anew));
-    assert!(led(&confirm(&browser, &anew, &right).await).ends_with("notice=over"));
-    // and for five minutes
-    let late = begin(&server, &browser, "Laptop").await;
-    let answer = device.make(&options(&late));
-    server.advance(std::time::Duration::from_secs(300));
-    assert!(led(&confirm(&browser, &late, &answer).await).ends_with("notice=over"));
-    assert!(factors(&server, &browser).await.is_empty());
-    server.stop().await;
+    each_backend(async |server| {
+        let ada = server.user("ada").await;
+        let (browser, other) = (Browser::new(), Browser::new());
+        sign_in(server, &browser, &ada).await;
+        sign_in(server, &other, &ada).await;
+        let mut device = Device::new(server.issuer());
+        let page = begin(server, &browser, "Laptop").await;
+        let answer = device.make(&options(&page));
+        // in another session of hers
+        let elsewhere = other.get(page.url.as_str()).await;
+        assert!(led(&elsewhere).ends_with("notice=over"));
+        // begun anew: the one before is over
+        let anew = begin(server, &browser, "Laptop").await;
+        assert!(led(&confirm(&browser, &page, &answer).await).ends_with("notice=over"));
+        assert!(led(&confirm(&browser, &anew, &answer).await).ends_with("notice=passkey_refused"));
+        // it was looked at once
+        let right = device.make(&options(&anew));
+        assert!(led(&confirm(&browser, &anew, &right).await).ends_with("notice=over"));
+        // and for five minutes
+        let late = begin(server, &browser, "Laptop").await;
+        let answer = device.make(&options(&late));
+        server.advance(std::time::Duration::from_secs(300));
+        assert!(led(&confirm(&browser, &late, &answer).await).ends_with("notice=over"));
+        assert!(factors(server, &browser).await.is_empty());
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn there_is_room_for_ten_factors_of_all_kinds() {
-    let server = Server::start().await;
-    let mut ada = keyed(&server, "ada").await;
-    prove_again(&server, &mut ada).await;
-    for number in 2..=10 {
-        let done = add(
-            &server,
-            &ada.browser,
-            &mut Device::new(server.issuer()),
-            &format!("Key {number}"),
-        )
-        .await;
-        assert!(led(&done).ends_with("notice=passkey_added"), "{number}");
-    }
-    for kind in ["passkey", "totp"] {
-        let refused = press(&server, &ada.browser, ("begin", kind), &[("name", "One more")]).await;
-        assert!(led(&refused).ends_with("notice=too_many"));
-    }
-    server.stop().await;
+    each_backend(async |server| {
+        let mut ada = keyed(server, "ada").await;
+        prove_again(server, &mut ada).await;
+        for number in 2..=10 {
+            let done = add(
+                server,
+                &ada.browser,
+                &mut Device::new(server.issuer()),
+                &format!("Key {number}"),
+            )
+            .await;
+            assert!(led(&done).ends_with("notice=passkey_added"), "{number}");
+        }
+        for kind in ["passkey", "totp"] {
+            let refused = press(server, &ada.browser, ("begin", kind), &[("name", "One more")]).await;
+            assert!(led(&refused).ends_with("notice=too_many"));
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -254,49 +256,50 @@ async fn the_command_line_shows_and_removes_passkeys() {
 
 #[tokio::test]
 async fn a_client_of_the_api_enrols_a_passkey() {
-    let server = Server::start().await;
-    let ada = server.user("ada").await;
-    let browser = Browser::new();
-    sign_in(&server, &browser, &ada).await;
-    for (body, pointer) in [
-        (json!({"kind": "passkey"}), "/name"),
-        (json!({"kind": "card", "name": "Key"}), "/kind"),
-        (json!({"kind": "passkey", "name": "Key", "digits": 6}), "/digits"),
-    ] {
-        let (status, _, told) = own(&server, &browser, Method::POST, "", Some(body)).await;
-        assert_eq!((status, told["errors"][0]["pointer"].as_str()), (422, Some(pointer)));
-    }
-    let new = json!({"kind": "passkey", "name": "Key"});
-    let (status, _, begun) = own(&server, &browser, Method::POST, "", Some(new.clone())).await;
-    assert_eq!(status, 201, "{begun}");
-    assert_eq!(begun["public_key"]["rp"]["id"], "localhost");
-    let mut device = Device::new(server.issuer());
-    let answer: Value = serde_json::from_str(&device.make(&begun["public_key"])).unwrap();
-    let path = format!("/{}/confirm", begun["id"].as_str().unwrap());
-    let body = json!({"credential": answer});
-    let (status, _, done) = own(&server, &browser, Method::POST, &path, Some(body.clone())).await;
-    assert_eq!(status, 200, "{done}");
-    assert_eq!(done["recovery_codes"].as_array().unwrap().len(), 10);
-    let (status, _, _) = own(&server, &browser, Method::POST, &path, Some(body)).await;
-    assert_eq!(status, 404, "once");
-    let (_, _, listed) = own(&server, &browser, Method::GET, "", None).await;
-    assert_eq!(listed["items"][0]["kind"], "passkey");
-    assert_eq!(listed["items"][0]["id"], begun["id"]);
-    // from now on it is part of the proof that is asked for
-    let (status, challenge, _) = own(&server, &browser, Method::POST, "", Some(new)).await;
-    assert_eq!(status, 401);
-    assert!(challenge.contains("acr_values=\"urn:ostiary:mfa\""), "{challenge}");
-    assert_eq!(enter(&server, &browser, &mut device).await.status, 303);
-    // what is no passkey
-    let new = json!({"kind": "passkey", "name": "Key"});
-    let (_, _, begun) = own(&server, &browser, Method::POST, "", Some(new)).await;
-    let path = format!("/{}/confirm", begun["id"].as_str().unwrap());
-    let (status, _, told) = own(&server, &browser, Method::POST, &path, Some(json!({"credential": {}}))).await;
-    assert_eq!(
-        (status, told["errors"][0]["pointer"].as_str()),
-        (422, Some("/credential"))
-    );
-    server.stop().await;
+    each_backend(async |server| {
+        let ada = server.user("ada").await;
+        let browser = Browser::new();
+        sign_in(server, &browser, &ada).await;
+        for (body, pointer) in [
+            (json!({"kind": "passkey"}), "/name"),
+            (json!({"kind": "card", "name": "Key"}), "/kind"),
+            (json!({"kind": "passkey", "name": "Key", "digits": 6}), "/digits"),
+        ] {
+            let (status, _, told) = own(server, &browser, Method::POST, "", Some(body)).await;
+            assert_eq!((status, told["errors"][0]["pointer"].as_str()), (422, Some(pointer)));
+        }
+        let new = json!({"kind": "passkey", "name": "Key"});
+        let (status, _, begun) = own(server, &browser, Method::POST, "", Some(new.clone())).await;
+        assert_eq!(status, 201, "{begun}");
+        assert_eq!(begun["public_key"]["rp"]["id"], "localhost");
+        let mut device = Device::new(server.issuer());
+        let answer: Value = serde_json::from_str(&device.make(&begun["public_key"])).unwrap();
+        let path = format!("/{}/confirm", begun["id"].as_str().unwrap());
+        let body = json!({"credential": answer});
+        let (status, _, done) = own(server, &browser, Method::POST, &path, Some(body.clone())).await;
+        assert_eq!(status, 200, "{done}");
+        assert_eq!(done["recovery_codes"].as_array().unwrap().len(), 10);
+        let (status, _, _) = own(server, &browser, Method::POST, &path, Some(body)).await;
+        assert_eq!(status, 404, "once");
+        let (_, _, listed) = own(server, &browser, Method::GET, "", None).await;
+        assert_eq!(listed["items"][0]["kind"], "passkey");
+        assert_eq!(listed["items"][0]["id"], begun["id"]);
+        // from now on it is part of the proof that is asked for
+        let (status, challenge, _) = own(server, &browser, Method::POST, "", Some(new)).await;
+        assert_eq!(status, 401);
+        assert!(challenge.contains("acr_values=\"urn:ostiary:mfa\""), "{challenge}");
+        assert_eq!(enter(server, &browser, &mut device).await.status, 303);
+        // what is no passkey
+        let new = json!({"kind": "passkey", "name": "Key"});
+        let (_, _, begun) = own(server, &browser, Method::POST, "", Some(new)).await;
+        let path = format!("/{}/confirm", begun["id"].as_str().unwrap());
+        let (status, _, told) = own(server, &browser, Method::POST, &path, Some(json!({"credential": {}}))).await;
+        assert_eq!(
+            (status, told["errors"][0]["pointer"].as_str()),
+            (422, Some("/credential"))
+        );
+    })
+    .await;
 }
 
 /// Browsers have passkeys for domains alone: without one they are not offered.

@@ -77,48 +77,49 @@ async fn a_password_that_is_easy_to_guess_is_refused_in_words_that_help() {
 /// Of several groups the strictest counts, whichever is the primary one, and who says what stands in the person's record.
 #[tokio::test]
 async fn every_rule_can_be_said_for_a_group_and_the_strictest_counts() {
-    let server = Server::start().await;
-    let ada = server.user("ada").await;
-    let loose = server.group("loose", &[], &[&ada]).await;
-    let strict = server.group("strict", &[], &[&ada]).await;
-    let said = json!({
-        "minimum_length": 20, "maximum_length": 100, "minimum_strength": 4, "history": 5, "expires_after": "30d",
-        "initial_expires_after": "1d", "expiry_warning": "10d", "replace_initial": true, "generated_only": true,
-    });
-    let laxer = json!({
-        "minimum_length": 9, "maximum_length": 1000, "minimum_strength": 0, "history": 0, "expires_after": "0s",
-        "initial_expires_after": "10d", "expiry_warning": "0s", "replace_initial": false, "generated_only": false,
-    });
-    say(&server, LayerOwner::Group(loose), json!({"password": laxer})).await;
-    say(&server, LayerOwner::Group(strict), json!({"password": said})).await;
-    let caller = administrator(&server).await;
-    let effective = caller
-        .get(&format!("/users/{}/effective-settings", ada.id))
-        .await
-        .json();
-    let items = effective["items"].as_array().unwrap();
-    for (name, value) in said.as_object().unwrap() {
-        let key = format!("password.{name}");
-        let item = items
-            .iter()
-            .find(|item| item["key"] == key.as_str())
-            .unwrap_or_else(|| panic!("{key}"));
-        assert_eq!(item["value"], *value, "{key}");
-        assert_eq!(item["source"], "group strict", "{key}");
-    }
-    // every setting about passwords is among them, but for those that are everyone's
-    for declared in ostiary::model::setting::DECLARED {
-        let of_everyone = [
-            "password.breach_url",
-            "password.link_lifetime",
-            "password.admin_minimum_length",
-        ];
-        let is_said = items.iter().any(|item| item["key"] == declared.key);
-        if declared.key.starts_with("password.") {
-            assert_eq!(is_said, !of_everyone.contains(&declared.key), "{}", declared.key);
+    each_backend(async |server| {
+        let ada = server.user("ada").await;
+        let loose = server.group("loose", &[], &[&ada]).await;
+        let strict = server.group("strict", &[], &[&ada]).await;
+        let said = json!({
+            "minimum_length": 20, "maximum_length": 100, "minimum_strength": 4, "history": 5, "expires_after": "30d",
+            "initial_expires_after": "1d", "expiry_warning": "10d", "replace_initial": true, "generated_only": true,
+        });
+        let laxer = json!({
+            "minimum_length": 9, "maximum_length": 1000, "minimum_strength": 0, "history": 0, "expires_after": "0s",
+            "initial_expires_after": "10d", "expiry_warning": "0s", "replace_initial": false, "generated_only": false,
+        });
+        say(server, LayerOwner::Group(loose), json!({"password": laxer})).await;
+        say(server, LayerOwner::Group(strict), json!({"password": said})).await;
+        let caller = administrator(server).await;
+        let effective = caller
+            .get(&format!("/users/{}/effective-settings", ada.id))
+            .await
+            .json();
+        let items = effective["items"].as_array().unwrap();
+        for (name, value) in said.as_object().unwrap() {
+            let key = format!("password.{name}");
+            let item = items
+                .iter()
+                .find(|item| item["key"] == key.as_str())
+                .unwrap_or_else(|| panic!("{key}"));
+            assert_eq!(item["value"], *value, "{key}");
+            assert_eq!(item["source"], "group strict", "{key}");
         }
-    }
-    server.stop().await;
+        // every setting about passwords is among them, but for those that are everyone's
+        for declared in ostiary::model::setting::DECLARED {
+            let of_everyone = [
+                "password.breach_url",
+                "password.link_lifetime",
+                "password.admin_minimum_length",
+            ];
+            let is_said = items.iter().any(|item| item["key"] == declared.key);
+            if declared.key.starts_with("password.") {
+                assert_eq!(is_said, !of_everyone.contains(&declared.key), "{}", declared.key);
+            }
+        }
+    })
+    .await;
 }
 
 /// SEC-229: `admin_reset_no_knowledge`. Who administers starts a reset: the old password lets nobody in, sessions end, and the link alone
@@ -284,22 +285,23 @@ async fn nobody_sets_a_password_for_somebody_else_where_that_is_the_rule() {
 /// The group alone may have the rule.
 #[tokio::test]
 async fn a_group_may_have_the_rule_alone() {
-    let server = Server::start().await;
-    let (ada, grace) = (server.user("ada").await, server.user("grace").await);
-    let staff = server.group("staff", &[], &[&ada]).await;
-    say(
-        &server,
-        LayerOwner::Group(staff),
-        json!({"password": {"generated_only": true}}),
-    )
+    each_backend(async |server| {
+        let (ada, grace) = (server.user("ada").await, server.user("grace").await);
+        let staff = server.group("staff", &[], &[&ada]).await;
+        say(
+            server,
+            LayerOwner::Group(staff),
+            json!({"password": {"generated_only": true}}),
+        )
+        .await;
+        let caller = administrator(server).await;
+        let reset = async |user: &TestUser| {
+            let path = format!("/users/{}/reset-password", user.id);
+            caller.post(&path, json!({"password": GOOD})).await.status.as_u16()
+        };
+        assert_eq!((reset(&ada).await, reset(&grace).await), (422, 200));
+    })
     .await;
-    let caller = administrator(&server).await;
-    let reset = async |user: &TestUser| {
-        let path = format!("/users/{}/reset-password", user.id);
-        caller.post(&path, json!({"password": GOOD})).await.status.as_u16()
-    };
-    assert_eq!((reset(&ada).await, reset(&grace).await), (422, 200));
-    server.stop().await;
 }
 
 /// SEC-223: `no_rotation_no_hints`. Passwords do not age unless that is said, and then the person is told once, in time.

@@ -405,3 +405,50 @@ async fn reset_keeps_mfa() {
     })
     .await;
 }
+
+/// SEC-290, SEC-221, at the interface: a password is recovered there as at the pages, once, telling as little, within the same limits.
+#[tokio::test]
+async fn a_password_is_recovered_by_interface() {
+    each_backend(async |server| {
+        let nobody = Caller::with_token(server, "").await;
+        let ada = enrolled(server, "ada").await;
+        let (user, home) = (&ada.user, Browser::new());
+        let page = asked(server, &home, user).await;
+        answer(&home, &page, &now(server, &ada.authenticator)).await;
+        assert!(is_signed_in(server, &home).await);
+        for named in [user.username.as_str(), "nobody", "nobody@example.com"] {
+            let sent = nobody.post("/recovery", json!({"identifier": named})).await;
+            assert_eq!((sent.status.as_u16(), sent.body.as_str()), (204, ""), "{named}");
+        }
+        assert_eq!(nobody.post("/recovery", json!({"identifier": " "})).await.status, 422);
+        let [link] = links(server, user).await.try_into().unwrap();
+        let (_, token) = link.split_once("token=").unwrap();
+        let set = async |token: &str, new: &str| {
+            let body = json!({"token": token, "password": new});
+            nobody.post("/recovery/password", body).await
+        };
+        let weak = set(token, "short").await;
+        assert_eq!(weak.status, 422, "{}", weak.body);
+        assert_eq!(set(&format!("{token}x"), NEW).await.status, 404);
+        assert!(is_signed_in(server, &home).await);
+        let done = set(token, NEW).await;
+        assert_eq!((done.status.as_u16(), done.body.as_str()), (204, ""));
+        assert_eq!(set(token, NEW).await.status, 404, "once");
+        assert!(!is_signed_in(server, &home).await);
+        // nobody is signed in by it: the second factor is asked for as ever
+        let page = sign_in_with(server, &Browser::new(), &user.username, NEW).await;
+        assert_eq!(page.location().unwrap().path(), "/login/factor");
+        // within the limits of the pages, and not where people may not help themselves
+        server.settings(json!({"guess.source_budget": 5})).await;
+        let mut statuses = Vec::new();
+        for _ in 0..6 {
+            let answer = nobody.post("/recovery", json!({"identifier": "nobody"})).await;
+            assert_eq!(answer.status == 429, !answer.header("retry-after").is_empty());
+            statuses.push(answer.status.as_u16());
+        }
+        assert_eq!(*statuses.last().unwrap(), 429, "{statuses:?}");
+        server.settings(json!({"recovery.enabled": false})).await;
+        assert_eq!(nobody.post("/recovery", json!({"identifier": "ada"})).await.status, 404);
+    })
+    .await;
+}

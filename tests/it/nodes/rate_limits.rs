@@ -166,8 +166,10 @@ async fn rate_limits_documented() {
     shown.push("/register/new");
     shown.push("/register");
     shown.push("/login/new-password");
-    // `registration_limits_of_a_day`, `guesses_states_and_devices_count_as_at_the_pages`
+    // `registration_limits_of_a_day`, `guesses_states_and_devices_count_as_at_the_pages`, `a_password_is_recovered_by_interface`,
+    // `an_address_is_confirmed_and_changed_by_interface`
     shown.extend(["/account/email", "/api/v1/registration", "/oauth2/authorize_challenge"]);
+    shown.extend(["/api/v1/recovery", "/api/v1/me/email"]);
     // the codes that are sent, and guesses at them
     shown.extend(["/account/phone", "/api/v1/me/phone", "/login/code", "/login/factor"]);
     let mut told = documented();

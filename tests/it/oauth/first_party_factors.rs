@@ -275,3 +275,134 @@ async fn a_number_is_confirmed_at_the_applications_screen() {
     })
     .await;
 }
+
+/// SEC-221, SEC-255, at this way in: a code that is sent is a first factor as at the pages, whoever is named hears the same, and the code is
+/// bound to its `auth_session`, counts once, and is a guess like any other.
+#[tokio::test]
+async fn a_code_that_is_sent_signs_in_at_the_applications_screen() {
+    each_backend(async |server| {
+        let client = application(server).await;
+        let party = RelyingParty::new(server, &client);
+        let ada = reachable(server, "ada").await;
+        let by = async |identifier: &str, way: &str| {
+            let named = [("username", identifier), ("password", ""), ("ask", way)];
+            begin(&party, &ada, &named).await
+        };
+        let off = by("ada", "mail_code").await;
+        assert_eq!(next(&off)["problem"], "not_offered");
+        assert_eq!(next(&off)["methods"], json!(["password", "passkey"]));
+        server
+            .settings(json!({
+                "sign_in.mail_codes": true, "sign_in.text_codes": true, "code.most_sends": 100, "guess.account_budget": 3,
+            }))
+            .await;
+        for (way, amr_of) in [("mail_code", json!(["otp"])), ("text_code", json!(["sms"]))] {
+            let asked = by("ada", way).await;
+            let nobody = by("nobody", way).await;
+            for answer in [&asked, &nobody] {
+                let told = next(answer);
+                assert_eq!((&told["next"], &told["methods"]), (&json!("sent_code"), &json!([way])));
+                assert_eq!((&told["sent"], &told["problem"]), (&Value::Null, &Value::Null));
+            }
+            people::answer_wishes(server.provider()).await.unwrap();
+            let code = match way {
+                "mail_code" => mailed(server, &ada).await,
+                _ => code_to(server, NUMBER).await,
+            };
+            // nobody's, and that of another sign-in
+            let elsewhere = go_on(&party, &nobody, &[(way, &code)]).await;
+            assert_eq!(next(&elsewhere)["problem"], "wrong_code");
+            let other = by("ada", way).await;
+            assert_eq!(
+                next(&go_on(&party, &other, &[(way, &code)]).await)["problem"],
+                "wrong_code"
+            );
+            let wrong = go_on(&party, &asked, &[(way, &not(&code))]).await;
+            assert_eq!(
+                (&next(&wrong)["problem"], &next(&wrong)["next"]),
+                (&json!("wrong_code"), &json!("sent_code"))
+            );
+            let done = go_on(&party, &wrong, &[(way, &code)]).await;
+            assert_eq!(amr(&party, &done).await, amr_of);
+            server.advance(Duration::from_secs(61));
+            let again = go_on(&party, &wrong, &[(way, &code)]).await;
+            assert_eq!(again.error(), "invalid_session", "once");
+            server.advance(Duration::from_secs(60 * 60));
+        }
+        // another code retires the one before, and another way is open all the time
+        let asked = by("ada", "mail_code").await;
+        people::answer_wishes(server.provider()).await.unwrap();
+        let first = mailed(server, &ada).await;
+        server.advance(Duration::from_secs(1));
+        let again = go_on(&party, &asked, &[("ask", "mail_code")]).await;
+        assert_eq!(next(&again)["next"], "sent_code");
+        people::answer_wishes(server.provider()).await.unwrap();
+        assert_ne!(mailed(server, &ada).await, first);
+        let retired = go_on(&party, &again, &[("mail_code", &first)]).await;
+        assert_eq!(next(&retired)["problem"], "wrong_code");
+        let typed = [("username", "ada"), ("password", ada.password.as_str())];
+        let done = go_on(&party, &retired, &typed).await;
+        assert_eq!(amr(&party, &done).await, json!(["pwd"]));
+        // guesses are those of the account
+        let asked = by("ada", "mail_code").await;
+        people::answer_wishes(server.provider()).await.unwrap();
+        let code = mailed(server, &ada).await;
+        let device = begin(&party, &ada, &[("username", "ada"), ("password", "wrong")]).await;
+        assert_eq!(next(&device)["problem"], "wrong_credentials");
+        for _ in 0..2 {
+            assert_eq!(
+                next(&go_on(&party, &asked, &[("mail_code", &not(&code))]).await)["problem"],
+                "wrong_code"
+            );
+        }
+        assert_eq!(go_on(&party, &asked, &[("mail_code", &code)]).await.status, 429);
+        // what has ended is asked for anew
+        server.advance(Duration::from_secs(11 * 60));
+        let late = go_on(&party, &asked, &[("mail_code", &code)]).await;
+        assert_eq!(next(&late)["next"], "password");
+    })
+    .await;
+}
+
+/// SEC-257, SEC-259, at this way in: who has to have a second factor may add a passkey, which an authenticator makes for this sign-in.
+#[tokio::test]
+async fn a_passkey_is_added_at_the_applications_screen() {
+    each_backend(async |server| {
+        let client = application(server).await;
+        let party = RelyingParty::new(server, &client);
+        let (ada, bob) = (server.user("ada").await, server.user("bob").await);
+        for user in [&ada, &bob] {
+            require(server, user, &[RequiredAction::EnrolFactor]).await;
+        }
+        let step = begin(&party, &ada, &[]).await;
+        assert_eq!(next(&step)["methods"], json!(["otp", "passkey"]));
+        let asked = go_on(&party, &step, &[("ask", "passkey")]).await;
+        let question = next(&asked);
+        assert_eq!(question["next"], "new_passkey");
+        let name = question["passkey_question"].as_str().unwrap();
+        let mut device = Device::new(server.issuer());
+        let made = device.make(&question["public_key"]);
+        let brought = [("passkey_question", name), ("passkey", made.as_str())];
+        // for this sign-in alone
+        let elsewhere = begin(&party, &bob, &[]).await;
+        let refused = go_on(&party, &elsewhere, &brought).await;
+        assert_eq!(
+            (&next(&refused)["problem"], &next(&refused)["next"]),
+            (&json!("wrong_passkey"), &json!("enrol_factor"))
+        );
+        let added = go_on(&party, &asked, &brought).await;
+        assert_eq!(next(&added)["next"], "keep_recovery_codes", "{}", added.body);
+        assert_eq!(next(&added)["recovery_codes"].as_array().unwrap().len(), 10);
+        let done = go_on(&party, &added, &[("kept", "1")]).await;
+        assert_eq!(amr(&party, &done).await, json!(["pwd", "swk", "user", "mfa"]));
+        // from now on it signs in alone
+        let asked = begin(&party, &ada, &[("username", ""), ("password", ""), ("ask", "passkey")]).await;
+        let done = sign(&party, &asked, &mut device).await;
+        assert_eq!(amr(&party, &done).await, json!(["swk", "user", "mfa"]));
+        // an authenticator is as good
+        let held = Authenticator::of(next(&refused)["secret"].as_str().unwrap());
+        let step = go_on(&party, &refused, &[("otp", &now(server, &held))]).await;
+        assert_eq!(next(&step)["next"], "keep_recovery_codes");
+    })
+    .await;
+}

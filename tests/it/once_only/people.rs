@@ -273,6 +273,20 @@ async fn mailed_links(course: &mut Course) {
     }
 }
 
+/// The form with name and password, sent again and again by one browser: it has one session of it.
+async fn passwords(course: &mut Course) {
+    let mut meter = Meter::of_pages("forms with a password", course.backend);
+    while meter.goes_on() {
+        let ada = course.person().await;
+        let from = network(meter.rounds);
+        let browser = Browser::at(&from);
+        let page = browser.get(&course.first.url("/login")).await;
+        let values = [("username", ada.username.as_str()), ("password", ada.password.as_str())];
+        let request = course.bytes(&browser, &page, page.form_with("password"), &values, &from);
+        course.race_for_a_session(&ada, &[request], &mut meter).await;
+    }
+}
+
 /// What a passkey signs: one session of it, in the browser that was asked.
 async fn signatures(course: &mut Course) {
     let mut meter = Meter::of_pages("signatures of passkeys", course.backend);
@@ -492,6 +506,7 @@ async fn registrations(course: &mut Course) {
 
 async fn everything(backend: Backend) {
     let mut course = Course::lay(backend).await;
+    passwords(&mut course).await;
     time_steps(&mut course).await;
     recovery_codes(&mut course).await;
     sent_codes(&mut course, "mailed codes", "mail_code").await;

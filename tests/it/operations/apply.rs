@@ -335,6 +335,10 @@ async fn prune_removes_what_an_earlier_file_made_and_nothing_else() {
     server.client(|client| client.client_id = "by-hand".to_owned()).await;
     run(&server, &whole()).await.unwrap();
     let file = json!({"version": 1, "prune": ["clients", "groups", "resources"]});
+    // the group is somebody's primary one
+    assert_eq!(mistakes(&server, &file).await, [("/prune".to_owned(), "conflict")]);
+    let file = json!({"version": 1, "users": [{"username": "ada", "groups": []}],
+        "prune": ["clients", "groups", "resources"]});
     run(&server, &file).await.unwrap();
     let exported = export(server.provider(), Secrets::Omitted).await.unwrap();
     assert_eq!(exported["clients"].as_array().unwrap().len(), 1);
@@ -463,4 +467,50 @@ async fn settings_of_groups_users_and_clients_stand_in_the_file() {
         ]
     );
     server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn groups_in_groups_roles_and_access_travel_in_the_file() {
+    each_backend(async |server| {
+        let file = json!({
+            "version": 1,
+            "resources": [{"identifier": "https://api.shop.example", "scopes": ["orders"]}],
+            "permissions": [{"name": "orders.read", "description": "May read", "resource": "https://api.shop.example"}],
+            "roles": [{"name": "clerk", "resource": "https://api.shop.example", "permissions": ["orders.read"]}],
+            "clients": [{"client_id": "shop", "client_secret": "a-client-secret-of-forty-characters-and-3",
+                "redirect_uris": ["https://shop.example/callback"], "users": "assigned",
+                "access_groups": ["staff"], "access_users": ["ada"]}],
+            "groups": [{"name": "night", "groups": ["staff"]}, {"name": "staff", "roles": ["clerk"]}, {"name": "later"}],
+            "users": [{"username": "ada", "groups": ["night", "later"], "roles": ["clerk"],
+                "group_terms": {"later": {"starts_at": "2999-01-01T00:00:00Z"}}}],
+        });
+        run(server, &file).await.unwrap();
+        let ada = {
+            let mut store = server.provider().store.read().await.unwrap();
+            store.find_user_by_username("ada").await.unwrap().unwrap().id
+        };
+        let person = server.provider().person(ada, server.call().now).await.unwrap().unwrap();
+        assert_eq!((person.groups.clone(), person.permissions.clone()), (
+            vec!["night".to_owned(), "staff".to_owned()],
+            vec!["orders.read".to_owned()]
+        ));
+        assert_eq!(run(server, &file).await.unwrap().changes.len(), 0, "once more changes nothing");
+        let exported = export(server.provider(), Secrets::Omitted).await.unwrap();
+        assert_eq!(exported["roles"], json!([{"name": "clerk", "resource": "https://api.shop.example", "permissions": ["orders.read"]}]));
+        let user = &exported["users"][0];
+        assert_eq!(user["group_terms"], json!({"later": {"starts_at": "2999-01-01T00:00:00Z"}}));
+        assert_eq!(user["roles"], json!(["clerk"]));
+        let client = &exported["clients"][0];
+        assert_eq!((&client["access_groups"], &client["access_users"]), (&json!(["staff"]), &json!(["ada"])));
+        assert_eq!(run(server, &exported).await.unwrap().changes.len(), 0, "what was written changes nothing");
+        // a file takes away what it does not name any more
+        let file = json!({"version": 1, "groups": [{"name": "night", "groups": []}, {"name": "staff", "roles": []}],
+            "users": [{"username": "ada", "roles": []}], "prune": ["roles", "permissions"]});
+        run(server, &file).await.unwrap();
+        let person = server.provider().person(ada, server.call().now).await.unwrap().unwrap();
+        assert_eq!((person.groups.clone(), person.permissions.is_empty()), (vec!["night".to_owned()], true));
+        let exported = export(server.provider(), Secrets::Omitted).await.unwrap();
+        assert!(exported.get("roles").is_none() && exported.get("permissions").is_none());
+    })
+    .await;
 }

@@ -180,6 +180,30 @@ async fn what_is_wrong_is_red_with_the_line_to_change() {
     assert!(!folder.path().join("keys").exists());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_is_asked_for_and_not_named_is_told_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let terminal = Terminal::at(folder.path()).with("OSTIARY_PUBLIC_URL", &impostor(String::new()).await);
+    for wanted in ["proof_of_work", "captcha"] {
+        terminal
+            .run(&["settings", "set", "registration.challenge", wanted])
+            .await
+            .ok();
+        let (_, rows) = findings(&terminal, &[]).await;
+        let is_told = rows.iter().any(|(code, _, _)| code == "config_captcha");
+        assert_eq!(is_told, wanted == "captcha", "{rows:?}");
+    }
+    let (_, rows) = findings(&terminal, &[]).await;
+    found(&rows, "config_captcha", "warning", "OSTIARY_CAPTCHA__PROVIDER=");
+    let named = terminal
+        .clone()
+        .with("OSTIARY_CAPTCHA__PROVIDER", "turnstile")
+        .with("OSTIARY_CAPTCHA__SITE_KEY", "key")
+        .with("OSTIARY_CAPTCHA__SECRET", "secret");
+    let (_, rows) = findings(&named, &[]).await;
+    assert!(!rows.iter().any(|(code, _, _)| code == "config_captcha"), "{rows:?}");
+}
+
 /// A server that answers discovery with this text.
 pub(super) async fn impostor(text: String) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -223,7 +223,7 @@ async fn another_system_follows_the_log_and_its_checkpoints() {
         for wrong in [
             "id%20gt%20%22ada%22",
             "id%20eq%20%22ada%22",
-            "kind%20eq%20%22sign_in%22",
+            "facts%20eq%20%22sign_in%22",
             "id%20lt%20%22x%22",
         ] {
             assert_eq!(api.get(&format!("/events?filter={wrong}")).await.status, 400, "{wrong}");

@@ -36,6 +36,7 @@ impl Said {
         self.groups.push(GroupLayer {
             name: name.to_owned(),
             primary,
+            distance: 0,
             layer: BTreeMap::from([(key, value)]),
         });
         self

@@ -124,7 +124,9 @@ impl Thing {
         let command = ChangeSource::Command;
         match self {
             Self::Person(id) => drop(deactivate_user(provider, &call, &command, *id, None).await.unwrap()),
-            Self::Permissions(group, user) => remove_member(provider, &call, &command, *group, *user).await.unwrap(),
+            Self::Permissions(group, user) => remove_member(provider, &call, &command, *group, *user, None)
+                .await
+                .unwrap(),
             Self::Session(id) => end_session(provider, &call, &command, *id).await.unwrap(),
             Self::Family(id) => {
                 let mut tx = provider.store.write().await.unwrap();

@@ -13,7 +13,7 @@ use super::overlay::laid_over;
 use super::reader::{Mistakes, Reader};
 use super::sealing::Opener;
 use super::steps::Afterwards;
-use super::{Act, Planned, layers};
+use super::{Act, Planned, access, layers};
 use crate::flow::clients::{
     self, Authority, ClientChange, Given, NewClient, SECRET_PURPOSE, Strength, change, create, end, secret,
 };
@@ -36,6 +36,7 @@ pub(super) struct Entry {
     accept_weak: bool,
     disabled: Option<bool>,
     trusted: Option<bool>,
+    pub(super) given: access::Given,
     pub(super) settings: Map<String, Value>,
 }
 
@@ -70,6 +71,7 @@ impl Entry {
             let read = |secret: &Secret| serde_json::from_str(secret.expose()).ok();
             secrets.iter().filter_map(read).collect()
         });
+        let given = access::read(&mut reader, mistakes);
         let settings = layers::read(&mut reader, mistakes);
         let pointer = reader.pointer.clone();
         reader.finish(mistakes);
@@ -83,6 +85,7 @@ impl Entry {
             accept_weak,
             disabled,
             trusted,
+            given,
             settings,
         })
     }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::reader::{Mistakes, Reader};
 use super::sealing::{Opener, Sealing};
-use super::{clients, groups, message_templates, properties, resources, terms, users, webhooks};
+use super::{clients, groups, message_templates, properties, resources, roles, terms, users, webhooks};
 use crate::flow::Error;
 use crate::model::Secret;
 
@@ -12,6 +12,8 @@ use crate::model::Secret;
 pub struct Document {
     pub(super) settings: Map<String, Value>,
     pub(super) resources: Vec<resources::Entry>,
+    pub(super) permissions: Vec<roles::Entry>,
+    pub(super) roles: Vec<roles::Entry>,
     pub(super) clients: Vec<clients::Entry>,
     pub(super) groups: Vec<groups::Entry>,
     pub(super) users: Vec<users::Entry>,
@@ -26,6 +28,8 @@ pub struct Document {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Section {
     Resources,
+    Permissions,
+    Roles,
     Clients,
     Groups,
     Users,
@@ -36,6 +40,8 @@ impl Section {
     fn parse(text: &str) -> Option<Self> {
         match text {
             "resources" => Some(Self::Resources),
+            "permissions" => Some(Self::Permissions),
+            "roles" => Some(Self::Roles),
             "clients" => Some(Self::Clients),
             "groups" => Some(Self::Groups),
             "users" => Some(Self::Users),
@@ -99,6 +105,13 @@ fn read(file: &Value, passphrase: Option<&Secret>, mistakes: &mut Mistakes) -> O
         },
     };
     let resources = each(&mut reader, "resources", mistakes, resources::Entry::read);
+    let permissions = each(&mut reader, roles::PERMISSIONS, mistakes, roles::Entry::read_permission);
+    twice(
+        permissions.iter().map(|entry| (&entry.pointer, entry.name.clone())),
+        mistakes,
+    );
+    let roles = each(&mut reader, roles::ROLES, mistakes, roles::Entry::read_role);
+    twice(roles.iter().map(|entry| (&entry.pointer, entry.key())), mistakes);
     let clients = each(&mut reader, "clients", mistakes, |entry, mistakes| {
         clients::Entry::read(entry, &opener, mistakes)
     });
@@ -145,6 +158,8 @@ fn read(file: &Value, passphrase: Option<&Secret>, mistakes: &mut Mistakes) -> O
     Some(Document {
         settings,
         resources,
+        permissions,
+        roles,
         clients,
         groups,
         users,
@@ -188,7 +203,7 @@ fn prune(reader: &mut Reader<'_>, mistakes: &mut Mistakes) -> Vec<Section> {
             None => mistakes.add(
                 &format!("/prune/{index}"),
                 "unknown",
-                "expected resources, clients, groups, users or webhooks",
+                "expected resources, permissions, roles, clients, groups, users or webhooks",
             ),
         }
     }

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::difference::{Action, Change, FieldChange};
 use super::reader::{Mistakes, Reader};
 use super::{Act, Planned, layers};
+use crate::flow::operations::inventory;
 use crate::flow::people::{self, ChangeSource, GroupChange, NewGroup};
 use crate::flow::{Call, Error, Provider};
 use crate::model::user::comparison_key;
@@ -21,6 +22,8 @@ pub(super) struct Entry {
     external_id: Option<Option<String>>,
     description: Option<Option<String>>,
     permissions: Option<Vec<String>>,
+    outer: Option<Vec<String>>,
+    pub(super) roles: Option<Vec<String>>,
     pub(super) settings: Map<String, Value>,
 }
 
@@ -34,6 +37,8 @@ impl Entry {
             permissions.dedup();
             permissions
         });
+        let outer = reader.texts("groups", mistakes);
+        let roles = reader.texts("roles", mistakes);
         let settings = layers::read(&mut reader, mistakes);
         let pointer = reader.pointer.clone();
         reader.finish(mistakes);
@@ -43,8 +48,16 @@ impl Entry {
             external_id,
             description,
             permissions,
+            outer,
+            roles,
             settings,
         })
+    }
+
+    /// The groups it is to stand in, with pointers.
+    pub(super) fn named_groups(&self) -> impl Iterator<Item = (String, &String)> {
+        let groups = self.outer.iter().flatten().enumerate();
+        groups.map(|(index, name)| (format!("{}/groups/{index}", self.pointer), name))
     }
 
     /// What names are compared by.
@@ -87,7 +100,14 @@ fn shown(
 pub(super) enum GroupAct {
     Create(NewGroup),
     Change(Id<Group>, i64, GroupChange),
-    Remove(Id<Group>),
+    /// Puts it into these groups and takes it out of those.
+    Nest {
+        name: String,
+        into: Vec<String>,
+        out_of: Vec<String>,
+    },
+    /// With the group that becomes the primary one in its place.
+    Remove(Id<Group>, Option<String>),
 }
 
 pub(super) async fn plan(provider: &Provider, entries: &[Entry]) -> Result<Vec<Planned>, Error> {
@@ -156,6 +176,49 @@ pub(super) async fn plan(provider: &Provider, entries: &[Entry]) -> Result<Vec<P
     Ok(planned)
 }
 
+/// How groups stand in each other, once all of them are there.
+pub(super) async fn plan_nesting(provider: &Provider, entries: &[Entry]) -> Result<Vec<Planned>, Error> {
+    let mut planned = Vec::new();
+    for entry in entries {
+        let Some(wanted) = &entry.outer else {
+            continue;
+        };
+        let before = match people::find_group_by_name(provider, &entry.name).await? {
+            Some(group) => inventory::outer_groups(provider, group.id).await?,
+            None => Vec::new(),
+        };
+        let missing = |from: &[String], of: &[String]| -> Vec<String> {
+            let known: Vec<String> = from.iter().map(|name| comparison_key(name)).collect();
+            let is_missing = |name: &&String| !known.contains(&comparison_key(name));
+            of.iter().filter(is_missing).cloned().collect()
+        };
+        let (into, out_of) = (missing(&before, wanted), missing(wanted, &before));
+        if into.is_empty() && out_of.is_empty() {
+            continue;
+        }
+        let shown = |names: &[String]| {
+            let mut names = names.to_vec();
+            names.sort_by_key(|name| comparison_key(name));
+            Map::from_iter([("groups".to_owned(), json!(names))])
+        };
+        planned.push(Planned {
+            pointer: entry.pointer.clone(),
+            change: Change {
+                section: SECTION,
+                name: entry.name.clone(),
+                action: Action::Change,
+                fields: FieldChange::between(&shown(&before), &shown(wanted)),
+            },
+            act: Act::Group(GroupAct::Nest {
+                name: entry.name.clone(),
+                into,
+                out_of,
+            }),
+        });
+    }
+    Ok(planned)
+}
+
 /// What can be seen to be wrong before anything is changed.
 pub(super) fn judge(call: &Call, act: &GroupAct) -> Result<(), Error> {
     let whole = match act {
@@ -167,7 +230,7 @@ pub(super) fn judge(call: &Call, act: &GroupAct) -> Result<(), Error> {
             description: change.description.clone().flatten(),
             permissions: change.permissions.clone().unwrap_or_default(),
         },
-        GroupAct::Remove(_) => return Ok(()),
+        GroupAct::Nest { .. } | GroupAct::Remove(..) => return Ok(()),
     };
     people::judge_group(call, &whole)
 }
@@ -183,6 +246,32 @@ pub(super) async fn write(tx: &mut Write, call: &Call, act: &GroupAct) -> Result
             drop(people::groups::change_in(tx, call, source, *id, Some(*version), change.clone()).await?);
             Ok(())
         }
-        GroupAct::Remove(id) => people::groups::delete_in(tx, call, source, *id, None).await,
+        GroupAct::Nest { name, into, out_of } => {
+            let inner = find(tx, name).await?;
+            for outer in out_of {
+                let outer = find(tx, outer).await?;
+                people::nesting::unnest_in(tx, call, source, outer, inner).await?;
+            }
+            for outer in into {
+                let outer = find(tx, outer).await?;
+                people::nesting::nest_in(tx, call, source, outer, inner).await?;
+            }
+            Ok(())
+        }
+        GroupAct::Remove(id, successor) => {
+            let successor = match successor {
+                Some(name) => tx.find_group_by_name(name).await?.map(|group| group.id),
+                None => None,
+            };
+            let successor = successor.filter(|next| next != id);
+            people::groups::delete_in(tx, call, source, (*id, None), successor).await
+        }
     }
+}
+
+async fn find(tx: &mut Write, name: &str) -> Result<Id<Group>, Error> {
+    let found = tx.find_group_by_name(name).await?;
+    found
+        .map(|group| group.id)
+        .ok_or_else(|| Error::field("/groups", "unknown", format!("there is no group {name}")))
 }

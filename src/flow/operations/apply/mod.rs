@@ -3,17 +3,20 @@
 //! same flows that the administration API uses. A file that was applied once changes nothing the second time, and one that was
 //! interrupted has changed nothing.
 
+pub(super) mod access;
 pub mod clients;
 mod difference;
 mod document;
 pub(super) mod groups;
 pub(super) mod layers;
+pub(super) mod memberships;
 pub(super) mod message_templates;
 mod overlay;
 pub(super) mod properties;
 mod prune;
 mod reader;
 pub(super) mod resources;
+pub(super) mod roles;
 pub(super) mod sealing;
 mod steps;
 pub(super) mod terms;
@@ -53,6 +56,9 @@ struct Planned {
 enum Act {
     Resource(Resource, Action),
     Group(groups::GroupAct),
+    Role(roles::RoleAct),
+    Membership(memberships::TermAct),
+    Access(access::AccessAct),
     Client(Box<clients::ClientAct>),
     RemoveClient(Id<Client>),
     User(users::UserAct),
@@ -131,15 +137,20 @@ async fn plan(
 ) -> Result<Vec<Planned>, Error> {
     must_know_groups(provider, document).await?;
     let mut planned = resources::plan(provider, call, &document.resources).await?;
+    planned.extend(roles::plan(provider, document).await?);
     planned.extend(groups::plan(provider, &document.groups).await?);
+    planned.extend(groups::plan_nesting(provider, &document.groups).await?);
     planned.extend(clients::plan(provider, call, &document.clients).await?);
     planned.extend(properties::plan(provider, &document.properties).await?);
     planned.extend(users::plan(provider, &document.users).await?);
+    planned.extend(memberships::plan(provider, &document.users).await?);
+    planned.extend(roles::plan_holders(provider, document).await?);
+    planned.extend(access::plan(provider, &document.clients).await?);
     planned.extend(terms::plan(provider, &document.terms, &document.groups).await?);
     planned.extend(layers::plan(provider, call, document).await?);
     planned.extend(message_templates::plan(provider, &document.message_templates).await?);
     planned.extend(webhooks::plan(provider, call, &document.webhooks).await?);
-    planned.extend(prune::plan(provider, document, prune).await?);
+    planned.extend(prune::plan(provider, settings, document, prune).await?);
     judge(provider, call, settings, &planned).await?;
     Ok(planned)
 }
@@ -155,6 +166,9 @@ async fn judge(provider: &Provider, call: &Call, settings: &Settings, planned: &
             Act::User(act) => names.judge(provider, settings, act).await,
             // judged when its difference was made
             Act::Resource(..)
+            | Act::Role(_)
+            | Act::Membership(_)
+            | Act::Access(_)
             | Act::RemoveClient(_)
             | Act::Layer(_)
             | Act::Terms(_)
@@ -194,11 +208,13 @@ async fn settings_changes(provider: &Provider, document: &Document) -> Result<Ve
         .collect())
 }
 
-/// A group that users are put into is there, or in the file.
+/// A group that users or groups are put into is there, or in the file.
 async fn must_know_groups(provider: &Provider, document: &Document) -> Result<(), Error> {
     let mut known: std::collections::BTreeSet<String> = document.groups.iter().map(groups::Entry::key).collect();
     let mut unknown = Vec::new();
-    for (pointer, name) in document.users.iter().flat_map(users::Entry::named_groups) {
+    let of_users = document.users.iter().flat_map(users::Entry::named_groups);
+    let of_groups = document.groups.iter().flat_map(groups::Entry::named_groups);
+    for (pointer, name) in of_users.chain(of_groups) {
         let key = comparison_key(name);
         if known.contains(&key) {
             continue;

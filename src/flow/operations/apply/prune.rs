@@ -3,16 +3,23 @@
 use super::difference::{Action, Change};
 use super::document::{Document, Section};
 use super::groups::GroupAct;
+use super::roles::RoleAct;
 use super::users::UserAct;
 use super::webhooks::{self, WebhookAct};
-use super::{Act, Planned, PruneUsers, clients, groups, resources, users};
+use super::{Act, Planned, PruneUsers, clients, groups, resources, roles, users};
 use crate::flow::operations::inventory;
-use crate::flow::people::{self, UserKey};
+use crate::flow::people::{self, GroupRules, UserKey};
 use crate::flow::{Error, Provider};
+use crate::model::setting::Settings;
 use crate::model::user::comparison_key;
 
 /// What is removed, users first, so that nothing is left that refers to something gone.
-pub(super) async fn plan(provider: &Provider, document: &Document, prune: PruneUsers) -> Result<Vec<Planned>, Error> {
+pub(super) async fn plan(
+    provider: &Provider,
+    settings: &Settings,
+    document: &Document,
+    prune: PruneUsers,
+) -> Result<Vec<Planned>, Error> {
     let mut planned = Vec::new();
     let pruned = |section| document.prune.contains(&section);
     if pruned(Section::Users) {
@@ -36,7 +43,31 @@ pub(super) async fn plan(provider: &Provider, document: &Document, prune: PruneU
             if !document.groups.iter().any(|entry| entry.key() == key)
                 && let Some(group) = people::find_group_by_name(provider, &name).await?
             {
-                planned.push(removal(groups::SECTION, name, Act::Group(GroupAct::Remove(group.id))));
+                planned.push(removal(
+                    groups::SECTION,
+                    name,
+                    Act::Group(GroupAct::Remove(group.id, GroupRules::of(settings).default)),
+                ));
+            }
+        }
+    }
+    if pruned(Section::Roles) {
+        for name in provider.store.read().await?.list_applied_roles().await? {
+            let key = comparison_key(&name);
+            if !document.roles.iter().any(|entry| entry.key() == key)
+                && let Some(role) = people::find_role_by_name(provider, &name).await?
+            {
+                planned.push(removal(roles::ROLES, name, Act::Role(RoleAct::Remove(role.id))));
+            }
+        }
+    }
+    if pruned(Section::Permissions) {
+        for name in provider.store.read().await?.list_applied_permissions().await? {
+            if !document.permissions.iter().any(|entry| entry.name == name)
+                && let Some(permission) = people::find_permission(provider, &name).await?
+            {
+                let act = Act::Role(RoleAct::Undeclare(permission.id));
+                planned.push(removal(roles::PERMISSIONS, name, act));
             }
         }
     }

@@ -177,6 +177,9 @@ pub(super) async fn write(tx: &mut Write, call: &Call, resource: &Resource, acti
             "changed"
         }
         Action::Remove => {
+            if tx.has_permissions(resource.id).await? {
+                return Err(Error::Conflict("in_use"));
+            }
             tx.delete_resource(resource.id).await?;
             "deleted"
         }

@@ -9,7 +9,10 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::difference::Action;
-use super::{Act, Planned, below, clients, groups, layers, message_templates, properties, resources, users, webhooks};
+use super::{
+    Act, Planned, access, below, clients, groups, layers, memberships, message_templates, properties, resources, roles,
+    users, webhooks,
+};
 use crate::flow::clients::end;
 use crate::flow::operations::settings::{self, ChangedBy};
 use crate::flow::people::departure;
@@ -30,6 +33,9 @@ pub(super) struct Step {
 enum Ready {
     Resource(Resource, Action),
     Group(groups::GroupAct),
+    Role(roles::RoleAct),
+    Membership(memberships::TermAct),
+    Access(access::AccessAct),
     Client(Box<clients::ReadyClient>),
     RemoveClient(Id<Client>),
     User(users::ReadyUser),
@@ -60,6 +66,9 @@ pub(super) async fn prepare(
     let ready = match act {
         Act::Resource(resource, action) => Ok(Ready::Resource(resource, action)),
         Act::Group(act) => Ok(Ready::Group(act)),
+        Act::Role(act) => Ok(Ready::Role(act)),
+        Act::Membership(act) => Ok(Ready::Membership(act)),
+        Act::Access(act) => Ok(Ready::Access(act)),
         Act::Client(act) => clients::prepare(provider, call, overlap(settings), *act)
             .await
             .map(|ready| Ready::Client(Box::new(ready))),
@@ -114,6 +123,9 @@ async fn write(
         let written = match ready {
             Ready::Resource(resource, action) => resources::write(tx, call, resource, *action).await,
             Ready::Group(act) => groups::write(tx, call, act).await,
+            Ready::Role(act) => roles::write(tx, call, act).await,
+            Ready::Membership(act) => memberships::write(tx, call, act).await,
+            Ready::Access(act) => access::write(tx, call, act).await,
             Ready::Client(ready) => clients::write(tx, provider, call, ready, &mut afterwards).await,
             Ready::RemoveClient(id) => clients::remove(tx, call, *id).await,
             Ready::User(ready) => users::write(tx, call, ready, &mut afterwards).await,

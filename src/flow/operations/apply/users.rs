@@ -9,11 +9,11 @@ use super::overlay;
 use super::reader::{Mistakes, Reader};
 use super::sealing::Opener;
 use super::steps::Afterwards;
-use super::{Act, Planned, layers};
+use super::{Act, Planned, layers, memberships};
 use crate::clock;
 use crate::flow::operations::inventory::{self, Membership};
 use crate::flow::people::{
-    self, ChangeSource, NewPassword, NewUser, ServerClient, UserChange, UserKey, WeakPasswords, Welcome,
+    self, ChangeSource, GroupRules, NewPassword, NewUser, ServerClient, UserChange, UserKey, WeakPasswords, Welcome,
 };
 use crate::flow::{Call, Error, Provider};
 use crate::model::setting::Settings;
@@ -63,6 +63,8 @@ pub(super) struct Entry {
     starts_at: Option<Option<Timestamp>>,
     expires_at: Option<Option<Timestamp>>,
     groups: Option<Vec<String>>,
+    pub(super) roles: Option<Vec<String>>,
+    pub(super) terms: memberships::Terms,
     primary_group: Option<String>,
     password: Option<Secret>,
     password_hash: Option<Secret>,
@@ -106,6 +108,8 @@ impl Entry {
         let starts_at = moment(&mut reader, "starts_at", mistakes);
         let expires_at = moment(&mut reader, "expires_at", mistakes);
         let groups = reader.texts("groups", mistakes);
+        let roles = reader.texts("roles", mistakes);
+        let terms = memberships::read(&mut reader, mistakes);
         let primary_group = reader.text("primary_group", mistakes);
         let password = reader.secret("password", mistakes);
         let password_hash = reader
@@ -152,6 +156,8 @@ impl Entry {
             starts_at,
             expires_at,
             groups,
+            roles,
+            terms,
             primary_group,
             password,
             password_hash,
@@ -440,7 +446,8 @@ fn change(entry: &Entry, user: &User, membership: &Membership) -> Result<Option<
 /// An act with everything done that takes time.
 pub(super) enum ReadyUser {
     Add(Box<people::users::ReadyUser>),
-    Change(Box<ChangedUser>),
+    /// With what is said about having a group.
+    Change(Box<ChangedUser>, GroupRules),
     /// For so long into the bin.
     Remove(Id<User>, Option<Duration>),
 }
@@ -454,7 +461,7 @@ pub(super) async fn prepare(
 ) -> Result<ReadyUser, Error> {
     let new = match act {
         UserAct::Create(new) => new,
-        UserAct::Change(changed) => return Ok(ReadyUser::Change(changed)),
+        UserAct::Change(changed) => return Ok(ReadyUser::Change(changed, GroupRules::of(settings))),
         UserAct::Remove(id) => return Ok(ReadyUser::Remove(id, people::bin::kept_for(settings))),
     };
     let add = |ready| ReadyUser::Add(Box::new(ready));
@@ -479,7 +486,7 @@ pub(super) async fn write(
             let user = people::users::add_in(tx, call, source, ready).await?;
             Ok(tx.mark_user_applied(user.id).await?)
         }
-        ReadyUser::Change(changed) => write_change(tx, call, source, changed, afterwards).await,
+        ReadyUser::Change(changed, rules) => write_change(tx, call, (source, rules), changed, afterwards).await,
         ReadyUser::Remove(id, kept_for) => {
             let user = people::bin::bin_in(tx, call, source, (*id, None), *kept_for).await?;
             afterwards.departed.push(*id);
@@ -492,7 +499,7 @@ pub(super) async fn write(
 async fn write_change(
     tx: &mut Write,
     call: &Call,
-    source: &ChangeSource,
+    (source, rules): (&ChangeSource, &GroupRules),
     changed: &ChangedUser,
     afterwards: &mut Afterwards,
 ) -> Result<(), Error> {
@@ -516,7 +523,7 @@ async fn write_change(
     }
     for name in &changed.leave {
         let group = group(tx, name).await?;
-        people::members::remove_in(tx, call, source, group, id).await?;
+        people::members::remove_in(tx, call, source, (group, None), id, rules).await?;
     }
     match changed.status {
         Some(UserStatus::Active | UserStatus::Invited) => {

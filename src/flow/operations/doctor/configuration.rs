@@ -2,6 +2,7 @@
 
 use super::{Doctor, Finding};
 use crate::model::group::ADMIN;
+use crate::model::setting::REGISTRATION_CHALLENGE;
 use crate::model::{Check, Said, Timestamp};
 
 pub(super) async fn check(doctor: &Doctor) -> Vec<Finding> {
@@ -10,7 +11,18 @@ pub(super) async fn check(doctor: &Doctor) -> Vec<Finding> {
         findings
             .push(Finding::warning(Check::Configuration, Said::ConfigAdminLeft).line("unset OSTIARY_ADMIN_PASSWORD"));
     }
+    if doctor.config.captcha.is_none() && asks_a_service(doctor).await {
+        findings.push(
+            Finding::warning(Check::Configuration, Said::ConfigCaptcha).line("OSTIARY_CAPTCHA__PROVIDER=turnstile"),
+        );
+    }
     findings
+}
+
+/// Whether strangers are to be told from programs by a service.
+async fn asks_a_service(doctor: &Doctor) -> bool {
+    let settings = doctor.settings().await;
+    settings.is_some_and(|settings| settings.word(REGISTRATION_CHALLENGE) == "captcha")
 }
 
 async fn has_administrator(doctor: &Doctor) -> bool {

@@ -2,17 +2,26 @@
 //! to sign in at a provider without sending.
 
 use super::{Doctor, Finding};
-use crate::model::setting::MFA_ENROLMENT_ASKS_PHONE;
+use crate::model::setting::{MFA_ENROLMENT_ASKS_PHONE, MFA_LOST_BY_TEXT, MFA_TEXT_CODES, SIGN_IN_TEXT_CODES};
 use crate::model::{Check, Said};
 use crate::sms::Text;
 
+/// What does nothing where nobody takes text messages.
+const WANTING: [&str; 4] = [
+    SIGN_IN_TEXT_CODES,
+    MFA_TEXT_CODES,
+    MFA_LOST_BY_TEXT,
+    MFA_ENROLMENT_ASKS_PHONE,
+];
+
 pub(super) async fn check(doctor: &Doctor, text_to: Option<&str>) -> Vec<Finding> {
     let Some(gateway) = &doctor.gateway else {
-        let settings = doctor.settings().await;
-        let is_wanted = settings.is_some_and(|settings| settings.flag(MFA_ENROLMENT_ASKS_PHONE));
-        return vec![match is_wanted {
-            true => Finding::warning(Check::Sms, Said::SmsWanted).line("OSTIARY_SMS__PROVIDER=twilio"),
-            false => Finding::good(Check::Sms, Said::SmsNone),
+        let wanting = wanting(doctor).await;
+        return vec![match wanting.is_empty() {
+            true => Finding::good(Check::Sms, Said::SmsNone),
+            false => Finding::warning(Check::Sms, Said::SmsWanted)
+                .with("settings", wanting.join(", "))
+                .line("OSTIARY_SMS__PROVIDER=twilio"),
         }];
     };
     if !gateway.is_reachable() {
@@ -33,4 +42,20 @@ pub(super) async fn check(doctor: &Doctor, text_to: Option<&str>) -> Vec<Finding
         });
     }
     findings
+}
+
+/// The settings that want text messages, said for everyone, a group or a person.
+async fn wanting(doctor: &Doctor) -> Vec<&'static str> {
+    let settings = doctor.settings().await;
+    let nearer = match &doctor.store {
+        Ok(Some(store)) => match store.read().await {
+            Ok(mut store) => store.list_flags_set(&WANTING).await.unwrap_or_default(),
+            Err(_) => Vec::new(),
+        },
+        _ => Vec::new(),
+    };
+    let is_set = |key: &&str| {
+        settings.as_ref().is_some_and(|settings| settings.flag(key)) || nearer.iter().any(|near| near == key)
+    };
+    WANTING.into_iter().filter(is_set).collect()
 }

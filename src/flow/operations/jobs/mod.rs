@@ -62,7 +62,7 @@ pub enum Begun {
     /// It is done, with each as it says.
     Now(Vec<Answered>),
     /// It goes on.
-    Later(Job),
+    Later(Box<Job>),
 }
 
 /// Does something with many users: at once with a few that are named, as a job with others.
@@ -84,7 +84,8 @@ pub async fn begin(provider: &Provider, call: &Call, source: &ChangeSource, task
                 action: task.action,
                 chosen,
             };
-            begin_job(provider, call, source, &task).await.map(Begun::Later)
+            let job = begin_job(provider, call, source, &task).await?;
+            Ok(Begun::Later(Box::new(job)))
         }
     }
 }

@@ -86,6 +86,10 @@ rules! {
         setting setting::SESSION_MAX_CONCURRENT,
         remedy "A larger number for the person, one of their groups or the application; or the person ends one of their logins.",
         request "PATCH /api/v1/users/{user}/settings {\"session\": {\"max_concurrent\": 5}}";
+    "authorization.not_given": "The application is for those alone whom it is given to, and the account that is signed in is none of them.",
+        remedy "Give it to the person or to one of their groups, or to everybody; or the person signs in with another account.",
+        command "ostiary clients give {client} --user {username}",
+        request "PUT /api/v1/clients/{client}/access/users/{user}";
     "login.limit": "The person has as many logins as they may have, and nobody else ends for one more.",
         setting setting::SESSION_MAX_CONCURRENT,
         remedy "A larger number for the person, one of their groups or the application; or the person ends one of their logins.",

@@ -80,6 +80,8 @@ rules! {
         remedy "Let it end later, if the person still needs it.",
         command "ostiary users term {username} --expires-at 2030-01-31",
         request "PATCH /api/v1/users/{user} {\"expires_at\": \"2030-01-31T00:00:00Z\"}";
+    "code.not_given": "The application was taken from the person meanwhile: it is for those alone whom it is given to.",
+        request "PUT /api/v1/clients/{client}/access/users/{user}";
     "code.session": "The session behind the code has ended meanwhile.";
     "code.limit": "An application that stays connected (offline_access) is a login of its own, and the person has as many as they may have.",
         setting setting::SESSION_MAX_CONCURRENT,
@@ -137,6 +139,8 @@ rules! {
     "refresh.client_lifetime": "The client asks people to prove who they are more often: its own session.lifetime is over since the proof that the refresh token rests on.",
         remedy "The application sends the person to sign in again.",
         request "PATCH /api/v1/clients/{client}/settings {\"session\": {\"lifetime\": null}}";
+    "refresh.not_given": "The application is not given to the person any more: it is for those alone whom it is given to.",
+        request "PUT /api/v1/clients/{client}/access/users/{user}";
     "refresh.consent": "The person has taken back what was allowed.";
     "refresh.scope": "The refresh asks for scopes that were not granted.";
     "refresh.resource": "The refresh asks for a resource that was not agreed.";
