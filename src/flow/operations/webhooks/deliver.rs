@@ -345,7 +345,7 @@ pub async fn test(provider: &Provider, call: &Call, id: Id<Webhook>) -> Result<T
     let secrets = secrets(provider, id, call.now).await?;
     let event_of_test = event(call, EventKind::WebhookTested, id);
     let message = json!({
-        "type": EventKind::WebhookTested.as_str(),
+        "type": "webhook.test",
         "timestamp": call.now.rfc3339(),
         "data": { "webhook": id.to_string(), "name": webhook.name, "trace_id": call.trace.text() },
     });
