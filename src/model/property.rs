@@ -243,11 +243,6 @@ impl Property {
         self.state != PropertyState::Clearing && !self.is_built_in()
     }
 
-    /// Whether people can be found by it now.
-    pub fn is_findable(&self) -> bool {
-        self.definition.indexed && self.state == PropertyState::Ready && self.has_values()
-    }
-
     /// What it is called in a language.
     pub fn label(&self, locale: &str) -> &str {
         in_language(&self.definition.labels, locale).unwrap_or(&self.name)

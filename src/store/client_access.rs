@@ -1,7 +1,7 @@
 //! Who may use an application where not everybody may.
 
 use super::rows::Columns;
-use super::{Error, Write, readers};
+use super::{Error, Write, in_groups, readers};
 use crate::model::{Client, ClientUser, Group, Id, Timestamp, User};
 use crate::sql::{self, Record, Row};
 
@@ -31,24 +31,12 @@ impl Record for ClientAccess {
 }
 
 // of those that are given to somebody; a person is in few groups
-const MAY_USE: &str = "
-with direct (group_id) as (
-  select group_id
-  from group_members
-  where user_id = $1
-  and (starts_at is null or starts_at <= $2)
-  and (ends_at is null or ends_at > $2)
-), reached (group_id) as (
-  select group_id
-  from direct
-  union
-  select a.ancestor_id
-  from direct d
-  join group_ancestors a on a.group_id = d.group_id
-)
+const MAY_USE: &str = in_groups!(
+    "
 select
   (select count(*) from client_access where user_id = $1 and client_id = $3)
-  + (select count(*) from reached r join client_access c on c.group_id = r.group_id where c.client_id = $3)";
+  + (select count(*) from reached r join client_access c on c.group_id = r.group_id where c.client_id = $3)"
+);
 
 const LIST: &str = "
 select c.group_id, c.user_id, g.name, c.since

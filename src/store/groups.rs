@@ -1,7 +1,7 @@
 //! Groups, their permissions and members.
 
 use super::rows::Columns;
-use super::{Ended, Error, Write, readers};
+use super::{Ended, Error, Write, in_groups, readers};
 use crate::model::user::comparison_key;
 use crate::model::{Group, Id, Timestamp, User};
 use crate::sql::{self, Record, Row};
@@ -104,21 +104,8 @@ join role_permissions p on p.role_id = u.role_id
 where u.user_id = $1
 order by permission";
 
-const PERMISSIONS_AT: &str = "
-with direct (group_id) as (
-  select group_id
-  from group_members
-  where user_id = $1
-  and (starts_at is null or starts_at <= $2)
-  and (ends_at is null or ends_at > $2)
-), reached (group_id) as (
-  select group_id
-  from direct
-  union
-  select a.ancestor_id
-  from direct d
-  join group_ancestors a on a.group_id = d.group_id
-)
+const PERMISSIONS_AT: &str = in_groups!(
+    "
 select p.permission
 from reached r
 join group_permissions p on p.group_id = r.group_id
@@ -132,7 +119,8 @@ select p.permission
 from user_roles u
 join role_permissions p on p.role_id = u.role_id
 where u.user_id = $1
-order by permission";
+order by permission"
+);
 
 const MEMBERS: &str = "
 select user_id

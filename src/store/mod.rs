@@ -397,6 +397,31 @@ impl Write {
     }
 }
 
+/// A query over `direct`, the groups that user `$1` is in at the moment `$2`, and `reached`, those and whatever they stand in.
+macro_rules! in_groups {
+    ($query:literal) => {
+        concat!(
+            "
+with direct (group_id) as (
+  select group_id
+  from group_members
+  where user_id = $1
+  and (starts_at is null or starts_at <= $2)
+  and (ends_at is null or ends_at > $2)
+), reached (group_id) as (
+  select group_id
+  from direct
+  union
+  select a.ancestor_id
+  from direct d
+  join group_ancestors a on a.group_id = d.group_id
+)",
+            $query
+        )
+    };
+}
+use in_groups;
+
 /// Gives the same reading methods to [`Read`] and [`Write`].
 macro_rules! readers {
     ($($(#[$meta:meta])* pub async fn $name:ident(&mut $self:ident $(, $argument:ident: $kind:ty)* $(,)?) -> $answer:ty $body:block)+) => {

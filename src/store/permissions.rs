@@ -1,7 +1,7 @@
 //! Permissions that are declared, and by which ways somebody comes to hold one.
 
 use super::rows::Columns;
-use super::{Error, Write, readers};
+use super::{Error, Write, in_groups, readers};
 use crate::model::{DeclaredPermission, Group, Id, Resource, Timestamp, User};
 use crate::sql::{self, Record, Row};
 
@@ -101,21 +101,8 @@ from permissions
 where applied
 order by name";
 
-const WAYS: &str = "
-with direct (group_id) as (
-  select group_id
-  from group_members
-  where user_id = $1
-  and (starts_at is null or starts_at <= $2)
-  and (ends_at is null or ends_at > $2)
-), reached (group_id) as (
-  select group_id
-  from direct
-  union
-  select a.ancestor_id
-  from direct d
-  join group_ancestors a on a.group_id = d.group_id
-)
+const WAYS: &str = in_groups!(
+    "
 select p.permission, r.group_id, null as role
 from reached r
 join group_permissions p on p.group_id = r.group_id
@@ -132,29 +119,18 @@ join roles o on o.id = u.role_id
 join role_permissions p on p.role_id = u.role_id
 where u.user_id = $1
 order by 1
-limit $3";
+limit $3"
+);
 
-const STEPS: &str = "
-with direct (group_id) as (
-  select group_id
-  from group_members
-  where user_id = $1
-  and (starts_at is null or starts_at <= $2)
-  and (ends_at is null or ends_at > $2)
-), reached (group_id) as (
-  select group_id
-  from direct
-  union
-  select a.ancestor_id
-  from direct d
-  join group_ancestors a on a.group_id = d.group_id
-)
+const STEPS: &str = in_groups!(
+    "
 select r.group_id, g.name, (select count(*) from direct d where d.group_id = r.group_id) as direct, n.outer_id
 from reached r
 join groups g on g.id = r.group_id
 left join group_nesting n on n.inner_id = r.group_id
 order by g.name_key
-limit $3";
+limit $3"
+);
 
 readers! {
     /// The declared permission of this row.

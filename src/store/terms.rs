@@ -1,7 +1,7 @@
 //! Terms of use, and who has accepted them.
 
 use super::rows::Columns;
-use super::{Error, Write, readers};
+use super::{Error, Write, in_groups, readers};
 use crate::model::{Acceptance, Group, Id, Terms, TermsOccasion, Timestamp, User};
 use crate::sql::{self, Record, Row};
 
@@ -64,20 +64,11 @@ where terms_acceptances.user_id = $1
 order by terms_acceptances.accepted_at desc, terms.name
 limit $2";
 
-const LIST_GROUPS: &str = "
-with direct (group_id) as (
-  select group_id
-  from group_members
-  where user_id = $1
-  and (starts_at is null or starts_at <= $2)
-  and (ends_at is null or ends_at > $2)
-)
+const LIST_GROUPS: &str = in_groups!(
+    "
 select group_id
-from direct
-union
-select a.ancestor_id
-from direct d
-join group_ancestors a on a.group_id = d.group_id";
+from reached"
+);
 
 readers! {
     /// Every version, by name, the one that takes effect last first.

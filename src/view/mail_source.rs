@@ -70,7 +70,10 @@ const VALUES: &[(&str, &str)] = &[
     ),
     ("stranger", "The address where the person says that it was not them."),
     ("unlock", "The address that ends the wait; it works once."),
-    ("until", "When the account is deleted; `moment_text` puts it in words."),
+    (
+        "until",
+        "When the account is deleted or deactivated; `moment_text` puts it in words.",
+    ),
     ("unused", "Whether the account ends because nobody signs in to it."),
     ("username", "What the person signs in with."),
     ("waits", "Whether the device waits to be let in."),
