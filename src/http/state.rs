@@ -1,10 +1,11 @@
 //! What every handler works with.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::extract::FromRef;
 use ipnet::IpNet;
+use serde_json::Value;
 
 use super::layer::{Door, Places, Running};
 use crate::flow::Provider;
@@ -41,6 +42,8 @@ pub struct Parts {
     pub metrics: MetricsAccess,
     /// Where spans of requests go, if anywhere.
     pub tracing: Option<Tracing>,
+    /// The OpenAPI document, made when somebody first asks for it.
+    pub description: OnceLock<Value>,
 }
 
 impl Http {

@@ -76,7 +76,18 @@ impl PrivateKey {
         Self::from_members(&json::object(jwk)?)
     }
 
+    /// Reads what [`PrivateKey::to_jwk`] wrote, from where nobody else can write: it was tried out before it was kept.
+    pub fn from_kept_jwk(jwk: &[u8]) -> Result<Self, Error> {
+        Self::read(&json::object(jwk)?)
+    }
+
     fn from_members(jwk: &Map<String, Value>) -> Result<Self, Error> {
+        let key = Self::read(jwk)?;
+        key.try_out()?;
+        Ok(key)
+    }
+
+    fn read(jwk: &Map<String, Value>) -> Result<Self, Error> {
         if jwk.get("use").is_some_and(|usage| usage != "sig") {
             return Err(Error::UnsupportedKey("another use"));
         }
@@ -101,12 +112,10 @@ impl PrivateKey {
             members.insert((*name).to_owned(), Value::String(value.to_owned()));
         }
         let text = serde_json::to_string(&members).map_err(|_| Error::Json)?;
-        let key = Self {
+        Ok(Self {
             members: Secret::new(text),
             public,
-        };
-        key.try_out()?;
-        Ok(key)
+        })
     }
 
     /// Signs and verifies once with each algorithm: halves that do not belong together are found here and not by a

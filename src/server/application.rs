@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -60,6 +60,8 @@ pub struct Options {
     pub tracing: Option<Tracing>,
     /// More routes, beside the server's own.
     pub routes: Router<Http>,
+    /// Pages that are compiled already, where one process runs several servers.
+    pub views: Option<Arc<Views>>,
 }
 
 impl Default for Options {
@@ -73,6 +75,7 @@ impl Default for Options {
             patience: Patience::default(),
             tracing: None,
             routes: Router::new(),
+            views: None,
         }
     }
 }
@@ -128,7 +131,10 @@ impl Application {
         let post = Post {
             mailer: mailer(&config)?,
             gateway: gateway(&config)?,
-            views: Arc::new(Views::new()?),
+            views: match options.views {
+                Some(views) => views,
+                None => Arc::new(Views::new()?),
+            },
         };
         let Parts { provider, lock } =
             wiring::provide_for_server(&config, &clock, options.fetch_within, options.failpoints).await?;
@@ -152,6 +158,7 @@ impl Application {
             },
             tracing: options.tracing,
             doctor: Arc::new(super::doctor::of_server(&config, &provider)),
+            description: OnceLock::new(),
         });
         let control = options
             .commands

@@ -61,10 +61,7 @@ fn why(room: &str, wanted: &str) -> &'static str {
 
 #[test]
 fn the_binary_starts_the_command_line_and_nothing_else() {
-    let main = sources("src")
-        .into_iter()
-        .find(|source| source.path == "main.rs")
-        .unwrap();
+    let main = sources("src").iter().find(|source| source.path == "main.rs").unwrap();
     let after: Vec<&Word> = main
         .words
         .windows(3)
@@ -302,7 +299,7 @@ fn every_migration_has_its_twin() {
 fn every_test_file_is_listed() {
     let all = sources("tests/it");
     let mut broken = BTreeSet::new();
-    for source in &all {
+    for source in all {
         let mut steps: Vec<&str> = source.path.trim_end_matches(".rs").split('/').collect();
         if steps.last() == Some(&"mod") {
             steps.pop();

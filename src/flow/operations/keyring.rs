@@ -56,7 +56,7 @@ impl Keyring {
             let jwk = master
                 .open(SEALED_FOR, &key.sealed)
                 .map_err(|error| Error::Failed(Box::new(error)))?;
-            let private = PrivateKey::from_jwk(&jwk)?;
+            let private = PrivateKey::from_kept_jwk(&jwk)?;
             if key.state == SigningKeyState::Active {
                 for algorithm in private.algorithms() {
                     // several active keys of a kind: the newest signs

@@ -22,7 +22,8 @@ pub(super) fn route() -> Route {
 }
 
 async fn get(asked: Asked) -> Result<Answer, Problem> {
-    Answer::of(&document(&super::table(), &asked.provider().issuer))
+    let make = || document(&super::table(), &asked.provider().issuer);
+    Answer::of(asked.http.description.get_or_init(make))
 }
 
 fn any(_: &mut SchemaGenerator) -> Schema {

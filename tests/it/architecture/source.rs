@@ -1,5 +1,8 @@
 //! Rust sources as words: enough of a tokenizer to see imports, calls and texts without being fooled by comments.
 
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
 use crate::support::sources::texts;
 
 /// One word of a source file.
@@ -94,6 +97,7 @@ impl Source {
     /// Names of outside packages that begin a path, modules of this file's own left out.
     pub fn package_paths(&self) -> Vec<&str> {
         let mut found = Vec::new();
+        let declared = self.declared();
         // for every open brace, whether it is the group of a path: names inside begin nothing
         let mut braces = Vec::new();
         for (index, word) in self.words.iter().enumerate() {
@@ -113,17 +117,22 @@ impl Source {
             let after = self.words.get(index + 1);
             let starts = !matches!(before, Some(Word::Mark("::" | "."))) && !braces.contains(&true);
             let whole = before == Some(&Word::Name("use".to_owned())) && after == Some(&Word::Mark(";"));
-            if starts && (whole || after == Some(&Word::Mark("::"))) && !self.declares(name) {
+            if starts && (whole || after == Some(&Word::Mark("::"))) && !declared.contains(name.as_str()) {
                 found.push(name.as_str());
             }
         }
         found
     }
 
-    fn declares(&self, module: &str) -> bool {
+    /// The modules that it has.
+    fn declared(&self) -> BTreeSet<&str> {
         self.words
             .windows(2)
-            .any(|pair| pair[0] == Word::Name("mod".to_owned()) && pair[1] == Word::Name(module.to_owned()))
+            .filter_map(|pair| match pair {
+                [Word::Name(word), Word::Name(module)] if word == "mod" => Some(module.as_str()),
+                _ => None,
+            })
+            .collect()
     }
 
     fn name_then_colons(&self, index: usize) -> Option<&str> {
@@ -173,7 +182,14 @@ impl Source {
 }
 
 /// Every `.rs` file below a folder of the project, in the order of their names.
-pub fn sources(folder: &str) -> Vec<Source> {
+pub fn sources(folder: &str) -> &'static [Source] {
+    static READ: LazyLock<[(&str, Vec<Source>); 2]> =
+        LazyLock::new(|| ["src", "tests/it"].map(|folder| (folder, read(folder))));
+    let found = READ.iter().find(|(known, _)| *known == folder);
+    found.map(|(_, sources)| sources).unwrap()
+}
+
+fn read(folder: &str) -> Vec<Source> {
     texts(folder, &["rs"])
         .into_iter()
         .map(|(path, text)| Source {

@@ -146,10 +146,10 @@ fn lock_hygiene() {
         assert_eq!(clippy[lint].as_str(), Some("deny"), "{lint}");
     }
     let all = sources("src");
-    let givers = guard_givers(&all);
+    let givers = guard_givers(all);
     assert!(givers.contains("hold") && givers.contains("shard"), "{givers:?}");
     let mut broken = Vec::new();
-    for source in &all {
+    for source in all {
         for word in &source.words {
             assert!(
                 !is(Some(word), "await_holding_lock"),

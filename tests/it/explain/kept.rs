@@ -356,10 +356,10 @@ fn no_run_time_text_fits_into_a_fact() {
         }
     }
     let leaks = crate::architecture::source::sources("src")
-        .into_iter()
+        .iter()
         // that room gives up a connection so; it holds no facts
         .filter(|source| source.room() != "sql" && (source.says(&["Box", "leak"]) || source.text.contains(".leak()")))
-        .map(|source| source.path)
+        .map(|source| source.path.clone())
         .collect::<Vec<_>>();
     assert!(
         leaks.is_empty(),

@@ -86,6 +86,7 @@ const HOSTS: &[&str] = &[
 
 fn application(provider: &Provider, tls: bool) -> Router {
     let http = Http::new(Parts {
+        description: std::sync::OnceLock::new(),
         provider: provider.clone(),
         views: Arc::new(Views::new().unwrap()),
         limits: Limits::default(),

@@ -1,5 +1,8 @@
 //! `private_key_jwt`: the client's keys and the assertions it signs (OpenID Connect Core section 9, RFC 7523).
 
+use std::cell::Cell;
+use std::sync::LazyLock;
+
 use ostiary::jose::PrivateKey;
 use ostiary::model::SigningAlgorithm;
 use ostiary::random;
@@ -8,9 +11,15 @@ use serde_json::{Value, json};
 /// The registered value of `client_assertion_type` (RFC 7523 section 2.2).
 pub const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// A new key of a client.
-pub fn key() -> PrivateKey {
-    PrivateKey::generate(SigningAlgorithm::Rs256).unwrap()
+/// A key of a client: another one each time that a test asks, up to three times. They are the same for all tests, since making one takes long.
+pub fn key() -> &'static PrivateKey {
+    static KEYS: [LazyLock<PrivateKey>; 3] =
+        [const { LazyLock::new(|| PrivateKey::generate(SigningAlgorithm::Rs256).unwrap()) }; 3];
+    thread_local! {
+        static ASKED: Cell<usize> = const { Cell::new(0) };
+    }
+    let turn = ASKED.replace(ASKED.get() + 1);
+    &KEYS[turn]
 }
 
 /// The key set that a client publishes.

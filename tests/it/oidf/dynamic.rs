@@ -338,7 +338,7 @@ async fn oidcc_refresh_token_rp_key_rotation() {
         .with("prompt", "consent");
     let first = run.complete(&request).await;
     let new = assertion::key();
-    documents.put("/jwks", &assertion::jwks(&new).to_string());
+    documents.put("/jwks", &assertion::jwks(new).to_string());
     run.server.advance(Duration::from_secs(60));
     let old = run.party.key.replace(new);
     let answer = run.refresh(&run.party, &first.refresh_token).await;
@@ -381,7 +381,7 @@ async fn oidcc_request_uri_unsigned() {
 /// By reference, signed: `request_uri_not_supported`.
 #[tokio::test]
 async fn oidcc_request_uri_signed_rs256() {
-    let signed = assertion::assertion(&assertion::key(), "client", "https://login.example", 1_800_000_000);
+    let signed = assertion::assertion(assertion::key(), "client", "https://login.example", 1_800_000_000);
     request_uri_is_refused(&signed).await;
 }
 

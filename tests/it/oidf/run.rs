@@ -35,7 +35,7 @@ pub struct Run {
 pub struct Party {
     pub client: TestClient,
     /// For `private_key_jwt`.
-    pub key: Option<PrivateKey>,
+    pub key: Option<&'static PrivateKey>,
 }
 
 /// An authorization request.
@@ -340,7 +340,7 @@ pub async fn register(server: &Server, members: Value) -> Party {
         "grant_types": ["authorization_code"],
         "response_types": ["code"],
         "token_endpoint_auth_method": "private_key_jwt",
-        "jwks": assertion::jwks(&key),
+        "jwks": assertion::jwks(key),
         "contacts": ["certification@client.example"],
     });
     for (member, value) in members.as_object().unwrap() {

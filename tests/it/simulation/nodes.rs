@@ -169,6 +169,7 @@ impl Nodes {
         });
         provider.refresh_memory().await.unwrap();
         let routes = router(Http::new(http::Parts {
+            description: std::sync::OnceLock::new(),
             views: self.views.clone(),
             limits: Limits::default(),
             trusted_proxies: Arc::new([]),

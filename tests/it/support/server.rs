@@ -1,5 +1,6 @@
 //! A server of a test's own: started on a free port, with a clock that the test moves, and stopped with the test.
 
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use ostiary::clock::Clock;
@@ -9,6 +10,7 @@ use ostiary::flow::{Call, Provider};
 use ostiary::model::{Client, Group, Id, Profile, Secret, Timestamp, TokenEndpointAuthMethod, User};
 use ostiary::random;
 use ostiary::server::{Application, Options};
+use ostiary::view::Views;
 use tempfile::TempDir;
 
 pub use super::backend::Backend;
@@ -315,10 +317,14 @@ impl Server {
     }
 }
 
+/// The pages, compiled once for all servers of this process.
+static VIEWS: LazyLock<Arc<Views>> = LazyLock::new(|| Arc::new(Views::new().unwrap()));
+
 /// The options of a test's server: nobody waits five seconds for an address that fails.
 fn hasty() -> Options {
     Options {
         fetch_within: Duration::from_secs(2),
+        views: Some(VIEWS.clone()),
         ..Options::default()
     }
 }
