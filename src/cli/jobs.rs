@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 use super::arguments::Json;
 use super::failure::Failure;
 use super::output::Output;
+use super::user_arguments::Which;
 use super::users::find;
 use crate::flow::operations::jobs::{self, Begun, Chosen, Task};
-use crate::flow::people::{self, BulkAction, ChangeSource, UserSelection};
+use crate::flow::people::{self, BulkAction, ChangeSource, Search};
 use crate::flow::{Call, Provider};
 use crate::model::{Id, ItemOutcome, Job, JobItem, Timestamp, UnknownName};
 
@@ -52,16 +53,13 @@ pub(super) struct Bulk {
     /// `add-to-group`, `remove-from-group`.
     pub(super) action: String,
     /// With this user, by username or mail address. Repeatable.
-    #[arg(long = "user", value_name = "USER", required_unless_present_any = ["beginning", "bin", "all"])]
+    #[arg(long = "user", value_name = "USER", required_unless_present_any = ["filter", "beginning", "bin", "all"],
+        conflicts_with_all = ["filter", "beginning", "bin", "inactive", "all"])]
     pub(super) users: Vec<String>,
-    /// With those whose username or mail address begins like this.
-    #[arg(long, conflicts_with_all = ["users", "bin", "all"])]
-    pub(super) beginning: Option<String>,
-    /// With those in the bin.
-    #[arg(long, conflicts_with_all = ["users", "all"])]
-    pub(super) bin: bool,
+    #[command(flatten)]
+    pub(super) which: Which,
     /// With everybody who is not in the bin.
-    #[arg(long, conflicts_with = "users")]
+    #[arg(long, conflicts_with_all = ["filter", "beginning", "bin", "inactive"])]
     pub(super) all: bool,
     /// What is required, for `require-action`.
     #[arg(long, value_name = "ACTION")]
@@ -137,14 +135,11 @@ pub(super) async fn bulk(provider: &Provider, call: &Call, bulk: Bulk) -> Result
 }
 
 async fn chosen(provider: &Provider, bulk: &Bulk) -> Result<Chosen, Failure> {
-    if let Some(beginning) = &bulk.beginning {
-        return Ok(Chosen::Listed(UserSelection::Beginning(beginning.clone())));
-    }
-    if bulk.bin {
-        return Ok(Chosen::Listed(UserSelection::Binned));
-    }
     if bulk.all {
-        return Ok(Chosen::Listed(UserSelection::Oldest));
+        return Ok(Chosen::Found(Search::everybody()));
+    }
+    if bulk.which.is_named() {
+        return Ok(Chosen::Found(bulk.which.search()));
     }
     let mut ids = Vec::with_capacity(bulk.users.len());
     for user in &bulk.users {

@@ -3,17 +3,17 @@
 use clap::{Args, Subcommand};
 
 use super::arguments::{Json, PasswordFrom};
+use crate::flow::people::Search;
 
 #[derive(Clone, Debug, Subcommand)]
 pub(super) enum Users {
-    /// List users, by their making.
+    /// List users, by their making unless told. Those that were deactivated are not among them unless asked for.
     List {
-        /// Only those whose username or mail address begins like this.
-        #[arg(long)]
-        beginning: Option<String>,
-        /// Those in the bin.
-        #[arg(long, conflicts_with = "beginning")]
-        bin: bool,
+        #[command(flatten)]
+        which: Which,
+        /// By what they are sorted, `-` before what goes the other way round: `-signed_in_at`. Repeatable.
+        #[arg(long, value_name = "FIELD", allow_hyphen_values = true, value_delimiter = ',')]
+        sort: Vec<String>,
         /// How many.
         #[arg(long, default_value_t = 100)]
         limit: u32,
@@ -169,4 +169,39 @@ pub(super) struct CreateUser {
     pub(super) inactive: bool,
     #[command(flatten)]
     pub(super) json: Json,
+}
+
+/// Which users.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Which {
+    /// Those of whom this holds: `groups eq "staff" and signed_in_at lt "now-90d"`.
+    #[arg(long, value_name = "FILTER")]
+    pub(super) filter: Option<String>,
+    /// Those whose username or mail address begins like this.
+    #[arg(long)]
+    pub(super) beginning: Option<String>,
+    /// Also those that were deactivated.
+    #[arg(long)]
+    pub(super) inactive: bool,
+    /// Those in the bin.
+    #[arg(long, conflicts_with_all = ["filter", "beginning", "inactive"])]
+    pub(super) bin: bool,
+}
+
+impl Which {
+    pub(super) fn search(&self) -> Search {
+        Search {
+            words: self.beginning.clone(),
+            filter: match self.bin {
+                true => Some("status eq \"deleted\"".to_owned()),
+                false => self.filter.clone(),
+            },
+            sort: Vec::new(),
+            inactive: self.inactive,
+        }
+    }
+
+    pub(super) const fn is_named(&self) -> bool {
+        self.filter.is_some() || self.beginning.is_some() || self.bin
+    }
 }

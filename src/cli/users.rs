@@ -9,10 +9,10 @@ use super::output::Output;
 use super::user_arguments::{CreateUser, Users};
 use crate::flow::operations::inventory;
 use crate::flow::people::{
-    self, ChangeSource, NewPassword, NewUser, PropertiesChange, ServerClient, UserChange, UserKey, UserSelection,
+    self, ChangeSource, NewPassword, NewUser, PropertiesChange, Rights, Search, ServerClient, UserChange, UserKey,
     WeakPasswords, Welcome,
 };
-use crate::flow::{Call, Provider, factor};
+use crate::flow::{Call, Page, Provider, factor};
 use crate::model::setting::LOCALE;
 use crate::model::{Factor, RequiredAction, Scopes, Secret, Timestamp, UnknownName, User, UserKind, UserStatus};
 use crate::view::Locale;
@@ -33,6 +33,25 @@ pub(super) fn read_input(command: &Users) -> Result<Option<Secret>, Failure> {
     }
 }
 
+/// So many, of however many pages.
+async fn found(provider: &Provider, call: &Call, search: &Search, limit: u32) -> Result<Page<User>, Failure> {
+    let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+    let mut whole = Page {
+        items: Vec::new(),
+        next: None,
+    };
+    loop {
+        let left = u32::try_from(wanted.saturating_sub(whole.items.len())).unwrap_or(u32::MAX);
+        let place = (whole.next.as_deref(), left.min(1_000));
+        let page = people::list_users(provider, call, &Rights::All, search, place).await?;
+        whole.items.extend(page.items);
+        whole.next = page.next;
+        if whole.next.is_none() || whole.items.len() >= wanted {
+            return Ok(whole);
+        }
+    }
+}
+
 pub(super) async fn run(
     provider: &Provider,
     call: &Call,
@@ -41,25 +60,20 @@ pub(super) async fn run(
 ) -> Result<Output, Failure> {
     match command {
         Users::List {
-            beginning,
-            bin,
+            which,
+            sort,
             limit,
             json,
         } => {
-            let all = if bin {
-                UserSelection::Binned
-            } else {
-                UserSelection::Oldest
-            };
-            let selection = beginning.map_or(all, UserSelection::Beginning);
-            let page = people::list_users(provider, &selection, None, limit).await?;
+            let search = Search { sort, ..which.search() };
+            let page = found(provider, call, &search, limit).await?;
             let rows: Vec<Value> = page.items.iter().map(|user| row(user, call.now)).collect();
             let columns = ["username", "email", "name", "state", "id"];
             let table = Output::table(json.shape(), &rows, &columns);
             Ok(match page.next {
                 None => table,
                 Some(_) => table.remarking(format!(
-                    "these are the first {}; there are more: --limit shows more of them, --beginning fewer",
+                    "these are the first {}; there are more: --limit shows more of them, --filter fewer",
                     rows.len()
                 )),
             })

@@ -26,6 +26,8 @@ pub mod property;
 pub mod resource;
 pub mod role;
 pub mod scope;
+pub mod search;
+mod search_drive;
 pub mod secret;
 pub mod session;
 pub mod setting;
@@ -69,6 +71,7 @@ pub use property::{
 pub use resource::Resource;
 pub use role::{DeclaredPermission, Role};
 pub use scope::Scopes;
+pub use search_drive::{ColumnOrder, Drive, SearchedKey, Span};
 pub use secret::{Digest, Secret};
 pub use session::Session;
 pub use signing_key::{SigningKey, SigningKeyState};

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::named::named;
+use super::search::SearchValue;
 use super::user::comparison_key;
 use super::{Id, Timestamp};
 
@@ -285,6 +286,16 @@ impl PropertyDefinition {
             (_, Value::String(text)) => Some(bounded(comparison_key(text))),
             _ => None,
         }
+    }
+}
+
+/// What a value that is searched for is found by.
+pub fn searched_key(wanted: &SearchValue) -> Option<String> {
+    match wanted {
+        SearchValue::Text(text) => Some(bounded(text.clone())),
+        SearchValue::Number(number) => Some(ordered(*number)),
+        SearchValue::Flag(flag) => Some(flag.to_string()),
+        SearchValue::Time(_) => None,
     }
 }
 

@@ -22,6 +22,7 @@ pub mod pkce;
 pub mod prompt;
 pub mod redirect_uri;
 pub mod refresh;
+pub mod scim_filter;
 pub mod sector;
 pub mod session_state;
 pub mod subject;

@@ -56,5 +56,6 @@ migrations![
     "0050_webhooks",
     "0051_api_keys",
     "0052_event_values",
-    "0053_resource_lifetime"
+    "0053_resource_lifetime",
+    "0054_finding_people"
 ];

@@ -103,68 +103,6 @@ and status <> 'deleted'
 order by id
 limit $2";
 
-const LIST_NEWEST: &str = "
-select id, subject, username, status, profile, password_hash, password_changed_at,
-  password_expired_at, password_initial, required_actions, deletion_at, starts_at, expires_at,
-  invited_at, signed_in_at, kind, client_id, status_before, version, created_at, updated_at
-from users
-where id < $1
-and status <> 'deleted'
-order by id desc
-limit $2";
-
-const LIST_BY_USERNAME_PREFIX: &str = "
-select id, subject, username, status, profile, password_hash, password_changed_at,
-  password_expired_at, password_initial, required_actions, deletion_at, starts_at, expires_at,
-  invited_at, signed_in_at, kind, client_id, status_before, version, created_at, updated_at
-from users
-where username_key >= $1
-and username_key < $2
-and username_key > $3
-and status <> 'deleted'
-order by username_key
-limit $4";
-
-const LIST_BY_EMAIL_PREFIX: &str = "
-select id, subject, username, status, profile, password_hash, password_changed_at,
-  password_expired_at, password_initial, required_actions, deletion_at, starts_at, expires_at,
-  invited_at, signed_in_at, kind, client_id, status_before, version, created_at, updated_at
-from users
-where email_key >= $1
-and email_key < $2
-and email_key > $3
-and status <> 'deleted'
-order by email_key
-limit $4";
-
-const LIST_BINNED: &str = "
-select id, subject, username, status, profile, password_hash, password_changed_at,
-  password_expired_at, password_initial, required_actions, deletion_at, starts_at, expires_at,
-  invited_at, signed_in_at, kind, client_id, status_before, version, created_at, updated_at
-from users
-where id > $1
-and status = 'deleted'
-order by id
-limit $2";
-
-const COUNT_BINNED_UP_TO: &str = "
-select count(*)
-from (select 1 as one from users where status = 'deleted' limit $1) as counted";
-
-const COUNT_UP_TO: &str = "
-select count(*)
-from (select 1 as one from users where status <> 'deleted' limit $1) as counted";
-
-const COUNT_PREFIX_UP_TO: &str = "
-select count(*)
-from (
-select id from (select id from users where username_key >= $1 and username_key < $2
-  and status <> 'deleted' limit $3) as by_username
-union
-select id from (select id from users where email_key >= $1 and email_key < $2
-  and status <> 'deleted' limit $3) as by_email
-) as counted";
-
 const IS_DEPARTED: &str = "
 select count(*)
 from departed_subjects
@@ -224,51 +162,6 @@ readers! {
     pub async fn list_users(&mut self, after: Option<Id<User>>, limit: u32) -> Result<UserPage, Error> {
         let after = after.map_or(uuid::Uuid::nil(), Id::uuid);
         Ok(self.sql(LIST).bind(after).bind(limit).all().await?)
-    }
-
-    /// Users in the bin after this one, oldest first.
-    pub async fn list_binned_users(&mut self, after: Option<Id<User>>, limit: u32) -> Result<UserPage, Error> {
-        let after = after.map_or(uuid::Uuid::nil(), Id::uuid);
-        Ok(self.sql(LIST_BINNED).bind(after).bind(limit).all().await?)
-    }
-
-    /// How many users are in the bin, counted no further than `most`.
-    pub async fn count_binned_users(&mut self, most: u32) -> Result<i64, Error> {
-        Ok(self.sql(COUNT_BINNED_UP_TO).bind(most).one().await?)
-    }
-
-    /// Users before this one, newest first.
-    pub async fn list_newest_users(&mut self, before: Option<Id<User>>, limit: u32) -> Result<UserPage, Error> {
-        let before = before.map_or(uuid::Uuid::max(), Id::uuid);
-        Ok(self.sql(LIST_NEWEST).bind(before).bind(limit).all().await?)
-    }
-
-    /// Users whose username begins with `prefix`, by username, after the username `after`.
-    pub async fn list_users_by_username(&mut self, prefix: &str, after: &str, limit: u32) -> Result<UserPage, Error> {
-        let from = comparison_key(prefix);
-        let to = format!("{from}\u{10FFFF}");
-        let after = comparison_key(after);
-        Ok(self.sql(LIST_BY_USERNAME_PREFIX).bind(from).bind(to).bind(after).bind(limit).all().await?)
-    }
-
-    /// Users whose mail address begins with `prefix`, by address, after the address `after`.
-    pub async fn list_users_by_email(&mut self, prefix: &str, after: &str, limit: u32) -> Result<UserPage, Error> {
-        let from = comparison_key(prefix);
-        let to = format!("{from}\u{10FFFF}");
-        let after = comparison_key(after);
-        Ok(self.sql(LIST_BY_EMAIL_PREFIX).bind(from).bind(to).bind(after).bind(limit).all().await?)
-    }
-
-    /// How many users there are, counted no further than `most`.
-    pub async fn count_users(&mut self, most: u32) -> Result<i64, Error> {
-        Ok(self.sql(COUNT_UP_TO).bind(most).one().await?)
-    }
-
-    /// How many users there are whose username or mail address begins with `prefix`; each is counted no further than `most`.
-    pub async fn count_users_beginning(&mut self, prefix: &str, most: u32) -> Result<i64, Error> {
-        let from = comparison_key(prefix);
-        let to = format!("{from}\u{10FFFF}");
-        Ok(self.sql(COUNT_PREFIX_UP_TO).bind(from).bind(to).bind(most).one().await?)
     }
 
     /// Whether a deleted user was known by this subject.

@@ -6,6 +6,7 @@ mod clients;
 mod conventions;
 pub mod conversation;
 mod documents;
+mod finding;
 mod groups;
 mod history;
 mod layers;

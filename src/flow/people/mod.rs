@@ -50,6 +50,8 @@ pub mod registration_limits;
 pub mod registration_wish;
 pub mod rights;
 pub mod roles;
+pub mod scope;
+pub mod search;
 pub mod server_account;
 pub mod session_lists;
 pub mod sessions;
@@ -139,6 +141,7 @@ pub use roles::{
     NewRole, RoleChange, RoleHolder, change_role, create_role, delete_role, find_role_by_name, get_role, give_role,
     list_roles, list_roles_of, take_role,
 };
+pub use search::{Counted, Search, SearchBounds, count_users, judge_search, list_users, list_users_within};
 pub use server_account::ServerClient;
 pub use session_lists::{
     EndedSessions, OfflineGrants, SessionsOf, end_every_session, end_sessions_of, list_live_sessions,
@@ -149,9 +152,6 @@ pub use standing::{deactivate_user, delete_user, reactivate_user};
 pub use stranger::{Alert, Stage, disown_device, look_at_alert, replace_password};
 pub use term::{end_expired, remind_of_end};
 pub use user_change::{UserChange, change_user};
-pub use users::{
-    CreatedUser, FirstLink, NewUser, UserKey, UserSelection, count_users, create_user, find_user, get_user, judge_user,
-    list_users,
-};
+pub use users::{CreatedUser, FirstLink, NewUser, UserKey, create_user, find_user, get_user, judge_user};
 pub use welcome::Welcome;
 pub use wishes::{Wishes, answer_wishes};

@@ -34,6 +34,14 @@ impl ChangeSource {
         }
     }
 
+    /// The rights that it comes with.
+    pub fn rights(&self) -> Rights {
+        match self {
+            Self::Api(rights) => rights.clone(),
+            Self::Apply | Self::Person | Self::Command | Self::Setup | Self::Term => Rights::All,
+        }
+    }
+
     /// Its name, as a fact of an event.
     pub const fn fact(&self) -> Fact {
         Fact::Word(self.word())

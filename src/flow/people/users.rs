@@ -16,7 +16,7 @@ use super::{
     user_change, welcome,
 };
 use crate::flow::settle::settle;
-use crate::flow::{Call, Error, FieldError, Page, Provider};
+use crate::flow::{Call, Error, FieldError, Provider};
 use crate::flow::{clients, terms};
 use crate::model::group::ADMIN;
 use crate::model::setting::Settings;
@@ -26,7 +26,7 @@ use crate::model::{
     UserStatus,
 };
 use crate::random;
-use crate::store::{self, ActionLinkKind, OutboxMail, Read, Write};
+use crate::store::{self, ActionLinkKind, OutboxMail, Write};
 
 /// A user to make.
 #[derive(Clone, Debug)]
@@ -424,86 +424,6 @@ pub async fn get_user(provider: &Provider, id: Id<User>) -> Result<User, Error> 
     store.find_user(id).await?.ok_or(Error::NotFound)
 }
 
-/// Which users are listed, and in what order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum UserSelection {
-    /// All, the first made first.
-    Oldest,
-    /// All, the last made first.
-    Newest,
-    /// All, by username.
-    ByName,
-    /// Those in the bin, the first made first.
-    Binned,
-    /// Those whose username begins like this, by username, then those whose mail address does, by address.
-    Beginning(String),
-    /// The one that is looked up.
-    One(UserKey),
-}
-
-/// A page of users after a position that an earlier page gave.
-///
-/// # Errors
-/// [`Error::Invalid`] for a position of another list.
-pub async fn list_users(
-    provider: &Provider,
-    selection: &UserSelection,
-    after: Option<&str>,
-    limit: u32,
-) -> Result<Page<User>, Error> {
-    let mut store = provider.store.read().await?;
-    let fetched = limit.saturating_add(1);
-    let by_id = |user: &User| user.id.to_string();
-    match selection {
-        UserSelection::Oldest => {
-            let users = store.list_users(position(after)?, fetched).await?;
-            Ok(Page::cut(users, limit, by_id))
-        }
-        UserSelection::Binned => {
-            let users = store.list_binned_users(position(after)?, fetched).await?;
-            Ok(Page::cut(users, limit, by_id))
-        }
-        UserSelection::Newest => {
-            let users = store.list_newest_users(position(after)?, fetched).await?;
-            Ok(Page::cut(users, limit, by_id))
-        }
-        UserSelection::ByName => {
-            let users = store
-                .list_users_by_username("", after.unwrap_or_default(), fetched)
-                .await?;
-            Ok(Page::cut(users, limit, |user| user.username.clone()))
-        }
-        UserSelection::Beginning(prefix) => list_beginning(&mut store, prefix, after, limit).await,
-        UserSelection::One(key) => {
-            drop(store);
-            let found = find_user(provider, key).await?;
-            Ok(Page {
-                items: found.into_iter().collect(),
-                next: None,
-            })
-        }
-    }
-}
-
-/// How many users a selection has, counted no further than `most`.
-///
-/// # Errors
-/// The store's.
-pub async fn count_users(provider: &Provider, selection: &UserSelection, most: u32) -> Result<i64, Error> {
-    match selection {
-        UserSelection::Oldest | UserSelection::Newest | UserSelection::ByName => {
-            Ok(provider.store.read().await?.count_users(most).await?)
-        }
-        UserSelection::Binned => Ok(provider.store.read().await?.count_binned_users(most).await?),
-        UserSelection::Beginning(prefix) => {
-            let counted = provider.store.read().await?.count_users_beginning(prefix, most).await?;
-            Ok(counted.min(i64::from(most)))
-        }
-        UserSelection::One(key) => Ok(i64::from(find_user(provider, key).await?.is_some())),
-    }
-}
-
 /// Reads a position that is an id.
 pub(in crate::flow) fn position<T>(after: Option<&str>) -> Result<Option<Id<T>>, Error> {
     after.map(str::parse).transpose().map_err(|_| wrong_position())
@@ -511,48 +431,4 @@ pub(in crate::flow) fn position<T>(after: Option<&str>) -> Result<Option<Id<T>>,
 
 fn wrong_position() -> Error {
     Error::field("after", "malformed", "the cursor belongs to another list")
-}
-
-const BY_USERNAME: &str = "username:";
-const BY_EMAIL: &str = "email:";
-
-/// Two ranges of two indexes, one after the other: the cost of a page does not depend on how deep it is.
-async fn list_beginning(store: &mut Read, prefix: &str, after: Option<&str>, limit: u32) -> Result<Page<User>, Error> {
-    let fetched = limit.saturating_add(1);
-    let mut users = Vec::new();
-    let after_email = match after {
-        Some(after) if after.starts_with(BY_EMAIL) => after.strip_prefix(BY_EMAIL).unwrap_or_default(),
-        _ => {
-            let after = match after {
-                Some(after) => after.strip_prefix(BY_USERNAME).ok_or_else(wrong_position)?,
-                None => "",
-            };
-            users = store.list_users_by_username(prefix, after, fetched).await?;
-            ""
-        }
-    };
-    let room = usize::try_from(limit).unwrap_or(usize::MAX);
-    if users.len() > room {
-        return Ok(Page::cut(users, limit, |user| {
-            format!("{BY_USERNAME}{}", user.username)
-        }));
-    }
-    let left = room.saturating_sub(users.len());
-    let asked = u32::try_from(left).unwrap_or(u32::MAX).saturating_add(1);
-    let mut more = store.list_users_by_email(prefix, after_email, asked).await?;
-    let is_last = more.len() <= left;
-    more.truncate(left);
-    let next = match more.last().and_then(|user| user.profile.email.as_deref()) {
-        _ if is_last => None,
-        Some(email) => Some(format!("{BY_EMAIL}{email}")),
-        // the page is full of usernames; the addresses begin on the next
-        None => Some(format!("{BY_EMAIL}{after_email}")),
-    };
-    // those found by their username have been told already
-    let key = comparison_key(prefix);
-    users.extend(
-        more.into_iter()
-            .filter(|user| !comparison_key(&user.username).starts_with(&key)),
-    );
-    Ok(Page { items: users, next })
 }

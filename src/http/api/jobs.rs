@@ -6,11 +6,10 @@ use serde::{Deserialize, Serialize};
 use super::list::{Count, ListRule, PageBody, Words};
 use super::route::{Method, Route, handler};
 use super::user_body::UserPatchBody;
-use super::users::selection;
 use super::{Answer, Asked, BASE, Problem};
 use crate::flow::Error;
 use crate::flow::operations::jobs::{self, Answered, Begun, Chosen, Task};
-use crate::flow::people::{BulkAction, UserSelection};
+use crate::flow::people::{BulkAction, Search};
 use crate::model::{Id, ItemOutcome, Job, JobItem, Timestamp, UnknownName};
 
 const READ: &str = "admin:users.read";
@@ -35,10 +34,12 @@ struct BulkBody {
     action: String,
     /// With these users: up to 100 are done at once, up to 10,000 as a job.
     ids: Option<Vec<String>>,
-    /// With those whom this filter of the list of users names; as a job.
+    /// With those of whom this filter of the list of users holds; as a job.
     filter: Option<String>,
     /// With those whose username or mail address begins like this; as a job.
     q: Option<String>,
+    /// With those of a filter or of words also if they were deactivated.
+    inactive: bool,
     /// With everybody who is not in the bin; as a job.
     all: bool,
     /// What is required at the next sign-in, for `require-action`.
@@ -148,7 +149,8 @@ async fn bulk(asked: Asked) -> Result<Answer, Problem> {
         action: body.into_action()?,
         chosen,
     };
-    match jobs::begin(asked.provider(), asked.call(), &asked.source(), task).await? {
+    let begun = jobs::begin(asked.provider(), asked.call(), &asked.source(), task).await;
+    match begun.map_err(of_body)? {
         Begun::Now(answers) => Answer::of(&BulkAnswer {
             items: answers.into_iter().map(ItemBody::answered).collect(),
         }),
@@ -157,6 +159,19 @@ async fn bulk(asked: Asked) -> Result<Answer, Problem> {
             Answer::accepted(location, &JobBody::of(*job))
         }
     }
+}
+
+/// What is asked of people stands in the body here.
+fn of_body(error: Error) -> Error {
+    let Error::Invalid(mut fields) = error else {
+        return error;
+    };
+    for field in &mut fields {
+        if !field.pointer.starts_with('/') {
+            field.pointer.insert(0, '/');
+        }
+    }
+    Error::Invalid(fields)
 }
 
 async fn list(asked: Asked) -> Result<Answer, Problem> {
@@ -190,9 +205,14 @@ impl BulkBody {
     /// With whom: said in one way.
     fn chosen(&self) -> Result<Chosen, Problem> {
         let wrong = |pointer: &str, code, detail: &str| Problem::from(Error::field(pointer, code, detail));
-        let ways = [self.ids.is_some(), self.filter.is_some(), self.q.is_some(), self.all];
+        let is_searched = self.filter.is_some() || self.q.is_some();
+        let ways = [self.ids.is_some(), is_searched, self.all];
         if ways.into_iter().filter(|way| *way).count() != 1 {
-            return Err(wrong("/ids", "contradiction", "expected one of ids, filter, q and all"));
+            let detail = "expected one of ids, all, and filter or q or both";
+            return Err(wrong("/ids", "contradiction", detail));
+        }
+        if self.inactive && !is_searched {
+            return Err(wrong("/inactive", "contradiction", "inactive belongs to filter and q"));
         }
         if let Some(ids) = &self.ids {
             let read = ids.iter().enumerate().map(|(place, id)| {
@@ -201,20 +221,18 @@ impl BulkBody {
             });
             return Ok(Chosen::Named(read.collect::<Result<_, _>>()?));
         }
-        if let Some(words) = &self.q {
-            if words.trim().is_empty() {
-                return Err(wrong(
-                    "/q",
-                    "required",
-                    "expected the beginning of a username or mail address",
-                ));
-            }
-            return Ok(Chosen::Listed(UserSelection::Beginning(words.clone())));
+        if self.all {
+            return Ok(Chosen::Found(Search::everybody()));
         }
-        match &self.filter {
-            Some(filter) => Ok(Chosen::Listed(selection(filter)?)),
-            None => Ok(Chosen::Listed(UserSelection::Oldest)),
+        if self.q.as_deref().is_some_and(|words| words.trim().is_empty()) {
+            return Err(wrong("/q", "required", "expected words"));
         }
+        Ok(Chosen::Found(Search {
+            words: self.q.clone(),
+            filter: self.filter.clone(),
+            sort: Vec::new(),
+            inactive: self.inactive,
+        }))
     }
 
     /// What.

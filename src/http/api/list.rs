@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Answer, Asked, Problem, cursor};
-use crate::flow::people::Page;
+use crate::flow::people::{Page, Search};
 
 /// Items on a page unless told.
 const LIMIT: u32 = 50;
@@ -14,6 +14,8 @@ const GREATEST_LIMIT: u32 = 200;
 const WITH_TIMES: &str = "at gt";
 /// So many a filter says at most.
 const MOST_COMPARISONS: usize = 3;
+/// People are sorted by so many fields at most.
+const MOST_SORTS: usize = 5;
 
 /// What a list may be asked beside `limit` and `after`.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,6 +35,9 @@ pub struct ListRule {
 pub enum Words {
     /// In `q`: the beginnings that this sentence names.
     Beginning(&'static str),
+    /// It finds people: words in `q`, in `filter` the whole grammar of RFC 7644 section 3.4.2.2, in `sort` several fields with commas
+    /// between, and `inactive`.
+    People,
     /// No.
     Refused,
 }
@@ -70,6 +75,8 @@ pub(super) struct Listed {
     /// What else the filter says, behind `and`.
     pub(super) also: Vec<(&'static str, String)>,
     pub(super) count: bool,
+    /// What is asked of people, in a list that finds them.
+    pub(super) search: Search,
     /// The list with all that it was asked: what cursors are bound to.
     place: String,
 }
@@ -85,6 +92,9 @@ pub(super) struct PageBody<T> {
     /// How many there are, where it was asked; no further than 100000.
     #[serde(skip_serializing_if = "Option::is_none")]
     count: Option<i64>,
+    /// There are so many, and perhaps more: nobody looked further.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    count_at_least: bool,
 }
 
 impl Listed {
@@ -103,6 +113,7 @@ impl Listed {
             filter: None,
             also: Vec::new(),
             count: false,
+            search: Search::default(),
             place: String::new(),
         };
         let mut cursor = None;
@@ -110,6 +121,10 @@ impl Listed {
             match name.as_str() {
                 "limit" => listed.limit = limit(value)?,
                 "after" => cursor = Some(value.as_str()),
+                "sort" if rule.words == Words::People => listed.search.sort = sorts(value)?,
+                "filter" if rule.words == Words::People => listed.search.filter = Some(value.clone()),
+                "inactive" if rule.words == Words::People => listed.search.inactive = flag("inactive", value)?,
+                "q" if rule.words == Words::People => listed.search.words = Some(words(value)?),
                 "sort" => listed.sort = one_of(rule.sorts, value)?,
                 "q" if rule.words != Words::Refused => listed.words = Some(words(value)?),
                 "filter" if rule.filters.contains(&WITH_TIMES) => {
@@ -118,7 +133,7 @@ impl Listed {
                     listed.also = said;
                 }
                 "filter" => listed.filter = Some(filter(rule.filters, value)?),
-                "count" if rule.count == Count::IfAsked => listed.count = flag(value)?,
+                "count" if rule.count == Count::IfAsked => listed.count = flag("count", value)?,
                 other => {
                     return Err(Problem::unsupported(
                         other,
@@ -135,8 +150,8 @@ impl Listed {
         }
         let path: Vec<&str> = asked.path.iter().map(|(_, value)| value.as_str()).collect();
         listed.place = format!(
-            "{}|{path:?}|{}|{:?}|{:?}{:?}",
-            asked.template, listed.sort, listed.words, listed.filter, listed.also
+            "{}|{path:?}|{}|{:?}|{:?}{:?}|{:?}",
+            asked.template, listed.sort, listed.words, listed.filter, listed.also, listed.search
         );
         listed.after = cursor
             .map(|cursor| cursor::read(asked.provider(), asked.call(), &listed.place, cursor))
@@ -152,13 +167,25 @@ impl Listed {
         count: Option<i64>,
         body: impl Fn(T) -> B,
     ) -> Result<Answer, Problem> {
+        self.answer_counted(asked, page, count.map(|count| (count, false)), body)
+    }
+
+    /// The same, where a count may be one that nobody went beyond.
+    pub(super) fn answer_counted<T, B: Serialize>(
+        &self,
+        asked: &Asked,
+        page: Page<T>,
+        count: Option<(i64, bool)>,
+        body: impl Fn(T) -> B,
+    ) -> Result<Answer, Problem> {
         let next = page
             .next
             .map(|position| cursor::write(asked.provider(), asked.call(), &self.place, &position));
         Answer::of(&PageBody {
             items: page.items.into_iter().map(body).collect(),
             next,
-            count,
+            count: count.map(|(count, _)| count),
+            count_at_least: count.is_some_and(|(_, at_least)| at_least),
         })
     }
 }
@@ -171,10 +198,18 @@ fn limit(value: &str) -> Result<u32, Problem> {
         .ok_or_else(|| Problem::bad_request("limit", "expected a number from 1 to 200"))
 }
 
-fn flag(value: &str) -> Result<bool, Problem> {
+fn flag(name: &str, value: &str) -> Result<bool, Problem> {
     value
         .parse()
-        .map_err(|_| Problem::bad_request("count", "expected true or false"))
+        .map_err(|_| Problem::bad_request(name, "expected true or false"))
+}
+
+fn sorts(value: &str) -> Result<Vec<String>, Problem> {
+    let sorts: Vec<String> = value.split(',').map(|sort| sort.trim().to_owned()).collect();
+    if sorts.len() > MOST_SORTS {
+        return Err(Problem::bad_request("sort", "expected at most 5 fields"));
+    }
+    Ok(sorts)
 }
 
 fn one_of(sorts: &'static [&'static str], value: &str) -> Result<&'static str, Problem> {

@@ -258,6 +258,11 @@ pub(super) fn described(route: &Route) -> Vec<Parameter> {
     parameters
 }
 
+const FILTER: &str = "Only those of whom this holds: RFC 7644 section 3.4.2.2 over every member of a user, `groups`, `primary_group` and own \
+    properties. Times may be `now`, `now-90d`.";
+const SORT: &str = "By what they are sorted: up to five members with commas between, `-` before what goes the other way round. More than \
+    2000 people are sorted by one of created_at, username, email, signed_in_at and expires_at.";
+
 fn list_parameters(rule: &ListRule, add: &mut impl FnMut(&str, &'static str, &str, Value)) {
     let text = || json!({"type": "string"});
     add(
@@ -288,6 +293,23 @@ fn list_parameters(rule: &ListRule, add: &mut impl FnMut(&str, &'static str, &st
             "filter",
             "query",
             &format!("Only the one with {}.", forms.join(" or ")),
+            text(),
+        );
+    }
+    if rule.words == Words::People {
+        add("filter", "query", FILTER, text());
+        add("sort", "query", SORT, text());
+        let inactive = "Whether to tell those that were deactivated, too.";
+        add(
+            "inactive",
+            "query",
+            inactive,
+            json!({"type": "boolean", "default": false}),
+        );
+        add(
+            "q",
+            "query",
+            "Only those whose username or mail address begins like this.",
             text(),
         );
     }

@@ -157,6 +157,23 @@ impl Problem {
         }])
     }
 
+    /// Why a list could not be asked: what is wrong stands in its query.
+    pub(super) fn of_query(error: flow::Error) -> Self {
+        match error {
+            flow::Error::Invalid(errors) => {
+                let reason = Reason::new("request.malformed");
+                Self::told(
+                    StatusCode::BAD_REQUEST,
+                    "bad_request",
+                    "the request can't be understood",
+                )
+                .with(errors)
+                .reason(reason)
+            }
+            other => other.into(),
+        }
+    }
+
     /// A body that is not JSON, or not the one that it seems.
     pub(super) fn malformed_body(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::told(StatusCode::BAD_REQUEST, "malformed_body", detail)

@@ -1,13 +1,13 @@
 //! `/users`: people's accounts.
 
-use super::list::{Count, ListRule, PageBody, Words, filtered};
+use super::list::{Count, ListRule, PageBody, Words};
 use super::route::{Method, Route, handler};
 use super::sessions::flag;
 use super::user_body::{NewUserBody, PasswordResetAnswer, PasswordResetBody, UserBody, UserPatchBody};
 use super::{Answer, Asked, BASE, Problem};
 use crate::flow::Error;
-use crate::flow::people::{self, UserKey, UserSelection, WeakPasswords};
-use crate::model::{User, UserStatus};
+use crate::flow::people::{self, WeakPasswords};
+use crate::model::User;
 
 const READ: &str = "admin:users.read";
 const WRITE: &str = "admin:users";
@@ -15,16 +15,16 @@ const WRITE: &str = "admin:users";
 const MOST_COUNTED: u32 = 100_000;
 
 const LIST: ListRule = ListRule {
-    sorts: &["created_at", "-created_at", "username"],
-    filters: &["username", "email", "subject", "status"],
-    words: Words::Beginning("the beginning of a username or mail address"),
+    sorts: &[],
+    filters: &[],
+    words: Words::People,
     count: Count::IfAsked,
 };
 
 pub(super) fn table() -> Vec<Route> {
     let route = Route::new;
     vec![
-        route(Method::Get, "/users", READ, "Lists users.", handler!(list))
+        route(Method::Get, "/users", READ, "Finds users.", handler!(list))
             .listed(&LIST)
             .gives::<PageBody<UserBody>>(),
         route(Method::Post, "/users", WRITE, "Makes a user.", handler!(create))
@@ -95,48 +95,20 @@ pub(super) fn table() -> Vec<Route> {
 
 async fn list(asked: Asked) -> Result<Answer, Problem> {
     let listed = asked.listed()?;
-    let selection = match (&listed.words, &listed.filter) {
-        (Some(words), _) => UserSelection::Beginning(words.clone()),
-        (None, Some((member, value))) => filtered_by(member, value)?,
-        (None, None) => match listed.sort {
-            "-created_at" => UserSelection::Newest,
-            "username" => UserSelection::ByName,
-            _ => UserSelection::Oldest,
-        },
-    };
-    let page = people::list_users(asked.provider(), &selection, listed.after.as_deref(), listed.limit).await?;
+    let (provider, call, rights) = (asked.provider(), asked.call(), asked.rights());
+    let place = (listed.after.as_deref(), listed.limit);
+    let page = people::list_users(provider, call, rights, &listed.search, place).await;
+    let page = page.map_err(Problem::of_query)?;
     let count = if listed.count {
-        Some(people::count_users(asked.provider(), &selection, MOST_COUNTED).await?)
+        let counted = people::count_users(provider, call, rights, &listed.search, MOST_COUNTED).await?;
+        Some((counted.count, counted.at_least))
     } else {
         None
     };
-    let now = asked.call().now;
-    let properties = asked.provider().properties().await?;
-    listed.answer(&asked, page, count, |user| {
+    let properties = provider.properties().await?;
+    listed.answer_counted(&asked, page, count, |user| {
         let seen = people::seen_by_administrators(&properties, &user.profile);
-        UserBody::of(user, now, None).telling(seen)
-    })
-}
-
-/// The users whom a filter of their list names.
-///
-/// # Errors
-/// 400 for what it does not know.
-pub(super) fn selection(filter: &str) -> Result<UserSelection, Problem> {
-    let (member, value) = filtered(&LIST, filter)?;
-    filtered_by(member, &value)
-}
-
-fn filtered_by(member: &str, value: &str) -> Result<UserSelection, Problem> {
-    Ok(match member {
-        "username" => UserSelection::One(UserKey::Username(value.to_owned())),
-        "email" => UserSelection::One(UserKey::Email(value.to_owned())),
-        "status" if value == UserStatus::Deleted.as_str() => UserSelection::Binned,
-        "status" => {
-            let detail = "those in the bin are listed by it: status eq \"deleted\"";
-            return Err(Error::field("filter", "unsupported", detail).into());
-        }
-        _ => UserSelection::One(UserKey::Subject(value.to_owned())),
+        UserBody::of(user, call.now, None).telling(seen)
     })
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ostiary::flow::Error;
 use ostiary::flow::people::ChangeSource::Command;
 use ostiary::flow::people::{
-    NewPassword, NewUser, OfflineGrants, UserChange, UserKey, UserSelection, WeakPasswords, Welcome, change_user,
+    NewPassword, NewUser, OfflineGrants, Rights, Search, UserChange, UserKey, WeakPasswords, Welcome, change_user,
     create_user, deactivate_user, delete_user, end_session, end_sessions, find_user, get_user, list_sessions,
     list_users, reactivate_user, set_password,
 };
@@ -601,13 +601,21 @@ async fn pages_tell_every_user_once_in_every_order() {
             .unwrap();
         ground.clock.advance(Duration::from_millis(2));
     }
-    let oldest = walk(&ground, &UserSelection::Oldest, 7).await;
-    let mut newest = walk(&ground, &UserSelection::Newest, 10).await;
+    let oldest = walk(&ground, &Search::default(), 7).await;
+    let by = |sort: &str| Search {
+        sort: vec![sort.to_owned()],
+        ..Search::default()
+    };
+    let mut newest = walk(&ground, &by("-created_at"), 10).await;
     newest.reverse();
     assert_eq!(oldest.len(), 25);
     assert_eq!(oldest, newest);
     for limit in [1, 2, 3, 9, 10, 50] {
-        let beginning = walk(&ground, &UserSelection::Beginning("USER".to_owned()), limit).await;
+        let words = Search {
+            words: Some("USER".to_owned()),
+            ..Search::default()
+        };
+        let beginning = walk(&ground, &words, limit).await;
         let mut sorted = beginning.clone();
         sorted.sort_unstable();
         sorted.dedup();
@@ -621,10 +629,11 @@ async fn pages_tell_every_user_once_in_every_order() {
     }
 }
 
-async fn walk(ground: &Ground, selection: &UserSelection, limit: u32) -> Vec<String> {
+async fn walk(ground: &Ground, search: &Search, limit: u32) -> Vec<String> {
     let (mut names, mut after) = (Vec::new(), None);
     loop {
-        let page = list_users(&ground.provider, selection, after.as_deref(), limit)
+        let place = (after.as_deref(), limit);
+        let page = list_users(&ground.provider, &ground.call(), &Rights::All, search, place)
             .await
             .unwrap();
         assert!(page.items.len() <= limit as usize);

@@ -152,8 +152,10 @@ async fn a_wish_about_many_that_says_too_little_or_too_much_is_refused() {
                 refused.body
             );
         }
-        let odd = json!({"action": "deactivate", "filter": "nickname eq \"x\""});
-        assert_eq!(caller.post("/users/bulk", odd).await.status, 400);
+        let odd = json!({"action": "deactivate", "filter": "shoe_size eq \"x\""});
+        let refused = caller.post("/users/bulk", odd).await;
+        assert_eq!(refused.status, 422);
+        assert_eq!(refused.json()["errors"][0]["pointer"], "/filter");
     })
     .await;
 }
@@ -378,7 +380,15 @@ async fn many_are_worked_on_from_a_terminal() {
     assert_eq!(done[1]["outcome"], "done");
     server.advance(Duration::from_millis(10));
     let begun = terminal
-        .run(&["users", "bulk", "deactivate", "--beginning", "temp-", "--json"])
+        .run(&[
+            "users",
+            "bulk",
+            "deactivate",
+            "--beginning",
+            "temp-",
+            "--inactive",
+            "--json",
+        ])
         .await
         .json();
     let id = begun["id"].as_str().unwrap();
@@ -422,7 +432,11 @@ async fn a_job_goes_on_wherever_whoever_was_at_it_was_gone() {
         let mut wanted = 0;
         for turns in (1..).step_by(2) {
             server.advance(Duration::from_millis(10));
-            let (path, _) = job(&caller, json!({"action": actions.next().unwrap(), "q": "temp-"})).await;
+            let (path, _) = job(
+                &caller,
+                json!({"action": actions.next().unwrap(), "q": "temp-", "inactive": true}),
+            )
+            .await;
             let call = later(server);
             let came_to_its_end = dies_after(turns, jobs::work(server.provider(), &call)).await;
             let lost = Call {

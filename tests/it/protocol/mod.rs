@@ -10,6 +10,7 @@ mod parameters;
 mod pkce;
 mod prompt;
 mod refresh;
+mod scim_filter;
 mod subject;
 
 use ostiary::model::{

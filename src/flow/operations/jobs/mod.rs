@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::flow::again::again;
-use crate::flow::people::{self, BulkAction, ChangeSource, Rights, UserSelection};
+use crate::flow::people::{self, BulkAction, ChangeSource, Rights, Search};
 use crate::flow::settle::settle;
 use crate::flow::{Call, Error, Page, Provider};
 use crate::model::{EventKind, Fact, Id, ItemOutcome, Job, JobItem, JobState, User};
@@ -34,8 +34,8 @@ const MOST_COUNTED: u32 = 100_000;
 pub enum Chosen {
     /// With these.
     Named(Vec<Id<User>>),
-    /// With those of a list, as it is when it is come to; whoever is made later is not among them.
-    Listed(UserSelection),
+    /// With those who are found, as they are when they are come to; whoever is made later is not among them.
+    Found(Search),
 }
 
 /// What is done with whom.
@@ -120,9 +120,9 @@ async fn do_now(
 async fn begin_job(provider: &Provider, call: &Call, source: &ChangeSource, task: &Task) -> Result<Job, Error> {
     let total = match &task.chosen {
         Chosen::Named(ids) => i64::try_from(ids.len()).ok(),
-        Chosen::Listed(selection) => {
-            let counted = people::count_users(provider, selection, MOST_COUNTED).await?;
-            Some(counted).filter(|counted| *counted < i64::from(MOST_COUNTED))
+        Chosen::Found(search) => {
+            let counted = people::count_users(provider, call, &source.rights(), search, MOST_COUNTED).await?;
+            (!counted.at_least).then_some(counted.count)
         }
     };
     let text = serde_json::to_string(task).map_err(|error| Error::Failed(Box::new(error)))?;

@@ -83,7 +83,7 @@ impl Held {
     /// Does the next of them.
     async fn go_on(&self, provider: &Provider, call: &Call) -> Result<(), Error> {
         let call = &call.by(self.job.actor);
-        let page = self.next(provider).await?;
+        let page = self.next(provider, call).await?;
         for id in page.items {
             match self.do_one(provider, call, id).await? {
                 Done::Yes => {}
@@ -108,7 +108,7 @@ impl Held {
     }
 
     /// Those that come next, and where those after them begin.
-    async fn next(&self, provider: &Provider) -> Result<Page<Id<User>>, Error> {
+    async fn next(&self, provider: &Provider, call: &Call) -> Result<Page<Id<User>>, Error> {
         let position = self.job.position.as_deref();
         match &self.task.chosen {
             Chosen::Named(ids) => {
@@ -121,8 +121,14 @@ impl Held {
                     next: (to < ids.len()).then(|| to.to_string()),
                 })
             }
-            Chosen::Listed(selection) => {
-                let page = people::list_users(provider, selection, position, BATCH).await?;
+            Chosen::Found(search) => {
+                let rights = rights::now(provider, call, &self.job).await?.rights();
+                // what is asked of now is asked of the moment at which the work was asked for
+                let when = Call {
+                    now: self.job.created_at,
+                    ..call.clone()
+                };
+                let page = people::list_users(provider, &when, &rights, search, (position, BATCH)).await?;
                 // whoever was made since is not meant
                 let items = page.items.into_iter();
                 let items = items.filter(|user| user.created_at <= self.job.created_at);
