@@ -8,7 +8,7 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::mailed::{MailedLink, MailedPage, Wish, try_again};
-use super::{forgot, login, property_form, shown, terms as documents};
+use super::{forgot, login, profile_form, property_form, shown, terms as documents};
 use crate::flow::people::{self, PasswordRules, Registrant};
 use crate::flow::{Error, FieldError, terms};
 use crate::http::Refusal;
@@ -160,6 +160,7 @@ impl Followed {
                     },
                 })
                 .collect(),
+            languages: profile_form::all_languages(),
             properties: inputs,
             terms: terms
                 .iter()

@@ -80,12 +80,17 @@ pub(super) fn mark(fields: &mut [ProfileField], errors: &[FieldError]) {
     }
 }
 
-/// The languages there are, and the one that somebody has although it is none of them.
-pub(super) fn languages(user: &User) -> Vec<(String, String)> {
-    let mut languages: Vec<(String, String)> = Locale::ALL
+/// The languages there are, by tag and name.
+pub(super) fn all_languages() -> Vec<(String, String)> {
+    Locale::ALL
         .into_iter()
         .map(|locale| (locale.tag().to_owned(), locale.name().to_owned()))
-        .collect();
+        .collect()
+}
+
+/// The languages there are, and the one that somebody has although it is none of them.
+pub(super) fn languages(user: &User) -> Vec<(String, String)> {
+    let mut languages: Vec<(String, String)> = all_languages();
     if let Some(own) = &user.profile.locale
         && !languages.iter().any(|(tag, _)| tag == own)
     {

@@ -247,7 +247,7 @@ fn fields() -> Vec<ProfileField> {
     fields.collect()
 }
 
-fn languages() -> Vec<(String, String)> {
+pub(super) fn languages() -> Vec<(String, String)> {
     vec![
         ("en".to_owned(), "English".to_owned()),
         ("de".to_owned(), "Deutsch".to_owned()),

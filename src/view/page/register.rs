@@ -142,6 +142,8 @@ pub struct NewAccount {
     pub email: String,
     /// What is asked beside the password, in this order.
     pub fields: Vec<AskedInput>,
+    /// The languages there are, by tag and name.
+    pub languages: Vec<(String, String)>,
     /// What an administrator has defined beside.
     pub properties: Vec<PropertyInput>,
     /// What has to be accepted.
@@ -219,6 +221,7 @@ impl NewAccount {
             action: OwnPath::or_home("/register/new?token=Zm9v"),
             email: "ada@example.com".to_owned(),
             fields: fields.collect(),
+            languages: super::own_profile::languages(),
             properties: PropertyInput::samples(),
             terms: vec![TermsToAccept {
                 missing: true,
