@@ -53,13 +53,13 @@ pub(super) struct Bulk {
     /// `add-to-group`, `remove-from-group`.
     pub(super) action: String,
     /// With this user, by username or mail address. Repeatable.
-    #[arg(long = "user", value_name = "USER", required_unless_present_any = ["filter", "beginning", "bin", "all"],
-        conflicts_with_all = ["filter", "beginning", "bin", "inactive", "all"])]
+    #[arg(long = "user", value_name = "USER", required_unless_present_any = ["filter", "words", "bin", "all"],
+        conflicts_with_all = ["filter", "words", "bin", "inactive", "all"])]
     pub(super) users: Vec<String>,
     #[command(flatten)]
     pub(super) which: Which,
     /// With everybody who is not in the bin.
-    #[arg(long, conflicts_with_all = ["filter", "beginning", "bin", "inactive"])]
+    #[arg(long, conflicts_with_all = ["filter", "words", "bin", "inactive"])]
     pub(super) all: bool,
     /// What is required, for `require-action`.
     #[arg(long, value_name = "ACTION")]

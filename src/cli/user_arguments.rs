@@ -177,21 +177,21 @@ pub(super) struct Which {
     /// Those of whom this holds: `groups eq "staff" and signed_in_at lt "now-90d"`.
     #[arg(long, value_name = "FILTER")]
     pub(super) filter: Option<String>,
-    /// Those whose username or mail address begins like this.
-    #[arg(long)]
-    pub(super) beginning: Option<String>,
+    /// Those who have a word that begins like this, for each of these, in their names, addresses and numbers.
+    #[arg(long, visible_alias = "beginning")]
+    pub(super) words: Option<String>,
     /// Also those that were deactivated.
     #[arg(long)]
     pub(super) inactive: bool,
     /// Those in the bin.
-    #[arg(long, conflicts_with_all = ["filter", "beginning", "inactive"])]
+    #[arg(long, conflicts_with_all = ["filter", "words", "inactive"])]
     pub(super) bin: bool,
 }
 
 impl Which {
     pub(super) fn search(&self) -> Search {
         Search {
-            words: self.beginning.clone(),
+            words: self.words.clone(),
             filter: match self.bin {
                 true => Some("status eq \"deleted\"".to_owned()),
                 false => self.filter.clone(),
@@ -202,6 +202,6 @@ impl Which {
     }
 
     pub(super) const fn is_named(&self) -> bool {
-        self.filter.is_some() || self.beginning.is_some() || self.bin
+        self.filter.is_some() || self.words.is_some() || self.bin
     }
 }

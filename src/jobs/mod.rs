@@ -115,6 +115,7 @@ pub fn start(provider: &Provider, post: Post, patience: Patience, stop: &watch::
         let began = clock::monotonic();
         let call = || Call::system(&provider.clock);
         while people::sweep_properties(&provider, &call()).await? && began.elapsed() < GO_ON_FOR {}
+        while people::sweep_words(&provider).await? && began.elapsed() < GO_ON_FOR {}
         Ok(())
     }));
     jobs.spawn(of("expiries", EXPIRIES_EVERY).run(|provider| async move {

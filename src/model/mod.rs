@@ -39,6 +39,7 @@ pub mod trace;
 pub mod user;
 mod user_action;
 mod webhook;
+mod words;
 
 pub use access_request::{AccessRequest, AccessRequestStatus};
 pub use algorithm::{ClientSigningAlgorithm, SigningAlgorithm};
@@ -83,3 +84,4 @@ pub use user::{
 };
 pub use user_action::UserAction;
 pub use webhook::{DeliveryOutcome, EventPatterns, Webhook, WebhookFault};
+pub use words::{MOST_WORDS, searched_words, words_of};

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::named::named;
 use super::user::comparison_key;
-use super::{Group, Id, Profile, Property, PropertyType, Timestamp, User, UserStatus};
+use super::{Group, Id, Profile, Property, PropertyType, Timestamp, User, UserStatus, words_of};
 
 named! {
     /// How two values compare (RFC 7644 section 3.4.2.2).
@@ -190,6 +190,8 @@ pub enum Condition {
     Present(Field),
     /// One of the values compares so.
     Compared(Field, Operator, SearchValue),
+    /// Has a word, of their names, addresses and numbers, that begins like this.
+    Word(String),
     /// Is in one of these groups.
     InGroups(Vec<Id<Group>>),
     /// Has one of these as the primary one.
@@ -460,6 +462,9 @@ impl Condition {
                 let values = field.values(candidate);
                 values.iter().any(|held| held.compares(*operator, wanted))
             }
+            Self::Word(word) => words_of(candidate.user)
+                .iter()
+                .any(|held| held.starts_with(word.as_str())),
             Self::InGroups(groups) => candidate.groups.iter().any(|(group, _)| groups.contains(group)),
             Self::PrimaryIn(groups) => candidate
                 .groups
@@ -474,7 +479,7 @@ impl Condition {
             Self::All(parts) | Self::Any(parts) => parts.iter().any(Self::asks_for_groups),
             Self::Not(part) => part.asks_for_groups(),
             Self::Present(field) => matches!(field, Field::Groups | Field::PrimaryGroup),
-            Self::Compared(..) => false,
+            Self::Compared(..) | Self::Word(_) => false,
             Self::InGroups(_) | Self::PrimaryIn(_) => true,
         }
     }

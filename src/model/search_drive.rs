@@ -34,6 +34,8 @@ pub enum Drive {
     Groups(Vec<Id<Group>>),
     /// Whoever is found by a value of a property.
     Property(Id<Property>, Span<String>),
+    /// Whoever has a word that begins like this.
+    Word(String),
     /// Whoever has a value in a column.
     Column(ColumnOrder, Span<SearchedKey>),
     /// Whoever has none there.
@@ -148,7 +150,7 @@ impl Drive {
             Self::Nobody | Self::One(_) | Self::Subject(_) | Self::Status(_) | Self::Kind(_) | Self::Without(_) => true,
             Self::Groups(groups) => groups.len() == 1,
             Self::Property(_, span) => span.is_one(),
-            Self::Column(..) | Self::AnyOf(_) => false,
+            Self::Word(_) | Self::Column(..) | Self::AnyOf(_) => false,
         }
     }
 
@@ -186,6 +188,7 @@ impl Drive {
             }
             Condition::Present(_) => None,
             Condition::Compared(field, operator, wanted) => Self::of_comparison(field, *operator, wanted),
+            Condition::Word(word) => Some(Self::Word(word.clone())),
             Condition::InGroups(groups) | Condition::PrimaryIn(groups) => Some(Self::Groups(groups.clone())),
         }
     }

@@ -57,5 +57,6 @@ migrations![
     "0051_api_keys",
     "0052_event_values",
     "0053_resource_lifetime",
-    "0054_finding_people"
+    "0054_finding_people",
+    "0055_words"
 ];

@@ -64,6 +64,7 @@ mod user_search;
 mod users;
 mod webhook_deliveries;
 mod webhooks;
+mod words;
 
 pub use account_terms::NearEnd;
 pub use action_links::{ActionLink, ActionLinkKind, NewActionLink};
@@ -104,6 +105,7 @@ pub use user_search::{Behind, HeldGroup, Ordered};
 pub use users::UserPage;
 pub use webhook_deliveries::DeliveryRow;
 pub use webhooks::WebhookSecret;
+pub use words::WordSweep;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

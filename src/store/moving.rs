@@ -30,6 +30,8 @@ const TABLES: &[Table] = &[
     plain("departed_subjects"),
     plain("properties"),
     plain("user_properties"),
+    plain("user_words"),
+    plain("word_sweep"),
     plain("groups"),
     plain("group_permissions"),
     plain("group_members"),

@@ -120,6 +120,10 @@ impl Built {
                     .bind(*property);
                 self.span("key", span)
             }
+            Drive::Word(word) => {
+                self.add("select user_id from user_words where word >= ").bind(word);
+                self.add(" and word <= ").bind(format!("{word}\u{10FFFF}"))
+            }
             Drive::Column(order, span) => {
                 self.add("select id as user_id from users where ").add(column(*order));
                 self.add(" is not null").span(column(*order), span)

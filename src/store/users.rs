@@ -307,6 +307,7 @@ impl Write {
             .bind(user.client.map(Id::uuid))
             .changed()
             .await?;
+        self.add_words(user);
         Ok(())
     }
 
@@ -339,6 +340,7 @@ impl Write {
                 .bind(user.updated_at)
                 .bind(user.profile.email.as_deref().map(comparison_key))
                 .later();
+            self.set_words(user);
             self.forget(Ended::User(user.id)).await?;
         }
         Ok(changed == 1)

@@ -63,6 +63,7 @@ pub mod user_change;
 pub mod users;
 pub mod welcome;
 pub mod wishes;
+mod word_sweep;
 
 pub use crate::flow::Page;
 pub use crate::picture::Fault as PictureFault;
@@ -155,3 +156,4 @@ pub use user_change::{UserChange, change_user};
 pub use users::{CreatedUser, FirstLink, NewUser, UserKey, create_user, find_user, get_user, judge_user};
 pub use welcome::Welcome;
 pub use wishes::{Wishes, answer_wishes};
+pub use word_sweep::sweep_words;

@@ -40,6 +40,10 @@ pub const TABLES: &[(&str, Told)] = &[
         "user_properties",
         Told::Not("what people are found by of the values that the account tells"),
     ),
+    (
+        "user_words",
+        Told::Not("what people are found by of the names and addresses that the account tells"),
+    ),
     ("pictures", Told::As("picture")),
     ("group_members", Told::As("groups")),
     ("user_roles", Told::As("roles")),

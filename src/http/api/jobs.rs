@@ -36,7 +36,7 @@ struct BulkBody {
     ids: Option<Vec<String>>,
     /// With those of whom this filter of the list of users holds; as a job.
     filter: Option<String>,
-    /// With those whose username or mail address begins like this; as a job.
+    /// With those who have these words in their names, addresses and numbers; as a job.
     q: Option<String>,
     /// With those of a filter or of words also if they were deactivated.
     inactive: bool,

@@ -309,7 +309,7 @@ fn list_parameters(rule: &ListRule, add: &mut impl FnMut(&str, &'static str, &st
         add(
             "q",
             "query",
-            "Only those whose username or mail address begins like this.",
+            "Only those who have, for each of these words, one that begins like it in their names, addresses and numbers.",
             text(),
         );
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use ostiary::flow::people::{Rights, Search, SearchBounds, list_users_within, sweep_properties};
+use ostiary::flow::people::{Rights, Search, SearchBounds, list_users_within, sweep_properties, sweep_words};
 use ostiary::model::{Id, Timestamp, User};
 use serde_json::{Value, json};
 use url::form_urlencoded::byte_serialize;
@@ -164,6 +164,56 @@ async fn people_are_found_by_every_field_on_every_store() {
         assert_eq!(filtered(&caller, "status eq \"deleted\" and hired pr").await, ["cyd"]);
         let counted = caller.get(&format!("/users?count=true&filter={}", escaped("groups pr and status pr"))).await;
         assert_eq!((counted.json()["count"].as_i64(), counted.json().get("count_at_least")), (Some(3), None));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn people_are_found_by_the_beginnings_of_their_words_on_every_store() {
+    each_backend(async |server| {
+        let caller = Caller::client(server, "admin:users").await;
+        let anna = make(&caller, json!({"username": "al.mueller", "given_name": "Anna-Lena", "family_name": "Müller", "email": "a.lena@example.org",
+            "company": "Große Werke", "phone_number": "+4917012345678"})).await;
+        make(&caller, json!({"username": "temp-001", "given_name": "Anna", "family_name": "O'Neil"})).await;
+        make(&caller, json!({"username": "山田太郎", "nickname": "Taro"})).await;
+        let all = async |words: &str| found(&caller, &format!("q={}", escaped(words))).await;
+        for (words, names) in [
+            ("mul", vec!["al.mueller"]),
+            ("MÜL ann", vec!["al.mueller"]),
+            ("ann", vec!["al.mueller", "temp-001"]),
+            ("lena", vec!["al.mueller"]),
+            ("anna-lena muller", vec!["al.mueller"]),
+            ("a.lena@example", vec!["al.mueller"]),
+            ("example.org", vec!["al.mueller"]),
+            ("grosse", vec![]),
+            ("große w", vec!["al.mueller"]),
+            ("+49 170 123", vec!["al.mueller"]),
+            ("temp-0", vec!["temp-001"]),
+            ("001", vec!["temp-001"]),
+            ("o'nei", vec!["temp-001"]),
+            ("山田", vec!["山田太郎"]),
+            ("nna", vec![]),
+            ("%", vec![]),
+            ("_nna", vec![]),
+            ("anna nobody", vec![]),
+        ] {
+            assert_eq!(all(words).await, names, "{words}");
+        }
+        // of a store from before there were words: they are found all the same, and by an index once all were gone through
+        let mut tx = server.provider().store.database().write().await.unwrap();
+        tx.sql("delete from user_words").changed().await.unwrap();
+        tx.sql("insert into word_sweep (number) values (1)").changed().await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(all("lena").await, ["al.mueller"]);
+        while sweep_words(server.provider()).await.unwrap() {}
+        assert!(server.provider().store.read().await.unwrap().find_word_sweep().await.unwrap().is_none());
+        assert_eq!(all("lena").await, ["al.mueller"]);
+        // by the words that they have now
+        caller.patch(&format!("/users/{anna}"), json!({"family_name": "Schmidt"})).await.ok();
+        assert_eq!((all("mul").await, all("schmi").await), (vec![], vec!["al.mueller".to_owned()]));
+        caller.delete(&format!("/users/{anna}")).await.ok();
+        assert_eq!(all("schmi").await, [""; 0]);
+        assert_eq!(found(&caller, &format!("q=schmi&filter={}", escaped("status eq \"deleted\""))).await, ["al.mueller"]);
     })
     .await;
 }

@@ -13,9 +13,8 @@ use self::walk::Walk;
 use super::Rights;
 use super::scope::visible_to;
 use crate::flow::{Call, Error, Page, Provider};
-use crate::model::search::{Condition, Field, Operator, SHOWN, SearchValue, Sort, Standard};
-use crate::model::user::comparison_key;
-use crate::model::{Drive, Group, Id, Timestamp, User, UserStatus};
+use crate::model::search::{Condition, Field, Operator, SHOWN, Sort, Standard};
+use crate::model::{Drive, Group, Id, Timestamp, User, UserStatus, searched_words};
 use crate::protocol::scim_filter::{self, Filter};
 use crate::store::Read;
 
@@ -28,7 +27,7 @@ const MOST_COUNTED_BY_LOOKING: u32 = 20_000;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Search {
-    /// The beginning of a username or mail address.
+    /// Words of their names, addresses and numbers, or how they begin.
     pub words: Option<String>,
     /// RFC 7644 section 3.4.2.2.
     pub filter: Option<String>,
@@ -225,7 +224,7 @@ impl Ready {
             .map_err(|detail| Error::field("sort", "unsupported", detail))?;
         let asked = match &search.words {
             Some(words) if words.contains('\0') => asked.and(Condition::nobody()),
-            Some(words) => asked.and(beginning(words)),
+            Some(words) => asked.and(worded(words)),
             None => asked,
         };
         let visible = visible_to(rights);
@@ -246,6 +245,9 @@ impl Ready {
         if asked.names_deleted() {
             // who is in the bin is not looked at when values are made findable
             drives.retain(|drive| !asks_properties(drive));
+        }
+        if search.words.is_some() && store.find_word_sweep().await?.is_some() {
+            drives.retain(|drive| !matches!(drive, Drive::Word(_)));
         }
         Ok(Self {
             condition: asked.and(shown),
@@ -281,10 +283,13 @@ fn asks_properties(drive: &Drive) -> bool {
     }
 }
 
-fn beginning(words: &str) -> Condition {
-    let wanted = SearchValue::Text(comparison_key(words));
-    let begins = |standard| Condition::Compared(Field::Standard(standard), Operator::Begins, wanted.clone());
-    Condition::Any(vec![begins(Standard::Username), begins(Standard::Email)])
+/// Whoever has, for each of these words, one that begins like it.
+fn worded(words: &str) -> Condition {
+    let words = searched_words(words);
+    match words.is_empty() {
+        true => Condition::nobody(),
+        false => Condition::All(words.into_iter().map(Condition::Word).collect()),
+    }
 }
 
 /// The groups that a filter names, with those that stand in them. What names none is left out.
