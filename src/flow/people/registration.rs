@@ -25,6 +25,8 @@ pub struct Registrant {
     pub locale: String,
     /// The password.
     pub password: Secret,
+    /// The same once more, where it is asked for twice.
+    pub password_again: Option<Secret>,
     /// The terms of use that they accept.
     pub accepted: Vec<Id<Terms>>,
 }
@@ -98,6 +100,12 @@ pub async fn register(
             .filter(|terms| !registrant.accepted.contains(&terms.id))
             .map(not_accepted),
     );
+    if let Some(again) = &registrant.password_again
+        && !again.matches(&registrant.password)
+    {
+        let pointer = "/password_again".to_owned();
+        errors.push(wrong(pointer, "different", "this is not the same password"));
+    }
     if errors.is_empty() {
         return users::create_user(provider, call, &ChangeSource::Person, new).await;
     }

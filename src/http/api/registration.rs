@@ -320,6 +320,7 @@ async fn make(asked: Asked) -> Result<Answer, Problem> {
         properties: body.properties,
         locale: locale.tag().to_owned(),
         password: given(body.password),
+        password_again: None,
         accepted,
     };
     let token = given(body.token);

@@ -59,8 +59,6 @@ pub(super) async fn make(
         return link.show(&visit, &fields, first, StatusCode::FORBIDDEN).await;
     }
     let password = fields.password.clone().unwrap_or_else(|| Secret::new(""));
-    let mut errors = gaps(&password, fields.password_again.as_ref());
-    let mut refused = Vec::new();
     let mut inputs = inputs(&visit).await?;
     property_form::fill(&mut inputs, &fields.rest);
     let said = property_form::entered(&inputs);
@@ -68,43 +66,39 @@ pub(super) async fn make(
         .into_iter()
         .filter_map(|(name, value)| Some((name, value?)))
         .collect();
-    if errors.is_empty() {
-        let registrant = Registrant {
-            entered: entered(&visit.settings, &fields),
-            properties: said,
-            locale: visit.locale(&[], None).tag().to_owned(),
-            password: password.clone(),
-            accepted: shown::ticked(&fields.rest)
-                .iter()
-                .filter_map(|id| id.parse().ok())
-                .collect(),
-        };
-        match people::register(visit.provider(), &visit.call, &link.mailed.token, registrant).await {
-            Ok(made) => {
-                let interaction = forgot::pending(&visit, link.mailed.flow).await?;
-                let flow = interaction.map(|it| it.id);
-                return login::enter(visit, flow, &made.user, password).await;
-            }
-            Err(Error::Invalid(wrong)) => {
-                errors.extend(wrong.iter().filter_map(problem));
-                refused = wrong;
-            }
-            Err(Error::Busy { retry_after }) => {
-                let seconds = retry_after.as_secs().max(1);
-                let first = Shown {
-                    wait: Some(seconds),
-                    ..Shown::default()
-                };
-                let response = link
-                    .show(&visit, &fields, first, StatusCode::SERVICE_UNAVAILABLE)
-                    .await?;
-                return Ok(try_again(response, seconds));
-            }
-            Err(error) => return Err(link.mailed.dead(error)),
+    let registrant = Registrant {
+        entered: entered(&visit.settings, &fields),
+        properties: said,
+        locale: visit.locale(&[], None).tag().to_owned(),
+        password: password.clone(),
+        password_again: Some(fields.password_again.clone().unwrap_or_else(|| Secret::new(""))),
+        accepted: shown::ticked(&fields.rest)
+            .iter()
+            .filter_map(|id| id.parse().ok())
+            .collect(),
+    };
+    let refused = match people::register(visit.provider(), &visit.call, &link.mailed.token, registrant).await {
+        Ok(made) => {
+            let interaction = forgot::pending(&visit, link.mailed.flow).await?;
+            let flow = interaction.map(|it| it.id);
+            return login::enter(visit, flow, &made.user, password).await;
         }
-    }
+        Err(Error::Invalid(wrong)) => wrong,
+        Err(Error::Busy { retry_after }) => {
+            let seconds = retry_after.as_secs().max(1);
+            let first = Shown {
+                wait: Some(seconds),
+                ..Shown::default()
+            };
+            let response = link
+                .show(&visit, &fields, first, StatusCode::SERVICE_UNAVAILABLE)
+                .await?;
+            return Ok(try_again(response, seconds));
+        }
+        Err(error) => return Err(link.mailed.dead(error)),
+    };
     let first = Shown {
-        errors,
+        errors: problems(&visit.settings, &password, &refused),
         refused,
         sent: true,
         ..Shown::default()
@@ -192,15 +186,25 @@ fn entered(settings: &Settings, fields: &Fields) -> Vec<(AskedField, String)> {
         .collect()
 }
 
-fn gaps(password: &Secret, again: Option<&Secret>) -> Vec<NewAccountError> {
-    let mut errors = Vec::new();
+/// What is wrong with the form, in the order of the page.
+fn problems(settings: &Settings, password: &Secret, refused: &[FieldError]) -> Vec<NewAccountError> {
+    let mut errors: Vec<NewAccountError> = refused.iter().filter_map(problem).collect();
     if password.expose().is_empty() {
+        errors.retain(|error| !matches!(error.field, NewAccountField::Password(_)));
         errors.push(of_password(NewAccountPassword::Password, SetupProblem::Empty));
     }
-    if !again.is_some_and(|again| again.matches(password)) {
-        errors.push(of_password(NewAccountPassword::PasswordAgain, SetupProblem::Different));
-    }
+    errors.sort_by_key(|error| place(settings, error.field));
     errors
+}
+
+/// Where a field stands on the page.
+fn place(settings: &Settings, field: NewAccountField) -> usize {
+    let asked = settings.fields(REGISTRATION_FIELDS);
+    match field {
+        NewAccountField::Asked(field) => asked.iter().position(|asked| asked.field == field).unwrap_or_default(),
+        NewAccountField::Password(NewAccountPassword::Password) => asked.len(),
+        NewAccountField::Password(NewAccountPassword::PasswordAgain) => asked.len() + 1,
+    }
 }
 
 fn of_password(input: NewAccountPassword, problem: SetupProblem) -> NewAccountError {
@@ -215,6 +219,9 @@ fn of_password(input: NewAccountPassword, problem: SetupProblem) -> NewAccountEr
 fn problem(wrong: &FieldError) -> Option<NewAccountError> {
     if wrong.pointer == "/password" {
         return Some(of_password(NewAccountPassword::Password, shown::weakness(wrong)));
+    }
+    if wrong.pointer == "/password_again" {
+        return Some(of_password(NewAccountPassword::PasswordAgain, SetupProblem::Different));
     }
     if wrong.pointer.starts_with("/accepted_terms/") || property_form::is_of_property(wrong) {
         return None;

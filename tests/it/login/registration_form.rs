@@ -213,6 +213,11 @@ async fn the_form_asks_what_the_setting_says() {
             assert!(unescape(&refused.body).contains(said), "{more:?}: {}", refused.body);
             assert!(refused.body.contains("value=\"Arlington\"") || more[0].0 == "locality", "what was typed stays");
         }
+        // all that is wrong is told at once, in the order of the page
+        let many = [("family_name", ""), ("locality", "Arlington"), ("password_again", "another one")];
+        let refused = unescape(&fill(&browser, &page, &many).await.body);
+        let summary: Vec<&str> = refused.split("href=\"#").skip(1).filter_map(|link| link.split('"').next()).collect();
+        assert_eq!(summary, ["family_name", "password_again"], "{refused}");
         // what is not asked for is not taken, whoever adds it
         let fields = [whole[0], whole[1], ("zoneinfo", ""), ("gender", "x"), ("email_verified", "0"), ("username", "root")];
         assert_eq!(fill(&browser, &page, &fields).await.status, 303);
