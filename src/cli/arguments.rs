@@ -83,6 +83,9 @@ pub(super) enum StoreCommand {
     /// What is told about people beside the standard claims.
     #[command(subcommand)]
     Properties(super::properties::Properties),
+    /// Questions about people, saved under a name: segments.
+    #[command(subcommand)]
+    Segments(super::segments::Segments),
     /// Terms of use.
     #[command(subcommand)]
     Terms(super::terms::Terms),

@@ -27,6 +27,7 @@ mod properties;
 mod reseal;
 mod resources;
 mod roles;
+mod segments;
 mod serve;
 mod sessions;
 mod settings;

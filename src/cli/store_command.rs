@@ -12,7 +12,7 @@ use super::output::Output;
 use super::reseal::{self, Step};
 use super::{
     access_requests, api_keys, apply, clients, devices, events, explain, groups, jobs, keys, messages, properties,
-    resources, roles, serve, sessions, settings, setup, terms, users, webhooks,
+    resources, roles, segments, serve, sessions, settings, setup, terms, users, webhooks,
 };
 use crate::clock::Clock;
 use crate::config::Config;
@@ -140,6 +140,7 @@ async fn execute(provider: &Provider, command: StoreCommand, input: Option<Secre
         StoreCommand::AccessRequests(command) => access_requests::run(provider, call, command).await,
         StoreCommand::Terms(command) => terms::run(provider, call, command, input).await,
         StoreCommand::Properties(command) => properties::run(provider, call, command, input).await,
+        StoreCommand::Segments(command) => segments::run(provider, call, command).await,
         StoreCommand::Sessions(command) => sessions::run(provider, call, command).await,
         StoreCommand::Devices(command) => devices::run(provider, call, command).await,
         StoreCommand::Settings(command) => settings::run(provider, call, command).await,
@@ -176,6 +177,7 @@ fn read_input(command: &StoreCommand) -> Result<Option<Secret>, Failure> {
         | StoreCommand::AccessRequests(_)
         | StoreCommand::Jobs(_)
         | StoreCommand::Sessions(_)
+        | StoreCommand::Segments(_)
         | StoreCommand::Devices(_)
         | StoreCommand::Settings(_)
         | StoreCommand::Events(_)

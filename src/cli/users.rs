@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::arguments::{MembershipArguments, PasswordFrom};
+use super::arguments::{Json, MembershipArguments, PasswordFrom};
 use super::failure::Failure;
 use super::input;
 use super::output::Output;
@@ -31,6 +31,27 @@ pub(super) fn read_input(command: &Users) -> Result<Option<Secret>, Failure> {
         PasswordFrom::Prompt => input::new_secret("new password").map(Some),
         PasswordFrom::Stdin => input::line().map(Some),
     }
+}
+
+/// Those who are found, as a table.
+pub(super) async fn listed(
+    provider: &Provider,
+    call: &Call,
+    search: &Search,
+    limit: u32,
+    json: Json,
+) -> Result<Output, Failure> {
+    let page = found(provider, call, search, limit).await?;
+    let rows: Vec<Value> = page.items.iter().map(|user| row(user, call.now)).collect();
+    let columns = ["username", "email", "name", "state", "id"];
+    let table = Output::table(json.shape(), &rows, &columns);
+    Ok(match page.next {
+        None => table,
+        Some(_) => table.remarking(format!(
+            "these are the first {}; there are more: --limit shows more of them, --filter fewer",
+            rows.len()
+        )),
+    })
 }
 
 /// So many, of however many pages.
@@ -66,17 +87,7 @@ pub(super) async fn run(
             json,
         } => {
             let search = Search { sort, ..which.search() };
-            let page = found(provider, call, &search, limit).await?;
-            let rows: Vec<Value> = page.items.iter().map(|user| row(user, call.now)).collect();
-            let columns = ["username", "email", "name", "state", "id"];
-            let table = Output::table(json.shape(), &rows, &columns);
-            Ok(match page.next {
-                None => table,
-                Some(_) => table.remarking(format!(
-                    "these are the first {}; there are more: --limit shows more of them, --filter fewer",
-                    rows.len()
-                )),
-            })
+            listed(provider, call, &search, limit, json).await
         }
         Users::Create(new) => create(provider, call, *new, input).await,
         Users::Show { user, json } => {

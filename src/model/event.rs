@@ -250,6 +250,8 @@ named! {
         Setup = "setup",
         /// A token for registering clients was made or revoked.
         RegistrationToken = "registration_token",
+        /// A segment was made, changed or deleted.
+        SegmentChanged = "segment.changed",
         /// An action of one's own on users was made, changed or deleted.
         UserActionChanged = "user_action.changed",
         /// An action of one's own was called with a user.

@@ -553,3 +553,35 @@ pub const SHOWN: &[UserStatus] = &[
     UserStatus::Locked,
     UserStatus::Leaving,
 ];
+
+/// What is asked about people.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Search {
+    /// Words of their names, addresses and numbers, or how they begin.
+    pub words: Option<String>,
+    /// RFC 7644 section 3.4.2.2.
+    pub filter: Option<String>,
+    /// By what they are sorted, `-` before what goes the other way round; by their making unless told.
+    pub sort: Vec<String>,
+    /// Whether those that were deactivated are told although nobody asked for a status.
+    pub inactive: bool,
+}
+
+impl Search {
+    /// Everybody who is not in the bin.
+    pub fn everybody() -> Self {
+        Self {
+            inactive: true,
+            ..Self::default()
+        }
+    }
+
+    /// Those of whom a filter holds.
+    pub fn filtered(filter: impl Into<String>) -> Self {
+        Self {
+            filter: Some(filter.into()),
+            ..Self::default()
+        }
+    }
+}

@@ -35,6 +35,17 @@ pub enum Filter {
     },
 }
 
+impl Filter {
+    /// Whether it compares an attribute of this name.
+    pub fn names(&self, attribute: &str) -> bool {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts.iter().any(|part| part.names(attribute)),
+            Self::Not(part) => part.names(attribute),
+            Self::Present(path) | Self::Compare { path, .. } => path.name == attribute,
+        }
+    }
+}
+
 /// The name of an attribute, and where it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Path {

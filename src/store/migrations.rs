@@ -58,5 +58,6 @@ migrations![
     "0052_event_values",
     "0053_resource_lifetime",
     "0054_finding_people",
-    "0055_words"
+    "0055_words",
+    "0056_segments"
 ];

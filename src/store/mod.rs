@@ -51,6 +51,7 @@ mod restoration;
 mod roles;
 mod rows;
 mod sealed;
+mod segments;
 mod session_clients;
 mod session_lists;
 mod sessions;

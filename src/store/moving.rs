@@ -65,6 +65,7 @@ const TABLES: &[Table] = &[
     plain("revoked_tokens"),
     plain("traces"),
     plain("user_actions"),
+    plain("segments"),
     plain("jobs"),
     plain("job_items"),
     plain("signing_keys"),

@@ -21,6 +21,7 @@ mod provider;
 mod roles;
 pub mod routes;
 mod schema;
+mod segments;
 mod session_lists;
 mod settings;
 mod undone;

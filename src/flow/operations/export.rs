@@ -79,6 +79,16 @@ pub async fn export(provider: &Provider, secrets: Secrets) -> Result<Value, Erro
     if !told.is_empty() {
         file.insert("webhooks".to_owned(), json!(told));
     }
+    let segments = provider
+        .store
+        .read()
+        .await?
+        .list_segments(None, people::segments::MOST_SEGMENTS)
+        .await?;
+    if !segments.is_empty() {
+        let told: Vec<Map<String, Value>> = segments.iter().map(apply::segments::to_json).collect();
+        file.insert("segments".to_owned(), json!(told));
+    }
     file.insert("terms".to_owned(), json!(export_terms(provider).await?));
     Ok(Value::Object(file))
 }

@@ -52,6 +52,7 @@ pub mod rights;
 pub mod roles;
 pub mod scope;
 pub mod search;
+pub mod segments;
 pub mod server_account;
 pub mod session_lists;
 pub mod sessions;
@@ -143,6 +144,10 @@ pub use roles::{
     list_roles, list_roles_of, take_role,
 };
 pub use search::{Counted, Search, SearchBounds, count_users, judge_search, list_users, list_users_within};
+pub use segments::{
+    SegmentChange, change_segment, count_segment_members, create_segment, delete_segment, get_segment,
+    get_segment_by_name, list_segment_members, list_segments,
+};
 pub use server_account::ServerClient;
 pub use session_lists::{
     EndedSessions, OfflineGrants, SessionsOf, end_every_session, end_sessions_of, list_live_sessions,

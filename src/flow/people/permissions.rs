@@ -8,6 +8,7 @@ use crate::store::Write;
 /// What the administration API asks for, beside [`ADMIN`], which is everything. Each has a `.read` of its own.
 pub const ADMINISTRATION: &[&str] = &[
     "admin:users",
+    "admin:segments",
     "admin:groups",
     "admin:roles",
     "admin:clients",
@@ -29,6 +30,7 @@ pub const ADMINISTRATION: &[&str] = &[
 /// The reading part of each, in the same order.
 const READING: &[&str] = &[
     "admin:users.read",
+    "admin:segments.read",
     "admin:groups.read",
     "admin:roles.read",
     "admin:clients.read",

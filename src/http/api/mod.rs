@@ -46,6 +46,7 @@ mod registration_tokens;
 mod resources;
 mod roles;
 pub mod route;
+mod segments;
 mod serve;
 mod sessions;
 mod settings;
@@ -76,6 +77,7 @@ pub fn table() -> Vec<Route> {
     let mut table = vec![openapi::route()];
     table.extend(jobs::table());
     table.extend(user_actions::table());
+    table.extend(segments::table());
     table.extend(users::table());
     table.extend(groups::table());
     table.extend(members::table());

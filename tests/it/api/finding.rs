@@ -404,6 +404,7 @@ async fn what_an_index_finds_is_what_looking_at_everybody_finds() {
         let bounds = |whole, sorted, looked_at| SearchBounds {
             whole,
             sorted,
+            by_making: sorted,
             looked_at,
         };
         let orders = [

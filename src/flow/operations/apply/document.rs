@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::reader::{Mistakes, Reader};
 use super::sealing::{Opener, Sealing};
-use super::{clients, groups, message_templates, properties, resources, roles, terms, users, webhooks};
+use super::{clients, groups, message_templates, properties, resources, roles, segments, terms, users, webhooks};
 use crate::flow::Error;
 use crate::model::Secret;
 
@@ -21,6 +21,7 @@ pub struct Document {
     pub(super) properties: Vec<properties::Entry>,
     pub(super) message_templates: Vec<message_templates::Entry>,
     pub(super) webhooks: Vec<webhooks::Entry>,
+    pub(super) segments: Vec<segments::Entry>,
     pub(super) prune: Vec<Section>,
 }
 
@@ -34,6 +35,7 @@ pub(super) enum Section {
     Groups,
     Users,
     Webhooks,
+    Segments,
 }
 
 impl Section {
@@ -46,6 +48,7 @@ impl Section {
             "groups" => Some(Self::Groups),
             "users" => Some(Self::Users),
             "webhooks" => Some(Self::Webhooks),
+            "segments" => Some(Self::Segments),
             _ => None,
         }
     }
@@ -153,6 +156,8 @@ fn read(file: &Value, passphrase: Option<&Secret>, mistakes: &mut Mistakes) -> O
         webhooks.iter().map(|entry| (&entry.pointer, entry.name.clone())),
         mistakes,
     );
+    let segments = each(&mut reader, segments::SECTION, mistakes, segments::Entry::read);
+    twice(segments.iter().map(|entry| (&entry.pointer, entry.key())), mistakes);
     let prune = prune(&mut reader, mistakes);
     reader.finish(mistakes);
     Some(Document {
@@ -167,6 +172,7 @@ fn read(file: &Value, passphrase: Option<&Secret>, mistakes: &mut Mistakes) -> O
         properties,
         message_templates,
         webhooks,
+        segments,
         prune,
     })
 }
@@ -203,7 +209,7 @@ fn prune(reader: &mut Reader<'_>, mistakes: &mut Mistakes) -> Vec<Section> {
             None => mistakes.add(
                 &format!("/prune/{index}"),
                 "unknown",
-                "expected resources, permissions, roles, clients, groups, users or webhooks",
+                "expected resources, permissions, roles, clients, groups, users, segments or webhooks",
             ),
         }
     }

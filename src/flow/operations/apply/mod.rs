@@ -18,6 +18,7 @@ mod reader;
 pub(super) mod resources;
 pub(super) mod roles;
 pub(super) mod sealing;
+pub(super) mod segments;
 mod steps;
 pub(super) mod terms;
 mod user_names;
@@ -67,6 +68,7 @@ enum Act {
     Property(Box<properties::PropertyAct>),
     Template(message_templates::TemplateAct),
     Webhook(webhooks::WebhookAct),
+    Segment(segments::SegmentAct),
 }
 
 /// What a file would change.
@@ -150,6 +152,7 @@ async fn plan(
     planned.extend(layers::plan(provider, call, document).await?);
     planned.extend(message_templates::plan(provider, &document.message_templates).await?);
     planned.extend(webhooks::plan(provider, call, &document.webhooks).await?);
+    planned.extend(segments::plan(provider, call, &document.segments).await?);
     planned.extend(prune::plan(provider, settings, document, prune).await?);
     judge(provider, call, settings, &planned).await?;
     Ok(planned)
@@ -174,6 +177,7 @@ async fn judge(provider: &Provider, call: &Call, settings: &Settings, planned: &
             | Act::Terms(_)
             | Act::Property(_)
             | Act::Template(_)
+            | Act::Segment(_)
             | Act::Webhook(_) => Ok(()),
         };
         match judged.map_err(|error| below(error, pointer)) {

@@ -4,6 +4,7 @@ use super::difference::{Action, Change};
 use super::document::{Document, Section};
 use super::groups::GroupAct;
 use super::roles::RoleAct;
+use super::segments::{self, SegmentAct};
 use super::users::UserAct;
 use super::webhooks::{self, WebhookAct};
 use super::{Act, Planned, PruneUsers, clients, groups, resources, roles, users};
@@ -95,6 +96,22 @@ pub(super) async fn plan(
             if !named && applied.contains(&webhook.name) {
                 let act = Act::Webhook(WebhookAct::Remove(webhook.id));
                 planned.push(removal(webhooks::SECTION, webhook.name, act));
+            }
+        }
+    }
+    if pruned(Section::Segments) {
+        let mut store = provider.store.read().await?;
+        for name in store.list_applied_segments().await? {
+            let key = comparison_key(&name);
+            if document.segments.iter().any(|entry| entry.key() == key) {
+                continue;
+            }
+            if let Some(segment) = store.find_segment_by_name(None, &name).await? {
+                planned.push(removal(
+                    segments::SECTION,
+                    name,
+                    Act::Segment(SegmentAct::Remove(segment)),
+                ));
             }
         }
     }

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::difference::Action;
 use super::{
     Act, Planned, access, below, clients, groups, layers, memberships, message_templates, properties, resources, roles,
-    users, webhooks,
+    segments, users, webhooks,
 };
 use crate::flow::clients::end;
 use crate::flow::operations::settings::{self, ChangedBy};
@@ -44,6 +44,7 @@ enum Ready {
     Property(Box<properties::PropertyAct>),
     Template(message_templates::TemplateAct),
     Webhook(webhooks::WebhookAct),
+    Segment(segments::SegmentAct),
 }
 
 /// What is done beside the store once it is committed. None of it is done for a file that is not.
@@ -79,6 +80,7 @@ pub(super) async fn prepare(
         Act::Property(act) => Ok(Ready::Property(act)),
         Act::Template(act) => Ok(Ready::Template(act)),
         Act::Webhook(act) => Ok(Ready::Webhook(act)),
+        Act::Segment(act) => Ok(Ready::Segment(act)),
     };
     match ready {
         Ok(ready) => Ok(Step { pointer, ready }),
@@ -134,6 +136,7 @@ async fn write(
             Ready::Property(act) => properties::write(tx, call, act).await,
             Ready::Template(act) => message_templates::write(tx, call, act).await,
             Ready::Webhook(act) => webhooks::write(tx, provider, call, act).await,
+            Ready::Segment(act) => segments::write(tx, call, act).await,
         };
         written.map_err(|error| at(error, pointer))?;
     }

@@ -17,30 +17,48 @@ pub(super) struct Names<'a> {
     pub(super) properties: &'a [Property],
     /// Groups that a filter names, as it names them, each with those that stand in it.
     pub(super) groups: BTreeMap<String, Vec<Id<Group>>>,
+    /// What the segments ask that a filter names.
+    pub(super) segments: BTreeMap<String, Condition>,
     pub(super) rights: &'a Rights,
     pub(super) now: Timestamp,
 }
 
-/// The groups that a filter names, each once.
-pub(super) fn groups_named(filter: &Filter) -> Vec<String> {
+/// What a filter compares attributes of one kind with, each once.
+pub(super) fn named(filter: &Filter, is_meant: fn(&str) -> bool) -> Vec<String> {
     let mut named = Vec::new();
-    gather(filter, &mut named);
+    gather(filter, is_meant, &mut named);
     named.sort_unstable();
     named.dedup();
     named
 }
 
-fn gather(filter: &Filter, named: &mut Vec<String>) {
+fn gather(filter: &Filter, is_meant: fn(&str) -> bool, named: &mut Vec<String>) {
     match filter {
-        Filter::And(parts) | Filter::Or(parts) => parts.iter().for_each(|part| gather(part, named)),
-        Filter::Not(part) => gather(part, named),
+        Filter::And(parts) | Filter::Or(parts) => {
+            for part in parts {
+                gather(part, is_meant, named);
+            }
+        }
+        Filter::Not(part) => gather(part, is_meant, named),
         Filter::Present(_) => {}
         Filter::Compare { path, value, .. } => {
-            if let (Some(_), Value::String(name)) = (of_groups(&path.name), value) {
+            if let Value::String(name) = value
+                && is_meant(&path.name)
+            {
                 named.push(name.clone());
             }
         }
     }
+}
+
+/// Whether an attribute names a group.
+pub(super) fn is_group(name: &str) -> bool {
+    of_groups(name).is_some()
+}
+
+/// Whether an attribute names a segment.
+pub(super) fn is_segment(name: &str) -> bool {
+    name == "segment"
 }
 
 fn of_groups(name: &str) -> Option<Field> {
@@ -59,6 +77,19 @@ impl Names<'_> {
             Filter::Or(parts) => Condition::Any(self.bind_all(parts)?),
             Filter::Not(part) => Condition::Not(Box::new(self.bind(part)?)),
             Filter::Present(path) => Condition::Present(self.field(path)?),
+            Filter::Compare {
+                path,
+                operator,
+                value,
+                at,
+            } if is_segment(&path.name) => {
+                let asked = self.in_segment(*operator, value).map_err(|detail| fault(*at, detail))?;
+                if operator.is_none() {
+                    Condition::Not(Box::new(asked))
+                } else {
+                    asked
+                }
+            }
             Filter::Compare {
                 path,
                 operator,
@@ -83,6 +114,17 @@ impl Names<'_> {
                 }
             }
         })
+    }
+
+    fn in_segment(&self, operator: Option<Operator>, value: &Value) -> Result<Condition, String> {
+        if operator.is_some_and(|operator| operator != Operator::Equal) {
+            return Err("segments are compared by eq and ne".to_owned());
+        }
+        let Value::String(name) = value else {
+            return Err("expected the name or id of a segment".to_owned());
+        };
+        let known = self.segments.get(name).cloned();
+        known.ok_or_else(|| format!("there is no segment {name}"))
     }
 
     fn bind_all(&self, parts: &[Filter]) -> Result<Vec<Condition>, FilterFault> {

@@ -6,13 +6,12 @@ mod walk;
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
-use self::bind::{Names, groups_named};
+use self::bind::{Names, is_group, is_segment, named};
 use self::walk::Walk;
 use super::Rights;
 use super::scope::visible_to;
 use crate::flow::{Call, Error, Page, Provider};
+pub use crate::model::search::Search;
 use crate::model::search::{Condition, Field, Operator, SHOWN, Sort, Standard};
 use crate::model::{Drive, Group, Id, Timestamp, User, UserStatus, searched_words};
 use crate::protocol::scim_filter::{self, Filter};
@@ -23,27 +22,15 @@ const MOST_BELOW: u32 = 500;
 /// So many are looked at to count what no index counts.
 const MOST_COUNTED_BY_LOOKING: u32 = 20_000;
 
-/// What is asked about people.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Search {
-    /// Words of their names, addresses and numbers, or how they begin.
-    pub words: Option<String>,
-    /// RFC 7644 section 3.4.2.2.
-    pub filter: Option<String>,
-    /// By what they are sorted, `-` before what goes the other way round; by their making unless told.
-    pub sort: Vec<String>,
-    /// Whether those that were deactivated are told although nobody asked for a status.
-    pub inactive: bool,
-}
-
 /// How much a page looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SearchBounds {
     /// So many are looked at whole, and sorted in any order.
     pub whole: u32,
-    /// So many of an index are sorted in the order of another.
+    /// So many of an index are sorted in the order of a column.
     pub sorted: u32,
+    /// So many of an index are sorted in the order of their making.
+    pub by_making: u32,
     /// So many accounts are looked at for a page.
     pub looked_at: u32,
 }
@@ -53,6 +40,7 @@ impl SearchBounds {
     pub const USUAL: Self = Self {
         whole: 2_000,
         sorted: 10_000,
+        by_making: 50_000,
         looked_at: 5_000,
     };
 }
@@ -74,24 +62,6 @@ struct Ready {
     now: Timestamp,
     /// Whether nothing is asked but what is told to everybody.
     is_everybody: bool,
-}
-
-impl Search {
-    /// Everybody who is not in the bin.
-    pub fn everybody() -> Self {
-        Self {
-            inactive: true,
-            ..Self::default()
-        }
-    }
-
-    /// Those of whom a filter holds.
-    pub fn filtered(filter: impl Into<String>) -> Self {
-        Self {
-            filter: Some(filter.into()),
-            ..Self::default()
-        }
-    }
 }
 
 /// A page of those of whom it holds and whom a caller with these rights may see, behind a position that an earlier page gave. A page may
@@ -205,16 +175,20 @@ impl Ready {
     ) -> Result<Self, Error> {
         let read = search.filter.as_deref().map(scim_filter::read).transpose();
         let filter = read.map_err(|fault| malformed(&fault))?;
-        let groups = match &filter {
-            Some(filter) => find_groups(store, filter).await?,
-            None => BTreeMap::new(),
-        };
-        let names = Names {
+        let mut names = Names {
             properties,
-            groups,
+            groups: BTreeMap::new(),
+            segments: BTreeMap::new(),
             rights,
             now,
         };
+        if let Some(filter) = &filter {
+            names.groups = find_groups(store, filter).await?;
+            for (name, search) in find_segments(store, filter).await? {
+                let condition = condition_of(store, &mut names, &search).await?;
+                names.segments.insert(name, condition);
+            }
+        }
         let asked = match &filter {
             Some(filter) => names.bind(filter).map_err(|fault| malformed(&fault))?,
             None => Condition::everybody(),
@@ -292,10 +266,36 @@ fn worded(words: &str) -> Condition {
     }
 }
 
+/// The segments of everybody's that a filter names.
+async fn find_segments(store: &mut Read, filter: &Filter) -> Result<Vec<(String, Search)>, Error> {
+    let mut found = Vec::new();
+    for name in named(filter, is_segment) {
+        let segment = match name.parse() {
+            _ if name.contains('\0') => None,
+            Ok(id) => store.find_segment(id).await?,
+            Err(_) => store.find_segment_by_name(None, &name).await?,
+        };
+        let of_everybody = segment.filter(|segment| segment.owner.is_none());
+        found.extend(of_everybody.map(|segment| (name, segment.search)));
+    }
+    Ok(found)
+}
+
+/// What a segment asks, as a part of another question.
+async fn condition_of(store: &mut Read, names: &mut Names<'_>, search: &Search) -> Result<Condition, Error> {
+    let mut condition = search.words.as_deref().map_or_else(Condition::everybody, worded);
+    if let Some(filter) = &search.filter {
+        let filter = scim_filter::read(filter).map_err(|fault| malformed(&fault))?;
+        names.groups.extend(find_groups(store, &filter).await?);
+        condition = condition.and(names.bind(&filter).map_err(|fault| malformed(&fault))?);
+    }
+    Ok(condition)
+}
+
 /// The groups that a filter names, with those that stand in them. What names none is left out.
 async fn find_groups(store: &mut Read, filter: &Filter) -> Result<BTreeMap<String, Vec<Id<Group>>>, Error> {
     let mut found = BTreeMap::new();
-    for name in groups_named(filter) {
+    for name in named(filter, is_group) {
         if name.contains('\0') {
             continue;
         }

@@ -55,8 +55,8 @@ impl<'a> Walk<'a> {
         let behind: Option<Position> = after.map(serde_json::from_str).transpose().map_err(wrong)?;
         let mut fewest: Option<(i64, &Drive)> = None;
         for drive in &ready.drives {
-            let most = fewest.map_or(bounds.sorted.saturating_add(1), |(count, _)| {
-                u32::try_from(count).unwrap_or(bounds.sorted)
+            let most = fewest.map_or(bounds.by_making.saturating_add(1), |(count, _)| {
+                u32::try_from(count).unwrap_or(bounds.by_making)
             });
             let count = store.count_driven(drive, most).await?;
             if fewest.is_none_or(|(fewer, _)| count < fewer) {
@@ -145,7 +145,7 @@ impl<'a> Walk<'a> {
             Way::Whole(_) => Vec::new(),
             Way::ByMaking(drive) => {
                 let ids = store
-                    .list_driven_by_making(drive, self.bounds.sorted, &ordered, limit)
+                    .list_driven_by_making(drive, self.bounds.by_making, &ordered, limit)
                     .await?;
                 return self.of_ids(store, ids, limit).await;
             }
@@ -305,7 +305,11 @@ fn way(ready: &Ready, fewest: Option<(i64, &Drive)>, (goes_on, bounds): (bool, S
     if let Some(span) = of_the_order {
         return Ok(Way::Everybody(order, Some(span)));
     }
-    let few = fewest.filter(|(count, _)| *count <= i64::from(bounds.sorted));
+    let few = match order {
+        ColumnOrder::Making => bounds.by_making,
+        _ => bounds.sorted,
+    };
+    let few = fewest.filter(|(count, _)| *count <= i64::from(few));
     Ok(match (few, order) {
         (Some((_, drive)), ColumnOrder::Making) => Way::ByMaking(drive.clone()),
         (Some((_, drive)), column) => Way::ByColumn(drive.clone(), column),
