@@ -276,20 +276,21 @@ fn write(position: &Position) -> Result<String, Error> {
 
 /// The way to those who are asked for.
 fn way(ready: &Ready, fewest: Option<(i64, &Drive)>, (goes_on, bounds): (bool, SearchBounds)) -> Result<Way, Error> {
+    let order = match ready.sorts.as_slice() {
+        [only] => ColumnOrder::of(only),
+        _ => None,
+    };
     let whole = if goes_on {
         bounds.whole.saturating_mul(2)
     } else {
         bounds.whole
     };
-    if let Some((count, drive)) = fewest
+    if order.is_none()
+        && let Some((count, drive)) = fewest
         && count <= i64::from(whole)
     {
         return Ok(Way::Whole(drive.clone()));
     }
-    let order = match ready.sorts.as_slice() {
-        [only] => ColumnOrder::of(only),
-        _ => None,
-    };
     let Some(order) = order else {
         let detail = format!(
             "more than {} people are sorted by created_at, username, email, signed_in_at or expires_at alone: ask for fewer by what is found \
