@@ -2,11 +2,14 @@
 //! hashes in `credential`.
 
 use std::fmt::Write as _;
+use std::num::NonZeroU32;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use aws_lc_rs::cipher::{AES_256, DecryptingKey, DecryptionContext, UnboundCipherKey};
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::iv::FixedLength;
 use aws_lc_rs::rsa;
-use aws_lc_rs::{digest, hkdf, hmac};
+use aws_lc_rs::{digest, hkdf, hmac, pbkdf2};
 use zeroize::Zeroizing;
 
 use crate::random;
@@ -30,6 +33,62 @@ pub fn sha512(data: &[u8]) -> [u8; 64] {
     let mut out = [0u8; 64];
     out.copy_from_slice(digest::digest(&digest::SHA512, data).as_ref());
     out
+}
+
+/// The digests that passwords were hashed with elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sha {
+    /// SHA-1, which protects nothing any more.
+    One,
+    /// SHA-256.
+    Two256,
+    /// SHA-512.
+    Two512,
+}
+
+impl Sha {
+    /// How long a digest is.
+    pub const fn length(self) -> usize {
+        match self {
+            Self::One => 20,
+            Self::Two256 => 32,
+            Self::Two512 => 64,
+        }
+    }
+
+    /// The digest of the parts, one after another.
+    pub fn of(self, parts: &[&[u8]]) -> Zeroizing<Vec<u8>> {
+        let mut context = digest::Context::new(match self {
+            Self::One => &digest::SHA1_FOR_LEGACY_USE_ONLY,
+            Self::Two256 => &digest::SHA256,
+            Self::Two512 => &digest::SHA512,
+        });
+        for part in parts {
+            context.update(part);
+        }
+        Zeroizing::new(context.finish().as_ref().to_vec())
+    }
+
+    /// PBKDF2 (RFC 8018 section 5.2) with HMAC under this digest.
+    pub fn pbkdf2(self, password: &[u8], salt: &[u8], iterations: NonZeroU32, length: usize) -> Zeroizing<Vec<u8>> {
+        let algorithm = match self {
+            Self::One => pbkdf2::PBKDF2_HMAC_SHA1,
+            Self::Two256 => pbkdf2::PBKDF2_HMAC_SHA256,
+            Self::Two512 => pbkdf2::PBKDF2_HMAC_SHA512,
+        };
+        let mut out = Zeroizing::new(vec![0u8; length]);
+        pbkdf2::derive(algorithm, iterations, salt, password, &mut out);
+        out
+    }
+}
+
+/// What AES-256 in counter mode, counting from zero, makes of so many zero bytes; none if it can't be computed.
+pub fn counter_stream(key: &[u8], length: usize) -> Option<Zeroizing<Vec<u8>>> {
+    let key = UnboundCipherKey::new(&AES_256, key).ok()?;
+    let start = DecryptionContext::Iv128(FixedLength::from([0u8; 16]));
+    let mut stream = Zeroizing::new(vec![0u8; length]);
+    DecryptingKey::ctr(key).ok()?.decrypt(&mut stream, start).ok()?;
+    Some(stream)
 }
 
 /// SHA-256 of what comes in pieces.

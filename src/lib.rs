@@ -25,6 +25,7 @@ pub mod protocol;
 pub mod sessions;
 pub mod sms;
 pub mod store;
+pub mod tabular;
 pub mod vault;
 pub mod view;
 // 1: what exists

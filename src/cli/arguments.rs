@@ -56,6 +56,12 @@ pub(super) enum StoreCommand {
     /// People's accounts.
     #[command(subcommand)]
     Users(super::user_arguments::Users),
+    /// Bring users in from a file.
+    #[command(subcommand)]
+    Import(super::imports::ImportCommand),
+    /// Files of users that were brought in, and what became of them.
+    #[command(subcommand)]
+    Imports(super::imports::Imports),
     /// Groups and their members.
     #[command(subcommand)]
     Groups(Groups),

@@ -16,6 +16,7 @@ mod events;
 mod explain;
 mod failure;
 mod groups;
+mod imports;
 mod input;
 mod jobs;
 mod keys;
@@ -35,6 +36,7 @@ mod setup;
 mod store_command;
 mod terms;
 mod user_arguments;
+mod user_export;
 mod users;
 mod webhooks;
 

@@ -10,9 +10,10 @@ use super::arguments::{Arguments, Command, Keys, StoreCommand};
 use super::failure::Failure;
 use super::output::Output;
 use super::reseal::{self, Step};
+use super::user_arguments::Users;
 use super::{
-    access_requests, api_keys, apply, clients, devices, events, explain, groups, jobs, keys, messages, properties,
-    resources, roles, segments, serve, sessions, settings, setup, terms, users, webhooks,
+    access_requests, api_keys, apply, clients, devices, events, explain, groups, imports, jobs, keys, messages,
+    properties, resources, roles, segments, serve, sessions, settings, setup, terms, user_export, users, webhooks,
 };
 use crate::clock::Clock;
 use crate::config::Config;
@@ -26,30 +27,47 @@ pub(super) async fn run(file: Option<&Path>, command: StoreCommand) -> Result<Ex
     let config = Config::load(file, std::env::vars_os())?;
     let input = read_input(&command)?;
     let answer = if server::is_embedded(&config) {
-        let request = Request {
+        let mut request = Request {
             arguments: words(&command),
             input,
         };
-        match ask(&config, &request).await? {
+        match ask(&config, &command, &mut request).await? {
             Some(answer) => answer,
             None => here(&config, command, request.input).await?,
         }
     } else {
         here(&config, command, input).await?
     };
-    print!("{}", answer.output.expose());
-    complain(&answer);
+    show(&answer);
     Ok(ExitCode::from(answer.code))
 }
 
 /// Has the running server do it, step by step where it takes its time.
-async fn ask(config: &Config, request: &Request) -> Result<Option<Answer>, Failure> {
+async fn ask(config: &Config, command: &StoreCommand, request: &mut Request) -> Result<Option<Answer>, Failure> {
     loop {
         match server::ask(config, request).await? {
-            Some(answer) if answer.unfinished => complain(&answer),
+            Some(answer) if answer.unfinished => {
+                show(&answer);
+                if let Some(next) = answer.next {
+                    request.input = Some(next_input(command, next)?);
+                }
+            }
             done => return Ok(done),
         }
     }
+}
+
+/// What a command reads at its next step.
+fn next_input(command: &StoreCommand, next: Secret) -> Result<Secret, Failure> {
+    match command {
+        StoreCommand::Import(import) => imports::next_piece(import, next),
+        _ => Ok(next),
+    }
+}
+
+fn show(answer: &Answer) {
+    print!("{}", answer.output.expose());
+    complain(answer);
 }
 
 fn complain(answer: &Answer) {
@@ -73,18 +91,22 @@ async fn run_for_another(provider: Provider, request: Request) -> Answer {
             complaint: "the running server does not know this command".to_owned(),
             code: 2,
             unfinished: false,
+            next: None,
         },
     }
 }
 
-async fn here(config: &Config, command: StoreCommand, input: Option<Secret>) -> Result<Answer, Failure> {
+async fn here(config: &Config, command: StoreCommand, mut input: Option<Secret>) -> Result<Answer, Failure> {
     let Parts { provider, lock } = server::provide(config, &Clock::default(), serve::failpoints()).await?;
     let answer = loop {
         let answer = answer(&provider, command.clone(), input.clone()).await;
         if !answer.unfinished {
             break answer;
         }
-        complain(&answer);
+        show(&answer);
+        if let Some(next) = answer.next {
+            input = Some(next_input(&command, next)?);
+        }
     };
     provider.write_noted_events().await?;
     provider.store.close().await;
@@ -105,11 +127,24 @@ async fn answer(provider: &Provider, command: StoreCommand, input: Option<Secret
                     complaint: told,
                     code: 0,
                     unfinished: true,
+                    next: None,
                 };
             }
             Ok(Step::Finished(output)) => Ok(output),
             Err(failure) => Err(failure),
         },
+        StoreCommand::Users(Users::Export(wish)) => {
+            match user_export::step(provider, &Call::operator(&provider.clock), wish, input).await {
+                Ok(step) => return step,
+                Err(failure) => Err(failure),
+            }
+        }
+        StoreCommand::Import(wish) => {
+            match imports::step(provider, &Call::operator(&provider.clock), wish, input).await {
+                Ok(step) => return step,
+                Err(failure) => Err(failure),
+            }
+        }
         _ => execute(provider, command, input).await,
     };
     let (output, complaint, code) = match outcome {
@@ -121,6 +156,7 @@ async fn answer(provider: &Provider, command: StoreCommand, input: Option<Secret
         complaint,
         code,
         unfinished: false,
+        next: None,
     }
 }
 
@@ -136,6 +172,9 @@ async fn execute(provider: &Provider, command: StoreCommand, input: Option<Secre
         StoreCommand::Permissions(command) => roles::run_permissions(provider, call, command).await,
         StoreCommand::Clients(command) => clients::run(provider, call, command, input).await,
         StoreCommand::Keys(command) => keys::run(provider, call, command, input).await,
+        StoreCommand::Imports(command) => imports::run(provider, call, command).await,
+        // step by step
+        StoreCommand::Import(_) => Ok(Output::default()),
         StoreCommand::Jobs(command) => jobs::run(provider, call, command).await,
         StoreCommand::AccessRequests(command) => access_requests::run(provider, call, command).await,
         StoreCommand::Terms(command) => terms::run(provider, call, command, input).await,
@@ -168,6 +207,7 @@ fn read_input(command: &StoreCommand) -> Result<Option<Secret>, Failure> {
         StoreCommand::Keys(command) => keys::read_input(command),
         StoreCommand::Terms(command) => terms::read_input(command),
         StoreCommand::Properties(command) => properties::read_input(command),
+        StoreCommand::Import(command) => imports::first_piece(command).map(Some),
         StoreCommand::MessageTemplates(command) => messages::read_words(command),
         StoreCommand::Setup(_)
         | StoreCommand::Messages(_)
@@ -175,6 +215,7 @@ fn read_input(command: &StoreCommand) -> Result<Option<Secret>, Failure> {
         | StoreCommand::Roles(_)
         | StoreCommand::Permissions(_)
         | StoreCommand::AccessRequests(_)
+        | StoreCommand::Imports(_)
         | StoreCommand::Jobs(_)
         | StoreCommand::Sessions(_)
         | StoreCommand::Segments(_)

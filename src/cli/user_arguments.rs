@@ -20,6 +20,8 @@ pub(super) enum Users {
         #[command(flatten)]
         json: Json,
     },
+    /// Write users to standard output, as a table or as JSON: all but those in the bin, or some.
+    Export(super::user_export::ExportUsers),
     /// Make a user.
     Create(Box<CreateUser>),
     /// Show a user, by username or mail address.

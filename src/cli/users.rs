@@ -89,6 +89,8 @@ pub(super) async fn run(
             let search = Search { sort, ..which.search() };
             listed(provider, call, &search, limit, json).await
         }
+        // step by step
+        Users::Export(_) => Ok(Output::default()),
         Users::Create(new) => create(provider, call, *new, input).await,
         Users::Show { user, json } => {
             let user = find(provider, &user).await?;

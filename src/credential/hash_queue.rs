@@ -13,6 +13,7 @@ use argon2::Block;
 use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
+use super::foreign_hash::Foreign;
 use super::password::Error;
 use super::password_hash::Parameters;
 use crate::clock::{self, Clock};
@@ -33,9 +34,40 @@ const FIRST_NANOS_PER_UNIT: u64 = 25_000_000 / (2 * 19 * 1024);
 /// One hash to compute.
 pub(super) struct Work {
     pub(super) password: Secret,
-    pub(super) parameters: Parameters,
-    pub(super) salt: Vec<u8>,
-    pub(super) output_bytes: usize,
+    pub(super) recipe: Recipe,
+}
+
+/// How it is computed.
+pub(super) enum Recipe {
+    /// As ours are.
+    Own {
+        parameters: Parameters,
+        salt: Vec<u8>,
+        output_bytes: usize,
+    },
+    /// As another system did.
+    Foreign(Arc<Foreign>),
+}
+
+impl Recipe {
+    /// The work of one hash: KiB times passes, or as much of another kind.
+    fn cost(&self) -> u64 {
+        match self {
+            Self::Own { parameters, .. } => parameters.cost(),
+            Self::Foreign(foreign) => foreign.cost(),
+        }
+    }
+
+    fn compute(&self, password: &[u8], memory: &mut Vec<Block>) -> Output {
+        match self {
+            Self::Own {
+                parameters,
+                salt,
+                output_bytes,
+            } => parameters.compute(password, salt, *output_bytes, memory),
+            Self::Foreign(foreign) => foreign.compute(password),
+        }
+    }
 }
 
 type Output = Result<Zeroizing<Vec<u8>>, Error>;
@@ -224,7 +256,7 @@ impl Shared {
     }
 
     fn expected_wait(&self, state: &State) -> Duration {
-        let units: u64 = state.waiting.iter().map(|job| job.work.parameters.cost()).sum();
+        let units: u64 = state.waiting.iter().map(|job| job.work.recipe.cost()).sum();
         let workers = u64::try_from(self.workers).unwrap_or(1).max(1);
         Duration::from_nanos(units.saturating_mul(state.nanos_per_unit) / workers)
     }
@@ -244,15 +276,10 @@ impl Shared {
             self.waits.took(since.elapsed());
             let started = clock.micros();
             let output = catch_unwind(AssertUnwindSafe(|| {
-                work.parameters.compute(
-                    work.password.expose().as_bytes(),
-                    &work.salt,
-                    work.output_bytes,
-                    &mut memory,
-                )
+                work.recipe.compute(work.password.expose().as_bytes(), &mut memory)
             }))
             .unwrap_or(Err(Error::Stopped));
-            self.done(work.parameters, number, clock.micros().saturating_sub(started));
+            self.done(work.recipe.cost(), number, clock.micros().saturating_sub(started));
             // the caller may have gone away meanwhile
             drop(answer.send(output));
             let usual_blocks = usize::try_from(self.usual.memory_kib).unwrap_or(usize::MAX);
@@ -288,7 +315,7 @@ impl Shared {
         }
     }
 
-    fn done(&self, parameters: Parameters, number: u64, micros: i64) {
+    fn done(&self, cost: u64, number: u64, micros: i64) {
         let micros = u64::try_from(micros).unwrap_or(0);
         self.computations.observe(micros);
         let nanos = micros.saturating_mul(1000);
@@ -298,7 +325,7 @@ impl Shared {
         state.computed = state.computed.saturating_add(1);
         let before = state.nanos_per_unit;
         // one measurement, taken while the machine or its clock jumped, must not shut the door
-        let measured = (nanos / parameters.cost().max(1)).clamp(before / 4, before.saturating_mul(4));
+        let measured = (nanos / cost.max(1)).clamp(before / 4, before.saturating_mul(4));
         state.nanos_per_unit = ((before.saturating_mul(7).saturating_add(measured)) / 8).max(8);
     }
 }

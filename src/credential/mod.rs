@@ -5,19 +5,23 @@
 mod attestation;
 mod breached;
 mod breached_build;
+mod brought_hash;
 mod derived_key;
+mod foreign_hash;
 mod hash_queue;
 mod passkey;
 mod password;
 mod password_hash;
 mod password_policy;
 mod recovery_code;
+mod sha_crypt;
 mod strength;
 mod totp;
 
 pub use attestation::{TrustedAuthenticators, Unvouched};
 pub use breached::{BreachedList, Unlisted};
 pub use breached_build::{Built, ListBuilder, NotBuilt};
+pub use brought_hash::{FirebaseParameters, bring_firebase_hash, bring_hash};
 pub use derived_key::derive_key;
 pub use hash_queue::Load;
 pub use passkey::{

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::hash_queue::{HashQueue, Load, Work};
+use super::foreign_hash::Foreign;
+use super::hash_queue::{HashQueue, Load, Recipe, Work};
 use super::password_hash::{OUTPUT_BYTES, Parameters, PasswordHash, SALT_BYTES};
 use crate::crypto;
 use crate::model::Secret;
@@ -23,7 +24,7 @@ pub enum Error {
     /// More is waiting than the threads can do in time: ask again after this time (whole seconds, at least one).
     #[error("too many passwords are waiting to be hashed")]
     Busy { retry_after: Duration },
-    /// The stored hash is no Argon2id hash that this server computes.
+    /// The stored hash is none that this server computes.
     #[error("the stored password hash is not usable")]
     Malformed,
     /// An empty password, or one of more than 4096 bytes, is not hashed.
@@ -40,7 +41,7 @@ pub enum Error {
 /// Whether a password is the one that was hashed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is. `rehash`: the stored hash has other parameters than are used now; hash the password anew and store that.
+    /// It is. `rehash`: the stored hash has other parameters than are used now, or is of another kind: hash the password anew and store that.
     Right { rehash: bool },
     /// It is not, or there is nothing to compare with.
     Wrong,
@@ -79,9 +80,11 @@ impl Passwords {
         let output = self
             .compute(Work {
                 password,
-                parameters: self.parameters,
-                salt: salt.to_vec(),
-                output_bytes: OUTPUT_BYTES,
+                recipe: Recipe::Own {
+                    parameters: self.parameters,
+                    salt: salt.to_vec(),
+                    output_bytes: OUTPUT_BYTES,
+                },
             })
             .await?;
         Ok(PasswordHash::encode(self.parameters, &salt, &output))
@@ -102,13 +105,18 @@ impl Passwords {
             drop(self.hash(password).await?);
             return Ok(Verdict::Wrong);
         };
+        if let Some(foreign) = against.foreign() {
+            return self.verify_foreign(password, Arc::new(foreign)).await;
+        }
         let stored = against.parts()?;
         let output = self
             .compute(Work {
                 password,
-                parameters: stored.parameters,
-                salt: stored.salt.clone(),
-                output_bytes: stored.output.len(),
+                recipe: Recipe::Own {
+                    parameters: stored.parameters,
+                    salt: stored.salt.clone(),
+                    output_bytes: stored.output.len(),
+                },
             })
             .await?;
         if !crypto::equal(&output, &stored.output) {
@@ -118,6 +126,22 @@ impl Passwords {
             || stored.salt.len() < SALT_BYTES
             || stored.output.len() != OUTPUT_BYTES;
         Ok(Verdict::Right { rehash })
+    }
+
+    /// One of another system is always to be replaced. Some take hardly any time: who guesses wrong waits at least as long as for one of
+    /// ours, so that nobody sees by that whose account was brought here and not used since.
+    async fn verify_foreign(&self, password: Secret, foreign: Arc<Foreign>) -> Result<Verdict, Error> {
+        let recipe = Recipe::Foreign(Arc::clone(&foreign));
+        let work = Work {
+            password: password.clone(),
+            recipe,
+        };
+        let output = self.compute(work).await?;
+        if crypto::equal(&output, foreign.output()) {
+            return Ok(Verdict::Right { rehash: true });
+        }
+        drop(self.hash(password).await?);
+        Ok(Verdict::Wrong)
     }
 
     /// Whether one more would be admitted now: to be asked before the work that leads to a hash.

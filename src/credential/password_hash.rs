@@ -1,10 +1,11 @@
-//! Stored password hashes: Argon2id (RFC 9106) version 19 in the PHC string format.
+//! Stored password hashes: Argon2id (RFC 9106) version 19 in the PHC string format, and those of other systems until their first sign-in.
 
 use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, Version};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use zeroize::Zeroizing;
 
+use super::foreign_hash::Foreign;
 use super::password::Error;
 
 pub(super) const SALT_BYTES: usize = 16;
@@ -19,6 +20,8 @@ const GREATEST_PARALLELISM: u32 = 16;
 const LEAST_OUTPUT_BYTES: usize = 16;
 /// The longest text that can be a hash within these bounds is shorter than this.
 const GREATEST_TEXT_BYTES: usize = 256;
+/// Those of other systems have longer salts and outputs.
+const GREATEST_FOREIGN_BYTES: usize = 512;
 
 /// What one hash costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,14 +119,22 @@ pub(super) struct Parts {
 impl PasswordHash {
     /// Reads a hash from storage or from a file of users. What passes here can be verified within the ceilings: Argon2id
     /// version 19, up to 128 MiB and as much work as four passes over them, a salt of at least 8 bytes and an output of
-    /// 16 to 64.
+    /// 16 to 64; or a hash of another system ([`Foreign`]) of no greater cost.
     ///
     /// # Errors
     /// [`Error::Malformed`] for anything else.
     pub fn parse(text: impl Into<String>) -> Result<Self, Error> {
         let hash = Self(Zeroizing::new(text.into()));
-        hash.parts()?;
+        if hash.foreign().is_none() {
+            hash.parts()?;
+        }
         Ok(hash)
+    }
+
+    /// What another system has made, read; none if it is one of ours.
+    pub(super) fn foreign(&self) -> Option<Foreign> {
+        let is_candidate = self.0.len() <= GREATEST_FOREIGN_BYTES && self.parts().is_err();
+        is_candidate.then(|| Foreign::parse(&self.0)).flatten()
     }
 
     /// The text to store.

@@ -1,5 +1,6 @@
 //! Timers: what a server does without being asked.
 
+mod imports;
 mod watchdog;
 mod webhooks;
 
@@ -96,6 +97,7 @@ pub fn start(provider: &Provider, post: Post, patience: Patience, stop: &watch::
         Ok(())
     }));
     jobs.spawn(webhooks::run(provider.clone(), stop.clone()));
+    jobs.spawn(imports::run(provider.clone(), stop.clone()));
     jobs.spawn(of("room of webhooks", ROOM_EVERY).run(|provider| async move {
         operations::webhooks::watch_room(&provider, &Call::system(&provider.clock)).await
     }));

@@ -138,6 +138,22 @@ named! {
         TokenRevoked = "token.revoked",
         /// A user was made.
         UserCreated = "user.created",
+        /// A file of users is brought in.
+        ImportBegan = "import.began",
+        /// The file has come, and is read.
+        ImportRead = "import.read",
+        /// Those who are new are made, where nobody sees it.
+        ImportMade = "import.made",
+        /// They are seen from now on.
+        ImportShown = "import.shown",
+        /// It is taken back.
+        ImportUndone = "import.undone",
+        /// It was ended before anything was made.
+        ImportCancelled = "import.cancelled",
+        /// It came to its end.
+        ImportEnded = "import.ended",
+        /// Users were exported.
+        UsersExported = "users.exported",
         /// A user was changed.
         UserChanged = "user.changed",
         /// A user was deactivated.

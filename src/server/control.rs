@@ -54,6 +54,9 @@ pub struct Answer {
     /// There is more to do, and the same command does it: what is on standard error says how far it is.
     #[serde(default)]
     pub unfinished: bool,
+    /// What the same command reads the next time, if it is not what it read before.
+    #[serde(default, serialize_with = "maybe_exposed")]
+    pub next: Option<Secret>,
 }
 
 fn exposed<S: Serializer>(secret: &Secret, serializer: S) -> Result<S::Ok, S::Error> {

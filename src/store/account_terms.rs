@@ -1,7 +1,7 @@
 //! The time in which accounts may be used: which of them have come to their end, and whose owners are to be reminded of it.
 
 use super::rows::Columns;
-use super::{Error, Write, readers};
+use super::{Error, Write, readers, visible};
 use crate::model::setting::LONGEST_REMINDER;
 use crate::model::{Id, Timestamp, User};
 use crate::sql::{self, Record, Row};
@@ -35,20 +35,30 @@ pub(super) fn first_look(user: &User) -> Option<Timestamp> {
     user.expires_at.map(|end| end.before(LONGEST_REMINDER))
 }
 
-const LIST_EXPIRED: &str = "
+const LIST_EXPIRED: &str = concat!(
+    "
 select id
 from users
 where expires_at <= $1
 and expired_at is null
+and ",
+    visible!(),
+    "
 order by expires_at
-limit $2";
+limit $2"
+);
 
-const LIST_NEAR: &str = "
+const LIST_NEAR: &str = concat!(
+    "
 select id, expires_at, remind_at, reminded_at
 from users
 where remind_at <= $1
+and ",
+    visible!(),
+    "
 order by remind_at
-limit $2";
+limit $2"
+);
 
 readers! {
     /// Accounts that have come to their end, and of which nobody has ended everything yet; a bounded number.

@@ -46,6 +46,14 @@ insert into event_values (event_id, user_id, salt, changes)
 values ($1, $2, $3, $4)
 on conflict (event_id) do nothing";
 
+const ADD_MANY: &str = "
+insert into event_values (event_id, user_id, salt, changes)
+values ";
+const ONCE: &str = "
+on conflict (event_id) do nothing";
+/// How many one statement adds.
+const ROWS: usize = 50;
+
 const ADD_OBJECT: &str = "
 insert into event_objects (object_id, event_id)
 values ($1, $2)
@@ -79,6 +87,28 @@ const OBJECTS: &[&str] = &[
 ];
 
 impl Write {
+    /// The same for many.
+    pub(super) async fn add_values_of_many(&mut self, events: &[Event]) -> Result<(), Error> {
+        let with_values: Vec<&Event> = events.iter().filter(|event| event.values.is_some()).collect();
+        for some in with_values.chunks(ROWS) {
+            let text = format!("{ADD_MANY}{}{ONCE}", sql::places(some.len(), 4));
+            let statement = self.sql_built(text);
+            let bound = some.iter().fold(statement, |statement, event| match &event.values {
+                Some(values) => statement
+                    .bind(event.id)
+                    .bind(event.user)
+                    .bind(values.salt().to_vec())
+                    .bind(values.text()),
+                None => statement,
+            });
+            bound.changed().await?;
+        }
+        for event in events {
+            self.add_objects_of(event);
+        }
+        Ok(())
+    }
+
     /// Keeps what an event changed, and what it is about. For whatever adds an event.
     pub(super) fn add_values_of(&mut self, event: &Event) {
         if let Some(values) = &event.values {
@@ -89,6 +119,10 @@ impl Write {
                 .bind(values.text())
                 .later();
         }
+        self.add_objects_of(event);
+    }
+
+    fn add_objects_of(&mut self, event: &Event) {
         let objects: Vec<uuid::Uuid> = event
             .facts
             .iter()

@@ -260,9 +260,7 @@ impl Write {
             let statement = self.transaction.sql_built(text);
             some.iter().fold(statement, bind).changed().await?;
         }
-        for event in events {
-            self.add_values_of(event);
-        }
+        self.add_values_of_many(events).await?;
         self.tell_webhooks(events);
         Ok(())
     }

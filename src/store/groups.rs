@@ -1,7 +1,7 @@
 //! Groups, their permissions and members.
 
 use super::rows::Columns;
-use super::{Ended, Error, Write, in_groups, readers};
+use super::{Ended, Error, Write, in_groups, readers, visible};
 use crate::model::user::comparison_key;
 use crate::model::{Group, Id, Timestamp, User};
 use crate::sql::{self, Record, Row};
@@ -130,7 +130,8 @@ and user_id > $2
 order by user_id
 limit $3";
 
-const LONGEST_TENURE: &str = "
+const LONGEST_TENURE: &str = concat!(
+    "
 with carrying (group_id) as (
   select group_id
   from group_permissions
@@ -165,8 +166,12 @@ join users u on u.id = h.user_id
 where u.status = 'active'
 and (u.starts_at is null or u.starts_at <= $2)
 and (u.expires_at is null or u.expires_at > $2)
+and ",
+    visible!(),
+    "
 order by case when u.expires_at is null and h.ends_at is null then 0 else 1 end
-limit 1";
+limit 1"
+);
 
 const LIST_APPLIED: &str = "
 select name

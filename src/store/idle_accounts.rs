@@ -1,7 +1,7 @@
 //! Accounts that nobody signs in to: which of them are to be looked at by now.
 
 use super::rows::Columns;
-use super::{Error, Write, readers};
+use super::{Error, Write, readers, visible};
 use crate::model::setting::{ACCOUNT_UNUSED_AFTER, parse_duration};
 use crate::model::{Id, Timestamp, User};
 use crate::sql::{self, Record, Row};
@@ -30,12 +30,17 @@ impl Record for IdleAccount {
     }
 }
 
-const LIST: &str = "
+const LIST: &str = concat!(
+    "
 select id, coalesce(idle_from, created_at) as idle_from, idle_look_at, idle_told_at
 from users
 where idle_look_at <= $1
+and ",
+    visible!(),
+    "
 order by idle_look_at
-limit $2";
+limit $2"
+);
 
 const SAID: &str = "
 select value

@@ -117,7 +117,43 @@ const COUNT: &str = "
 select count(*)
 from (select 1 as one from group_members where group_id = $1 limit $2) counted";
 
+const LIST_OF_MANY: &str = "
+select m.user_id, g.name, m.is_primary
+from group_members m
+join groups g on g.id = m.group_id
+where m.user_id in ";
+
+/// A group that somebody is in, by its name.
+#[derive(Clone, Debug)]
+pub struct NamedMembership {
+    /// Who.
+    pub user: Id<User>,
+    /// The group's name.
+    pub name: String,
+    /// Whether it is the primary one.
+    pub primary: bool,
+}
+
+impl Record for NamedMembership {
+    fn read(row: &Row<'_>) -> Result<Self, sql::Error> {
+        Ok(Self {
+            user: row.id("user_id")?,
+            name: row.text("name")?,
+            primary: row.boolean("is_primary")?,
+        })
+    }
+}
+
 readers! {
+    /// The groups that these are in directly, whether or not that counts already; in no order.
+    pub async fn list_group_names_of_many(&mut self, users: &[Id<User>]) -> Result<Vec<NamedMembership>, Error> {
+        if users.is_empty() {
+            return Ok(Vec::new());
+        }
+        let statement = self.sql_built(format!("{LIST_OF_MANY}{}", sql::places(1, users.len())));
+        Ok(users.iter().fold(statement, |statement, user| statement.bind(*user)).all().await?)
+    }
+
     /// Somebody's membership in a group.
     pub async fn find_membership(&mut self, group: Id<Group>, user: Id<User>) -> Result<Option<Membership>, Error> {
         Ok(self.sql(FIND).bind(user).bind(group).optional().await?)

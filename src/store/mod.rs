@@ -19,12 +19,15 @@ mod event_checkpoints;
 mod event_values;
 mod events;
 mod examination;
+mod exports;
 mod factors;
 mod generations;
 mod grants;
 mod groups;
 mod idempotency;
 mod idle_accounts;
+mod imported_users;
+mod imports;
 mod jobs;
 mod kept_sessions;
 mod keys;
@@ -83,10 +86,12 @@ pub use generations::Generations;
 pub use groups::Tenure;
 pub use idempotency::Remembered;
 pub use idle_accounts::IdleAccount;
+pub use imported_users::Named;
+pub use imports::{ImportKeys, ImportPart, ImportProgress, ImportReading, ImportRows, NewImportRow};
 pub use kept_sessions::KeptSession;
 pub use logins::{OfflineFamily, ServedClient};
 pub use logouts::{DueLogouts, LogoutRow, WaitingLogouts};
-pub use memberships::{DueMembership, Membership};
+pub use memberships::{DueMembership, Membership, NamedMembership};
 pub use moving::{MoveError, Moved};
 pub use nesting::NestedGroup;
 pub use outbox::{MailSelection, OutboxMail, OutboxRow, WaitingMails};
@@ -426,6 +431,14 @@ with direct (group_id) as (
     };
 }
 use in_groups;
+
+/// The condition that somebody is seen: whom an import has made is once it is visible, all of them at that moment.
+macro_rules! visible {
+    () => {
+        "(hidden_by is null or hidden_by in (select imports.id from imports where shown))"
+    };
+}
+use visible;
 
 /// Gives the same reading methods to [`Read`] and [`Write`].
 macro_rules! readers {

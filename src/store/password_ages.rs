@@ -1,7 +1,7 @@
 //! Whose password is so old that its end is near, and who was told of it.
 
 use super::rows::Columns;
-use super::{Error, Write, readers};
+use super::{Error, Write, readers, visible};
 use crate::model::setting::{PASSWORD_EXPIRES_AFTER, PASSWORD_INITIAL_EXPIRES_AFTER, parse_duration};
 use crate::model::{Id, Timestamp, User};
 use crate::sql::{self, Record, Row};
@@ -25,15 +25,20 @@ impl Record for PasswordAge {
     }
 }
 
-const LIST: &str = "
+const LIST: &str = concat!(
+    "
 select id, password_changed_at
 from users
 where password_changed_at is not null
 and password_changed_at <= $1
 and (password_changed_at > $2 or (password_changed_at = $2 and id > $3))
 and (password_warned_at is null or password_warned_at < password_changed_at)
+and ",
+    visible!(),
+    "
 order by password_changed_at, id
-limit $4";
+limit $4"
+);
 
 const SAID: &str = "
 select value

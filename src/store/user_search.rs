@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::rows::Columns;
 use super::users::UserPage;
-use super::{Error, readers};
+use super::{Error, readers, visible};
 use crate::model::{ColumnOrder, Drive, Group, Id, SearchedKey, Span, Timestamp, User};
 use crate::sql::{self, Record, Row, Value, places};
 
@@ -227,7 +227,10 @@ select ",
     columns!(),
     "
 from users u
-where u.id in ("
+where ",
+    visible!(),
+    "
+and u.id in ("
 );
 
 const LIST_GROUPS: &str = "
@@ -237,9 +240,13 @@ where (starts_at is null or starts_at <= $1)
 and (ends_at is null or ends_at > $1)
 and user_id in (";
 
-const COUNT_SHOWN: &str = "
+const COUNT_SHOWN: &str = concat!(
+    "
 select count(*)
-from (select 1 as one from users where status in ($1, $2, $3, $4, $5) limit $6) as counted";
+from (select 1 as one from users where status in ($1, $2, $3, $4, $5) and ",
+    visible!(),
+    " limit $6) as counted"
+);
 
 readers! {
     /// How many an index names, some of them perhaps twice; counted no further than `most`.
@@ -284,7 +291,8 @@ readers! {
     pub async fn list_driven_by_column(&mut self, drive: &Drive, sorted: u32, ordered: &Ordered, limit: u32) -> Result<UserPage, Error> {
         let mut built = Built::new("with driven as materialized (select distinct user_id from (select user_id from (");
         built.drive(drive).add(") as found limit ").bind(sorted).add(") as few)\nselect ").add(columns!());
-        built.add("\nfrom driven d\njoin users u on u.id = d.user_id\nwhere u.").add(column(ordered.order));
+        built.add("\nfrom driven d\njoin users u on u.id = d.user_id\nwhere ").add(visible!());
+        built.add("\nand u.").add(column(ordered.order));
         built.add(ordered.has_value()).order(ordered).add("\nlimit ").bind(limit);
         let listing = built.values.into_iter().fold(self.sql_built(built.text), sql::Statement::bind);
         Ok(listing.all().await?)
@@ -293,7 +301,8 @@ readers! {
     /// Everybody in the order of a column, those within a span of it. Who has no value there is asked for by a [`Behind`] without one.
     pub async fn list_everybody_by(&mut self, ordered: &Ordered, span: Option<&Span<SearchedKey>>, limit: u32) -> Result<UserPage, Error> {
         let mut built = Built::new("select ");
-        built.add(columns!()).add("\nfrom users u\nwhere u.").add(column(ordered.order)).add(ordered.has_value());
+        built.add(columns!()).add("\nfrom users u\nwhere ").add(visible!());
+        built.add("\nand u.").add(column(ordered.order)).add(ordered.has_value());
         if let Some(span) = span {
             built.span(column(ordered.order), span);
         }

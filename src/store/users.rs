@@ -3,7 +3,7 @@
 use super::account_terms::first_look;
 use super::action_links::ActionLinkKind;
 use super::rows::{Columns, to_json};
-use super::{Ended, Error, Write, readers};
+use super::{Ended, Error, Write, readers, visible};
 use crate::model::user::comparison_key;
 use crate::model::{Channel, Digest, Id, PasswordHash, PasswordSetter, RequiredAction, Timestamp, User, UserStatus};
 use crate::sql::{self, Record, Row};
@@ -51,57 +51,49 @@ fn read_actions(text: &str) -> Result<Vec<RequiredAction>, sql::Error> {
         .map_err(|_| sql::Error::unreadable("required_actions"))
 }
 
-fn write_actions(actions: &[RequiredAction]) -> String {
+pub(super) fn write_actions(actions: &[RequiredAction]) -> String {
     let words: Vec<&str> = actions.iter().map(|action| action.as_str()).collect();
     words.join(" ")
 }
 
-const FIND: &str = "
+/// Users of whom a condition holds, but for those whom an import has made that is not visible yet.
+macro_rules! users {
+    ($condition:literal) => {
+        concat!(
+            "
 select id, subject, username, status, profile, password_hash, password_changed_at,
   password_expired_at, password_initial, required_actions, deletion_at, starts_at, expires_at,
   invited_at, signed_in_at, kind, client_id, status_before, version, created_at, updated_at
 from users
-where id = $1";
+where ",
+            visible!(),
+            "
+and ",
+            $condition
+        )
+    };
+}
 
-const FIND_BY_SUBJECT: &str = "
-select id, subject, username, status, profile, password_hash, password_changed_at,
-  password_expired_at, password_initial, required_actions, deletion_at, starts_at, expires_at,
-  invited_at, signed_in_at, kind, client_id, status_before, version, created_at, updated_at
-from users
-where subject = $1";
+const FIND: &str = users!("id = $1");
 
-const FIND_BY_USERNAME: &str = "
-select id, subject, username, status, profile, password_hash, password_changed_at,
-  password_expired_at, password_initial, required_actions, deletion_at, starts_at, expires_at,
-  invited_at, signed_in_at, kind, client_id, status_before, version, created_at, updated_at
-from users
-where username_key = $1";
+const FIND_BY_SUBJECT: &str = users!("subject = $1");
 
-const FIND_BY_EMAIL: &str = "
-select id, subject, username, status, profile, password_hash, password_changed_at,
-  password_expired_at, password_initial, required_actions, deletion_at, starts_at, expires_at,
-  invited_at, signed_in_at, kind, client_id, status_before, version, created_at, updated_at
-from users
-where email_key = $1";
+const FIND_BY_USERNAME: &str = users!("username_key = $1");
+
+const FIND_BY_EMAIL: &str = users!("email_key = $1");
 
 // one more than may be: a number that several people have names nobody
-const FIND_BY_PHONE: &str = "
-select id, subject, username, status, profile, password_hash, password_changed_at,
-  password_expired_at, password_initial, required_actions, deletion_at, starts_at, expires_at,
-  invited_at, signed_in_at, kind, client_id, status_before, version, created_at, updated_at
-from users
-where phone_key = $1
-limit 2";
+const FIND_BY_PHONE: &str = users!(
+    "phone_key = $1
+limit 2"
+);
 
-const LIST: &str = "
-select id, subject, username, status, profile, password_hash, password_changed_at,
-  password_expired_at, password_initial, required_actions, deletion_at, starts_at, expires_at,
-  invited_at, signed_in_at, kind, client_id, status_before, version, created_at, updated_at
-from users
-where id > $1
+const LIST: &str = users!(
+    "id > $1
 and status <> 'deleted'
 order by id
-limit $2";
+limit $2"
+);
 
 const IS_DEPARTED: &str = "
 select count(*)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::flow::again::again;
 use crate::flow::clients;
-use crate::flow::operations::event_chain;
+use crate::flow::operations::{event_chain, exports, imports};
 use crate::flow::people::access_requests::KEPT_FOR;
 use crate::flow::{Call, Error, Provider};
 use crate::model::Timestamp;
@@ -64,6 +64,8 @@ pub async fn sweep(provider: &Provider, call: &Call) -> Result<u64, Error> {
     count("events", sweep_events(provider, call.now).await);
     count("mails", sweep_mails(provider, call.now).await);
     count("jobs", sweep_jobs(provider, call.now).await);
+    count("imports", sweep_imports(provider, call).await);
+    count("exports", sweep_exports(provider, call.now).await);
     count("unused clients", clients::delete_unused(provider, call).await);
     let most = BATCH * MOST_BATCHES;
     let ephemeral = provider.ephemeral.sweep(call.now, most).await;
@@ -151,6 +153,33 @@ async fn sweep_jobs(provider: &Provider, now: Timestamp) -> Result<u64, Error> {
         if swept == 0 {
             break;
         }
+    }
+    Ok(gone)
+}
+
+/// Workbooks of users that were there for long enough.
+async fn sweep_exports(provider: &Provider, now: Timestamp) -> Result<u64, Error> {
+    let mut gone = 0;
+    for _ in 0..MOST_BATCHES {
+        let mut tx = provider.store.write().await?;
+        let swept = tx.sweep_exports(now.before(exports::KEPT), 20).await?;
+        tx.commit().await?;
+        gone += swept;
+        if swept == 0 {
+            break;
+        }
+    }
+    Ok(gone)
+}
+
+/// Files of users that were brought in long ago.
+async fn sweep_imports(provider: &Provider, call: &Call) -> Result<u64, Error> {
+    let mut gone = 0;
+    for _ in 0..MOST_BATCHES {
+        if !imports::sweep(provider, call).await? {
+            break;
+        }
+        gone += 1;
     }
     Ok(gone)
 }

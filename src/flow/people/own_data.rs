@@ -98,6 +98,17 @@ pub const TABLES: &[(&str, Told)] = &[
         "job_items",
         Told::Not("what became of each of them; what was done to an account, the events say"),
     ),
+    ("imports", Told::Not("files of users, for administrators, for a month")),
+    ("import_parts", Told::Not("the files themselves, until they are read")),
+    (
+        "import_rows",
+        Told::Not("which row of which file was about whom, for a month; what became of the account, the events say"),
+    ),
+    (
+        "exports",
+        Told::Not("which files of users were wanted, for administrators, for a day"),
+    ),
+    ("export_parts", Told::Not("the files themselves, for a day")),
     ("departed_subjects", Told::Not("digests, of people who are gone")),
 ];
 

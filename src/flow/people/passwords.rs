@@ -347,7 +347,7 @@ fn judge_hash(hash: &PasswordHash) -> Result<(), Error> {
         Err(_) => Err(Error::field(
             "/password_hash",
             "unsupported",
-            "expected an Argon2id hash as a PHC string, within this server's bounds",
+            "expected a password hash of a known kind (Argon2, bcrypt, scrypt, PBKDF2, SHA-crypt, salted SHA of a directory), within this server's bounds",
         )),
     }
 }

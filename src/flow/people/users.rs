@@ -354,14 +354,20 @@ fn check_status(new: &NewUser) -> Option<FieldError> {
 
 /// Refuses a username that is another person's mail address and the other way round: the same word would sign in either.
 pub(super) async fn must_be_free(tx: &mut Write, user: &User) -> Result<(), Error> {
-    let is_other = |found: Option<User>| found.is_some_and(|found| found.id != user.id);
-    if is_other(tx.find_user_by_email(&user.username).await?) {
-        return Err(taken_field("/username"));
-    }
-    if let Some(email) = &user.profile.email
-        && is_other(tx.find_user_by_username(email).await?)
-    {
-        return Err(taken_field("/email"));
+    let username = comparison_key(&user.username);
+    let email = user.profile.email.as_deref().map(comparison_key);
+    let keys: Vec<String> = email.iter().cloned().chain([username.clone()]).collect();
+    // whom nobody sees yet has their names all the same
+    for other in tx.list_users_named(&keys).await? {
+        if other.user == user.id {
+            continue;
+        }
+        if other.email.as_ref() == Some(&username) {
+            return Err(taken_field("/username"));
+        }
+        if email.as_ref() == Some(&other.username) {
+            return Err(taken_field("/email"));
+        }
     }
     Ok(())
 }

@@ -1,11 +1,14 @@
 //! What a handler answers.
 
+use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use futures_util::Stream;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Problem, entity_tag};
+use crate::flow::Error;
 
 /// An answer of success. Kept for requests that are sent again.
 #[derive(Serialize, Deserialize)]
@@ -14,6 +17,16 @@ pub(super) struct Answer {
     body: Option<Value>,
     version: Option<i64>,
     location: Option<String>,
+    /// A file, piece by piece; never kept.
+    #[serde(skip)]
+    file: Option<File>,
+}
+
+/// A file on its way.
+struct File {
+    media_type: &'static str,
+    name: String,
+    content: Body,
 }
 
 impl Answer {
@@ -24,6 +37,23 @@ impl Answer {
             body: None,
             version: None,
             location: None,
+            file: None,
+        }
+    }
+
+    /// 200 with a file, whose pieces are made as they are taken. One that fails ends the connection: half a file is not taken for a whole.
+    pub(super) fn file<S>(media_type: &'static str, name: String, pieces: S) -> Self
+    where
+        S: Stream<Item = Result<Bytes, Error>> + Send + 'static,
+    {
+        Self {
+            status: 200,
+            file: Some(File {
+                media_type,
+                name,
+                content: Body::from_stream(pieces),
+            }),
+            ..Self::done()
         }
     }
 
@@ -66,12 +96,13 @@ impl Answer {
 
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
-        let mut response = match self.body {
-            Some(body) => {
+        let mut response = match (self.file, self.body) {
+            (Some(file), _) => file.into_response(),
+            (None, Some(body)) => {
                 let json = HeaderValue::from_static("application/json");
                 ([(header::CONTENT_TYPE, json)], body.to_string()).into_response()
             }
-            None => Response::default(),
+            (None, None) => Response::default(),
         };
         *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::OK);
         let headers = response.headers_mut();
@@ -80,6 +111,19 @@ impl IntoResponse for Answer {
         }
         if let Some(location) = self.location.and_then(|location| HeaderValue::try_from(location).ok()) {
             headers.insert(header::LOCATION, location);
+        }
+        response
+    }
+}
+
+impl File {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(self.content);
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.media_type));
+        let disposition = format!("attachment; filename=\"{}\"", self.name);
+        if let Ok(disposition) = HeaderValue::try_from(disposition) {
+            headers.insert(header::CONTENT_DISPOSITION, disposition);
         }
         response
     }

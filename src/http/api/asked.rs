@@ -1,5 +1,6 @@
 //! A request after the questions that every request is asked: who calls, what it names, what it brings.
 
+use axum::body::Bytes;
 use axum::http::HeaderMap;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -23,6 +24,8 @@ pub(super) struct Asked {
     pub(super) headers: HeaderMap,
     /// The members of its body; none of a request without one.
     pub(super) body: Map<String, Value>,
+    /// Its body as it is, where that is what the route takes.
+    pub(super) bytes: Bytes,
     /// The route's path, with parameters in braces.
     pub(super) template: &'static str,
     /// What the list it asks for may be asked.

@@ -146,6 +146,14 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
             json!({"application/json": {"schema": gives(generator)}}),
         );
     }
+    if !route.streams.is_empty() {
+        let file = |media: &&str| ((*media).to_owned(), json!({"schema": {"type": "string"}}));
+        insert(
+            &mut success,
+            "content",
+            Value::Object(route.streams.iter().map(file).collect()),
+        );
+    }
     let mut operation = json!({
         "operationId": operation_id(route),
         "tags": [tag(route)],
@@ -173,6 +181,11 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
             "requestBody",
             json!({"content": {media_type: {"schema": schema}}}),
         );
+    }
+    if route.raw {
+        let bytes = json!({"type": "string", "format": "binary"});
+        let body = json!({"required": true, "content": {"application/octet-stream": {"schema": bytes}}});
+        insert(&mut operation, "requestBody", body);
     }
     operation
 }

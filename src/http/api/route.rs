@@ -21,10 +21,14 @@ pub struct Route {
     pub summary: &'static str,
     /// What its body holds; none: it has no body.
     pub takes: Option<SchemaOf>,
+    /// Whether its body is bytes, as they are.
+    pub raw: bool,
     /// The status of success, and what its body holds.
     pub gives: (u16, Option<SchemaOf>),
     /// What its body holds where the work goes on after the answer (202).
     pub later: Option<SchemaOf>,
+    /// The media types that it answers in, one of them, piece by piece.
+    pub streams: &'static [&'static str],
     /// What its query may say, if it is a list.
     pub list: Option<&'static ListRule>,
     /// What else its query may say: a name, and a sentence about it.
@@ -95,8 +99,10 @@ impl Route {
             permission: Permission::Held(permission),
             summary,
             takes: None,
+            raw: false,
             gives: (204, None),
             later: None,
+            streams: &[],
             list: None,
             asks: &[],
             handler,
@@ -111,6 +117,11 @@ impl Route {
         }
     }
 
+    /// Its body is bytes, as they are.
+    pub(super) const fn takes_bytes(self) -> Self {
+        Self { raw: true, ..self }
+    }
+
     /// It answers 200 with a `T`.
     pub(super) fn gives<T: schemars::JsonSchema>(self) -> Self {
         Self {
@@ -123,6 +134,15 @@ impl Route {
     pub(super) fn creates<T: schemars::JsonSchema>(self) -> Self {
         Self {
             gives: (201, Some(schema::<T>)),
+            ..self
+        }
+    }
+
+    /// It answers 200 with a file of one of these media types.
+    pub(super) const fn streams(self, streams: &'static [&'static str]) -> Self {
+        Self {
+            gives: (200, None),
+            streams,
             ..self
         }
     }

@@ -101,6 +101,7 @@ async fn answer(
         // a body all of whose members have defaults may be left out
         Some(_) if bytes.is_empty() && !headers.contains_key(header::CONTENT_TYPE) => Map::new(),
         Some(_) => body::members(route.method, &headers, &bytes)?,
+        None if route.raw => Map::new(),
         None if bytes.is_empty() || *bytes == *b"{}" => Map::new(),
         None => return Err(Problem::malformed_body("this request has no body")),
     };
@@ -117,6 +118,7 @@ async fn answer(
         query,
         headers,
         body,
+        bytes: if route.raw { bytes.clone() } else { Bytes::new() },
         template: route.path,
         rule: route.list,
     };

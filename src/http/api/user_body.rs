@@ -46,7 +46,7 @@ macro_rules! user_bodies {
             /// The password.
             #[schemars(with = "Option<String>")]
             password: Option<Secret>,
-            /// An Argon2id hash as a PHC string, for moving in; instead of a password.
+            /// A password's hash, also one of another system's making, for moving in; instead of a password.
             #[schemars(with = "Option<String>")]
             password_hash: Option<Secret>,
             /// Whether a password is made up here and told in the answer, once; under `password.generated_only` a link is mailed instead.

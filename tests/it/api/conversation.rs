@@ -60,6 +60,28 @@ impl<'a> Caller<'a> {
         self.send("POST", path, Some(body), &[]).await
     }
 
+    /// PUT of bytes, as they are.
+    pub async fn put_bytes(&self, path: &str, bytes: Vec<u8>) -> Answer {
+        let url = self.server.url(&format!("/api/v1{path}"));
+        let request = self.http.put(url).bearer_auth(&self.token).body(bytes);
+        let response = request.send().await.unwrap();
+        let answer = Answer {
+            status: response.status(),
+            headers: response.headers().clone(),
+            body: response.text().await.unwrap(),
+        };
+        self.judge("PUT", path, &answer);
+        answer
+    }
+
+    /// A file, as it is.
+    pub async fn bytes(&self, path: &str) -> Vec<u8> {
+        let request = self.http.get(self.server.url(&format!("/api/v1{path}")));
+        let response = request.bearer_auth(&self.token).send().await.unwrap();
+        assert_eq!(response.status(), 200, "{path}");
+        response.bytes().await.unwrap().to_vec()
+    }
+
     /// PATCH with a merge patch.
     pub async fn patch(&self, path: &str, body: Value) -> Answer {
         self.send("PATCH", path, Some(body), &[]).await

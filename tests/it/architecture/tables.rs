@@ -28,6 +28,8 @@ pub const ROOMS: &[(&str, &[&str])] = &[
     // looks whether the operator's file was replaced
     ("geo", &["clock"]),
     ("picture", &[]),
+    // tables as people hand them to one another
+    ("tabular", &[]),
     ("mail", &["view", "clock", "random", "config"]),
     // text messages are handed over by HTTP, within the rules of the one client
     ("sms", &["egress", "config"]),
@@ -49,6 +51,7 @@ pub const ROOMS: &[(&str, &[&str])] = &[
             "geo",
             "mail",
             "picture",
+            "tabular",
             "sms",
             "captcha",
             "view",
@@ -137,6 +140,15 @@ pub const PACKAGES: &[(&str, &[&str])] = &[
     ("josekit", &["jose"]),
     ("redis", &["ephemeral", "sessions"]),
     ("argon2", &["credential"]),
+    // hashes that other systems made
+    ("bcrypt", &["credential"]),
+    ("scrypt", &["credential"]),
+    ("csv", &["tabular"]),
+    ("calamine", &["tabular"]),
+    ("rust_xlsxwriter", &["tabular"]),
+    ("zip", &["tabular"]),
+    // a workbook is written into a file without a name
+    ("tempfile", &["tabular"]),
     ("totp_rs", &["credential"]),
     ("webauthn_rs", &["credential"]),
     ("zxcvbn", &["credential"]),

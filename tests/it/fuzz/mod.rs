@@ -11,6 +11,7 @@ mod redirect_uri;
 mod rendering;
 mod sealed;
 mod settings;
+mod tables;
 mod walk;
 mod webauthn;
 

@@ -1,11 +1,15 @@
 //! The life of accounts, from the first invitation to the last day, by the interface, commands and files.
 
 mod bin;
+mod brought;
 mod bulk;
+mod exports;
+mod imports;
 mod invited;
 mod kinds;
 mod own_actions;
 mod unused;
+mod workbooks;
 
 use ostiary::flow::operations::outbox;
 use ostiary::flow::people;

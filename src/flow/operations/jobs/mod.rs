@@ -2,7 +2,7 @@
 //! and tells what became of each. What is done with one of them is what would be done with them alone, in one transaction with the note
 //! of it: whoever dies at it leaves nothing half done, and whoever comes next does nothing twice.
 
-mod rights;
+pub(in crate::flow::operations) mod rights;
 mod work;
 
 pub use work::work;

@@ -8,7 +8,11 @@ use crate::model::{Actor, Job, Scopes};
 ///
 /// # Errors
 /// [`Error::Unavailable`].
-pub(super) async fn now(provider: &Provider, call: &Call, job: &Job) -> Result<ChangeSource, Error> {
+pub(in crate::flow::operations) async fn now(
+    provider: &Provider,
+    call: &Call,
+    job: &Job,
+) -> Result<ChangeSource, Error> {
     let Some(then) = &job.rights else {
         return Ok(match job.actor {
             Actor::Operator => ChangeSource::Command,
