@@ -97,9 +97,7 @@ impl<'a> ImportJudge<'a> {
         let mut judged = Vec::with_capacity(rows.len());
         for said in &said {
             let number = first.saturating_add(i64::try_from(judged.len()).unwrap_or(i64::MAX));
-            let new = self
-                .judge_one(&mut store, said, number, (&named, &mut taken))
-                .await?;
+            let new = self.judge_one(&mut store, said, number, (&named, &mut taken)).await?;
             judged.push(new);
         }
         Ok(judged)
@@ -168,12 +166,7 @@ impl<'a> ImportJudge<'a> {
         })
     }
 
-    async fn judge_create(
-        &mut self,
-        store: &mut Read,
-        said: &Said<'_>,
-        named: &NamedUsers,
-    ) -> Result<Judged, Error> {
+    async fn judge_create(&mut self, store: &mut Read, said: &Said<'_>, named: &NamedUsers) -> Result<Judged, Error> {
         let user = match said.user(self.options, &self.properties, self.firebase.as_ref()) {
             Ok(user) => user,
             Err(error) => return Ok(Err(told(&error))),

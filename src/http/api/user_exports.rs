@@ -16,7 +16,10 @@ const ASKS: &[(&str, &str)] = &[
     ("format", "`csv` (unless told) or `json`."),
     ("filter", "Only those of whom this filter of the list of users holds."),
     ("q", "Only those whose username or mail address begins like this."),
-    ("inactive", "With those of a filter or of words also if they were deactivated."),
+    (
+        "inactive",
+        "With those of a filter or of words also if they were deactivated.",
+    ),
     (
         "columns",
         "The columns of a table, separated by commas; all unless told.",

@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use rust_xlsxwriter::Workbook;
 
 fn cell() -> impl Strategy<Value = String> {
-    "[=+@'\\-a-z0-9,;\"ü \t\r\n\u{a0}\u{ff1d}]{0,12}".prop_filter("cells have no blanks around them", |cell| cell.trim() == cell)
+    "[=+@'\\-a-z0-9,;\"ü \t\r\n\u{a0}\u{ff1d}]{0,12}"
+        .prop_filter("cells have no blanks around them", |cell| cell.trim() == cell)
 }
 
 proptest! {

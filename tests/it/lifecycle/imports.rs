@@ -74,7 +74,7 @@ pub async fn found(caller: &Caller<'_>, username: &str) -> Option<Value> {
     found["items"].as_array().unwrap().first().cloned()
 }
 
-/// SEC-458: an import is rehearsed, made where nobody sees it, shown by one switch, and taken back as one; the rows of a file are judged as
+/// SEC-430, SEC-458: an import is rehearsed, made where nobody sees it, shown by one switch, and taken back as one; the rows of a file are judged as
 /// users are, and nothing is granted that the caller does not hold.
 #[tokio::test]
 async fn import_transactional() {
