@@ -119,7 +119,7 @@ impl Write {
             }
             statement.changed().await?;
         }
-        Ok(())
+        self.add_words_of_many(users).await
     }
 
     /// Puts those into their groups; of each the primary one is said.

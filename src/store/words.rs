@@ -19,6 +19,9 @@ impl Record for WordSweep {
     }
 }
 
+/// So many words one statement adds.
+const WORDS_AT_ONCE: usize = 500;
+
 const FIND_SWEEP: &str = "
 select swept_to
 from word_sweep
@@ -60,6 +63,23 @@ impl Write {
     pub(super) fn add_words(&mut self, user: &User) {
         let words = filled(words_of(user).into_iter().collect());
         self.insert_words(user, words);
+    }
+
+    /// The same of many who are new.
+    pub(super) async fn add_words_of_many(&mut self, users: &[User]) -> Result<(), Error> {
+        let words: Vec<(String, Id<User>)> = users
+            .iter()
+            .flat_map(|user| words_of(user).into_iter().map(|word| (word, user.id)))
+            .collect();
+        for some in words.chunks(WORDS_AT_ONCE) {
+            let rows = places(some.len(), 2);
+            let text = format!("insert into user_words (word, user_id) values {rows} on conflict do nothing");
+            let adding = some.iter().fold(self.sql_built(text), |adding, (word, user)| {
+                adding.bind(word).bind(*user)
+            });
+            adding.changed().await?;
+        }
+        Ok(())
     }
 
     /// Somebody who was changed is found by these words alone.

@@ -6,7 +6,7 @@ use std::io::{Cursor, Read};
 use calamine::{DataRef, Reader, Xlsx};
 use zip::ZipArchive;
 
-use super::{Defect, LONGEST_CELL, MOST_COLUMNS};
+use super::{Defect, LONGEST_CELL, MOST_COLUMNS, unguarded};
 
 /// A workbook has no more bytes, packed.
 pub const LARGEST_WORKBOOK: usize = 32 * 1024 * 1024;
@@ -102,7 +102,7 @@ fn text_of(value: &DataRef<'_>, row: u64) -> Result<String, Defect> {
     if text.contains('\0') {
         return Err(Defect::Zero { row });
     }
-    Ok(text.trim().to_owned())
+    Ok(unguarded(text.trim()).to_owned())
 }
 
 /// A number without a fraction has none.

@@ -21,7 +21,7 @@ proptest! {
         for row in plain.records() {
             for cell in row.unwrap().iter() {
                 let bare = cell.trim_start_matches(' ');
-                let is_number = bare.len() > 1 && bare[1..].bytes().all(|byte| byte.is_ascii_digit());
+                let is_number = bare.len() > 1 && bare.chars().skip(1).all(|character| character.is_ascii_digit());
                 prop_assert!(!bare.starts_with(['=', '@', '\t', '\r', '\n', '\u{ff1d}']), "{cell:?}");
                 prop_assert!(!bare.starts_with(['+', '-']) || is_number, "{cell:?}");
             }

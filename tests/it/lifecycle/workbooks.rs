@@ -117,7 +117,9 @@ async fn import_bomb_bounds() {
             .unwrap();
     });
     let zeros = vec![b' '; 64 * 1024 * 1024];
-    let bomb = plain(&sheet(""), &[("xl/sharedStrings.xml", &zeros)]);
+    let run = plain(&sheet(""), &[("xl/sharedStrings.xml", &zeros)]);
+    let texts = "<si><t>x</t></si>".repeat(1_000_000);
+    let bomb = plain(&sheet(""), &[("xl/sharedStrings.xml", texts.as_bytes())]);
     let other = plain(&sheet(""), &[("xl/media/image.bin", &zeros)]);
     let mut noise = String::new();
     let mut seed = 7_u32;
@@ -146,6 +148,7 @@ async fn import_bomb_bounds() {
         .collect();
     for (file, told) in [
         (formula, "row 2 holds a formula"),
+        (run, "longer than a MiB"),
         (bomb, "far too large when it is unpacked"),
         (other, "far too large when it is unpacked"),
         (long, "longer than a MiB"),
