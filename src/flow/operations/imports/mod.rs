@@ -73,10 +73,7 @@ pub async fn begin(provider: &Provider, call: &Call, source: &ChangeSource, new:
             "expected at most 250 columns and 100 groups",
         ));
     }
-    options.firebase = match &new.firebase {
-        None => None,
-        Some(parameters) => Some(seal(provider, parameters)),
-    };
+    options.firebase = new.firebase.as_ref().map(|parameters| seal(provider, parameters));
     let import = Import {
         id: Id::new(call.now),
         state: ImportState::Receiving,
@@ -340,7 +337,7 @@ pub fn rows_of(member: &str, word: &str) -> Option<ImportRows> {
 /// # Errors
 /// [`Error::Unavailable`]
 pub async fn template(provider: &Provider) -> Result<Vec<u8>, Error> {
-    let fields = import_fields(&*provider.properties().await?);
+    let fields = import_fields(&provider.properties().await?);
     Ok(tabular::line(fields.iter().map(String::as_str)))
 }
 
