@@ -172,7 +172,7 @@ const KEYS: &str = "
 select username_key, email_key
 from import_rows
 where import_id = $1
-and (username_key in (";
+and ";
 
 const LIST_OLD: &str = "
 select id
@@ -254,7 +254,8 @@ readers! {
             return Ok(Vec::new());
         }
         let places = (0..keys.len()).map(|place| format!("${}", place + 2)).collect::<Vec<_>>().join(", ");
-        let text = format!("{KEYS}{places}) or email_key in ({places}))");
+        // each by its own index
+        let text = format!("{KEYS}username_key in ({places})\nunion{KEYS}email_key in ({places})");
         let statement = self.sql_built(text).bind(id);
         Ok(keys.iter().fold(statement, |statement, key| statement.bind(key)).all().await?)
     }
