@@ -59,5 +59,6 @@ migrations![
     "0053_resource_lifetime",
     "0054_finding_people",
     "0055_words",
-    "0056_segments"
+    "0056_segments",
+    "0060_limited_roles"
 ];

@@ -24,6 +24,7 @@ mod invitations;
 mod jobs;
 mod keys;
 mod layers;
+mod limited_roles;
 mod list;
 mod me;
 mod members;
@@ -56,6 +57,7 @@ mod user_actions;
 mod user_body;
 mod users;
 mod webhooks;
+pub mod within;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -83,6 +85,7 @@ pub fn table() -> Vec<Route> {
     table.extend(members::table());
     table.extend(nesting::table());
     table.extend(roles::table());
+    table.extend(limited_roles::table());
     table.extend(permissions::table());
     table.extend(sessions::table());
     table.extend(devices::table());

@@ -147,7 +147,7 @@ impl Held {
         }
         let source = rights::now(provider, call, &self.job).await?;
         let action = &self.task.action;
-        if source.must_cover(action.permissions().iter().copied()).is_err() {
+        if action.must_be_held(&source).is_err() {
             return Ok(Done::NoRight);
         }
         let noted = Noted {
