@@ -317,6 +317,16 @@ pub(super) enum Groups {
         #[arg(long, value_name = "GROUP")]
         primary_group: Option<String>,
     },
+    /// Make somebody an owner of a group: they look after its members.
+    Own { group: String, user: String },
+    /// Somebody is an owner of a group no more.
+    Disown { group: String, user: String },
+    /// List the owners of a group.
+    Owners {
+        group: String,
+        #[command(flatten)]
+        json: Json,
+    },
     /// Put a group into another: what the outer one carries counts for the members of the inner one.
     Nest { inner: String, outer: String },
     /// Take a group out of another.

@@ -46,6 +46,25 @@ pub(super) async fn run(provider: &Provider, call: &Call, command: Groups) -> Re
             user,
             primary_group,
         } => remove(provider, call, &group, &user, primary_group.as_deref()).await,
+        Groups::Own { group, user } => {
+            let (group, user) = (find(provider, &group).await?, users::find(provider, &user).await?);
+            people::add_owner(provider, call, &SOURCE, (group.id, user.id)).await?;
+            Ok(Output::line(format!("{} is an owner of {}", user.username, group.name)))
+        }
+        Groups::Disown { group, user } => {
+            let (group, user) = (find(provider, &group).await?, users::find(provider, &user).await?);
+            people::remove_owner(provider, call, &SOURCE, (group.id, user.id)).await?;
+            Ok(Output::line(format!("{} is no owner of {}", user.username, group.name)))
+        }
+        Groups::Owners { group, json } => {
+            let group = find(provider, &group).await?;
+            let owners = people::list_owners(provider, group.id).await?;
+            let rows: Vec<Value> = owners
+                .iter()
+                .map(|owner| json!({"username": owner.username, "since": owner.since.rfc3339(), "id": owner.user.to_string()}))
+                .collect();
+            Ok(Output::table(json.shape(), &rows, &["username", "since", "id"]))
+        }
         Groups::Nest { inner, outer } => {
             let (inner, outer) = (find(provider, &inner).await?, find(provider, &outer).await?);
             people::nest_group(provider, call, &SOURCE, outer.id, inner.id).await?;

@@ -74,7 +74,7 @@ pub(super) struct Bulk {
 pub(super) async fn run(provider: &Provider, call: &Call, command: Jobs) -> Result<Output, Failure> {
     match command {
         Jobs::List { limit, json } => {
-            let page = jobs::list(provider, None, limit).await?;
+            let page = jobs::list(provider, None, None, limit).await?;
             let rows: Vec<Value> = page.items.iter().map(row).collect();
             let columns = ["id", "action", "state", "total", "done", "refused", "created_at"];
             Ok(Output::table(json.shape(), &rows, &columns))

@@ -9,7 +9,7 @@ use super::arguments::Json;
 use super::failure::Failure;
 use super::output::Output;
 use super::{apply, input};
-use crate::flow::people;
+use crate::flow::people::{self, ChangeSource};
 use crate::flow::{Call, Provider};
 use crate::model::{Property, Secret};
 
@@ -91,7 +91,7 @@ pub(super) async fn run(
             ..
         } => {
             let property = find(provider, &name).await?;
-            let check = people::check_property(provider, property.id, &read(input)?).await?;
+            let check = people::check_property(provider, &ChangeSource::Command, property.id, &read(input)?).await?;
             let examples = check
                 .examples
                 .iter()

@@ -10,7 +10,7 @@ use super::{groups, users};
 use crate::flow::operations::inventory;
 use crate::flow::people::{self, ChangeSource, EffectivePermission, NewPermission, NewRole, RoleChange, RoleHolder};
 use crate::flow::{Call, Provider};
-use crate::model::{DeclaredPermission, Role};
+use crate::model::{DeclaredPermission, Role, RolePlace};
 
 const SOURCE: ChangeSource = ChangeSource::Command;
 
@@ -48,15 +48,26 @@ pub(super) enum Roles {
         role: String,
         #[command(flatten)]
         to: Holder,
+        #[command(flatten)]
+        over: Over,
     },
     /// Take a role from a user or a group.
     Take {
         role: String,
         #[command(flatten)]
         from: Holder,
+        #[command(flatten)]
+        over: Over,
     },
     /// Delete a role: nobody has it any more.
     Delete { name: String },
+    /// List the roles that a user or a group has over something alone.
+    Limited {
+        #[command(flatten)]
+        of: Holder,
+        #[command(flatten)]
+        json: Json,
+    },
 }
 
 /// Who has a role: one of these.
@@ -69,6 +80,18 @@ pub(super) struct Holder {
     /// The group's name.
     #[arg(long)]
     group: Option<String>,
+}
+
+/// Over what a role counts; everywhere unless told.
+#[derive(Clone, Debug, clap::Args)]
+#[group(multiple = false)]
+pub(super) struct Over {
+    /// Over this group alone, those that stand in it, and whoever is in any of them.
+    #[arg(long, value_name = "GROUP")]
+    over_group: Option<String>,
+    /// Over this resource alone, by its identifier.
+    #[arg(long, value_name = "IDENTIFIER")]
+    over_resource: Option<String>,
 }
 
 #[derive(Clone, Debug, Subcommand)]
@@ -140,20 +163,35 @@ pub(super) async fn run(provider: &Provider, call: &Call, command: Roles) -> Res
             let role = people::change_role(provider, call, &SOURCE, (role.id, None), change).await?;
             Ok(Output::line(format!("{} is changed", role.name)))
         }
-        Roles::Give { role, to } => {
+        Roles::Give { role, to, over } => {
             let (role, holder) = (find(provider, &role).await?, holder(provider, &to).await?);
-            people::give_role(provider, call, &SOURCE, holder, role.id).await?;
+            match place(provider, &over).await? {
+                None => people::give_role(provider, call, &SOURCE, holder, role.id).await?,
+                Some(place) => people::give_limited_role(provider, call, &SOURCE, holder, (role.id, place)).await?,
+            }
             Ok(Output::line(format!("{} is given", role.name)))
         }
-        Roles::Take { role, from } => {
+        Roles::Take { role, from, over } => {
             let (role, holder) = (find(provider, &role).await?, holder(provider, &from).await?);
-            people::take_role(provider, call, &SOURCE, holder, role.id).await?;
+            match place(provider, &over).await? {
+                None => people::take_role(provider, call, &SOURCE, holder, role.id).await?,
+                Some(place) => people::take_limited_role(provider, call, &SOURCE, holder, (role.id, place)).await?,
+            }
             Ok(Output::line(format!("{} is taken", role.name)))
         }
         Roles::Delete { name } => {
             let role = find(provider, &name).await?;
             people::delete_role(provider, call, &SOURCE, role.id, None).await?;
             Ok(Output::line(format!("{} is deleted", role.name)))
+        }
+        Roles::Limited { of, json } => {
+            let holder = holder(provider, &of).await?;
+            let held = people::list_limited_roles_of(provider, holder).await?;
+            let rows: Vec<Value> = held
+                .iter()
+                .map(|limited| json!({"name": limited.name, "over": limited.place_name, "since": limited.since.rfc3339()}))
+                .collect();
+            Ok(Output::table(json.shape(), &rows, &["name", "over", "since"]))
         }
     }
 }
@@ -203,6 +241,21 @@ pub(super) async fn holder(provider: &Provider, named: &Holder) -> Result<RoleHo
         (None, Some(group)) => Ok(RoleHolder::Group(groups::find(provider, group).await?.id)),
         (None, None) => Err(Failure::usage("name a user or a group")),
     }
+}
+
+async fn place(provider: &Provider, over: &Over) -> Result<Option<RolePlace>, Failure> {
+    if let Some(name) = &over.over_group {
+        return Ok(Some(RolePlace::Group(groups::find(provider, name).await?.id)));
+    }
+    let Some(identifier) = &over.over_resource else {
+        return Ok(None);
+    };
+    let resources = inventory::resources(provider).await?;
+    let found = resources
+        .into_iter()
+        .find(|resource| resource.identifier == *identifier);
+    let found = found.ok_or_else(|| Failure::refused(format!("there is no resource {identifier}")))?;
+    Ok(Some(RolePlace::Resource(found.id)))
 }
 
 async fn find(provider: &Provider, name: &str) -> Result<Role, Failure> {

@@ -6,8 +6,8 @@ use super::memory::Person;
 use super::people::permissions;
 use super::session::SessionFacts;
 use crate::model::setting::{
-    SESSION_AT_LIMIT, SESSION_IDLE_TIMEOUT, SESSION_LIFETIME, SESSION_MAX_CONCURRENT, SESSION_REMEMBER_IDLE_TIMEOUT,
-    SESSION_REMEMBER_LIFETIME, SettingValue, Settings,
+    GROUPS_OWNERS_MANAGE_MEMBERS, SESSION_AT_LIMIT, SESSION_IDLE_TIMEOUT, SESSION_LIFETIME, SESSION_MAX_CONCURRENT,
+    SESSION_REMEMBER_IDLE_TIMEOUT, SESSION_REMEMBER_LIFETIME, SettingValue, Settings,
 };
 use crate::model::{Client, Fact, Layers, Step, Timestamp, UserKind};
 use crate::protocol::prompt::Because;
@@ -25,8 +25,31 @@ impl Person {
                 || self
                     .permissions
                     .iter()
-                    .any(|permission| permissions::is_of_administration(permission)),
+                    .any(|permission| permissions::is_of_administration(permission))
+                || self.limited.iter().any(|limited| limited.permission.is_some()),
         }
+    }
+
+    /// What this person may do, over something alone too: as rights are written.
+    pub fn rights(&self, everyone: &Settings) -> Vec<String> {
+        let owners_manage = everyone.flag(GROUPS_OWNERS_MANAGE_MEMBERS);
+        let mut rights = self.permissions.clone();
+        for limited in &self.limited {
+            match (&limited.permission, limited.place) {
+                (Some(permission), place) if permissions::may_be_limited(permission, place) => {
+                    rights.push(place.spell(permission, &[]));
+                }
+                (None, place) if owners_manage => {
+                    rights.extend(
+                        permissions::OF_OWNERS
+                            .iter()
+                            .map(|permission| place.spell(permission, &[])),
+                    );
+                }
+                _ => {}
+            }
+        }
+        rights
     }
 }
 

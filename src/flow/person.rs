@@ -2,7 +2,7 @@
 
 use super::Error;
 use crate::model::{GroupLayer, Id, Layer, LayerOwner, Timestamp, User};
-use crate::store::Read;
+use crate::store::{LimitedPermission, Read};
 
 /// Somebody, with what claims and permissions need beside the account.
 #[derive(Clone, Debug)]
@@ -13,6 +13,8 @@ pub struct Person {
     pub groups: Vec<String>,
     /// What the person may do, by any group.
     pub permissions: Vec<String>,
+    /// What the person may do over something alone.
+    pub limited: Vec<LimitedPermission>,
     /// What the person's own record says about settings.
     pub settings: Layer,
     /// What the groups say about settings.
@@ -37,6 +39,7 @@ impl Person {
             user,
             groups: group_settings.iter().map(|group| group.name.clone()).collect(),
             permissions: store.list_permissions_at(id, now).await?,
+            limited: store.list_limited_permissions_at(id, now).await?,
             settings: store.get_layer(LayerOwner::User(id)).await?,
             group_settings,
             changes_at,

@@ -77,7 +77,7 @@ pub use property::{
     Property, PropertyAccess, PropertyChoice, PropertyDefinition, PropertyFormat, PropertyState, PropertyType,
 };
 pub use resource::Resource;
-pub use role::{DeclaredPermission, Role};
+pub use role::{DeclaredPermission, LimitedRole, Role, RoleHolder, RolePlace};
 pub use scope::Scopes;
 pub use search_drive::{ColumnOrder, Drive, SearchedKey, Span};
 pub use secret::{Digest, Secret};

@@ -220,7 +220,9 @@ readers! {
 
     /// The permissions a user holds by any group or role, or will: whoever is to hold them soon is not for everybody to act on either.
     pub async fn list_permissions_of(&mut self, user: Id<User>) -> Result<Vec<String>, Error> {
-        Ok(self.sql(PERMISSIONS_OF).bind(user).all().await?)
+        let mut held: Vec<String> = self.sql(PERMISSIONS_OF).bind(user).all().await?;
+        held.extend(self.list_limited_permissions_of(user).await?);
+        Ok(held)
     }
 
     /// The permissions a user holds now.

@@ -61,6 +61,15 @@ where id < $1
 order by id desc
 limit $2";
 
+const LIST_OF: &str = "
+select id, state, kind, task, actor_kind, actor_id, rights, position, total, done, refused, reason, created_at, started_at,
+  ended_at
+from jobs
+where actor_id = $1
+and id < $2
+order by id desc
+limit $3";
+
 const LIST_DUE: &str = "
 select id
 from jobs
@@ -106,6 +115,12 @@ readers! {
     pub async fn list_jobs(&mut self, before: Option<Id<Job>>, limit: u32) -> Result<Vec<Job>, Error> {
         let before = before.map_or(uuid::Uuid::max(), Id::uuid);
         Ok(self.sql(LIST).bind(before).bind(limit).all().await?)
+    }
+
+    /// Jobs that somebody has begun, before this one, the last made first.
+    pub async fn list_jobs_of(&mut self, actor: Actor, before: Option<Id<Job>>, limit: u32) -> Result<Vec<Job>, Error> {
+        let before = before.map_or(uuid::Uuid::max(), Id::uuid);
+        Ok(self.sql(LIST_OF).bind(actor.id()).bind(before).bind(limit).all().await?)
     }
 
     /// Jobs that nobody is at, the first made first; a bounded number.

@@ -61,5 +61,6 @@ migrations![
     "0055_words",
     "0056_segments",
     "0057_imports",
-    "0058_exports"
+    "0058_exports",
+    "0060_limited_roles"
 ];

@@ -41,6 +41,8 @@ const TABLES: &[Table] = &[
     plain("role_permissions"),
     plain("group_roles"),
     plain("user_roles"),
+    plain("limited_roles"),
+    plain("group_owners"),
     plain("group_nesting"),
     plain("group_ancestors"),
     plain("user_settings"),

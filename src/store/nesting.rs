@@ -85,9 +85,12 @@ readers! {
         Ok(self.sql(IS_ABOVE).bind(below).bind(above).one::<i64>().await? > 0)
     }
 
-    /// Every permission that a membership in a group gives: its own, those of its roles, and those of all groups that it stands in.
+    /// Every permission that a membership in a group gives: its own, those of its roles, and those of all groups that it
+    /// stands in; those over something alone as they are written.
     pub async fn list_permissions_by(&mut self, group: Id<Group>) -> Result<Vec<String>, Error> {
-        Ok(self.sql(CARRIED).bind(group).all().await?)
+        let mut carried: Vec<String> = self.sql(CARRIED).bind(group).all().await?;
+        carried.extend(self.list_limited_permissions_by(group).await?);
+        Ok(carried)
     }
 }
 

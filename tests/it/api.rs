@@ -5,6 +5,7 @@ mod client_access;
 mod clients;
 mod conventions;
 pub mod conversation;
+mod delegation;
 mod documents;
 mod finding;
 mod groups;

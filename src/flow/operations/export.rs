@@ -3,7 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use super::apply::sealing::{Sealer, Sealing};
-use super::apply::{access, clients, groups, layers, memberships, properties, resources, roles, terms, users};
+use super::apply::{
+    access, clients, groups, layers, limited_roles, memberships, properties, resources, roles, terms, users,
+};
 use super::{apply, inventory, message_templates, webhooks};
 use crate::flow::people::{RoleHolder, list_roles_of};
 use crate::flow::{Call, Error, Provider, people, terms as published_terms};
@@ -146,6 +148,7 @@ async fn hold(provider: &Provider, entry: &mut Map<String, Value>, holder: RoleH
         let names: Vec<String> = held.into_iter().map(|role| role.name).collect();
         entry.insert("roles".to_owned(), json!(names));
     }
+    entry.extend(limited_roles::to_json(provider, holder).await?);
     Ok(())
 }
 

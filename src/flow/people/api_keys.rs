@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::rights::{Rights, implies};
+use super::rights::{Rights, both};
 use super::{Page, permissions};
 use crate::crypto;
 use crate::flow::guess::{self, Account};
@@ -257,7 +257,8 @@ async fn held_now(provider: &Provider, call: &Call, owner: KeyOwner) -> Result<O
         KeyOwner::User(id) => {
             let person = provider.person(id, call.now).await?;
             let person = person.filter(|person| person.user.is_active(call.now));
-            Ok(person.map(|person| person.permissions.clone()))
+            let settings = provider.settings().await?;
+            Ok(person.map(|person| person.rights(&settings)))
         }
         KeyOwner::Client(id) => {
             let client = provider.store.read().await?.find_client(id).await?;
@@ -267,16 +268,13 @@ async fn held_now(provider: &Provider, call: &Call, owner: KeyOwner) -> Result<O
     }
 }
 
-/// What both say.
+/// What both say of administration.
 fn confined(scopes: &Scopes, held: &[String]) -> Scopes {
-    let by_owner = scopes
-        .iter()
-        .filter(|scope| held.iter().any(|held| implies(held, scope)));
-    let of_owner = held
+    let held = held
         .iter()
         .map(String::as_str)
-        .filter(|held| permissions::is_of_administration(held) && scopes.iter().any(|scope| implies(scope, held)));
-    Scopes::from_tokens(by_owner.chain(of_owner))
+        .filter(|held| permissions::is_of_administration(held));
+    both(scopes.iter(), held)
 }
 
 async fn note_use(provider: &Provider, call: &Call, key: &ApiKey) -> Result<(), Error> {

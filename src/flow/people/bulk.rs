@@ -7,12 +7,16 @@ use super::departure;
 use super::invitation;
 use super::password_link::{self, PreparedLink};
 use super::user_change::change_in;
-use super::{ChangeSource, GroupRules, OfflineGrants, UserChange, bin, members, server_account, sessions, standing};
+use super::{
+    ChangeSource, GroupRules, OfflineGrants, UserChange, bin, members, reach, server_account, sessions, standing,
+};
 use crate::flow::again::again;
 use crate::flow::settle::settle;
 use crate::flow::{Call, Error, Provider, guess};
 use crate::model::user::comparison_key;
-use crate::model::{Digest, EventKind, Group, Id, ItemOutcome, Job, JobItem, RequiredAction, User, UserStatus};
+use crate::model::{
+    Digest, EventKind, Group, Id, ItemOutcome, Job, JobItem, RequiredAction, Timestamp, User, UserStatus,
+};
 use crate::store::Write;
 
 /// What is done with many users.
@@ -76,12 +80,53 @@ impl BulkAction {
         }
     }
 
-    /// What whoever does it has to hold beside what each of them asks for.
-    pub const fn permissions(&self) -> &'static [&'static str] {
+    /// What whoever does it has to hold over each of the people.
+    pub const fn permission(&self) -> &'static str {
         match self {
-            Self::EndSessions => &["admin:users", "admin:sessions"],
-            Self::AddToGroup { .. } | Self::RemoveFromGroup { .. } => &["admin:users", "admin:groups"],
-            _ => &["admin:users"],
+            Self::EndSessions => "admin:sessions",
+            Self::AddToGroup { .. } | Self::RemoveFromGroup { .. } => "admin:users.read",
+            Self::Deactivate | Self::Reactivate => "admin:users.status",
+            Self::ResetPassword => "admin:users.passwords",
+            Self::SendInvitation => "admin:users.invitations",
+            Self::Unlock => "admin:users.unlock",
+            Self::Delete | Self::Restore | Self::RequireAction { .. } | Self::Set { .. } => "admin:users",
+        }
+    }
+
+    /// The group that it is about, of whose members one has to be able to dispose.
+    const fn group(&self) -> Option<Id<Group>> {
+        match self {
+            Self::AddToGroup { group } | Self::RemoveFromGroup { group } => Some(*group),
+            _ => None,
+        }
+    }
+
+    /// Refuses whoever can do it with nobody.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`].
+    pub fn must_be_held(&self, source: &ChangeSource) -> Result<(), Error> {
+        source.must_hold(self.permission())?;
+        match self.group() {
+            Some(_) => source.must_hold(MEMBERS),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses whoever can't do it with one of them.
+    async fn must_reach(
+        &self,
+        provider: &Provider,
+        (source, now): (&ChangeSource, Timestamp),
+        user: Id<User>,
+    ) -> Result<(), Error> {
+        let ChangeSource::Api(rights) = source else {
+            return Ok(());
+        };
+        reach::must_reach_user(provider, (rights, now), self.permission(), user).await?;
+        match self.group() {
+            Some(group) => reach::must_reach_group(provider, rights, MEMBERS, group).await,
+            None => Ok(()),
         }
     }
 
@@ -109,6 +154,9 @@ impl BulkAction {
         }
     }
 }
+
+/// What disposing of the members of a group takes.
+const MEMBERS: &str = "admin:groups.members";
 
 /// Where it is written down what became of each: a job, and who is at it.
 #[derive(Clone, Copy)]
@@ -144,7 +192,7 @@ pub(in crate::flow) async fn act(
     (action, id): (&BulkAction, Id<User>),
     noted: Option<Noted<'_>>,
 ) -> Result<(), Error> {
-    source.must_cover(action.permissions().iter().copied())?;
+    action.must_reach(provider, (source, call.now), id).await?;
     let user = super::get_user(provider, id).await?;
     let link = prepare(provider, call, source, (action, &user)).await?;
     let settings = provider.settings().await?;

@@ -183,6 +183,9 @@ pub(in crate::flow) async fn change_in(
     // applications may decide by a group's name too, so whoever renames one must hold what it carries
     let carried = tx.list_permissions_by(id).await?;
     source.must_cover(carried.iter().chain(&group.permissions).map(String::as_str))?;
+    if group.name != before.name || group.external_id != before.external_id {
+        source.must_cover(["admin:groups"])?;
+    }
     group.updated_at = call.now;
     if !tx.change_group(&group).await.map_err(taken)? {
         return Err(Error::Stale);

@@ -3,7 +3,7 @@
 use super::default_group::{self, GroupRules};
 use super::departure::HadAdministrator;
 use super::users::position;
-use super::{ChangeSource, Page};
+use super::{ChangeSource, Page, reach};
 use crate::flow::again::again;
 use crate::flow::settle::settle;
 use crate::flow::{Call, Error, FieldError, Provider};
@@ -115,6 +115,7 @@ pub(in crate::flow) async fn put_in(
     let (term, what) = match &before {
         None => {
             let term = change.onto(MembershipTerm::default());
+            reach::must_gain_nothing(tx, (source, call.now), group.id, user).await?;
             let added = tx.add_membership(group.id, user, call.now, term).await?;
             (term, added.then_some("member_added"))
         }
@@ -335,7 +336,12 @@ pub(super) async fn join(
     Ok(())
 }
 
-async fn load(tx: &mut Write, source: &ChangeSource, group: Id<Group>, user: Id<User>) -> Result<Group, Error> {
+pub(super) async fn load(
+    tx: &mut Write,
+    source: &ChangeSource,
+    group: Id<Group>,
+    user: Id<User>,
+) -> Result<Group, Error> {
     let group = tx.find_group(group).await?.ok_or(Error::NotFound)?;
     if tx.find_user(user).await?.is_none() {
         return Err(Error::NotFound);

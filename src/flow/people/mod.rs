@@ -24,6 +24,7 @@ mod import_make;
 mod import_row;
 mod invitation;
 mod leaving;
+pub mod limited_roles;
 mod locking;
 pub mod members;
 mod membership_turns;
@@ -37,6 +38,7 @@ pub mod own_password;
 pub mod own_phone;
 mod own_picture;
 mod own_profile;
+pub mod owners;
 pub mod password_expiry;
 pub mod password_link;
 pub mod password_rules;
@@ -47,6 +49,7 @@ pub mod properties;
 mod property_definition;
 mod property_sweep;
 pub mod property_values;
+pub mod reach;
 pub mod recovery;
 pub mod recovery_wish;
 pub mod registration;
@@ -104,6 +107,7 @@ pub(in crate::flow) use import_make::{Former, invite as invite_imported, row_ref
 pub use invitation::send_invitation;
 pub(in crate::flow) use leaving::stay;
 pub use leaving::{NotLeaving, delete_own_account, delete_those_who_are_due, deletion_grace};
+pub use limited_roles::{give_limited_role, list_limited_roles_of, take_limited_role};
 pub use locking::{
     lock_by_alert, lock_by_link, lock_own_account, look_at_lock, look_at_unlock, unlock_by_link, unlock_user,
 };
@@ -131,6 +135,7 @@ pub(in crate::flow) use own_phone::{ask_for_phone_at_sign_in, asked_phone_at_sig
 pub use own_picture::{NotTaken as PictureNotTaken, find_picture, picture_path, remove_own_picture, set_own_picture};
 pub use own_profile::{NotEdited, ProfileRules, change_own_profile, profile_rules_of};
 pub(in crate::flow) use own_profile::{complete_action, complete_profile, judge_required_profile, missing_of};
+pub use owners::{GroupOwner, add_owner, list_owned_groups, list_owners, remove_owner};
 pub use password_expiry::warn_of_expiry;
 pub use password_rules::{PasswordRules, password_rules_of};
 pub use passwords::{NewPassword, Sessions, WeakPasswords, set_password};
@@ -147,7 +152,7 @@ pub use recovery_wish::{ask_for_recovery, is_recovery_enabled};
 pub use registration::{Registrant, look_at_registration, register};
 pub use registration_limits::is_domain_refused;
 pub use registration_wish::{RegistrationMode, ask_for_account, invite, registration_mode};
-pub use rights::{Rights, rights_of};
+pub use rights::{Places, Reach, Rights, rights_of};
 pub use roles::{
     NewRole, RoleChange, RoleHolder, change_role, create_role, delete_role, find_role_by_name, get_role, give_role,
     list_roles, list_roles_of, take_role,

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::flow::session::{self, Asker};
 use crate::flow::{Call, Error, Provider};
-use crate::model::{Actor, ClientUser, Event, EventKind, Id, LayerOwner, Timestamp, User};
+use crate::model::{Actor, ClientUser, Event, EventKind, Id, LayerOwner, RoleHolder, Timestamp, User};
 use crate::store::{Membership, Read};
 
 /// What is told of each kind at most: who has more is told so, and reads the rest page by page.
@@ -47,6 +47,8 @@ pub const TABLES: &[(&str, Told)] = &[
     ("pictures", Told::As("picture")),
     ("group_members", Told::As("groups")),
     ("user_roles", Told::As("roles")),
+    ("limited_roles", Told::As("limited_roles")),
+    ("group_owners", Told::As("owned_groups")),
     ("client_access", Told::As("given_applications")),
     ("user_settings", Told::As("settings")),
     ("factors", Told::As("factors")),
@@ -147,6 +149,8 @@ async fn held(provider: &Provider, call: &Call, id: Id<User>) -> Result<Value, E
     let (factors, recovery_codes) = factors(&mut store, id).await?;
     let groups = store.list_memberships_of(id).await?;
     let roles = store.list_roles_of_user(id).await?;
+    let limited = store.list_limited_roles_of(RoleHolder::User(id)).await?;
+    let owned = store.list_owned_groups(id).await?;
     let given = store.list_clients_given_to(ClientUser::User(id)).await?;
     let layer = store.get_layer(LayerOwner::User(id)).await?;
     let picture = store.find_picture_of(id).await?;
@@ -175,6 +179,11 @@ async fn held(provider: &Provider, call: &Call, id: Id<User>) -> Result<Value, E
         })),
         "groups": groups.iter().map(membership).collect::<Vec<_>>(),
         "roles": roles.iter().map(|role| &role.name).collect::<Vec<_>>(),
+        "limited_roles": limited
+            .iter()
+            .map(|limited| json!({"role": limited.name, "over": limited.place_name}))
+            .collect::<Vec<_>>(),
+        "owned_groups": owned,
         "given_applications": given,
         "settings": layer.iter().map(|(key, value)| ((*key).to_owned(), value.to_json())).collect::<serde_json::Map<_, _>>(),
         "factors": factors,

@@ -1,8 +1,9 @@
 //! Permissions: named rights that groups carry. Those of this server are known by name; every other belongs to an application.
 
+use super::rights::implies;
 use crate::flow::{Error, FieldError};
 use crate::model::group::ADMIN;
-use crate::model::{Id, Resource, Scopes};
+use crate::model::{Id, Resource, RolePlace, Scopes};
 use crate::store::Write;
 
 /// What the administration API asks for, beside [`ADMIN`], which is everything. Each has a `.read` of its own.
@@ -26,6 +27,40 @@ pub const ADMINISTRATION: &[&str] = &[
     "admin:webhooks",
     "admin:api-keys",
 ];
+
+/// What can be done with people without all of `admin:users` or `admin:groups`: each is a part of the permission before its last point.
+pub const ACTIONS: &[&str] = &[
+    "admin:users.passwords",
+    "admin:users.unlock",
+    "admin:users.status",
+    "admin:users.invitations",
+    "admin:users.factors",
+    "admin:groups.members",
+];
+
+/// The parts of a permission of administration that can be held without the whole.
+pub fn parts_of(permission: &'static str) -> impl Iterator<Item = &'static str> {
+    let parts = ACTIONS.iter().copied();
+    std::iter::once(permission).chain(parts.filter(move |part| implies(permission, part)))
+}
+
+/// What owners of a group may do over it.
+pub const OF_OWNERS: &[&str] = &["admin:groups.read", "admin:groups.members"];
+
+/// What may count over a group alone: these and their parts.
+const OVER_GROUPS: &[&str] = &["admin:users", "admin:groups", "admin:sessions", "admin:events"];
+
+/// What may count over an API alone: these and their parts.
+const OVER_RESOURCES: &[&str] = &["admin:resources", "admin:roles"];
+
+/// Whether a permission may count over such a thing alone.
+pub fn may_be_limited(permission: &str, place: RolePlace) -> bool {
+    let limitable = match place {
+        RolePlace::Group(_) => OVER_GROUPS,
+        RolePlace::Resource(_) => OVER_RESOURCES,
+    };
+    is_known(permission) && limitable.iter().any(|whole| implies(whole, permission))
+}
 
 /// The reading part of each, in the same order.
 const READING: &[&str] = &[
@@ -51,7 +86,10 @@ const READING: &[&str] = &[
 
 /// The permission of the administration API of this name, in our own spelling.
 pub fn find(permission: &str) -> Option<&'static str> {
-    let mut known = std::iter::once(&ADMIN).chain(ADMINISTRATION).chain(READING);
+    let mut known = std::iter::once(&ADMIN)
+        .chain(ADMINISTRATION)
+        .chain(READING)
+        .chain(ACTIONS);
     known.find(|known| **known == permission).copied()
 }
 
@@ -65,6 +103,7 @@ pub fn is_of_administration(permission: &str) -> bool {
 /// Whether the administration API knows this name.
 pub fn is_known(permission: &str) -> bool {
     permission == ADMIN
+        || ACTIONS.contains(&permission)
         || ADMINISTRATION
             .iter()
             .any(|known| permission == *known || permission.strip_suffix(".read") == Some(*known))
@@ -76,6 +115,9 @@ pub fn scopes() -> Scopes {
     for whole in ADMINISTRATION {
         scopes.add(whole);
         scopes.add(&format!("{whole}.read"));
+    }
+    for action in ACTIONS {
+        scopes.add(action);
     }
     scopes
 }

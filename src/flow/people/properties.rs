@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::{property_definition, property_values};
+use super::{ChangeSource, property_definition, property_values};
 use crate::flow::settle::settle;
 use crate::flow::{Call, Error, FieldError, Provider};
-use crate::model::{Event, EventKind, Fact, Id, Property, PropertyDefinition, PropertyState, User};
+use crate::model::{Event, EventKind, Fact, Id, Property, PropertyAccess, PropertyDefinition, PropertyState, User};
 use crate::store::{self, MOST_PROPERTIES, Write};
 
 /// So many people are looked at by a check, in pages.
@@ -257,16 +257,22 @@ pub struct PropertyCheck {
     pub examples: Vec<(Id<User>, FieldError)>,
 }
 
-/// Looks whose values a definition would not take, without changing anything. A bounded number of people is looked at.
+/// Looks whose values a definition would not take, without changing anything. A bounded number of people is looked at. Whoever asks by
+/// the API sees the values, or asks in vain: a pattern that fits or does not would tell them.
 ///
 /// # Errors
-/// [`Error::NotFound`], [`Error::Invalid`].
+/// [`Error::NotFound`], [`Error::Invalid`], [`Error::Forbidden`], [`Error::Conflict`] (`unseen_values`).
 pub async fn check_property(
     provider: &Provider,
+    source: &ChangeSource,
     id: Id<Property>,
     patch: &Map<String, Value>,
 ) -> Result<PropertyCheck, Error> {
+    source.must_cover(["admin:users.read"])?;
     let property = get_property(provider, id).await?;
+    if matches!(source, ChangeSource::Api(_)) && property.definition.administrators == PropertyAccess::None {
+        return Err(Error::Conflict("unseen_values"));
+    }
     let definition = patched(&property, patch)?;
     let mut check = PropertyCheck::default();
     let mut seen = BTreeSet::new();

@@ -6,7 +6,8 @@ use super::{ChangeSource, Page, fields, permissions};
 use crate::flow::again::again;
 use crate::flow::settle::settle;
 use crate::flow::{Call, Error, FieldError, Provider};
-use crate::model::{Event, EventKind, Fact, Group, Id, Resource, Role, User};
+pub use crate::model::RoleHolder;
+use crate::model::{Event, EventKind, Fact, Id, Resource, Role};
 use crate::store::{self, MOST_ROLES, Write};
 
 /// So many permissions are in a role at most.
@@ -34,15 +35,6 @@ pub struct RoleChange {
     pub description: Option<Option<String>>,
     /// What whoever has it may do, as a whole.
     pub permissions: Option<Vec<String>>,
-}
-
-/// Who has a role.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RoleHolder {
-    /// Everybody in a group, and in those that stand in it.
-    Group(Id<Group>),
-    /// One person.
-    User(Id<User>),
 }
 
 /// Makes a role.

@@ -1,6 +1,6 @@
 //! Where a change comes from.
 
-use super::Rights;
+use super::{Reach, Rights};
 use crate::flow::Error;
 use crate::model::Fact;
 
@@ -55,6 +55,25 @@ impl ChangeSource {
         match self {
             Self::Api(rights) => rights.must_cover(permissions),
             Self::Apply | Self::Person | Self::Command | Self::Setup | Self::Term => Ok(()),
+        }
+    }
+
+    /// Refuses whoever holds a permission neither everywhere nor over anything.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`].
+    pub fn must_hold(&self, permission: &str) -> Result<(), Error> {
+        match self.reach(permission) {
+            Reach::Nowhere => Err(Error::Forbidden(permission.to_owned())),
+            Reach::Everywhere | Reach::Within(_) => Ok(()),
+        }
+    }
+
+    /// Over what a permission is held.
+    pub fn reach(&self, permission: &str) -> Reach {
+        match self {
+            Self::Api(rights) => rights.reach(permission),
+            Self::Apply | Self::Person | Self::Command | Self::Setup | Self::Term => Reach::Everywhere,
         }
     }
 

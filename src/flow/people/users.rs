@@ -12,8 +12,8 @@ use super::passwords::{self, prepare};
 use super::property_values;
 use super::term::check_term;
 use super::{
-    ChangeSource, NewPassword, PasswordRules, ServerClient, WeakPasswords, Welcome, fields, members, server_account,
-    user_change, welcome,
+    ChangeSource, NewPassword, PasswordRules, ServerClient, WeakPasswords, Welcome, fields, members, reach,
+    server_account, user_change, welcome,
 };
 use crate::flow::settle::settle;
 use crate::flow::{Call, Error, FieldError, Provider};
@@ -247,6 +247,7 @@ pub(in crate::flow) async fn add_in(
     if user.kind == UserKind::Admin {
         source.must_cover([ADMIN])?;
     }
+    reach::must_be_made_within(tx, source, &ready.groups).await?;
     let is_good = match &ready.link {
         None => true,
         Some(FirstLink::Setup(link)) => tx.use_setup_link(link, call.now).await?,

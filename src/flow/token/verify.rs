@@ -6,6 +6,8 @@ use super::{Call, Error, Provider, standing};
 use crate::crypto;
 use crate::flow::effective::end_at_client;
 use crate::flow::memory::{Person, Recalled, RestsOn};
+use crate::flow::people::permissions::is_of_administration;
+use crate::flow::people::rights::both;
 use crate::flow::session::term;
 use crate::model::{AccessToken, Client, Digest, Grant, Id, Scopes, Secret, Timestamp};
 use crate::protocol::access_token::{self, AccessTokenClaims};
@@ -138,7 +140,7 @@ async fn find_unremembered(provider: &Provider, call: &Call, token: &Secret) -> 
             return Ok(None);
         }
     }
-    let permissions = held(&claims.scope, &person.permissions);
+    let permissions = held(&claims.scope, &person.rights(&*provider.settings().await?));
     claims.client_id.clone_from(&client.client_id);
     claims.subject = subject::of(&person.user, &client, &provider.pairwise_key());
     let verified = VerifiedToken {
@@ -161,11 +163,11 @@ fn held(scope: &Scopes, permissions: &[String]) -> Scopes {
         })
     };
     let mut held = scope.filter(|scope| scope.starts_with("account") || (is_api_scope(scope) && permits(scope)));
-    if scope.contains("admin") {
-        // asked for everything: gets what there is
-        for permission in permissions.iter().filter(|permission| is_api_scope(permission)) {
-            held.add(permission);
-        }
+    // and what of the person's rights lies within what was asked for
+    let asked = scope.iter().filter(|scope| is_of_administration(scope));
+    let of_person = permissions.iter().map(String::as_str).filter(|held| is_api_scope(held));
+    for permission in both(asked, of_person).iter() {
+        held.add(permission);
     }
     held
 }

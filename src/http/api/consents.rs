@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::list::{ListRule, PageBody};
 use super::route::{Method, Route, handler};
+use super::within::{Kind, Within};
 use super::{Answer, Asked, Problem};
 use crate::flow::authorization::consents;
 use crate::flow::people::Page;
@@ -39,6 +40,7 @@ pub(super) fn table() -> Vec<Route> {
             "Lists what a user has allowed which clients.",
             handler!(list),
         )
+        .within(Within::Path("id", Kind::User))
         .listed(&LIST)
         .gives::<PageBody<ConsentBody>>(),
         route(
@@ -47,7 +49,8 @@ pub(super) fn table() -> Vec<Route> {
             WRITE,
             "Takes back what a user has allowed a client, and ends every grant and token of it.",
             handler!(withdraw),
-        ),
+        )
+        .within(Within::Path("id", Kind::User)),
     ]
 }
 

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::list::{ListRule, PageBody};
 use super::route::{Method, Route, handler};
+use super::within::{Kind, Within};
 use super::{Answer, Asked, Problem, sessions};
 use crate::flow::people::{self, DeviceAct, OfflineGrants, Page};
 use crate::model::{Device, Id, User};
@@ -54,6 +55,7 @@ pub(super) fn table() -> Vec<Route> {
             "Lists the devices that a user signed in with, the last used first.",
             handler!(list),
         )
+        .within(Within::Path("id", Kind::User))
         .listed(&LIST)
         .gives::<PageBody<DeviceBody>>(),
         route(
@@ -63,6 +65,7 @@ pub(super) fn table() -> Vec<Route> {
             "Blocks a device: its sessions end with the grants that hang on them, and the user can't sign in with it.",
             handler!(block),
         )
+        .within(Within::Path("id", Kind::User))
         .asks(BLOCKS)
         .gives::<DeviceBody>(),
         route(
@@ -72,6 +75,7 @@ pub(super) fn table() -> Vec<Route> {
             "Takes back that a device is blocked.",
             handler!(unblock),
         )
+        .within(Within::Path("id", Kind::User))
         .gives::<DeviceBody>(),
         route(
             Method::Post,
@@ -80,6 +84,7 @@ pub(super) fn table() -> Vec<Route> {
             "Lets a device in that waits, because the user may sign in with known devices only.",
             handler!(admit),
         )
+        .within(Within::Path("id", Kind::User))
         .gives::<DeviceBody>(),
         route(
             Method::Delete,
@@ -87,7 +92,8 @@ pub(super) fn table() -> Vec<Route> {
             WRITE,
             "Forgets a device, as if it had never been there. Its sessions go on.",
             handler!(forget),
-        ),
+        )
+        .within(Within::Path("id", Kind::User)),
     ]
 }
 

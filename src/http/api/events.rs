@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::list::{ListRule, Listed, PageBody};
 use super::route::{Method, Route, handler};
+use super::within::{Kind, Within};
 use super::{Answer, Asked, Problem};
 use crate::crypto;
 use crate::flow::operations::event_chain::{self, EventCheckpoint};
@@ -129,7 +130,7 @@ pub(super) fn table() -> Vec<Route> {
             READ,
             "Lists what happened to a user, the newest first, with what was changed; also of one that is deleted.",
             handler!(of_user),
-        )
+        ).within(Within::Path("id", Kind::User))
         .listed(&HISTORY)
         .gives::<PageBody<EventBody>>(),
         Route::new(
@@ -147,7 +148,7 @@ pub(super) fn table() -> Vec<Route> {
             READ,
             "Lists what happened to a group, the newest first, with what was changed; also of one that is deleted.",
             handler!(of_group),
-        )
+        ).within(Within::Path("id", Kind::Group))
         .listed(&HISTORY)
         .gives::<PageBody<EventBody>>(),
         Route::new(

@@ -3,13 +3,14 @@
 use super::factor_body::{FactorBody, ImportedFactorBody};
 use super::list::{ListRule, PageBody};
 use super::route::{Method, Route, handler};
+use super::within::{Kind, Within};
 use super::{Answer, Asked, BASE, Problem};
 use crate::flow::factor;
 use crate::flow::people::Page;
 use crate::model::{Factor, Id, User};
 
 const READ: &str = "admin:users.read";
-const WRITE: &str = "admin:users";
+const WRITE: &str = "admin:users.factors";
 
 const LIST: ListRule = ListRule::plain();
 
@@ -23,6 +24,7 @@ pub(super) fn table() -> Vec<Route> {
             "Lists a user's second factors, in the order in which they came.",
             handler!(list),
         )
+        .within(Within::Path("id", Kind::User))
         .listed(&LIST)
         .gives::<PageBody<FactorBody>>(),
         route(
@@ -32,6 +34,7 @@ pub(super) fn table() -> Vec<Route> {
             "Brings along an authenticator that a user had elsewhere: it counts at once.",
             handler!(import),
         )
+        .within(Within::Path("id", Kind::User))
         .takes::<ImportedFactorBody>()
         .creates::<FactorBody>(),
         route(
@@ -40,21 +43,24 @@ pub(super) fn table() -> Vec<Route> {
             WRITE,
             "Takes all second factors of a user away, with the recovery codes: a password alone is enough again.",
             handler!(remove_all),
-        ),
+        )
+        .within(Within::Path("id", Kind::User)),
         route(
             Method::Delete,
             "/users/{id}/factors/remembered-devices",
             WRITE,
             "Has a user's second factor asked for on every device again.",
             handler!(ask_everywhere),
-        ),
+        )
+        .within(Within::Path("id", Kind::User)),
         route(
             Method::Delete,
             "/users/{id}/factors/{factor}",
             WRITE,
             "Takes a second factor of a user away; with the last one go the recovery codes.",
             handler!(remove),
-        ),
+        )
+        .within(Within::Path("id", Kind::User)),
     ]
 }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::body::present;
 use super::list::{ListRule, PageBody};
 use super::route::{Method, Route, handler};
+use super::within::{Kind, Within};
 use super::{Answer, Asked, BASE, Problem};
 use crate::flow::people::{self, GroupChange, NewGroup, Page};
 use crate::model::Group;
@@ -81,14 +82,14 @@ pub(super) fn table() -> Vec<Route> {
         route(Method::Post, "/groups", WRITE, "Makes a group.", handler!(create))
             .takes::<NewGroupBody>()
             .creates::<GroupBody>(),
-        route(Method::Get, "/groups/{id}", READ, "Tells of a group.", handler!(get)).gives::<GroupBody>(),
+        route(Method::Get, "/groups/{id}", READ, "Tells of a group.", handler!(get)).within(Within::Path("id", Kind::Group)).gives::<GroupBody>(),
         route(
             Method::Patch,
             "/groups/{id}",
             WRITE,
             "Changes a group.",
             handler!(change),
-        )
+        ).within(Within::Path("id", Kind::Group))
         .takes::<GroupPatchBody>()
         .gives::<GroupBody>(),
         route(

@@ -6,11 +6,12 @@ use serde::{Deserialize, Serialize};
 use super::list::{Count, ListRule, PageBody, Words};
 use super::route::{Method, Route, handler};
 use super::user_body::UserPatchBody;
+use super::within::Within;
 use super::{Answer, Asked, BASE, Problem};
 use crate::flow::Error;
 use crate::flow::operations::jobs::{self, Answered, Begun, Chosen, Task};
 use crate::flow::people::{BulkAction, Search};
-use crate::model::{Id, ItemOutcome, Job, JobItem, Timestamp, UnknownName};
+use crate::model::{Actor, Id, ItemOutcome, Job, JobItem, Timestamp, UnknownName};
 
 const READ: &str = "admin:users.read";
 const WRITE: &str = "admin:users";
@@ -114,21 +115,21 @@ pub(super) fn table() -> Vec<Route> {
             WRITE,
             "Does one thing with many users: at once with up to 100 that are named, and tells what became of each; as a job with more, or with those of a filter.",
             handler!(bulk),
-        )
+        ).within(Within::Parts)
         .takes::<BulkBody>()
         .gives::<BulkAnswer>()
         .or_later::<JobBody>(),
-        route(Method::Get, "/jobs", READ, "Lists jobs, the last made first.", handler!(list))
+        route(Method::Get, "/jobs", READ, "Lists jobs, the last made first.", handler!(list)).within(Within::Handler)
             .listed(&LIST)
             .gives::<PageBody<JobBody>>(),
-        route(Method::Get, "/jobs/{id}", READ, "Tells of a job and how far it is.", handler!(get)).gives::<JobBody>(),
+        route(Method::Get, "/jobs/{id}", READ, "Tells of a job and how far it is.", handler!(get)).within(Within::Handler).gives::<JobBody>(),
         route(
             Method::Get,
             "/jobs/{id}/items",
             READ,
             "Lists what became of each user that a job has come to.",
             handler!(items),
-        )
+        ).within(Within::Handler)
         .listed(&ITEMS)
         .gives::<PageBody<ItemBody>>(),
         route(
@@ -137,7 +138,7 @@ pub(super) fn table() -> Vec<Route> {
             WRITE,
             "Ends a job before its end: nothing more of it is done, what was done stays.",
             handler!(cancel),
-        )
+        ).within(Within::Parts)
         .gives::<JobBody>(),
     ]
 }
@@ -176,12 +177,14 @@ fn of_body(error: Error) -> Error {
 
 async fn list(asked: Asked) -> Result<Answer, Problem> {
     let listed = asked.listed()?;
-    let page = jobs::list(asked.provider(), listed.after.as_deref(), listed.limit).await?;
+    let page = jobs::list(asked.provider(), whose(&asked), listed.after.as_deref(), listed.limit).await?;
     listed.answer(&asked, page, None, JobBody::of)
 }
 
 async fn get(asked: Asked) -> Result<Answer, Problem> {
-    Answer::of(&JobBody::of(jobs::get(asked.provider(), asked.id("id")?).await?))
+    Answer::of(&JobBody::of(
+        jobs::get_of(asked.provider(), whose(&asked), asked.id("id")?).await?,
+    ))
 }
 
 async fn items(asked: Asked) -> Result<Answer, Problem> {
@@ -192,13 +195,23 @@ async fn items(asked: Asked) -> Result<Answer, Problem> {
         Some(_) => return Err(Error::field("filter", "unsupported", "expected outcome eq \"refused\"").into()),
     };
     let place = (listed.after.as_deref(), listed.limit);
+    jobs::get_of(asked.provider(), whose(&asked), asked.id("id")?).await?;
     let page = jobs::list_items(asked.provider(), asked.id("id")?, only, place).await?;
     listed.answer(&asked, page, None, ItemBody::of)
 }
 
 async fn cancel(asked: Asked) -> Result<Answer, Problem> {
+    jobs::get_of(asked.provider(), whose(&asked), asked.id("id")?).await?;
     let job = jobs::cancel(asked.provider(), asked.call(), &asked.source(), asked.id("id")?).await?;
     Answer::of(&JobBody::of(job))
+}
+
+/// Whose jobs a caller sees: everybody's, or only their own where their rights count over something alone.
+fn whose(asked: &Asked) -> Option<Actor> {
+    match asked.rights().allow(READ) {
+        true => None,
+        false => Some(asked.call().actor),
+    }
 }
 
 impl BulkBody {

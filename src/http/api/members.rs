@@ -7,13 +7,15 @@ use super::body::present;
 use super::list::{ListRule, PageBody};
 use super::route::{Method, Route, handler};
 use super::user_body::moment;
+use super::within::{Kind, Within};
 use super::{Answer, Asked, Problem};
 use crate::flow::Error;
+use crate::flow::people::reach::reaches_group;
 use crate::flow::people::{self, Member, MembershipChange, Page};
-use crate::model::Timestamp;
+use crate::model::{Group, Id, Timestamp};
 
 const READ: &str = "admin:groups.read";
-const WRITE: &str = "admin:groups";
+const WRITE: &str = "admin:groups.members";
 
 const LIST: ListRule = ListRule::plain();
 
@@ -86,6 +88,7 @@ pub(super) fn table() -> Vec<Route> {
             "Lists the members of a group.",
             handler!(list),
         )
+        .within(Within::Path("id", Kind::Group))
         .listed(&LIST)
         .gives::<PageBody<MemberBody>>(),
         route(
@@ -95,6 +98,7 @@ pub(super) fn table() -> Vec<Route> {
             "Tells of a membership.",
             handler!(get),
         )
+        .within(Within::Path("id", Kind::Group))
         .gives::<MemberBody>(),
         route(
             Method::Put,
@@ -103,6 +107,7 @@ pub(super) fn table() -> Vec<Route> {
             "Puts a user into a group, for a time or for good. The caller must hold what the group carries.",
             handler!(put),
         )
+        .within(Within::Path("id", Kind::Group))
         .takes::<MembershipPutBody>(),
         route(
             Method::Delete,
@@ -111,6 +116,7 @@ pub(super) fn table() -> Vec<Route> {
             "Takes a user out of a group.",
             handler!(remove),
         )
+        .within(Within::Path("id", Kind::Group))
         .asks(&[(
             "primary_group",
             "The id of the user's group that becomes the primary one; the first of the others by name, unless told.",
@@ -122,6 +128,7 @@ pub(super) fn table() -> Vec<Route> {
             "Lists the groups that a user is in.",
             handler!(groups_of),
         )
+        .within(Within::Path("id", Kind::User))
         .listed(&LIST)
         .gives::<PageBody<MembershipBody>>(),
     ]
@@ -131,12 +138,28 @@ async fn list(asked: Asked) -> Result<Answer, Problem> {
     let listed = asked.listed()?;
     let group = asked.id("id")?;
     let page = people::list_members(asked.provider(), group, listed.after.as_deref(), listed.limit).await?;
-    listed.answer(&asked, page, None, |member| MemberBody::of(member, &asked))
+    let sees = sees_members(&asked, group).await?;
+    let now = asked.call().now;
+    listed.answer(&asked, page, None, |member| MemberBody::of(member, sees, now))
 }
 
 async fn get(asked: Asked) -> Result<Answer, Problem> {
-    let member = people::get_member(asked.provider(), asked.id("id")?, asked.id("user")?).await?;
-    Answer::of(&MemberBody::of(member, &asked))
+    let group = asked.id("id")?;
+    let member = people::get_member(asked.provider(), group, asked.id("user")?).await?;
+    let sees = sees_members(&asked, group).await?;
+    Answer::of(&MemberBody::of(member, sees, asked.call().now))
+}
+
+/// What is told of members: who they are to callers who may read users, else only which they are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sees {
+    Names,
+    Ids,
+}
+
+async fn sees_members(asked: &Asked, group: Id<Group>) -> Result<Sees, Problem> {
+    let may = reaches_group(asked.provider(), asked.rights(), "admin:users.read", group).await?;
+    Ok(if may { Sees::Names } else { Sees::Ids })
 }
 
 async fn put(asked: Asked) -> Result<Answer, Problem> {
@@ -165,7 +188,12 @@ async fn remove(asked: Asked) -> Result<Answer, Problem> {
 
 async fn groups_of(asked: Asked) -> Result<Answer, Problem> {
     let listed = asked.listed()?;
-    let items = people::list_groups_of(asked.provider(), asked.id("id")?).await?;
+    let mut items = Vec::new();
+    for membership in people::list_groups_of(asked.provider(), asked.id("id")?).await? {
+        if reaches_group(asked.provider(), asked.rights(), READ, membership.group).await? {
+            items.push(membership);
+        }
+    }
     let now = asked.call().now;
     listed.answer(&asked, Page { items, next: None }, None, |membership| MembershipBody {
         id: membership.group.to_string(),
@@ -179,17 +207,16 @@ async fn groups_of(asked: Asked) -> Result<Answer, Problem> {
 }
 
 impl MemberBody {
-    fn of(member: Member, asked: &Asked) -> Self {
+    fn of(member: Member, sees: Sees, now: Timestamp) -> Self {
         let (user, membership) = (member.user, member.membership);
-        let may_read_users = asked.rights().allow("admin:users.read");
         Self {
             id: user.id.to_string(),
-            username: may_read_users.then_some(user.username),
+            username: (sees == Sees::Names).then_some(user.username),
             primary: membership.primary,
             since: membership.since.rfc3339(),
             starts_at: membership.term.starts_at.map(Timestamp::rfc3339),
             ends_at: membership.term.ends_at.map(Timestamp::rfc3339),
-            counts: membership.term.counts(asked.call().now),
+            counts: membership.term.counts(now),
         }
     }
 }

@@ -26,6 +26,7 @@ mod invitations;
 mod jobs;
 mod keys;
 mod layers;
+mod limited_roles;
 mod list;
 mod me;
 mod members;
@@ -59,6 +60,7 @@ mod user_body;
 mod user_exports;
 mod users;
 mod webhooks;
+pub mod within;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -89,6 +91,7 @@ pub fn table() -> Vec<Route> {
     table.extend(members::table());
     table.extend(nesting::table());
     table.extend(roles::table());
+    table.extend(limited_roles::table());
     table.extend(permissions::table());
     table.extend(sessions::table());
     table.extend(devices::table());

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::list::{ListRule, PageBody};
 use super::route::{Method, Route, handler};
+use super::within::{Kind, Within};
 use super::{Answer, Asked, Problem};
 use crate::flow::people::{self, NestedGroup, Page};
 
@@ -35,6 +36,7 @@ pub(super) fn table() -> Vec<Route> {
             "Lists the groups that stand in a group, by way of others too, the nearest first.",
             handler!(inner),
         )
+        .within(Within::Path("id", Kind::Group))
         .listed(&LIST)
         .gives::<PageBody<NestedBody>>(),
         route(

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::body::present;
 use super::list::{ListRule, PageBody};
 use super::route::{Method, Route, handler};
+use super::within::{Kind, Within};
 use super::{Answer, Asked, BASE, Problem};
 use crate::flow::people::{self, EffectivePermission, NewPermission, Page, Way};
 use crate::model::{DeclaredPermission, Id, Resource};
@@ -114,6 +115,7 @@ pub(super) fn table() -> Vec<Route> {
             "Tells of a declared permission.",
             handler!(get),
         )
+        .within(Within::Path("id", Kind::Permission))
         .gives::<PermissionBody>(),
         route(
             Method::Patch,
@@ -122,6 +124,7 @@ pub(super) fn table() -> Vec<Route> {
             "Changes what is said about a permission.",
             handler!(change),
         )
+        .within(Within::Path("id", Kind::Permission))
         .takes::<PermissionPatchBody>()
         .gives::<PermissionBody>(),
         route(
@@ -130,7 +133,8 @@ pub(super) fn table() -> Vec<Route> {
             WRITE,
             "Takes a declaration back. It is refused while a role or a group carries the permission.",
             handler!(delete),
-        ),
+        )
+        .within(Within::Path("id", Kind::Permission)),
         route(
             Method::Get,
             "/users/{id}/effective-permissions",

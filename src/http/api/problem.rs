@@ -330,6 +330,8 @@ fn conflict(what: &'static str) -> &'static str {
         "too_many_administrators" => "so big a group is deleted once it carries no right of administration",
         "too_many_given" => "the client is given to a thousand groups and people already: give it to a group of theirs",
         "in_use" => "something else refers to it",
+        "too_many_owners" => "a group has 200 owners at most, and one person owns 200 groups",
+        "unseen_values" => "administrators do not see the values of this property, so it is not told whose would break",
         "too_many_roles" => "there are as many roles as one group or user may have",
         "no_makers" => "listed authenticators alone are taken, and none are listed (passkeys.authenticators)",
         "too_many_factors" => "there are as many second factors as one person may have",

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::body::present;
 use super::list::{ListRule, PageBody};
 use super::route::{Method, Route, handler};
+use super::within::{Kind, Within};
 use super::{Answer, Asked, BASE, Problem};
 use crate::flow::Error;
 use crate::flow::operations::{inventory, resources};
@@ -96,6 +97,7 @@ pub(super) fn table() -> Vec<Route> {
             "Tells of a resource.",
             handler!(get),
         )
+        .within(Within::Path("id", Kind::Resource))
         .gives::<ResourceBody>(),
         route(
             Method::Patch,
@@ -104,6 +106,7 @@ pub(super) fn table() -> Vec<Route> {
             "Changes a resource.",
             handler!(change),
         )
+        .within(Within::Path("id", Kind::Resource))
         .takes::<ResourcePatchBody>()
         .gives::<ResourceBody>(),
         route(

@@ -7,6 +7,7 @@ use super::body::present;
 use super::list::{ListRule, PageBody};
 use super::permissions::identifier;
 use super::route::{Method, Route, handler};
+use super::within::{Kind, Within};
 use super::{Answer, Asked, BASE, Problem};
 use crate::flow::people::{self, NewRole, Page, RoleChange, RoleHolder};
 use crate::model::{Resource, Role};
@@ -97,7 +98,9 @@ fn of_roles() -> Vec<Route> {
         route(Method::Post, "/roles", WRITE, "Makes a role.", handler!(create))
             .takes::<NewRoleBody>()
             .creates::<RoleBody>(),
-        route(Method::Get, "/roles/{id}", READ, "Tells of a role.", handler!(get)).gives::<RoleBody>(),
+        route(Method::Get, "/roles/{id}", READ, "Tells of a role.", handler!(get))
+            .within(Within::Path("id", Kind::Role))
+            .gives::<RoleBody>(),
         route(
             Method::Patch,
             "/roles/{id}",
@@ -105,6 +108,7 @@ fn of_roles() -> Vec<Route> {
             "Changes a role, for everybody who has it.",
             handler!(change),
         )
+        .within(Within::Path("id", Kind::Role))
         .takes::<RolePatchBody>()
         .gives::<RoleBody>(),
         route(
@@ -113,7 +117,8 @@ fn of_roles() -> Vec<Route> {
             WRITE,
             "Deletes a role: nobody has it any more.",
             handler!(delete),
-        ),
+        )
+        .within(Within::Path("id", Kind::Role)),
     ]
 }
 

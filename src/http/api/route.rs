@@ -6,6 +6,7 @@ use std::pin::Pin;
 use schemars::{Schema, SchemaGenerator};
 
 use super::list::ListRule;
+use super::within::Within;
 use super::{Answer, Asked, Problem};
 
 /// One method on one path.
@@ -17,6 +18,8 @@ pub struct Route {
     pub path: &'static str,
     /// Who may.
     pub permission: Permission,
+    /// How far it goes for whoever holds its permission over something alone.
+    pub within: Within,
     /// What it does, in a sentence.
     pub summary: &'static str,
     /// What its body holds; none: it has no body.
@@ -97,6 +100,7 @@ impl Route {
             method,
             path,
             permission: Permission::Held(permission),
+            within: Within::Nothing,
             summary,
             takes: None,
             raw: false,
@@ -158,6 +162,11 @@ impl Route {
     /// Its query may say this.
     pub(super) const fn asks(self, asks: &'static [(&'static str, &'static str)]) -> Self {
         Self { asks, ..self }
+    }
+
+    /// So far it goes for whoever holds its permission over something alone.
+    pub(super) const fn within(self, within: Within) -> Self {
+        Self { within, ..self }
     }
 
     /// It is a list by this rule.

@@ -12,7 +12,7 @@ use url::form_urlencoded;
 
 use super::bearer::Caller;
 use super::route::{Method, Permission, Route};
-use super::{Answer, Asked, Problem, body, entity_tag};
+use super::{Answer, Asked, Problem, body, entity_tag, within};
 use crate::flow::operations::idempotency::{self, Claim};
 use crate::flow::{Call, again};
 use crate::http::layer::Place;
@@ -46,7 +46,7 @@ pub(super) fn method_router(route: Route) -> MethodRouter<Http> {
 async fn serve(route: Route, http: Http, call: &Call, request: Request) -> Result<Answer, Problem> {
     let (caller, place) = match route.permission {
         Permission::Open => (Caller::anyone(call), None),
-        Permission::Held(permission) => {
+        Permission::Held(_) => {
             let place = http.administration.take().await?;
             let caller = match Caller::of(&http, call, request.headers()).await {
                 Err(problem) if problem.is_unauthenticated() => {
@@ -55,11 +55,9 @@ async fn serve(route: Route, http: Http, call: &Call, request: Request) -> Resul
                 }
                 caller => caller?,
             };
-            if !caller.rights.allow(permission) {
+            if let Err(problem) = within::must_hold(route, &caller) {
                 note_refusal(&http, &caller).await;
-                return Err(Problem::forbidden(permission)
-                    .permission(permission)
-                    .to(caller.call.actor));
+                return Err(problem);
             }
             (caller, Some(place))
         }
@@ -84,10 +82,11 @@ async fn answer(
     let path = RawPathParams::from_request_parts(&mut parts, &http)
         .await
         .map_err(|_| Refusal::not_found())?;
-    let path = path
+    let path: Vec<(String, String)> = path
         .iter()
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
+    within::must_reach(&http.provider, route, &caller, &path).await?;
     let query = parameters(route, parts.uri.query().unwrap_or_default())?;
     let headers = parts.headers.clone();
     let place = place.filter(|_| body.is_end_stream());
@@ -133,7 +132,9 @@ async fn answer(
     let answer = match key {
         None => handle(route, asked).await,
         Some(key) => {
-            let request = [route.method.as_str().as_bytes(), target.as_bytes(), &bytes].join(&b'\n');
+            let mut request = [route.method.as_str().as_bytes(), target.as_bytes(), &bytes].join(&b'\n');
+            // what was answered while the caller reached further is not told again
+            request.extend(caller.rights.limits().into_bytes());
             once(route, &http, asked, &key, &request).await
         }
     };

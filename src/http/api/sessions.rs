@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::list::{self, ListRule, PageBody};
 use super::route::{Method, Route, handler};
+use super::within::{Kind, Within};
 use super::{Answer, Asked, Problem};
 use crate::flow::people::{self, EndedSessions, LiveSession, OfflineGrants, Page, SessionsOf};
 use crate::model::Id;
@@ -93,6 +94,7 @@ pub(super) fn table() -> Vec<Route> {
             "Lists the sessions of a user.",
             handler!(list),
         )
+        .within(Within::Path("id", Kind::User))
         .listed(&LIST)
         .gives::<PageBody<SessionBody>>(),
         route(
@@ -102,6 +104,7 @@ pub(super) fn table() -> Vec<Route> {
             "Ends all sessions of a user and the grants that hang on them.",
             handler!(end_all),
         )
+        .within(Within::Path("id", Kind::User))
         .asks(&[OFFLINE]),
         route(
             Method::Delete,
@@ -109,7 +112,8 @@ pub(super) fn table() -> Vec<Route> {
             WRITE,
             "Ends a session and the grants that were begun in it.",
             handler!(end),
-        ),
+        )
+        .within(Within::Path("id", Kind::Session)),
     ]
 }
 

@@ -31,6 +31,9 @@ macro_rules! user_bodies {
             kind: Option<String>,
             /// What the client of a server's account may ask for, separated by blanks.
             scope: Option<String>,
+            /// The id of the group that the user is put into at once, as the primary one: callers whose rights count over groups alone
+            /// name one of those, others need `admin:groups.members` for it.
+            pub(super) group: Option<String>,
             $($(#[doc = $doc])+ $field: Option<String>,)+
             /// Whether the person has shown that the mail address is theirs.
             email_verified: bool,

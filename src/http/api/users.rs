@@ -4,13 +4,20 @@ use super::list::{Count, ListRule, PageBody, Words};
 use super::route::{Method, Route, handler};
 use super::sessions::flag;
 use super::user_body::{NewUserBody, PasswordResetAnswer, PasswordResetBody, UserBody, UserPatchBody};
+use super::within::{Kind, Within};
 use super::{Answer, Asked, BASE, Problem};
 use crate::flow::Error;
+use crate::flow::people::reach::reaches_group;
 use crate::flow::people::{self, WeakPasswords};
 use crate::model::User;
 
 const READ: &str = "admin:users.read";
 const WRITE: &str = "admin:users";
+const STATUS: &str = "admin:users.status";
+const INVITATIONS: &str = "admin:users.invitations";
+const PASSWORDS: &str = "admin:users.passwords";
+const UNLOCK: &str = "admin:users.unlock";
+const MEMBERS: &str = "admin:groups.members";
 /// No further is counted.
 const MOST_COUNTED: u32 = 100_000;
 
@@ -24,14 +31,14 @@ const LIST: ListRule = ListRule {
 pub(super) fn table() -> Vec<Route> {
     let route = Route::new;
     vec![
-        route(Method::Get, "/users", READ, "Finds users.", handler!(list))
+        route(Method::Get, "/users", READ, "Finds users.", handler!(list)).within(Within::Handler)
             .listed(&LIST)
             .gives::<PageBody<UserBody>>(),
-        route(Method::Post, "/users", WRITE, "Makes a user.", handler!(create))
+        route(Method::Post, "/users", WRITE, "Makes a user.", handler!(create)).within(Within::Handler)
             .takes::<NewUserBody>()
             .creates::<UserBody>(),
-        route(Method::Get, "/users/{id}", READ, "Tells of a user.", handler!(get)).gives::<UserBody>(),
-        route(Method::Patch, "/users/{id}", WRITE, "Changes a user.", handler!(change))
+        route(Method::Get, "/users/{id}", READ, "Tells of a user.", handler!(get)).within(Within::Path("id", Kind::User)).gives::<UserBody>(),
+        route(Method::Patch, "/users/{id}", WRITE, "Changes a user.", handler!(change)).within(Within::Path("id", Kind::User))
             .takes::<UserPatchBody>()
             .gives::<UserBody>(),
         route(
@@ -40,7 +47,7 @@ pub(super) fn table() -> Vec<Route> {
             WRITE,
             "Deletes a user: every session and grant ends, and the account is in the bin for a while (account.bin), or gone.",
             handler!(delete),
-        )
+        ).within(Within::Path("id", Kind::User))
         .asks(&[("erase", "true: it is gone at once and for good, also out of the bin.")]),
         route(
             Method::Post,
@@ -48,48 +55,48 @@ pub(super) fn table() -> Vec<Route> {
             WRITE,
             "Takes a user out of the bin, as they were: groups, second factors, consents and data. What has ended stays ended.",
             handler!(restore),
-        )
+        ).within(Within::Path("id", Kind::User))
         .gives::<UserBody>(),
         route(
             Method::Post,
             "/users/{id}/deactivate",
-            WRITE,
+            STATUS,
             "Deactivates a user and ends all sessions and grants.",
             handler!(deactivate),
-        )
+        ).within(Within::Path("id", Kind::User))
         .gives::<UserBody>(),
         route(
             Method::Post,
             "/users/{id}/reactivate",
-            WRITE,
+            STATUS,
             "Reactivates a user; whoever was invited and never signed in is invited, not active.",
             handler!(reactivate),
-        )
+        ).within(Within::Path("id", Kind::User))
         .gives::<UserBody>(),
         route(
             Method::Post,
             "/users/{id}/send-invitation",
-            WRITE,
+            INVITATIONS,
             "Mails a user who has not signed in, or was deactivated, a link by which they choose a password. One that was mailed before leads nowhere then.",
             handler!(send_invitation),
-        )
+        ).within(Within::Path("id", Kind::User))
         .gives::<UserBody>(),
         route(
             Method::Post,
             "/users/{id}/reset-password",
-            WRITE,
+            PASSWORDS,
             "Sets a user's password, or mails a link by which they do, and ends all sessions and grants.",
             handler!(reset_password),
-        )
+        ).within(Within::Path("id", Kind::User))
         .takes::<PasswordResetBody>()
         .gives::<PasswordResetAnswer>(),
         route(
             Method::Post,
             "/users/{id}/unlock",
-            WRITE,
+            UNLOCK,
             "Unlocks a user who has locked their account, and forgives wrong guesses: nobody waits for them any more.",
             handler!(unlock),
-        ),
+        ).within(Within::Path("id", Kind::User)),
     ]
 }
 
@@ -118,12 +125,32 @@ async fn create(asked: Asked) -> Result<Answer, Problem> {
         let detail = "expected one of password, password_hash, generate_password, send_password_link and an invitation";
         return Err(Error::field("/password", "contradiction", detail).into());
     }
-    let created = people::create_user(asked.provider(), asked.call(), &asked.source(), body.into_new()?).await?;
+    let group = group_to_be_in(&asked, body.group.as_deref()).await?;
+    let mut new = body.into_new()?;
+    new.groups.extend(group);
+    let created = people::create_user(asked.provider(), asked.call(), &asked.source(), new).await?;
     let (location, version) = (format!("{BASE}/users/{}", created.user.id), created.user.version);
     let properties = asked.provider().properties().await?;
     let seen = people::seen_by_administrators(&properties, &created.user.profile);
     let body = UserBody::made(created, asked.call().now).telling(seen);
     Ok(Answer::created(location, &body)?.version(version))
+}
+
+/// The name of the group that a new user is put into.
+async fn group_to_be_in(asked: &Asked, id: Option<&str>) -> Result<Option<String>, Problem> {
+    let Some(id) = id else { return Ok(None) };
+    let unknown = || Error::field("/group", "unknown", "there is no group of this id");
+    let id = id.parse().map_err(|_| unknown())?;
+    let rights = asked.rights();
+    // who makes users in groups alone is judged with the user that is made
+    if rights.allow(WRITE) && !reaches_group(asked.provider(), rights, MEMBERS, id).await? {
+        return Err(Error::Forbidden(MEMBERS.to_owned()).into());
+    }
+    match people::get_group(asked.provider(), id).await {
+        Ok(group) => Ok(Some(group.name)),
+        Err(Error::NotFound) => Err(unknown().into()),
+        Err(other) => Err(other.into()),
+    }
 }
 
 async fn get(asked: Asked) -> Result<Answer, Problem> {

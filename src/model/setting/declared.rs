@@ -251,6 +251,8 @@ declare! {
         "The group, by name, that a new user is put into for whom none is named; empty for none.";
     GROUPS_MANDATORY: "groups.mandatory", Kind::Flag, "false", Any,
         "Whether everybody has to be in a group: who would be in none is put into the default group.";
+    GROUPS_OWNERS_MANAGE_MEMBERS: "groups.owners_manage_members", Kind::Flag, "true", Nearest,
+        "Whether the owners of a group put people whom they may see into it, and take members out.";
     SECURITY_CONTACT: "security.contact", Kind::Contact, "", Nearest,
         "Where weaknesses of this installation are reported: published in /.well-known/security.txt.";
     EVENT_KEPT_FOR: "event.kept_for", duration(DAY, 3650 * DAY), "400d", Least,

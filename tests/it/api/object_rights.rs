@@ -169,11 +169,10 @@ impl World {
         };
         let alive = self.people[person].exists && self.people[person].active && self.sessions[&session].1;
         let permitted = of_administration(&self.permissions_of(person));
-        let asked_for_all = party.scope.contains("admin");
         alive.then(|| {
             let of_scope = party.scope.iter().filter(|scope| includes(&permitted, scope)).copied();
-            let all = permitted.iter().filter(|_| asked_for_all).copied();
-            of_scope.chain(all).collect()
+            let of_person = permitted.iter().filter(|held| includes(&party.scope, held)).copied();
+            of_scope.chain(of_person).collect()
         })
     }
 

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::difference::{Action, Change, FieldChange};
 use super::reader::{Mistakes, Reader};
-use super::{Act, Planned, layers};
+use super::{Act, Planned, layers, limited_roles};
 use crate::flow::operations::inventory;
 use crate::flow::people::{self, ChangeSource, GroupChange, NewGroup};
 use crate::flow::{Call, Error, Provider};
@@ -24,6 +24,7 @@ pub(super) struct Entry {
     permissions: Option<Vec<String>>,
     outer: Option<Vec<String>>,
     pub(super) roles: Option<Vec<String>>,
+    pub(super) limited: limited_roles::Limited,
     pub(super) settings: Map<String, Value>,
 }
 
@@ -39,6 +40,7 @@ impl Entry {
         });
         let outer = reader.texts("groups", mistakes);
         let roles = reader.texts("roles", mistakes);
+        let limited = limited_roles::read(&mut reader, mistakes);
         let settings = layers::read(&mut reader, mistakes);
         let pointer = reader.pointer.clone();
         reader.finish(mistakes);
@@ -50,6 +52,7 @@ impl Entry {
             permissions,
             outer,
             roles,
+            limited,
             settings,
         })
     }

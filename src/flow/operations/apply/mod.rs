@@ -9,6 +9,7 @@ mod difference;
 mod document;
 pub(super) mod groups;
 pub(super) mod layers;
+pub(super) mod limited_roles;
 pub(super) mod memberships;
 pub(super) mod message_templates;
 mod overlay;
@@ -58,6 +59,7 @@ enum Act {
     Resource(Resource, Action),
     Group(groups::GroupAct),
     Role(roles::RoleAct),
+    Limited(limited_roles::LimitedAct),
     Membership(memberships::TermAct),
     Access(access::AccessAct),
     Client(Box<clients::ClientAct>),
@@ -147,6 +149,7 @@ async fn plan(
     planned.extend(users::plan(provider, &document.users).await?);
     planned.extend(memberships::plan(provider, &document.users).await?);
     planned.extend(roles::plan_holders(provider, document).await?);
+    planned.extend(limited_roles::plan(provider, document).await?);
     planned.extend(access::plan(provider, &document.clients).await?);
     planned.extend(terms::plan(provider, &document.terms, &document.groups).await?);
     planned.extend(layers::plan(provider, call, document).await?);
@@ -170,6 +173,7 @@ async fn judge(provider: &Provider, call: &Call, settings: &Settings, planned: &
             // judged when its difference was made
             Act::Resource(..)
             | Act::Role(_)
+            | Act::Limited(_)
             | Act::Membership(_)
             | Act::Access(_)
             | Act::RemoveClient(_)

@@ -10,8 +10,8 @@ use serde_json::{Map, Value};
 
 use super::difference::Action;
 use super::{
-    Act, Planned, access, below, clients, groups, layers, memberships, message_templates, properties, resources, roles,
-    segments, users, webhooks,
+    Act, Planned, access, below, clients, groups, layers, limited_roles, memberships, message_templates, properties,
+    resources, roles, segments, users, webhooks,
 };
 use crate::flow::clients::end;
 use crate::flow::operations::settings::{self, ChangedBy};
@@ -34,6 +34,7 @@ enum Ready {
     Resource(Resource, Action),
     Group(groups::GroupAct),
     Role(roles::RoleAct),
+    Limited(limited_roles::LimitedAct),
     Membership(memberships::TermAct),
     Access(access::AccessAct),
     Client(Box<clients::ReadyClient>),
@@ -68,6 +69,7 @@ pub(super) async fn prepare(
         Act::Resource(resource, action) => Ok(Ready::Resource(resource, action)),
         Act::Group(act) => Ok(Ready::Group(act)),
         Act::Role(act) => Ok(Ready::Role(act)),
+        Act::Limited(act) => Ok(Ready::Limited(act)),
         Act::Membership(act) => Ok(Ready::Membership(act)),
         Act::Access(act) => Ok(Ready::Access(act)),
         Act::Client(act) => clients::prepare(provider, call, overlap(settings), *act)
@@ -126,6 +128,7 @@ async fn write(
             Ready::Resource(resource, action) => resources::write(tx, call, resource, *action).await,
             Ready::Group(act) => groups::write(tx, call, act).await,
             Ready::Role(act) => roles::write(tx, call, act).await,
+            Ready::Limited(act) => limited_roles::write(tx, call, act).await,
             Ready::Membership(act) => memberships::write(tx, call, act).await,
             Ready::Access(act) => access::write(tx, call, act).await,
             Ready::Client(ready) => clients::write(tx, provider, call, ready, &mut afterwards).await,

@@ -9,7 +9,7 @@ use super::overlay;
 use super::reader::{Mistakes, Reader};
 use super::sealing::Opener;
 use super::steps::Afterwards;
-use super::{Act, Planned, layers, memberships};
+use super::{Act, Planned, layers, limited_roles, memberships};
 use crate::clock;
 use crate::flow::operations::inventory::{self, Membership};
 use crate::flow::people::{
@@ -64,6 +64,7 @@ pub(super) struct Entry {
     expires_at: Option<Option<Timestamp>>,
     groups: Option<Vec<String>>,
     pub(super) roles: Option<Vec<String>>,
+    pub(super) limited: limited_roles::Limited,
     pub(super) terms: memberships::Terms,
     primary_group: Option<String>,
     password: Option<Secret>,
@@ -109,6 +110,7 @@ impl Entry {
         let expires_at = moment(&mut reader, "expires_at", mistakes);
         let groups = reader.texts("groups", mistakes);
         let roles = reader.texts("roles", mistakes);
+        let limited = limited_roles::read_of_user(&mut reader, mistakes);
         let terms = memberships::read(&mut reader, mistakes);
         let primary_group = reader.text("primary_group", mistakes);
         let password = reader.secret("password", mistakes);
@@ -157,6 +159,7 @@ impl Entry {
             expires_at,
             groups,
             roles,
+            limited,
             terms,
             primary_group,
             password,

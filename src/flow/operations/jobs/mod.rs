@@ -15,7 +15,7 @@ use crate::flow::again::again;
 use crate::flow::people::{self, BulkAction, ChangeSource, Rights, Search};
 use crate::flow::settle::settle;
 use crate::flow::{Call, Error, Page, Provider};
-use crate::model::{EventKind, Fact, Id, ItemOutcome, Job, JobItem, JobState, User};
+use crate::model::{Actor, EventKind, Fact, Id, ItemOutcome, Job, JobItem, JobState, User};
 
 /// So many are done while the caller waits.
 pub const MOST_AT_ONCE: usize = 100;
@@ -71,7 +71,7 @@ pub enum Begun {
 /// [`Error::Invalid`]; [`Error::Forbidden`] if the caller could do it with nobody; [`Error::Conflict`] `too_many_jobs`.
 pub async fn begin(provider: &Provider, call: &Call, source: &ChangeSource, task: Task) -> Result<Begun, Error> {
     task.action.judge()?;
-    source.must_cover(task.action.permissions().iter().copied())?;
+    task.action.must_be_held(source)?;
     match task.chosen {
         Chosen::Named(ids) if ids.is_empty() => Err(Error::field("/ids", "required", "expected at least one id")),
         Chosen::Named(ids) if ids.len() > MOST_NAMED => {
@@ -170,14 +170,22 @@ async fn begin_job(provider: &Provider, call: &Call, source: &ChangeSource, task
     Ok(job.clone())
 }
 
-/// A page of jobs, the last made first.
+/// A page of jobs, the last made first; those of one who has begun them, if that is said.
 ///
 /// # Errors
 /// [`Error::Invalid`] for a position of another list.
-pub async fn list(provider: &Provider, after: Option<&str>, limit: u32) -> Result<Page<Job>, Error> {
+pub async fn list(
+    provider: &Provider,
+    whose: Option<Actor>,
+    after: Option<&str>,
+    limit: u32,
+) -> Result<Page<Job>, Error> {
     let before = people::users::position(after)?;
     let mut store = provider.store.read().await?;
-    let jobs = store.list_jobs(before, limit.saturating_add(1)).await?;
+    let jobs = match whose {
+        None => store.list_jobs(before, limit.saturating_add(1)).await?,
+        Some(actor) => store.list_jobs_of(actor, before, limit.saturating_add(1)).await?,
+    };
     Ok(Page::cut(jobs, limit, |job| job.id.to_string()))
 }
 
@@ -187,6 +195,18 @@ pub async fn list(provider: &Provider, after: Option<&str>, limit: u32) -> Resul
 /// [`Error::NotFound`].
 pub async fn get(provider: &Provider, id: Id<Job>) -> Result<Job, Error> {
     provider.store.read().await?.find_job(id).await?.ok_or(Error::NotFound)
+}
+
+/// A job of one who has begun it, if that is said.
+///
+/// # Errors
+/// [`Error::NotFound`] also for somebody else's.
+pub async fn get_of(provider: &Provider, whose: Option<Actor>, id: Id<Job>) -> Result<Job, Error> {
+    let job = get(provider, id).await?;
+    if whose.is_some_and(|whose| whose != job.actor) {
+        return Err(Error::NotFound);
+    }
+    Ok(job)
 }
 
 /// A page of what became of each, in the order in which they came; of those that were refused alone, if asked.
@@ -219,7 +239,7 @@ pub async fn list_items(
 pub async fn cancel(provider: &Provider, call: &Call, source: &ChangeSource, id: Id<Job>) -> Result<Job, Error> {
     let job = get(provider, id).await?;
     let task = read(&job)?;
-    source.must_cover(task.action.permissions().iter().copied())?;
+    task.action.must_be_held(source)?;
     again(|| async {
         let mut tx = provider.store.write().await?;
         let done = async {

@@ -1,5 +1,6 @@
 //! What whoever has begun a job may do by now: what they might then and still may. It is asked anew for each thing that is done.
 
+use crate::flow::people::rights::both;
 use crate::flow::people::{ChangeSource, Rights};
 use crate::flow::{Call, Error, Provider};
 use crate::model::{Actor, Job, Scopes};
@@ -23,7 +24,8 @@ pub(in crate::flow::operations) async fn now(
         Actor::User(id) => {
             let person = provider.person(id, call.now).await?;
             let person = person.filter(|person| person.user.is_active(call.now));
-            let held = person.map(|person| person.permissions.clone()).unwrap_or_default();
+            let settings = provider.settings().await?;
+            let held = person.map(|person| person.rights(&settings)).unwrap_or_default();
             Scopes::from_tokens(held.iter().map(String::as_str))
         }
         Actor::Client(id) => {
@@ -33,13 +35,5 @@ pub(in crate::flow::operations) async fn now(
         }
         Actor::Operator | Actor::Anonymous | Actor::System => Scopes::default(),
     };
-    Ok(ChangeSource::Api(Rights::Held(both(then, &today))))
-}
-
-/// What either allows and the other too.
-fn both(then: &Scopes, today: &Scopes) -> Scopes {
-    let (of_then, of_today) = (Rights::Held(then.clone()), Rights::Held(today.clone()));
-    let allowed = then.iter().filter(|held| of_today.allow(held));
-    let allowed = allowed.chain(today.iter().filter(|held| of_then.allow(held)));
-    Scopes::from_tokens(allowed)
+    Ok(ChangeSource::Api(Rights::Held(both(then.iter(), today.iter()))))
 }

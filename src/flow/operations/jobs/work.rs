@@ -83,6 +83,11 @@ impl Held {
     /// Does the next of them.
     async fn go_on(&self, provider: &Provider, call: &Call) -> Result<(), Error> {
         let call = &call.by(self.job.actor);
+        // whoever may see nobody any more would find that all is done
+        let source = rights::now(provider, call, &self.job).await?;
+        if self.task.action.must_be_held(&source).is_err() {
+            return self.end(provider, call, (JobState::Failed, Some("rights"))).await;
+        }
         let page = self.next(provider, call).await?;
         for id in page.items {
             match self.do_one(provider, call, id).await? {
@@ -147,7 +152,7 @@ impl Held {
         }
         let source = rights::now(provider, call, &self.job).await?;
         let action = &self.task.action;
-        if source.must_cover(action.permissions().iter().copied()).is_err() {
+        if action.must_be_held(&source).is_err() {
             return Ok(Done::NoRight);
         }
         let noted = Noted {

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use self::bind::{Names, is_group, is_segment, named};
 use self::walk::Walk;
-use super::Rights;
 use super::scope::visible_to;
+use super::{Reach, Rights};
 use crate::flow::{Call, Error, Page, Provider};
 pub use crate::model::search::Search;
 use crate::model::search::{Condition, Field, Operator, SHOWN, Sort, Standard};
@@ -183,8 +183,8 @@ impl Ready {
             now,
         };
         if let Some(filter) = &filter {
-            names.groups = find_groups(store, filter).await?;
-            for (name, search) in find_segments(store, filter).await? {
+            names.groups = find_groups(store, rights, filter).await?;
+            for (name, search) in find_segments(store, rights, filter).await? {
                 let condition = condition_of(store, &mut names, &search).await?;
                 names.segments.insert(name, condition);
             }
@@ -201,7 +201,7 @@ impl Ready {
             Some(words) => asked.and(worded(words)),
             None => asked,
         };
-        let visible = visible_to(rights);
+        let visible = visible_to(store, rights).await?;
         let is_everybody = asked == Condition::everybody() && visible == Condition::everybody();
         let asked = asked.and(visible);
         let shown = if names_one(&asked) || asked.asks_for_status() {
@@ -267,8 +267,16 @@ fn worded(words: &str) -> Condition {
 }
 
 /// The segments of everybody's that a filter names.
-async fn find_segments(store: &mut Read, filter: &Filter) -> Result<Vec<(String, Search)>, Error> {
+async fn find_segments(
+    store: &mut Read,
+    rights: &Rights,
+    filter: &Filter,
+) -> Result<Vec<(String, Search)>, Error> {
     let mut found = Vec::new();
+    // what one asks may be about what is out of the reach of whoever holds rights over groups alone
+    if is_limited(rights) {
+        return Ok(found);
+    }
     for name in named(filter, is_segment) {
         let segment = match name.parse() {
             _ if name.contains('\0') => None,
@@ -286,14 +294,22 @@ async fn condition_of(store: &mut Read, names: &mut Names<'_>, search: &Search) 
     let mut condition = search.words.as_deref().map_or_else(Condition::everybody, worded);
     if let Some(filter) = &search.filter {
         let filter = scim_filter::read(filter).map_err(|fault| malformed(&fault))?;
-        names.groups.extend(find_groups(store, &filter).await?);
+        names.groups.extend(find_groups(store, names.rights, &filter).await?);
         condition = condition.and(names.bind(&filter).map_err(|fault| malformed(&fault))?);
     }
     Ok(condition)
 }
 
+fn is_limited(rights: &Rights) -> bool {
+    rights.reach("admin:users.read") != Reach::Everywhere
+}
+
 /// The groups that a filter names, with those that stand in them. What names none is left out.
-async fn find_groups(store: &mut Read, filter: &Filter) -> Result<BTreeMap<String, Vec<Id<Group>>>, Error> {
+async fn find_groups(
+    store: &mut Read,
+    rights: &Rights,
+    filter: &Filter,
+) -> Result<BTreeMap<String, Vec<Id<Group>>>, Error> {
     let mut found = BTreeMap::new();
     for name in named(filter, is_group) {
         if name.contains('\0') {
@@ -304,6 +320,11 @@ async fn find_groups(store: &mut Read, filter: &Filter) -> Result<BTreeMap<Strin
             Err(_) => store.find_group_by_name(&name).await?,
         };
         let Some(group) = group else { continue };
+        // whose rights count over groups alone asks by those
+        let reach = rights.reach("admin:groups.read");
+        if is_limited(rights) && !reach.includes(&store.list_groups_around_group(group.id).await?) {
+            continue;
+        }
         let below = store.list_groups_below(group.id, MOST_BELOW).await?;
         let mut ids = vec![group.id];
         ids.extend(below.into_iter().map(|below| below.id));
