@@ -167,7 +167,12 @@ impl HashQueue {
     }
 
     /// Whether one more would be admitted now.
-    pub(super) fn has_room(&self) -> Result<(), Error> {
+    pub(super) fn has_room(&self) -> bool {
+        self.shared.room(&self.shared.lock()).is_ok()
+    }
+
+    /// The same for somebody who is turned away otherwise, and counted.
+    pub(super) fn admits(&self) -> Result<(), Error> {
         let room = self.shared.room(&self.shared.lock());
         room.inspect_err(|_| self.shared.refused.count())
     }

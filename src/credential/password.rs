@@ -148,7 +148,12 @@ impl Passwords {
     ///
     /// # Errors
     /// [`Error::Busy`].
-    pub fn has_room(&self) -> Result<(), Error> {
+    pub fn admits(&self) -> Result<(), Error> {
+        self.queue.admits()
+    }
+
+    /// The same, where nobody is turned away by the answer.
+    pub fn has_room(&self) -> bool {
         self.queue.has_room()
     }
 

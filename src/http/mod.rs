@@ -21,4 +21,4 @@ pub use error::Refusal;
 pub use kept::Kept;
 pub use router::{operators, router, router_with};
 pub use sheet::Sheet;
-pub use state::{Http, Limits, MetricsAccess, Parts};
+pub use state::{Http, Limits, Made, MetricsAccess, Parts};

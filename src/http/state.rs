@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use axum::body::Bytes;
 use axum::extract::FromRef;
 use ipnet::IpNet;
 use serde_json::Value;
@@ -12,7 +13,7 @@ use crate::flow::Provider;
 use crate::flow::operations::doctor::Doctor;
 use crate::model::Secret;
 use crate::telemetry::Tracing;
-use crate::view::Views;
+use crate::view::{Locale, Views};
 
 /// What every handler works with. Clones share it: a request makes several.
 #[derive(Clone)]
@@ -42,8 +43,17 @@ pub struct Parts {
     pub metrics: MetricsAccess,
     /// Where spans of requests go, if anywhere.
     pub tracing: Option<Tracing>,
-    /// The OpenAPI document, made when somebody first asks for it.
-    pub description: OnceLock<Value>,
+    /// What is made once, when somebody first asks for it.
+    pub made: Made,
+}
+
+/// What is the same for everybody, and made when somebody first asks for it.
+#[derive(Default)]
+pub struct Made {
+    /// The OpenAPI document.
+    pub(super) description: OnceLock<Value>,
+    /// What somebody is shown whose password is not looked at, in each language.
+    pub(super) busy: OnceLock<Vec<(Locale, Bytes)>>,
 }
 
 impl Http {

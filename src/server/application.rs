@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -158,7 +158,7 @@ impl Application {
             },
             tracing: options.tracing,
             doctor: Arc::new(super::doctor::of_server(&config, &provider)),
-            description: OnceLock::new(),
+            made: http::Made::default(),
         });
         let control = options
             .commands

@@ -20,7 +20,7 @@ macro_rules! templates {
     };
 }
 
-pub(super) const TEMPLATES: [(&str, &str); 116] = templates![
+pub(super) const TEMPLATES: [(&str, &str); 117] = templates![
     "page/layout.html",
     "page/login.html",
     "page/login_code.html",
@@ -31,6 +31,7 @@ pub(super) const TEMPLATES: [(&str, &str); 116] = templates![
     "page/signed_out.html",
     "page/signing_out.html",
     "page/error.html",
+    "page/busy.html",
     "page/form_post.html",
     "page/setup.html",
     "page/setup_done.html",

@@ -106,6 +106,17 @@ pub async fn sign_in(
     outcome
 }
 
+/// How long whoever brings a password has to wait, where there is no hashing for it now; told together with the others of this time. To be
+/// asked before anything else: in a storm most are turned away, and that must cost next to nothing.
+pub async fn turned_away(provider: &Provider) -> Option<Duration> {
+    let credential::Error::Busy { retry_after } = provider.passwords.admits().err()? else {
+        return None;
+    };
+    provider.counts.sign_ins.of("busy").count();
+    clock::together(TURNED_AWAY_EVERY).await;
+    Some(retry_after)
+}
+
 impl Refused {
     /// The outcome in a word, to be counted by.
     pub(super) const fn word(&self) -> &'static str {
@@ -130,7 +141,7 @@ impl Refused {
 
 async fn judge(provider: &Provider, call: &Call, browser: &mut Browser, attempt: Attempt) -> Result<Account, Refused> {
     // in a storm most are turned away: that must cost next to nothing
-    if let Err(busy) = provider.passwords.has_room() {
+    if let Err(busy) = provider.passwords.admits() {
         clock::together(TURNED_AWAY_EVERY).await;
         return Err(Error::from(busy).into());
     }

@@ -23,7 +23,7 @@ pub(super) fn route() -> Route {
 
 async fn get(asked: Asked) -> Result<Answer, Problem> {
     let make = || document(&super::table(), &asked.provider().issuer);
-    Answer::of(asked.http.description.get_or_init(make))
+    Answer::of(asked.http.made.description.get_or_init(make))
 }
 
 fn any(_: &mut SchemaGenerator) -> Schema {

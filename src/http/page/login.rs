@@ -1,13 +1,15 @@
 //! `/login`: who are you? For an authorization request, or for this server itself. All on one page; or who it is on a first page, and the
 //! proof on a second one, which is the same whoever was named.
 
+use axum::extract::{Request, State};
+use axum::handler::Handler;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde::Deserialize;
 use url::form_urlencoded;
 
 use super::new_password::Stuck;
-use super::{devices, forgot, passkey as script, pending, register, return_target, shown};
+use super::{busy, devices, forgot, passkey as script, pending, register, return_target, shown};
 use crate::flow::authorization::{Interaction, answer};
 use crate::flow::factor::{self, Signature};
 use crate::flow::people::Means;
@@ -17,9 +19,9 @@ use crate::flow::sign_in::named::{self, Named};
 use crate::flow::sign_in::passkey;
 use crate::flow::sign_in::password::{self, Attempt, NoRoom, Refused};
 use crate::flow::{self, people, session};
-use crate::http::Refusal;
 use crate::http::answer::next::see_other;
 use crate::http::extract::{Forgery, Form, Query, Visit};
+use crate::http::{Http, Refusal};
 use crate::model::setting::SIGN_IN_IDENTIFIERS;
 use crate::model::{Channel, Id, Secret, User};
 use crate::view::{Account, Identifiers, Locale, Login, LoginError, LoginStep, OwnPath, Page, SentToSignIn};
@@ -68,11 +70,14 @@ pub(super) async fn show(visit: Visit, Query(wish): Query<Wish>) -> Result<Respo
 }
 
 /// POST /login
-pub(super) async fn sign_in(
-    mut visit: Visit,
-    Query(wish): Query<Wish>,
-    Form(fields): Form<Fields>,
-) -> Result<Response, Refusal> {
+pub(super) async fn sign_in(State(http): State<Http>, request: Request) -> Response {
+    match busy::turn_away(&http, request).await {
+        Ok(request) => take.call(request, http).await,
+        Err(turned_away) => turned_away,
+    }
+}
+
+async fn take(mut visit: Visit, Query(wish): Query<Wish>, Form(fields): Form<Fields>) -> Result<Response, Refusal> {
     let mut door = Door::open(&visit, &wish).await?;
     visit.call = visit.call.within(door.interaction.as_ref().map(|it| it.trace));
     let remember = fields.remember.is_some() || door.named.as_ref().is_some_and(|named| named.remember);

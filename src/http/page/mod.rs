@@ -4,6 +4,7 @@
 mod account;
 mod account_door;
 mod asset;
+mod busy;
 mod confirm_email;
 mod consent;
 mod devices;

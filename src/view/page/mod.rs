@@ -1,6 +1,7 @@
 //! One file a page: what it shows. A page knows neither what came before it nor what comes after.
 
 mod api_docs;
+mod busy;
 mod choose_account;
 mod consent;
 mod demo;
@@ -42,6 +43,7 @@ use minijinja::value::Serde;
 use serde::{Deserialize, Serialize};
 
 pub use api_docs::{ApiDocs, Operation, OperationGroup, Parameter};
+pub use busy::Busy;
 pub use choose_account::{Choice, ChooseAccount};
 pub use consent::{Asked, Consent, ProfileClaim};
 pub use demo::{DemoClock, DemoMessage, DemoMessages, DemoPaths, MessageKind};
@@ -116,6 +118,8 @@ pub enum Page {
     SignedOut(SignedOut),
     /// What went wrong and what to do.
     Error(ErrorPage),
+    /// Too many sign in at once.
+    Busy(Busy),
     /// An authorization response on its way to the application (OAuth 2.0 Form Post Response Mode).
     FormPost(FormPost),
     /// The first administrator's account.
@@ -267,6 +271,7 @@ impl Page {
             Self::SigningOut(SigningOut::sample()),
             Self::SignedOut(SignedOut::sample()),
             Self::Error(ErrorPage::sample()),
+            Self::Busy(Busy {}),
             Self::FormPost(FormPost::sample()),
             Self::Setup(Setup::sample()),
             Self::SetupDone(SetupDone::sample()),
@@ -337,6 +342,7 @@ impl Page {
             Self::SigningOut(page) => Drawing::of("page/signing_out.html", Door, page).with("signing-out.js"),
             Self::SignedOut(page) => Drawing::of("page/signed_out.html", Door, page),
             Self::Error(page) => Drawing::of("page/error.html", DoorWide, page),
+            Self::Busy(page) => Drawing::of("page/busy.html", Door, page),
             Self::FormPost(page) => Drawing::of("page/form_post.html", Door, page).with("submit.js"),
             Self::Setup(page) => Drawing::of("page/setup.html", Door, page).with("show-password.js"),
             Self::SetupDone(page) => Drawing::of("page/setup_done.html", Door, page),

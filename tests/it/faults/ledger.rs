@@ -55,7 +55,9 @@ impl Told {
 
 /// An error page, or the form again.
 fn says_so(page: &str) -> bool {
-    page.contains("Not available right now") || page.contains("The server is busy.")
+    page.contains("Not available right now")
+        || page.contains("The server is busy.")
+        || page.contains("Too many people are signing in")
 }
 
 /// One HTTP client for everything: its connections are kept.

@@ -86,7 +86,7 @@ const HOSTS: &[&str] = &[
 
 fn application(provider: &Provider, tls: bool) -> Router {
     let http = Http::new(Parts {
-        description: std::sync::OnceLock::new(),
+        made: Default::default(),
         provider: provider.clone(),
         views: Arc::new(Views::new().unwrap()),
         limits: Limits::default(),

@@ -63,7 +63,7 @@ fn fuzz_sealed_blob() {
 async fn fuzz_form_tokens() {
     let rooms = Rooms::open().await;
     let http = Http::new(Parts {
-        description: std::sync::OnceLock::new(),
+        made: Default::default(),
         provider: rooms.provider.clone(),
         views: Arc::new(Views::new().unwrap()),
         limits: Limits::default(),

@@ -5,7 +5,7 @@ use crate::support::browser::{Browser, Page};
 use crate::support::relying_party::RelyingParty;
 use crate::support::server::Server;
 
-fn fields<'a>(form: &'a crate::support::html::Form, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+pub fn fields<'a>(form: &'a crate::support::html::Form, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     let mut fields: Vec<(&str, &str)> = form.inputs.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
     for (name, value) in more {
         fields.retain(|(known, _)| known != name);

@@ -4,6 +4,7 @@ mod access_requests;
 mod account_term;
 mod action_links;
 mod bruteforce;
+mod busy;
 mod captcha;
 mod code_sign_in;
 mod code_walk;

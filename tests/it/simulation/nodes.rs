@@ -169,7 +169,7 @@ impl Nodes {
         });
         provider.refresh_memory().await.unwrap();
         let routes = router(Http::new(http::Parts {
-            description: std::sync::OnceLock::new(),
+            made: Default::default(),
             views: self.views.clone(),
             limits: Limits::default(),
             trusted_proxies: Arc::new([]),
