@@ -301,7 +301,7 @@ async fn condition_of(store: &mut Read, names: &mut Names<'_>, search: &Search) 
 }
 
 fn is_limited(rights: &Rights) -> bool {
-    rights.reach("admin:users.read") != Reach::Everywhere
+    matches!(rights.reach("admin:users.read"), Reach::Within(_))
 }
 
 /// The groups that a filter names, with those that stand in them. What names none is left out.
