@@ -327,7 +327,10 @@ async fn what_administrators_may_not_see_they_are_not_told() {
         // nor are values that no administrator sees, whatever the caller holds
         let id = caller.get("/properties?filter=name eq \"secret\"").await.ok().json()["items"][0]["id"].clone();
         let path = format!("/properties/{}/check", id.as_str().unwrap());
-        for change in [json!({"pattern": "z"}), json!({"administrators": "read", "pattern": "z"})] {
+        for change in [
+            json!({"pattern": "z"}),
+            json!({"administrators": "read", "pattern": "z"}),
+        ] {
             let refused = caller.post(&path, change).await;
             assert_eq!(refused.status, 409, "{}", refused.body);
         }

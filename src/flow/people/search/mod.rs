@@ -267,11 +267,7 @@ fn worded(words: &str) -> Condition {
 }
 
 /// The segments of everybody's that a filter names.
-async fn find_segments(
-    store: &mut Read,
-    rights: &Rights,
-    filter: &Filter,
-) -> Result<Vec<(String, Search)>, Error> {
+async fn find_segments(store: &mut Read, rights: &Rights, filter: &Filter) -> Result<Vec<(String, Search)>, Error> {
     let mut found = Vec::new();
     // what one asks may be about what is out of the reach of whoever holds rights over groups alone
     if is_limited(rights) {
