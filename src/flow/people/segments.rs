@@ -170,7 +170,7 @@ pub async fn list_segment_members(
     place: (Option<&str>, u32),
 ) -> Result<Page<User>, Error> {
     let segment = get_segment(provider, call, id).await?;
-    list_users(provider, call, rights, &segment.search, place).await
+    list_users(provider, call, &of_reader(rights), &segment.search, place).await
 }
 
 /// How many are in it now.
@@ -184,7 +184,19 @@ pub async fn count_segment_members(
     id: Id<Segment>,
 ) -> Result<Counted, Error> {
     let segment = get_segment(provider, call, id).await?;
-    count_users(provider, call, rights, &segment.search, MOST_COUNTED).await
+    count_users(provider, call, &of_reader(rights), &segment.search, MOST_COUNTED).await
+}
+
+/// Whoever may read all segments is told of everybody in them: who they are and how they are reached, and nothing else of them.
+fn of_reader(rights: &Rights) -> Rights {
+    match rights {
+        Rights::Held(held) if rights.allow("admin:segments.read") => {
+            let mut held = held.clone();
+            held.add("admin:users.read");
+            Rights::Held(held)
+        }
+        other => other.clone(),
+    }
 }
 
 async fn load(provider: &Provider, call: &Call, id: Id<Segment>, expected: Option<i64>) -> Result<Segment, Error> {

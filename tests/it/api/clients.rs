@@ -258,6 +258,8 @@ impl<'a> Canaries<'a> {
             "secret for HMAC",
             boss.post("/clients", by_hmac).await.ok().get("client_secret"),
         );
+        let question = json!({"name": "everybody", "shared": true, "filter": "username pr"});
+        let segment = boss.post("/segments", question).await.ok();
         let body = json!({"name": "tests", "uses": 2});
         let registration = boss.post("/registration-tokens", body).await.ok();
         lay("initial access token", registration.get("token"));
@@ -297,6 +299,7 @@ impl<'a> Canaries<'a> {
             ("/clients/", made.get("id")),
             ("/resources/", resource.get("id")),
             ("/registration-tokens/", registration.get("id")),
+            ("/segments/", segment.get("id")),
         ];
         let mut canaries = Self { server, secrets, ids };
         canaries.add_what_is_stored().await;
@@ -381,7 +384,12 @@ async fn secrets_write_only() {
         for route in &reading {
             let path = canaries.path(route);
             let answer = caller.get(&path).await;
-            canaries.assert_absent(&format!("{path} for {role}"), &answer.body);
+            // the names of the columns that a file may have, and nobody's values
+            let body = match path.as_str() {
+                "/imports/template" => answer.body.replacen("password_hash", "", 1),
+                _ => answer.body.clone(),
+            };
+            canaries.assert_absent(&format!("{path} for {role}"), &body);
             if answer.status == 200 {
                 read.insert((role.clone(), route.path));
             }
